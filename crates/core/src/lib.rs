@@ -4,4 +4,6 @@
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
 pub mod ids;
+pub mod json;
 pub mod limits;
+pub mod version;
