@@ -3,7 +3,10 @@
 //!
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
+pub mod event;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod redact;
+pub mod sign;
 pub mod version;
