@@ -1,2 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder of the first commit.
+//! The pure rules of a Matrix homeserver.
+
+pub mod acl;
+pub mod glob;
+pub mod retry;
