@@ -51,9 +51,7 @@ impl ServerAcl {
 fn host_of(server_name: &str) -> &str {
     let after_bracket = server_name.rfind(']').map_or(0, |at| at + 1);
     match server_name.rfind(':') {
-        Some(colon) if colon >= after_bracket => {
-            server_name.get(..colon).unwrap_or(server_name)
-        }
+        Some(colon) if colon >= after_bracket => server_name.get(..colon).unwrap_or(server_name),
         _ => server_name,
     }
 }

@@ -77,6 +77,14 @@ impl Glob {
         Self { pattern: folded.into_boxed_str(), shape, chars_min }
     }
 
+    /// Prepares a text in which no character is a wildcard, such as a display name.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        let pattern = fold(text).into_boxed_str();
+        let chars_min = pattern.chars().count();
+        Self { pattern, shape: Shape::Literal, chars_min }
+    }
+
     /// Whether the pattern stands for the whole of `text`.
     #[must_use]
     pub fn matches(&self, text: &FoldedText) -> bool {
@@ -86,7 +94,7 @@ impl Glob {
             Shape::Wild => {
                 self.chars_min <= text.chars
                     && self.may_occur_in(&text.text)
-                    && Automaton::new(&self.pattern).accepts(&text.text, Anchor::WholeText)
+                    && self.automaton().accepts(&text.text, Anchor::WholeText)
             }
         }
     }
@@ -109,18 +117,37 @@ impl Glob {
             Shape::Literal | Shape::Wild => {
                 self.chars_min <= text.chars
                     && self.may_occur_in(&text.text)
-                    && Automaton::new(&self.pattern).accepts(&text.text, Anchor::Words)
+                    && self.automaton().accepts(&text.text, Anchor::Words)
             }
         }
     }
 
+    fn automaton(&self) -> Automaton {
+        let literal = self.shape == Shape::Literal;
+        Automaton::new(self.pattern.chars().map(move |c| match c {
+            '*' if !literal => Token::AnyNumber,
+            '?' if !literal => Token::AnyOne,
+            c => Token::Char(c),
+        }))
+    }
+
     /// A quick test that refuses most texts: the longest piece without wildcards must occur.
     fn may_occur_in(&self, text: &str) -> bool {
+        if self.shape == Shape::Literal {
+            return text.contains(&*self.pattern);
+        }
         self.pattern
             .split(['*', '?'])
             .max_by_key(|piece| piece.len())
             .is_none_or(|piece| text.contains(piece))
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    AnyOne,
+    AnyNumber,
 }
 
 /// Folds the case of a text one character at a time, so that the number of characters stays.
@@ -164,30 +191,31 @@ struct Automaton {
 }
 
 impl Automaton {
-    fn new(pattern: &str) -> Self {
-        let last = pattern.chars().filter(|c| *c != '*').count();
+    fn new(tokens: impl Iterator<Item = Token> + Clone) -> Self {
+        let last = tokens.clone().filter(|token| *token != Token::AnyNumber).count();
         let blocks = last / WORD_BITS + 1;
-        let mut letters: Vec<char> = pattern.chars().filter(|c| !matches!(c, '*' | '?')).collect();
+        let letter = |token| if let Token::Char(c) = token { Some(c) } else { None };
+        let mut letters: Vec<char> = tokens.clone().filter_map(letter).collect();
         letters.sort_unstable();
         letters.dedup();
         let mut any = vec![0; blocks];
         let mut loops = vec![0; blocks];
         let mut steps = vec![0; blocks.saturating_mul(letters.len())];
         let mut state = 0;
-        for c in pattern.chars() {
-            match c {
-                '*' => set(&mut loops, state),
-                '?' => {
-                    set(&mut any, state);
-                    state += 1;
+        for token in tokens {
+            match token {
+                Token::AnyNumber => {
+                    set(&mut loops, state);
+                    continue;
                 }
-                c => {
+                Token::AnyOne => set(&mut any, state),
+                Token::Char(c) => {
                     if let Ok(index) = letters.binary_search(&c) {
                         set(&mut steps, index * blocks * WORD_BITS + state);
                     }
-                    state += 1;
                 }
             }
+            state += 1;
         }
         for chunk in steps.chunks_mut(blocks) {
             for (word, any) in chunk.iter_mut().zip(&any) {
@@ -199,9 +227,7 @@ impl Automaton {
 
     fn steps_of(&self, c: char) -> &[u64] {
         match self.letters.binary_search(&c) {
-            Ok(index) => {
-                self.steps.chunks(self.blocks).nth(index).unwrap_or(self.any.as_slice())
-            }
+            Ok(index) => self.steps.chunks(self.blocks).nth(index).unwrap_or(self.any.as_slice()),
             Err(_) => &self.any,
         }
     }

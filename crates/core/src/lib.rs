@@ -3,4 +3,5 @@
 
 pub mod acl;
 pub mod glob;
+pub mod push_rules;
 pub mod retry;

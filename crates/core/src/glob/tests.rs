@@ -90,9 +90,8 @@ fn naive(pattern: &[char], text: &[char]) -> bool {
 }
 
 fn naive_words(pattern: &[char], text: &[char]) -> bool {
-    let boundary = |at: usize| {
-        at == 0 || at == text.len() || !is_word(text[at - 1]) || !is_word(text[at])
-    };
+    let boundary =
+        |at: usize| at == 0 || at == text.len() || !is_word(text[at - 1]) || !is_word(text[at]);
     (0..=text.len()).any(|from| {
         (from..=text.len())
             .any(|to| boundary(from) && boundary(to) && naive(pattern, &text[from..to]))
