@@ -5,3 +5,4 @@ pub mod acl;
 pub mod glob;
 pub mod push_rules;
 pub mod retry;
+pub mod visibility;

@@ -8,17 +8,28 @@ use crate::glob::FoldedText;
 /// The largest integer of canonical JSON; beyond it no property is compared.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// A string of the event with its case folded beside it.
+#[derive(Clone, Debug)]
+struct Text<'a> {
+    raw: &'a str,
+    folded: FoldedText,
+}
+
+impl<'a> Text<'a> {
+    fn new(raw: &'a str) -> Self {
+        Self { raw, folded: FoldedText::new(raw) }
+    }
+}
+
 /// An event as push rules see it, prepared once and then compared with any number of rule sets.
 #[derive(Clone, Debug)]
 pub struct PushEvent<'a> {
-    event_id: FoldedText,
-    kind: FoldedText,
-    sender: &'a str,
-    sender_folded: FoldedText,
-    room_id: &'a str,
-    room_id_folded: FoldedText,
-    state_key: Option<(&'a str, FoldedText)>,
-    body: Option<FoldedText>,
+    event_id: Text<'a>,
+    kind: Text<'a>,
+    sender: Text<'a>,
+    room_id: Text<'a>,
+    state_key: Option<Text<'a>>,
+    body: Option<Text<'a>>,
     content: &'a Map<String, Value>,
 }
 
@@ -42,57 +53,58 @@ impl<'a> PushEvent<'a> {
         content: &'a Map<String, Value>,
     ) -> Self {
         Self {
-            event_id: FoldedText::new(event_id),
-            kind: FoldedText::new(kind),
-            sender,
-            sender_folded: FoldedText::new(sender),
-            room_id,
-            room_id_folded: FoldedText::new(room_id),
-            state_key: state_key.map(|key| (key, FoldedText::new(key))),
-            body: content.get("body").and_then(Value::as_str).map(FoldedText::new),
+            event_id: Text::new(event_id),
+            kind: Text::new(kind),
+            sender: Text::new(sender),
+            room_id: Text::new(room_id),
+            state_key: state_key.map(Text::new),
+            body: content.get("body").and_then(Value::as_str).map(Text::new),
             content,
         }
     }
 
     pub(super) fn sender(&self) -> &'a str {
-        self.sender
+        self.sender.raw
     }
 
     pub(super) fn room_id(&self) -> &'a str {
-        self.room_id
+        self.room_id.raw
     }
 
     pub(super) fn body(&self) -> Option<&FoldedText> {
-        self.body.as_ref()
+        self.body.as_ref().map(|body| &body.folded)
     }
 
     /// What `path` leads to, or `None` when the event has no such property.
     pub(super) fn property(&self, path: &FieldPath) -> Option<Property<'_>> {
         let (first, rest) = path.segments.split_first()?;
-        if first == "content" {
-            if path.is_content_body() {
-                if let Some(body) = &self.body {
-                    return Some(Property::Folded(body.as_str(), body));
-                }
+        let text = if first == "content" {
+            if !path.is_content_body() || self.body.is_none() {
+                return self.content_property(rest).map(Property::Json);
             }
-            let (first, rest) = rest.split_first()?;
-            let mut value = self.content.get(first)?;
-            for segment in rest {
-                value = value.as_object()?.get(segment)?;
+            self.body.as_ref()
+        } else if rest.is_empty() {
+            match first.as_str() {
+                "type" => Some(&self.kind),
+                "sender" => Some(&self.sender),
+                "room_id" => Some(&self.room_id),
+                "event_id" => Some(&self.event_id),
+                "state_key" => self.state_key.as_ref(),
+                _ => None,
             }
-            return Some(Property::Json(value));
+        } else {
+            None
+        };
+        text.map(|text| Property::Folded(text.raw, &text.folded))
+    }
+
+    fn content_property(&self, names: &[String]) -> Option<&'a Value> {
+        let (first, rest) = names.split_first()?;
+        let mut value = self.content.get(first)?;
+        for name in rest {
+            value = value.as_object()?.get(name)?;
         }
-        if !rest.is_empty() {
-            return None;
-        }
-        match first.as_str() {
-            "type" => Some(Property::Folded(self.kind.as_str(), &self.kind)),
-            "sender" => Some(Property::Folded(self.sender, &self.sender_folded)),
-            "room_id" => Some(Property::Folded(self.room_id, &self.room_id_folded)),
-            "event_id" => Some(Property::Folded(self.event_id.as_str(), &self.event_id)),
-            "state_key" => self.state_key.as_ref().map(|(raw, text)| Property::Folded(raw, text)),
-            _ => None,
-        }
+        Some(value)
     }
 }
 

@@ -193,6 +193,13 @@ fn conditions_follow_the_specification() {
         check(is(value), topic(actual), false);
     }
     check(is(json!(null)), json!({ "type": "t", "content": {} }), false);
+    for (key, value) in [("content.body", "Hi"), ("type", "T"), ("sender", "@carol:example.org")] {
+        let condition = json!({ "kind": "event_property_is", "key": key, "value": value });
+        check(condition, json!({ "type": "T", "content": { "body": "Hi" } }), true);
+        let other = json!({ "type": "t", "sender": "@Carol:x", "content": { "body": "hi" } });
+        let condition = json!({ "kind": "event_property_is", "key": key, "value": value });
+        check(condition, other, false);
+    }
     check(
         json!({ "kind": "event_property_is", "key": "type", "value": "t" }),
         json!({ "type": "t" }),
@@ -293,7 +300,7 @@ fn before_and_after_place_rules() {
         rules = put(&rules, id, None, None).unwrap();
     }
     assert_eq!(own_ids(&rules, kind), ["a", "b", "c"]);
-    let cases: [(&str, Option<&str>, Option<&str>, [&str; 4]); 6] = [
+    let cases = [
         ("x", Some("a"), None, ["x", "a", "b", "c"]),
         ("x", None, Some("c"), ["a", "b", "c", "x"]),
         ("x", Some("c"), Some("a"), ["a", "b", "x", "c"]),
