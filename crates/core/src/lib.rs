@@ -4,5 +4,6 @@
 pub mod acl;
 pub mod glob;
 pub mod push_rules;
+pub mod relations;
 pub mod retry;
 pub mod visibility;
