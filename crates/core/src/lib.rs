@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pure rules of a Matrix homeserver.
+//! THE RULES of a Matrix homeserver, pure: no I/O, no async, no clock, no chance, no logging.
+//!
+//! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
 pub mod acl;
 pub mod dag;
 pub mod glob;
+pub mod ids;
+pub mod limits;
 pub mod push_rules;
 pub mod relations;
 pub mod retry;
