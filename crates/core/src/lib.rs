@@ -3,7 +3,15 @@
 //!
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
+pub mod acl;
+pub mod dag;
+pub mod glob;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod push_rules;
+pub mod relations;
+pub mod retry;
+pub mod state;
 pub mod version;
+pub mod visibility;

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Room state: maps of state, and the resolution of several into one.
+
+pub mod graph;
+pub mod v1;
+pub mod v2;
