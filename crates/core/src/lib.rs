@@ -5,13 +5,16 @@
 
 pub mod acl;
 pub mod dag;
+pub mod event;
 pub mod glob;
 pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod push_rules;
+pub mod redact;
 pub mod relations;
 pub mod retry;
+pub mod sign;
 pub mod state;
 pub mod version;
 pub mod visibility;

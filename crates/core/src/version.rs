@@ -96,8 +96,7 @@ impl RoomVersion {
 
     /// The version's name.
     pub fn as_str(self) -> &'static str {
-        const NAMES: [&str; 12] =
-            ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
+        const NAMES: [&str; 12] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
         NAMES.get(usize::from(self.0).wrapping_sub(1)).copied().unwrap_or("12")
     }
 

@@ -33,15 +33,20 @@ fn the_specification_s_examples() {
 
 #[test]
 fn strings_are_escaped_in_the_one_way() {
-    assert_eq!(canonical(r#""\u0000\u001F\b\t\n\f\r\"\\\/\u007f""#),
-        "\"\\u0000\\u001f\\b\\t\\n\\f\\r\\\"\\\\/\u{7f}\"");
+    assert_eq!(
+        canonical(r#""\u0000\u001F\b\t\n\f\r\"\\\/\u007f""#),
+        "\"\\u0000\\u001f\\b\\t\\n\\f\\r\\\"\\\\/\u{7f}\""
+    );
     assert_eq!(canonical(r#""\ud83d\ude00""#), "\"😀\"");
 }
 
 #[test]
 fn numbers_beyond_the_rules() {
     for bad in ["1.0", "1e3", "-0", "9007199254740992", "-9007199254740992", "1E400", "0.0"] {
-        assert!(matches!(parse(bad.as_bytes(), Strictness::Strict), Err(JsonError::Number(0))), "{bad}");
+        assert!(
+            matches!(parse(bad.as_bytes(), Strictness::Strict), Err(JsonError::Number(0))),
+            "{bad}"
+        );
         let tolerant = parse(bad.as_bytes(), Strictness::Tolerant).unwrap();
         assert_eq!(tolerant.to_canonical(), bad, "survives a round trip");
     }
@@ -53,9 +58,29 @@ fn numbers_beyond_the_rules() {
 #[test]
 fn what_is_no_json() {
     for bad in [
-        "", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "NaN", "Infinity", "01", "+1", "1.", "1e",
-        "\"\u{1}\"", "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u12\"",
-        "nul", "1 2", "\"", "\"\\u+123\"", "'a'",
+        "",
+        "{",
+        "}",
+        "[1,]",
+        "{\"a\":1,}",
+        "{a:1}",
+        "NaN",
+        "Infinity",
+        "01",
+        "+1",
+        "1.",
+        "1e",
+        "\"\u{1}\"",
+        "\"\\x\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"\\u12\"",
+        "nul",
+        "1 2",
+        "\"",
+        "\"\\u+123\"",
+        "'a'",
     ] {
         assert!(parse(bad.as_bytes(), Strictness::Strict).is_err(), "{bad}");
         assert!(parse(bad.as_bytes(), Strictness::Tolerant).is_err(), "{bad}");
