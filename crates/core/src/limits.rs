@@ -45,3 +45,17 @@ pub const RELATIONS_PER_PARENT_MAX: usize = 500;
 pub const USER_LOG_MAX: usize = 512;
 /// Device list changes kept in memory for all users together.
 pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
+/// Rooms held in memory.
+pub const HOT_ROOMS_MAX: usize = 20_000;
+/// Latest events held in memory for each of them.
+pub const RECENT_EVENTS_MAX: usize = 64;
+/// Commands that wait for one room; beyond it the caller is told to come back.
+pub const ROOM_QUEUE_MAX: usize = 512;
+/// Commands that one room decides before it commits.
+pub const ROOM_BATCH_MAX: usize = 64;
+/// Transactions of its latest events that a room remembers besides the store.
+pub const ROOM_TXNS_MAX: usize = 256;
+/// Users whom the mentions of one event are looked at for.
+pub const MENTIONS_MAX: usize = 50;
+/// Facts that wait for the work after a commit (push, application services, waking).
+pub const HINTS_MAX: usize = 16_384;

@@ -11,7 +11,12 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+mod notification;
+pub mod notify;
 pub mod rate_limit;
+pub mod render;
+pub mod room_worker;
+pub mod rooms;
 mod server;
 
 pub use error::{ApiError, ApiResult};

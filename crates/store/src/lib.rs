@@ -17,12 +17,12 @@
 
 pub mod error;
 pub mod fact;
-// ROOMS pub mod rooms;
+pub mod rooms;
 pub mod sqlite;
 
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
-// ROOMS pub use rooms::RoomStore;
+pub use rooms::RoomStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -7,9 +7,9 @@
 
 mod checkpoint;
 mod readers;
-// ROOMS mod room_reads;
-// ROOMS mod room_writes;
-// ROOMS mod rooms;
+mod room_reads;
+mod room_writes;
+mod rooms;
 mod schema;
 mod writer;
 
