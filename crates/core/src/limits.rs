@@ -14,8 +14,9 @@ pub const AUTH_EVENTS_MAX: usize = 10;
 /// The greatest integer of canonical JSON, and the greatest `depth`: 2⁵³ − 1.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 
-/// How deeply JSON may be nested, objects and lists together.
-pub const JSON_DEPTH_MAX: usize = 100;
+/// How deeply JSON may be nested, objects and lists together: as deeply as serde_json reads, so
+/// that an event that passes here can be read by every server built on it.
+pub const JSON_DEPTH_MAX: usize = 127;
 
 // HTTP.
 
