@@ -167,6 +167,12 @@ impl AuthGraph {
         self.keys.get(kind, state_key)
     }
 
+    /// How many different pairs of `type` and `state_key` the events have.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.keys.pairs.len()
+    }
+
     /// The pair of `type` and `state_key` with this number.
     #[must_use]
     pub fn key(&self, key: KeyIndex) -> Option<(&str, &str)> {
@@ -284,4 +290,51 @@ pub(super) fn symmetric_difference(sets: &[RoaringBitmap]) -> RoaringBitmap {
         intersection &= set;
     }
     union - intersection
+}
+
+/// A state under construction: at most one event for each key.
+#[derive(Clone, Debug)]
+pub struct PartialState {
+    /// By key; [`NOTHING`] where there is none.
+    events: Vec<EventIndex>,
+}
+
+/// No event has this number: a graph is full before.
+const NOTHING: EventIndex = EventIndex::MAX;
+
+impl PartialState {
+    pub(super) fn new(graph: &AuthGraph, events: impl IntoIterator<Item = EventIndex>) -> Self {
+        let mut state = Self { events: vec![NOTHING; graph.key_count()] };
+        for event in events {
+            state.set(graph, event);
+        }
+        state
+    }
+
+    /// The event with this key.
+    #[must_use]
+    pub fn get(&self, key: KeyIndex) -> Option<EventIndex> {
+        self.events.get(usize_of(key)).copied().filter(|event| *event != NOTHING)
+    }
+
+    fn slot(&mut self, graph: &AuthGraph, event: EventIndex) -> Option<&mut EventIndex> {
+        graph.key_of(event).and_then(|key| self.events.get_mut(usize_of(key)))
+    }
+
+    pub(super) fn set(&mut self, graph: &AuthGraph, event: EventIndex) {
+        if let Some(slot) = self.slot(graph, event) {
+            *slot = event;
+        }
+    }
+
+    /// Empties the entry that has the event's key.
+    pub(super) fn unset(&mut self, graph: &AuthGraph, event: EventIndex) {
+        if let Some(slot) = self.slot(graph, event) {
+            *slot = NOTHING;
+        }
+    }
+
+    pub(super) fn into_events(self) -> impl Iterator<Item = EventIndex> {
+        self.events.into_iter().filter(|event| *event != NOTHING)
+    }
 }
