@@ -31,6 +31,7 @@ impl<'a> Ours<'a> {
                 event_id: &pdu.event_id,
                 kind: &pdu.kind,
                 state_key: &pdu.state_key,
+                origin_server_ts: pdu.origin_server_ts,
                 power_event: is_power_event(&pdu.kind, &pdu.state_key, &pdu.sender, membership),
             };
             graph.insert(node, pdu.auth_events.iter().map(String::as_str)).unwrap();
@@ -132,17 +133,13 @@ impl v2::Judge for RumaJudge<'_> {
         if created { 100 } else { 0 }
     }
 
-    fn origin_server_ts(&self, event: EventIndex) -> i64 {
-        self.ours.pdus[event as usize].origin_server_ts
-    }
-
     fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool {
         self.check(event, state, true)
     }
 }
 
 impl v1::Judge for RumaJudge<'_> {
-    fn depth(&self, event: EventIndex) -> u64 {
+    fn depth(&mut self, event: EventIndex) -> u64 {
         self.ours.pdus[event as usize].depth
     }
 

@@ -16,7 +16,7 @@ use super::graph::{AuthGraph, EventIndex, KeyIndex, PartialState, symmetric_diff
 /// What resolution asks about events.
 pub trait Judge {
     /// The `depth` of the event.
-    fn depth(&self, event: EventIndex) -> u64;
+    fn depth(&mut self, event: EventIndex) -> u64;
 
     /// Whether the authorisation rules allow `event` in this state.
     fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool;
@@ -68,7 +68,7 @@ pub fn resolve<J: Judge>(
 fn in_order<J: Judge>(
     graph: &AuthGraph,
     events: BTreeSet<EventIndex>,
-    judge: &J,
+    judge: &mut J,
 ) -> Vec<EventIndex> {
     let mut keyed: Vec<_> = events
         .into_iter()

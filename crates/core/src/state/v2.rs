@@ -32,9 +32,6 @@ pub trait Judge {
     /// The power of the event's sender "when looking at their respective `auth_event`s".
     fn sender_power(&mut self, event: EventIndex) -> Self::Power;
 
-    /// `origin_server_ts` of the event.
-    fn origin_server_ts(&self, event: EventIndex) -> i64;
-
     /// Whether the authorisation rules allow `event` in `state`, and where that lacks an entry,
     /// by the event's own auth events that were not rejected.
     fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool;
@@ -75,7 +72,7 @@ pub fn resolve<J: Judge>(
     iterative_auth_checks(graph, sorted, &mut state, judge);
     // Step 3.
     let remaining = &conflict.full_conflicted - power_events;
-    let sorted = mainline_order(graph, remaining, &state, judge);
+    let sorted = mainline_order(graph, remaining, &state);
     // Step 4.
     iterative_auth_checks(graph, sorted, &mut state, judge);
     // Step 5.
@@ -226,16 +223,15 @@ fn candidate<'a, J: Judge>(
     judge: &mut J,
 ) -> Candidate<'a, J::Power> {
     let event_id = graph.event_id(event).map_or("", |id| id);
-    (judge.sender_power(event), Reverse(judge.origin_server_ts(event)), Reverse(event_id), event)
+    (judge.sender_power(event), Reverse(graph.origin_server_ts(event)), Reverse(event_id), event)
 }
 
 /// The mainline ordering based on the power levels of `state`: events that rest on an older part of the
 /// mainline, or on none of it, first; then the earliest; then the one with the smallest id.
-fn mainline_order<J: Judge>(
+fn mainline_order(
     graph: &AuthGraph,
     events: RoaringBitmap,
     state: &PartialState,
-    judge: &J,
 ) -> Vec<EventIndex> {
     let power_levels_key = graph.key_index("m.room.power_levels", "");
     let power_levels = power_levels_key.and_then(|key| state.get(key));
@@ -263,7 +259,7 @@ fn mainline_order<J: Judge>(
             // The next event that rests on the same power levels need not walk again.
             positions.extend(path.into_iter().map(|ancestor| (ancestor, position)));
             let event_id = graph.event_id(event).map_or("", |id| id);
-            (Reverse(position), judge.origin_server_ts(event), event_id, event)
+            (Reverse(position), graph.origin_server_ts(event), event_id, event)
         })
         .collect();
     sorted.sort_unstable();
