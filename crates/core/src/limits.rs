@@ -31,6 +31,27 @@ pub const SHUTDOWN_GRACE_S: u64 = 10;
 /// Buckets that the rate limiter remembers.
 pub const RATE_LIMIT_KEYS_MAX: usize = 100_000;
 
+// Push rules and globs.
+
+/// Rules that a user may add.
+pub const PUSH_RULES_MAX: usize = 10_000;
+/// Conditions of one push rule.
+pub const PUSH_RULE_CONDITIONS_MAX: usize = 64;
+/// The id of a push rule.
+pub const PUSH_RULE_ID_BYTES_MAX: usize = 1_024;
+/// A pattern of a push rule.
+pub const PUSH_PATTERN_CHARS_MAX: usize = 1_024;
+/// The conditions, or the actions, of one push rule as JSON.
+pub const PUSH_RULE_PART_BYTES_MAX: usize = 16 * 1_024;
+
+// The graph of a room.
+
+/// With more forward extremities than this an event without content ties them together.
+pub const FORWARD_EXTREMITIES_SOFT_MAX: usize = 10;
+/// Relations that are followed to find the thread of an event (Client-Server API, "Receiving
+/// notifications").
+pub const THREAD_HOPS_MAX: usize = 3;
+
 // The store.
 
 /// Writes that wait for the writer; beyond it the caller is told to come back.
