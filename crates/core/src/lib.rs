@@ -3,5 +3,6 @@
 //!
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
+pub mod filter;
 pub mod ids;
 pub mod limits;

@@ -42,3 +42,10 @@ pub const RELATIONS_PER_PARENT_MAX: usize = 500;
 pub const USER_LOG_MAX: usize = 512;
 /// Device list changes kept in memory for all users together.
 pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
+
+// Filters.
+
+/// A filter as a client sends it.
+pub const FILTER_BYTES_MAX: usize = 64 * 1024;
+/// Entries of one list in a filter.
+pub const FILTER_LIST_MAX: usize = 1_000;
