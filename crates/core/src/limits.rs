@@ -49,3 +49,32 @@ pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
 pub const FILTER_BYTES_MAX: usize = 64 * 1024;
 /// Entries of one list in a filter.
 pub const FILTER_LIST_MAX: usize = 1_000;
+/// Filters that one account may save.
+pub const FILTERS_PER_USER_MAX: u64 = 2_000;
+
+// Account data.
+
+/// Pieces of account data of one account, over all its rooms, deleted ones included.
+pub const ACCOUNT_DATA_ENTRIES_MAX: u64 = 50_000;
+/// The type of a piece of account data.
+pub const ACCOUNT_DATA_TYPE_BYTES_MAX: usize = 255;
+/// The name of a tag (Client-Server API, "Room Tagging").
+pub const TAG_BYTES_MAX: usize = 255;
+/// Tags of one room for one account.
+pub const TAGS_PER_ROOM_MAX: usize = 100;
+
+// Media.
+
+/// Media ids that one account has reserved and not yet used (MSC2246).
+pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
