@@ -11,6 +11,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+pub mod outbound;
 pub mod rate_limit;
 mod server;
 
