@@ -4,5 +4,13 @@
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
 pub mod filter;
+pub mod auth;
+pub mod event;
 pub mod ids;
+pub mod json;
 pub mod limits;
+pub mod redact;
+pub mod room;
+pub mod sign;
+pub mod state;
+pub mod version;

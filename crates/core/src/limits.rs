@@ -14,6 +14,9 @@ pub const AUTH_EVENTS_MAX: usize = 10;
 /// The greatest integer of canonical JSON, and the greatest `depth`: 2⁵³ − 1.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 
+/// How deeply JSON may be nested, objects and lists together.
+pub const JSON_DEPTH_MAX: usize = 100;
+
 // HTTP.
 
 /// A JSON request body.
