@@ -81,3 +81,19 @@ pub const PUSHKEY_BYTES_MAX: usize = 512;
 pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
 /// Any other text of a pusher, and its `data` as JSON.
 pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+/// The type that an uploader gives.
+pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// The file name that an uploader or downloader gives.
+pub const MEDIA_FILENAME_BYTES_MAX: usize = 255;
+/// How long a download may wait for an upload that is announced, and what is waited by default.
+pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
+/// See [`MEDIA_WAIT_MS_MAX`].
+pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
+/// Pictures that are decoded at once.
+pub const MEDIA_THUMBNAILERS_MAX: usize = 2;
+/// Pixels of a picture that is decoded.
+pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
+/// Memory that decoding one picture may take.
+pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
+/// A moving picture up to this size serves as its own thumbnail.
+pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
