@@ -81,3 +81,55 @@ pub const ROOM_TXNS_MAX: usize = 256;
 pub const MENTIONS_MAX: usize = 50;
 /// Facts that wait for the work after a commit (push, application services, waking).
 pub const HINTS_MAX: usize = 16_384;
+
+// Filters.
+
+/// A filter as a client sends it.
+pub const FILTER_BYTES_MAX: usize = 64 * 1024;
+/// Entries of one list in a filter.
+pub const FILTER_LIST_MAX: usize = 1_000;
+/// Filters that one account may save.
+pub const FILTERS_PER_USER_MAX: u64 = 2_000;
+
+// Account data.
+
+/// Pieces of account data of one account, over all its rooms, deleted ones included.
+pub const ACCOUNT_DATA_ENTRIES_MAX: u64 = 50_000;
+/// The type of a piece of account data.
+pub const ACCOUNT_DATA_TYPE_BYTES_MAX: usize = 255;
+/// The name of a tag (Client-Server API, "Room Tagging").
+pub const TAG_BYTES_MAX: usize = 255;
+/// Tags of one room for one account.
+pub const TAGS_PER_ROOM_MAX: usize = 100;
+
+// Media.
+
+/// Media ids that one account has reserved and not yet used (MSC2246).
+pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+/// The type that an uploader gives.
+pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// The file name that an uploader or downloader gives.
+pub const MEDIA_FILENAME_BYTES_MAX: usize = 255;
+/// How long a download may wait for an upload that is announced, and what is waited by default.
+pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
+/// See [`MEDIA_WAIT_MS_MAX`].
+pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
+/// Pictures that are decoded at once.
+pub const MEDIA_THUMBNAILERS_MAX: usize = 2;
+/// Pixels of a picture that is decoded.
+pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
+/// Memory that decoding one picture may take.
+pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
+/// A moving picture up to this size serves as its own thumbnail.
+pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;

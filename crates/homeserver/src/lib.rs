@@ -13,6 +13,7 @@ pub mod http;
 mod key_file;
 mod notification;
 pub mod notify;
+pub mod outbound;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;

@@ -15,14 +15,22 @@
 //!   position order, before the writing call returns.
 //! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
 
+pub mod account_data;
 pub mod error;
 pub mod fact;
 pub mod rooms;
+pub mod media;
+pub mod push;
+// ROOMS pub mod rooms;
 pub mod sqlite;
 
+pub use account_data::AccountDataStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
 pub use rooms::RoomStore;
+pub use media::MediaStore;
+pub use push::PushStore;
+// ROOMS pub use rooms::RoomStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -5,7 +5,10 @@
 //! fsync. Readers have connections of their own and see committed snapshots. A third thread moves
 //! the WAL into the database file, away from the commit path.
 
+mod account_data;
 mod checkpoint;
+mod media;
+mod push;
 mod readers;
 mod room_reads;
 mod room_writes;
