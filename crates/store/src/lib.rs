@@ -15,14 +15,22 @@
 //!   position order, before the writing call returns.
 //! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
 
+pub mod dehydrated_device;
 pub mod error;
 pub mod fact;
+pub mod key_backup;
+pub mod keys;
 // ROOMS pub mod rooms;
 pub mod sqlite;
+pub mod to_device;
 
+pub use dehydrated_device::DehydratedDeviceStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
+pub use key_backup::KeyBackupStore;
+pub use keys::KeyStore;
 // ROOMS pub use rooms::RoomStore;
+pub use to_device::ToDeviceStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;
