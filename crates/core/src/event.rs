@@ -84,6 +84,7 @@ pub struct Event {
     depth: u64,
     origin_server_ts: i64,
     version: RoomVersion,
+    names_room: bool,
     json: Box<str>,
     content_at: (u32, u32),
     content: OnceLock<Object>,
@@ -187,6 +188,7 @@ impl Event {
             depth: header.depth.max(0).cast_unsigned(),
             origin_server_ts: header.origin_server_ts,
             version,
+            names_room: header.room_id.is_some(),
             content_at: (at(start)?, at(start + content.len())?),
             json: json.into_boxed_str(),
             content: OnceLock::new(),
@@ -217,6 +219,22 @@ impl Event {
     /// The state key; `None` for an event that is no state.
     pub fn state_key(&self) -> Option<&str> {
         self.state_key.as_deref()
+    }
+
+    /// The specification's `type`, shared.
+    pub fn kind_shared(&self) -> Arc<str> {
+        Arc::clone(&self.kind)
+    }
+
+    /// The state key, shared.
+    pub fn state_key_shared(&self) -> Option<Arc<str>> {
+        self.state_key.clone()
+    }
+
+    /// Whether the event itself names its room. A create event of room version 12 does not: its
+    /// hash is the room.
+    pub fn names_room(&self) -> bool {
+        self.names_room
     }
 
     /// The event that it redacts, wherever the room version keeps that.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which state events authorise an event (Server-Server API, "Auth events selection").
+
+use super::Candidate;
+use crate::{json::Value, version::Rules};
+
+/// The (type, state key) pairs that the algorithm selects, without repetition. From room version
+/// 12 on the create event is implied by the room id and is not among them.
+pub fn auth_types<'a>(event: &Candidate<'a>, rules: &Rules) -> Vec<(&'static str, &'a str)> {
+    if event.kind == "m.room.create" {
+        return Vec::new();
+    }
+    let mut selected: Vec<(&'static str, &'a str)> = Vec::with_capacity(5);
+    if !rules.room_id_is_create_hash {
+        selected.push(("m.room.create", ""));
+    }
+    selected.push(("m.room.power_levels", ""));
+    selected.push(("m.room.member", event.sender.as_str()));
+    if event.kind == "m.room.member" {
+        select_for_member(event, rules, &mut selected);
+    }
+    selected
+}
+
+fn select_for_member<'a>(
+    event: &Candidate<'a>,
+    rules: &Rules,
+    selected: &mut Vec<(&'static str, &'a str)>,
+) {
+    let text = |key: &str| event.content.get(key).and_then(Value::as_str);
+    let mut add = |pair| {
+        if !selected.contains(&pair) {
+            selected.push(pair);
+        }
+    };
+    if let Some(target) = event.state_key {
+        add(("m.room.member", target));
+    }
+    let membership = text("membership");
+    if matches!(membership, Some("join" | "invite" | "knock")) {
+        add(("m.room.join_rules", ""));
+    }
+    if membership == Some("invite")
+        && let Some(token) = event
+            .content
+            .get("third_party_invite")
+            .and_then(Value::as_object)
+            .and_then(|invite| invite.get("signed"))
+            .and_then(Value::as_object)
+            .and_then(|signed| signed.get("token"))
+            .and_then(Value::as_str)
+    {
+        add(("m.room.third_party_invite", token));
+    }
+    if membership == Some("join")
+        && rules.restricted
+        && let Some(via) = text("join_authorised_via_users_server")
+    {
+        add(("m.room.member", via));
+    }
+}
