@@ -4,10 +4,10 @@
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
 pub mod acl;
-pub mod filter;
 pub mod auth;
 pub mod dag;
 pub mod event;
+pub mod filter;
 pub mod glob;
 pub mod ids;
 pub mod json;

@@ -133,3 +133,22 @@ pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
 pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
 /// A moving picture up to this size serves as its own thumbnail.
 pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
+
+// Keys and to-device messages.
+
+/// One-time keys of one algorithm that may wait for one device.
+pub const ONE_TIME_KEYS_MAX: usize = 500;
+/// One-time and fallback keys in one upload.
+pub const KEYS_PER_UPLOAD_MAX: usize = 1_000;
+/// An object of device keys or a cross-signing key, in canonical form.
+pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
+/// A one-time or fallback key, in canonical form.
+pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
+/// Keys claimed in one write; a greater request takes several.
+pub const CLAIMS_PER_WRITE_MAX: usize = 500;
+/// To-device messages in one answer (Client-Server API, "Send-to-Device messaging").
+pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// Published keys and counts kept in memory, for all users together.
+pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
+/// Sessions of a deleted key backup that one write removes.
+pub const BACKUP_DELETE_ROWS_MAX: usize = 1_000;
