@@ -323,13 +323,6 @@ pub(crate) fn prepare(
     if new.soft_failed {
         flags = flags | EventFlags::SOFT_FAILED;
     }
-    let event = TimelineEvent::new(
-        Arc::clone(&new.event),
-        flags,
-        new.replaces.clone(),
-        txn.map(|txn| (txn.device_nid, Arc::clone(&txn.txn_id))),
-        Arc::clone(&pos),
-    );
     let commit = CommitEvent {
         event: Arc::clone(&new.event),
         flags,
@@ -339,6 +332,7 @@ pub(crate) fn prepare(
         highlights: facts.highlights,
         pos,
     };
+    let event = TimelineEvent::new(&commit, new.replaces.clone());
     (commit, event)
 }
 

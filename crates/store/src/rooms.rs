@@ -156,6 +156,8 @@ pub struct StoredEvent {
     pub flags: EventFlags,
     /// The redaction that took its content.
     pub redacted_because: Option<Arc<Event>>,
+    /// The state event that it replaced.
+    pub replaces: Option<Arc<Event>>,
     /// The device that sent it and the transaction id it used.
     pub txn: Option<(i64, Arc<str>)>,
 }
