@@ -9,5 +9,5 @@ use crate::Shared;
 
 /// Every route of the client-server API.
 pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
-    Router::new()
+    Router::new().merge(sync::routes())
 }

@@ -248,6 +248,23 @@ impl RoomStore for SqliteStore {
         self.read(move |conn| room_reads::receipts(conn, &room_id, after)).await
     }
 
+    async fn receipts_by(&self, room_id: &RoomId, user_id: &UserId) -> StoreResult<Vec<Receipt>> {
+        let (room_id, user_id) = (room_id.clone(), user_id.clone());
+        self.read(move |conn| room_reads::receipts_by(conn, &room_id, &user_id)).await
+    }
+
+    async fn last_sent_by(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        after: Position,
+        upto: Position,
+    ) -> StoreResult<Position> {
+        let (room_id, user_id) = (room_id.clone(), user_id.clone());
+        self.read(move |conn| room_reads::last_sent_by(conn, &room_id, &user_id, (after, upto)))
+            .await
+    }
+
     async fn unread_counts(
         &self,
         room_id: &RoomId,
