@@ -82,6 +82,17 @@ pub const MENTIONS_MAX: usize = 50;
 /// Facts that wait for the work after a commit (push, application services, waking).
 pub const HINTS_MAX: usize = 16_384;
 
+// Requests about rooms.
+
+/// A client's transaction id.
+pub const TXN_ID_BYTES_MAX: usize = 255;
+/// Users who are invited when a room is made.
+pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// State events that the maker of a room gives it.
+pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// A `reason` for a change of membership, a redaction or a report.
+pub const REASON_BYTES_MAX: usize = 4_096;
+
 // Filters.
 
 /// A filter as a client sends it.
