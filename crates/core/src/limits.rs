@@ -94,6 +94,16 @@ pub const SYNC_TO_DEVICE_MAX: usize = 100;
 pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 /// Users named in a room's summary.
 pub const HEROES_MAX: usize = 5;
+// Requests about rooms.
+
+/// A client's transaction id.
+pub const TXN_ID_BYTES_MAX: usize = 255;
+/// Users who are invited when a room is made.
+pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// State events that the maker of a room gives it.
+pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// A `reason` for a change of membership, a redaction or a report.
+pub const REASON_BYTES_MAX: usize = 4_096;
 
 // Filters.
 

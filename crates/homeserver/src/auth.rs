@@ -8,6 +8,8 @@ pub struct Requester {
     pub user_id: UserId,
     /// The device.
     pub device: Option<RequesterDevice>,
+    /// The application service.
+    pub appservice: Option<()>,
 }
 /// A device.
 pub struct RequesterDevice {

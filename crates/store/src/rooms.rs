@@ -316,6 +316,14 @@ pub trait RoomStore: Send + Sync {
         upto: Position,
     ) -> StoreResult<Vec<Arc<Event>>>;
 
+    /// What each of `keys`, as (type, state key), was over time, oldest first: the position from
+    /// which on each event was the room's state. One list per key.
+    async fn state_history(
+        &self,
+        room_id: &RoomId,
+        keys: &[(String, String)],
+    ) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>>;
+
     /// Every room in which the user has or had a membership.
     async fn rooms_of(&self, user_id: &UserId) -> StoreResult<Vec<UserRoom>>;
 

@@ -243,6 +243,28 @@ pub(super) fn state_changes(
     )
 }
 
+pub(super) fn state_history(
+    conn: &Connection,
+    room_id: &RoomId,
+    keys: &[(String, String)],
+) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let history = |(kind, state_key): &(String, String)| {
+        rows(
+            conn,
+            "SELECT s.nid, e.event_id, e.json FROM state_change s
+             JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.state_key = ?3 ORDER BY s.nid",
+            (nid, kind, state_key),
+            |row| {
+                let id = row.get_ref(1)?.as_str().map_err(corrupt)?;
+                Ok((position(row.get(0)?), parse(version, id, row.get(2)?)?))
+            },
+        )
+    };
+    keys.iter().map(history).collect()
+}
+
 pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<UserRoom>> {
     rows(
         conn,
