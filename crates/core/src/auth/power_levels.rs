@@ -96,6 +96,11 @@ impl PowerLevels {
         self.users.get(user_id).copied().unwrap_or(self.users_default)
     }
 
+    /// The creators, then everybody whose level is set, in a fixed order.
+    pub(crate) fn named_users(&self) -> impl Iterator<Item = &str> {
+        self.creators.iter().chain(self.users.keys()).map(|user| &**user)
+    }
+
     /// Whether the user has a creator's power (room version 12).
     pub fn is_creator(&self, user_id: &str) -> bool {
         self.creators.iter().any(|creator| **creator == *user_id)
@@ -125,20 +130,25 @@ pub(super) fn creators(create: &Event, rules: &Rules) -> Vec<Box<str>> {
     creators
 }
 
-/// A level: an integer, or up to version 9 a text that holds one.
+/// A level: an integer, up to version 9 a text that holds one, up to version 5 any number, whose
+/// fraction is cut off (room versions 1 to 9, "Deprecated event content schemas").
 fn integer(value: &Value, rules: &Rules) -> Option<Level> {
     match value {
         Value::Integer(integer) => Some(*integer),
-        Value::String(text) if !rules.integer_power_levels => {
-            let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
-            text.strip_prefix('+').unwrap_or(text).parse().ok()
-        }
-        // Versions without strict JSON had servers that cut fractions off.
-        Value::Number(text) if !rules.strict_json => {
-            text.split(['.', 'e', 'E']).next().and_then(|whole| whole.parse().ok())
-        }
+        // `parse` takes one sign, then nothing but digits, as the text of the versions has it.
+        Value::String(text) if !rules.integer_power_levels => text.trim().parse().ok(),
+        Value::Number(text) if !rules.strict_json => float(text),
         _ => None,
     }
+}
+
+/// Exponents applied, then cut at the point. What a double cannot hold is no level; beyond 64 bits
+/// a level is as high or low as it can be.
+fn float(text: &str) -> Option<Level> {
+    if let Ok(integer) = text.parse() {
+        return Some(integer);
+    }
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as Level)
 }
 
 fn map(value: Option<&Value>, rules: &Rules) -> BTreeMap<Box<str>, Level> {
@@ -206,15 +216,18 @@ fn well_formed(event: &Candidate<'_>, rules: &Rules) -> Result<(), AuthError> {
     let malformed = Err(AuthError::PowerLevelsMalformed);
     let content = event.content;
     let is_level = |value: &Value| integer(value, rules).is_some();
-    if rules.integer_power_levels {
-        if TOP_LEVELS.iter().filter_map(|key| content.get(*key)).any(|value| !is_level(value)) {
-            return malformed;
+    // Versions before 10 do not say what a level is that is none. Other servers refuse it there,
+    // and so does this one: a room must not depend on a default that only some of them assume.
+    if TOP_LEVELS.iter().filter_map(|key| content.get(*key)).any(|value| !is_level(value)) {
+        return malformed;
+    }
+    for key in ["events", "notifications"] {
+        if key == "notifications" && !rules.check_notifications {
+            continue;
         }
-        for key in ["events", "notifications"] {
-            let Some(value) = content.get(key) else { continue };
-            if !value.as_object().is_some_and(|levels| levels.values().all(is_level)) {
-                return malformed;
-            }
+        let Some(value) = content.get(key) else { continue };
+        if !value.as_object().is_some_and(|levels| levels.values().all(is_level)) {
+            return malformed;
         }
     }
     let Some(users) = content.get("users") else { return Ok(()) };

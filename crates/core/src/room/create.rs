@@ -283,8 +283,12 @@ fn create_content(request: &CreateRoom) -> Object {
     {
         // With the trusted preset those invited have the creator's power: from version 12 on
         // that is to be a creator.
-        let listed = content.get("additional_creators").and_then(Value::as_array);
-        let mut creators = listed.unwrap_or_default().to_vec();
+        let mut creators = match content.get("additional_creators") {
+            None => Vec::new(),
+            Some(Value::Array(listed)) => listed.clone(),
+            // Left as it is: rule 1.4 refuses it.
+            Some(_) => return content,
+        };
         for (user, _) in &request.invite {
             let user = Value::from(user.as_str());
             if !creators.contains(&user) {
