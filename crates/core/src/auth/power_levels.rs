@@ -61,8 +61,8 @@ impl PowerLevels {
             invite: level("invite", 0),
             kick: level("kick", 50),
             redact: level("redact", 50),
-            // Without a power levels event anybody in the room may send state.
-            state_default: level("state_default", if power_levels.is_some() { 50 } else { 0 }),
+            // Also without a power levels event: else whoever joined first would take the room.
+            state_default: level("state_default", 50),
             events_default: level("events_default", 0),
             users_default: level("users_default", 0),
             notifications_room: content

@@ -28,5 +28,6 @@ pub(super) fn dump(room: &TextRoom, event: &Candidate<'_>, verdict: Result<(), A
         "verdict": verdict.err().map(|error| format!("{error:?}")),
     });
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
-    writeln!(file, "{case}").unwrap();
+    // One write, so that lines of several threads stay whole.
+    file.write_all(format!("{case}\n").as_bytes()).unwrap();
 }

@@ -82,8 +82,11 @@ fn rule_10_4_creators_are_not_listed_in_version_12() {
 #[test]
 fn rule_10_5_the_first_power_levels_are_free() {
     let first = "alice create\nalice join\nbob join\n";
-    allowed(ALL, &format!("{first}bob levels {{\"users\":{{\"bob\":1000}}}}"));
-    refused(ALL, &format!("{first}bob levels {{\"users\":7}}"), MALFORMED);
+    allowed(ALL, &format!("{first}alice levels {{\"users\":{{\"bob\":1000}}}}"));
+    refused(ALL, &format!("{first}alice levels {{\"users\":7}}"), MALFORMED);
+    // But 50 is what state asks for, and only the creator has it.
+    let bob = format!("{first}bob levels {{\"users\":{{\"bob\":1000}}}}");
+    refused(ALL, &bob, AuthError::PowerLevel);
 }
 
 #[test]
@@ -224,6 +227,6 @@ fn what_the_levels_say() {
     assert_eq!(levels.notifications_room, 8);
     let none = PowerLevels::new(None, None, &version.rules());
     assert_eq!((none.ban, none.invite, none.kick, none.redact), (50, 0, 50, 50));
-    assert_eq!((none.event("x", true), none.event("x", false)), (0, 0));
+    assert_eq!((none.event("x", true), none.event("x", false)), (50, 0));
     assert_eq!(none.notifications_room, 50);
 }

@@ -107,9 +107,10 @@ fn rule_8_the_level_that_the_type_asks_for() {
 #[test]
 fn rule_8_without_power_levels() {
     let room = "alice create\nalice join\nbob join\n";
-    // Nobody needs any level; the creator has 100 (or all).
+    // The creator has 100 (or all), the others 0, and the defaults hold (T-A8).
     allowed(ALL, &format!("{room}bob send t"));
-    allowed(ALL, &format!("{room}bob set t \"\""));
+    refused(ALL, &format!("{room}bob set t \"\""), AuthError::PowerLevel);
+    allowed(ALL, &format!("{room}alice set t \"\""));
     refused(ALL, &format!("{room}bob kick alice"), AuthError::PowerLevel);
     allowed(ALL, &format!("{room}alice kick bob"));
     allowed(ALL, &format!("{room}bob invite carol"));
