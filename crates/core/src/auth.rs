@@ -9,7 +9,7 @@ mod power_levels;
 mod selection;
 
 pub use self::{
-    power_levels::{CREATOR_POWER, Level, PowerLevels},
+    power_levels::{CREATOR_POWER, Level, PowerLevels, read_level},
     selection::{auth_types, check_auth_events},
 };
 use crate::{

@@ -54,7 +54,7 @@ impl PowerLevels {
         let empty = Object::new();
         let content = power_levels.map_or(&empty, Event::content);
         let level = |key: &str, default: Level| {
-            content.get(key).and_then(|value| integer(value, rules)).unwrap_or(default)
+            content.get(key).and_then(|value| read_level(value, rules)).unwrap_or(default)
         };
         let mut levels = Self {
             ban: level("ban", 50),
@@ -69,7 +69,7 @@ impl PowerLevels {
                 .get("notifications")
                 .and_then(Value::as_object)
                 .and_then(|notifications| notifications.get("room"))
-                .and_then(|value| integer(value, rules))
+                .and_then(|value| read_level(value, rules))
                 .unwrap_or(50),
             events: map(content.get("events"), rules),
             users: map(content.get("users"), rules),
@@ -132,7 +132,7 @@ pub(super) fn creators(create: &Event, rules: &Rules) -> Vec<Box<str>> {
 
 /// A level: an integer, up to version 9 a text that holds one, up to version 5 any number, whose
 /// fraction is cut off (room versions 1 to 9, "Deprecated event content schemas").
-fn integer(value: &Value, rules: &Rules) -> Option<Level> {
+pub fn read_level(value: &Value, rules: &Rules) -> Option<Level> {
     match value {
         Value::Integer(integer) => Some(*integer),
         // `parse` takes one sign, then nothing but digits, as the text of the versions has it.
@@ -154,7 +154,9 @@ fn float(text: &str) -> Option<Level> {
 fn map(value: Option<&Value>, rules: &Rules) -> BTreeMap<Box<str>, Level> {
     let object = value.and_then(Value::as_object);
     let levels = object.into_iter().flatten();
-    levels.filter_map(|(key, value)| Some((key.as_str().into(), integer(value, rules)?))).collect()
+    levels
+        .filter_map(|(key, value)| Some((key.as_str().into(), read_level(value, rules)?)))
+        .collect()
 }
 
 /// The seven levels at the top of the content.
@@ -171,7 +173,7 @@ pub(super) fn change<S: AuthState + ?Sized>(case: &Case<'_, S>) -> Result<(), Au
     let Some(current) = case.state.state("m.room.power_levels", "") else { return Ok(()) };
     let (old, new) = (current.content(), case.event.content);
     let own = case.levels.user(case.event.sender);
-    let level = |value: Option<&Value>| value.and_then(|value| integer(value, &case.rules));
+    let level = |value: Option<&Value>| value.and_then(|value| read_level(value, &case.rules));
     for key in TOP_LEVELS {
         within(level(old.get(key)), level(new.get(key)), own)?;
     }
@@ -215,7 +217,7 @@ fn within(old: Option<Level>, new: Option<Level>, own: Level) -> Result<(), Auth
 fn well_formed(event: &Candidate<'_>, rules: &Rules) -> Result<(), AuthError> {
     let malformed = Err(AuthError::PowerLevelsMalformed);
     let content = event.content;
-    let is_level = |value: &Value| integer(value, rules).is_some();
+    let is_level = |value: &Value| read_level(value, rules).is_some();
     // Versions before 10 do not say what a level is that is none. Other servers refuse it there,
     // and so does this one: a room must not depend on a default that only some of them assume.
     if TOP_LEVELS.iter().filter_map(|key| content.get(*key)).any(|value| !is_level(value)) {

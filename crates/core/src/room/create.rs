@@ -117,6 +117,7 @@ pub fn create(
         update: RoomUpdate {
             events: room.events,
             forward_extremities: room.view.forward_extremities().to_vec(),
+            state: None,
         },
         view: room.view,
     })
@@ -195,7 +196,8 @@ impl<'a> Builder<'a> {
 
     fn adopt(&mut self, new: NewEvent) {
         let end = Extremity { event_id: new.event.event_id().clone(), depth: new.event.depth() };
-        let update = RoomUpdate { events: vec![new.clone()], forward_extremities: vec![end] };
+        let update =
+            RoomUpdate { events: vec![new.clone()], forward_extremities: vec![end], state: None };
         self.view = self.view.apply(&update);
         self.events.push(new);
     }

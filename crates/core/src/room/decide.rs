@@ -64,6 +64,7 @@ fn event(
     Ok(Decision::Update(RoomUpdate {
         forward_extremities: std::iter::once(end).chain(left).collect(),
         events: vec![NewEvent::accepted(event, replaces)],
+        state: None,
     }))
 }
 
