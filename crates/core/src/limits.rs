@@ -18,6 +18,14 @@ pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 /// that an event that passes here can be read by every server built on it.
 pub const JSON_DEPTH_MAX: usize = 127;
 
+// Federation.
+
+/// Keys in one answer about a server's keys, old ones included.
+pub const SERVER_KEYS_MAX: usize = 64;
+/// How long after it was fetched another server's key counts at most: seven days (room version 5,
+/// "Signing key validity period").
+pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
 // HTTP.
 
 /// A JSON request body.

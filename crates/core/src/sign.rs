@@ -4,11 +4,14 @@
 //! [`SigningKey`] is the server's identity. It signs events only as part of building them
 //! (`event::EventDraft::sign`), so nothing that somebody else composed is ever signed (I8).
 
+mod keys;
+
 use std::fmt;
 
 use base64::{Engine as _, engine::GeneralPurpose, engine::general_purpose};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 
+pub use self::keys::{KeysError, VerifyKey, VerifyKeys};
 use crate::json::{Object, Value, write_canonical_without};
 
 /// Unpadded base64 that reads padded input too, as the specification advises, and whatever stands
