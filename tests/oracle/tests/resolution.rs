@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, env};
 
 use estafette_oracle::{
-    ours::Ours,
+    ours::{Ours, Whole},
     rooms::{Room, Shape, State},
     ruma::Ruma,
     synapse::Synapse,
@@ -25,6 +25,7 @@ fn ids(state: State) -> BTreeSet<String> {
 fn compare(version: &str, seed: u64, shape: Shape, synapse: Option<&mut Synapse>) -> usize {
     let room = Room::by_chance(version, seed, shape);
     let ours = Ours::new(&room.events);
+    let whole = Whole::new(version, &room.events);
     let mut ruma = Ruma::new(version);
     room.events.iter().for_each(|pdu| ruma.add(pdu));
     let mut answers: Vec<BTreeSet<String>> = Vec::new();
@@ -34,6 +35,10 @@ fn compare(version: &str, seed: u64, shape: Shape, synapse: Option<&mut Synapse>
             let expected = ids(ruma.resolve(ruma.prepare(states)).unwrap());
             assert_eq!(resolved, expected, "ruma, version {version}, seed {seed}, {shape:?}");
         }
+        let context = format!("our own rules, version {version}, seed {seed}, {shape:?}");
+        assert_eq!(ids(whole.resolve(states)), resolved, "{context}");
+        let backwards: Vec<State> = states.iter().rev().cloned().collect();
+        assert_eq!(ids(whole.resolve(&backwards)), resolved, "backwards, {context}");
         answers.push(resolved);
     }
     if let Some(synapse) = synapse {
