@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, env};
 
 use estafette_oracle::{
+    large::{forks, linear, many_members},
     ours::{Ours, Whole},
     rooms::{Room, Shape, State},
     ruma::Ruma,
@@ -71,5 +72,19 @@ fn random_rooms_resolve_alike_everywhere() {
             merges += compare(version, seed, shape(seed), synapse.as_mut());
         }
         eprintln!("version {version}: seeds {first}..{}, {merges} merges alike", first + rooms);
+    }
+}
+
+// The measurements would compare different work.
+#[test]
+fn large_rooms_resolve_alike() {
+    for room in [linear("11", 50), forks("11", 4, 150), many_members("11", 300, 40)] {
+        let whole = Whole::new(&room.version, &room.events);
+        let mut ruma = Ruma::new(&room.version);
+        room.events.iter().for_each(|pdu| ruma.add(pdu));
+        let expected = ruma.resolve(ruma.prepare(&room.states)).unwrap();
+        assert_eq!(whole.resolve(&room.states), expected);
+        let events: Vec<usize> = room.states.iter().map(State::len).collect();
+        assert!(expected.len() <= events.iter().sum());
     }
 }
