@@ -82,13 +82,17 @@ impl Maker {
     }
 }
 
-/// A room without forks in which the topic changed so often: twice the same state.
+/// A room without forks of so many events; its last state and the one 100 events before.
 pub fn linear(version: &str, events: usize) -> LargeRoom {
     let (mut maker, mut state) = Maker::new(version);
     for n in 0..events {
-        maker.add(&mut state, ALICE, "m.room.topic", "", json!({ "topic": n.to_string() }));
+        if n + 100 == events {
+            maker.room.states.push(state.clone());
+        }
+        let user = format!("@user{n}:two.example");
+        maker.add(&mut state, &user, "m.room.member", &user, json!({ "membership": "join" }));
     }
-    maker.room.states = vec![state.clone(), state];
+    maker.room.states.push(state);
     maker.room
 }
 

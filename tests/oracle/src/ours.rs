@@ -37,6 +37,7 @@ impl<'a> Ours<'a> {
                 event_id: &pdu.event_id,
                 kind: &pdu.kind,
                 state_key: &pdu.state_key,
+                sender: &pdu.sender,
                 origin_server_ts: pdu.origin_server_ts,
                 power_event: is_power_event(&pdu.kind, &pdu.state_key, &pdu.sender, membership),
             };

@@ -78,7 +78,7 @@ fn random_rooms_resolve_alike_everywhere() {
 // The measurements would compare different work.
 #[test]
 fn large_rooms_resolve_alike() {
-    for room in [linear("11", 50), forks("11", 4, 150), many_members("11", 300, 40)] {
+    for room in [linear("11", 150), forks("11", 4, 150), many_members("11", 300, 40)] {
         let whole = Whole::new(&room.version, &room.events);
         let mut ruma = Ruma::new(&room.version);
         room.events.iter().for_each(|pdu| ruma.add(pdu));
