@@ -7,6 +7,7 @@ pub mod acl;
 pub mod auth;
 pub mod dag;
 pub mod event;
+pub mod filter;
 pub mod glob;
 pub mod ids;
 pub mod json;
