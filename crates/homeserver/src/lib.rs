@@ -11,7 +11,13 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+mod notification;
+pub mod notify;
+pub mod outbound;
 pub mod rate_limit;
+pub mod render;
+pub mod room_worker;
+pub mod rooms;
 mod server;
 
 pub use error::{ApiError, ApiResult};

@@ -5,16 +5,19 @@
 //! fsync. Readers have connections of their own and see committed snapshots. A third thread moves
 //! the WAL into the database file, away from the commit path.
 
+mod account_data;
 mod checkpoint;
 mod dehydrated_device;
 mod device_rows;
 mod key_backup;
 mod key_index;
 mod keys;
+mod media;
+mod push;
 mod readers;
-// ROOMS mod room_reads;
-// ROOMS mod room_writes;
-// ROOMS mod rooms;
+mod room_reads;
+mod room_writes;
+mod rooms;
 mod schema;
 mod to_device;
 mod writer;

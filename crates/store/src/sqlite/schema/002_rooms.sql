@@ -11,14 +11,16 @@ CREATE INDEX room_public ON room (nid) WHERE is_public = 1;
 
 -- Every event, in the order in which this server accepted it: for live events `nid` is the event's
 -- position in the one log. Appended, hardly ever changed (redaction replaces `json`).
+-- `replaces` is the state event whose place a state event took.
 -- flags: 1 rejected, 2 soft-failed, 4 notifies by the default push rules, 8 is an edit,
--- 16 is in a thread (and so not in the main timeline's counts), 32 redacted.
+-- 16 is in a thread (and so not in the main timeline's counts), 32 redacted, 64 highlights all.
 CREATE TABLE event (
     nid          INTEGER PRIMARY KEY,
     room_nid     INTEGER NOT NULL,
     event_id     TEXT    NOT NULL,
     flags        INTEGER NOT NULL,
     redacted_by  INTEGER,
+    replaces     INTEGER,
     device_nid   INTEGER,
     txn_path     INTEGER,
     txn_id       TEXT,
