@@ -82,7 +82,33 @@ pub const MENTIONS_MAX: usize = 50;
 /// Facts that wait for the work after a commit (push, application services, waking).
 pub const HINTS_MAX: usize = 16_384;
 
+/// Members that one device's lazy loading remembers as sent.
+pub const LAZY_MEMBERS_MAX: usize = 20_000;
+/// Events that are looked at to count what is unread by rules of one's own.
+pub const UNREAD_SCAN_MAX: usize = 1_000;
+/// Events of one room in one answer of a sync.
+pub const SYNC_TIMELINE_MAX: usize = 200;
+/// To-device messages in one answer (E3).
+pub const SYNC_TO_DEVICE_MAX: usize = 100;
+/// How long a sync may wait.
+pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
+/// Users named in a room's summary.
+pub const HEROES_MAX: usize = 5;
+// Requests about rooms.
+
+/// A client's transaction id.
+pub const TXN_ID_BYTES_MAX: usize = 255;
+/// Users who are invited when a room is made.
+pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// State events that the maker of a room gives it.
+pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// A `reason` for a change of membership, a redaction or a report.
+pub const REASON_BYTES_MAX: usize = 4_096;
+
 // Filters.
+
+/// Filters of all users that are kept parsed.
+pub const FILTERS_IN_MEMORY_MAX: usize = 10_000;
 
 /// A filter as a client sends it.
 pub const FILTER_BYTES_MAX: usize = 64 * 1024;

@@ -1,13 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The client-server API: one file per section of the specification.
 
+mod content;
+mod create_room;
+mod membership;
+mod room_access;
+mod room_error;
+mod send;
+mod state;
 pub mod sync;
 
-use axum::Router;
+use axum::{Router, routing::MethodRouter};
 
 use crate::Shared;
 
 /// Every route of the client-server API.
 pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
     Router::new()
+        .merge(sync::routes())
+        .merge(create_room::routes())
+        .merge(membership::routes())
+        .merge(send::routes())
+        .merge(state::routes())
+}
+
+/// Adds an endpoint that older clients still ask for under `r0`, the name of `v3` before it.
+fn v3(router: Router<Shared>, path: &str, methods: MethodRouter<Shared>) -> Router<Shared> {
+    router
+        .route(&format!("/_matrix/client/v3{path}"), methods.clone())
+        .route(&format!("/_matrix/client/r0{path}"), methods)
 }
