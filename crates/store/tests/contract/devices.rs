@@ -64,7 +64,8 @@ impl World {
         let conn = rusqlite::Connection::open(self.folder.path().join("db")).unwrap();
         conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
         conn.execute(
-            "INSERT INTO device (user_id, device_id, display_name) VALUES (?1, ?2, 'Phone')",
+            "INSERT INTO device (user_id, device_id, display_name, created_ts)
+             VALUES (?1, ?2, 'Phone', 0)",
             (user_id, device_id),
         )
         .unwrap();
