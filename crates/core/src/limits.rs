@@ -180,8 +180,8 @@ pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
 pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
 /// Keys claimed in one write; a greater request takes several.
 pub const CLAIMS_PER_WRITE_MAX: usize = 500;
-/// To-device messages in one answer (Client-Server API, "Send-to-Device messaging").
-pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
 /// Published keys and counts kept in memory, for all users together.
 pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.

@@ -3,12 +3,16 @@
 
 mod content;
 mod create_room;
+mod dehydrated_device;
+mod keys;
 mod membership;
 mod room_access;
 mod room_error;
+mod room_keys;
 mod send;
 mod state;
 pub mod sync;
+mod to_device;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -22,6 +26,10 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(membership::routes())
         .merge(send::routes())
         .merge(state::routes())
+        .merge(keys::routes())
+        .merge(to_device::routes())
+        .merge(room_keys::routes())
+        .merge(dehydrated_device::routes())
 }
 
 /// Adds an endpoint that older clients still ask for under `r0`, the name of `v3` before it.
