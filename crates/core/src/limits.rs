@@ -45,6 +45,20 @@ pub const RELATIONS_PER_PARENT_MAX: usize = 500;
 pub const USER_LOG_MAX: usize = 512;
 /// Device list changes kept in memory for all users together.
 pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
+/// Rooms held in memory.
+pub const HOT_ROOMS_MAX: usize = 20_000;
+/// Latest events held in memory for each of them.
+pub const RECENT_EVENTS_MAX: usize = 64;
+/// Commands that wait for one room; beyond it the caller is told to come back.
+pub const ROOM_QUEUE_MAX: usize = 512;
+/// Commands that one room decides before it commits.
+pub const ROOM_BATCH_MAX: usize = 64;
+/// Transactions of its latest events that a room remembers besides the store.
+pub const ROOM_TXNS_MAX: usize = 256;
+/// Users whom the mentions of one event are looked at for.
+pub const MENTIONS_MAX: usize = 50;
+/// Facts that wait for the work after a commit (push, application services, waking).
+pub const HINTS_MAX: usize = 16_384;
 
 // Filters.
 
@@ -70,17 +84,6 @@ pub const TAGS_PER_ROOM_MAX: usize = 100;
 
 /// Media ids that one account has reserved and not yet used (MSC2246).
 pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
-
-// Push.
-
-/// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: u64 = 100;
-/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
-pub const PUSHKEY_BYTES_MAX: usize = 512;
-/// A pusher's `app_id`, in characters.
-pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
-/// Any other text of a pusher, and its `data` as JSON.
-pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 /// The type that an uploader gives.
 pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// The file name that an uploader or downloader gives.
@@ -97,3 +100,14 @@ pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
 pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
 /// A moving picture up to this size serves as its own thumbnail.
 pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;

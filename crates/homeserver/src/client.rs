@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The client-server API: one file per section of the specification.
 
+pub mod sync;
+
 use axum::Router;
 
 use crate::Shared;

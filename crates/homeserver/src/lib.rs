@@ -11,8 +11,14 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+pub mod media;
+mod notification;
+pub mod notify;
 pub mod outbound;
 pub mod rate_limit;
+pub mod render;
+pub mod room_worker;
+pub mod rooms;
 mod server;
 
 pub use error::{ApiError, ApiResult};

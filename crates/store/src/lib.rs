@@ -20,7 +20,7 @@ pub mod error;
 pub mod fact;
 pub mod media;
 pub mod push;
-// ROOMS pub mod rooms;
+pub mod rooms;
 pub mod sqlite;
 
 pub use account_data::AccountDataStore;
@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
 pub use media::MediaStore;
 pub use push::PushStore;
-// ROOMS pub use rooms::RoomStore;
+pub use rooms::RoomStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;

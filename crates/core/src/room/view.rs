@@ -204,6 +204,21 @@ impl RoomView {
         next
     }
 
+    /// The room once a state event has lost its content to a redaction; `event` is what is left.
+    /// Unchanged when the event is not part of the state now.
+    #[must_use]
+    pub fn with_redacted(&self, event: &Arc<Event>) -> Self {
+        let Some(state_key) = event.state_key() else { return self.clone() };
+        let current = self.state.get(event.kind(), state_key);
+        if current.is_none_or(|current| current.event_id() != event.event_id()) {
+            return self.clone();
+        }
+        let mut next = self.clone();
+        next.state.insert(Arc::clone(event));
+        next.levels = Arc::new(PowerLevels::of_state(&next, &next.rules));
+        next
+    }
+
     fn count(&mut self, membership: Option<Membership>, by: isize) {
         match membership {
             Some(Membership::Join) => self.joined = self.joined.saturating_add_signed(by),

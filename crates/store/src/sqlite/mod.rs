@@ -10,9 +10,9 @@ mod checkpoint;
 mod media;
 mod push;
 mod readers;
-// ROOMS mod room_reads;
-// ROOMS mod room_writes;
-// ROOMS mod rooms;
+mod room_reads;
+mod room_writes;
+mod rooms;
 mod schema;
 mod writer;
 

@@ -12,7 +12,7 @@ CREATE INDEX room_public ON room (nid) WHERE is_public = 1;
 -- Every event, in the order in which this server accepted it: for live events `nid` is the event's
 -- position in the one log. Appended, hardly ever changed (redaction replaces `json`).
 -- flags: 1 rejected, 2 soft-failed, 4 notifies by the default push rules, 8 is an edit,
--- 16 is in a thread (and so not in the main timeline's counts), 32 redacted.
+-- 16 is in a thread (and so not in the main timeline's counts), 32 redacted, 64 highlights all.
 CREATE TABLE event (
     nid          INTEGER PRIMARY KEY,
     room_nid     INTEGER NOT NULL,
