@@ -5,6 +5,7 @@
 //! `http → auth → client/send → room_worker → core::room::decide → store → 200 → notify → sync`.
 //! See `docs/ARCHITECTURE.md` for the walk.
 
+pub mod auth;
 pub mod client;
 pub mod clock;
 pub mod config;
@@ -20,6 +21,9 @@ pub mod render;
 pub mod room_worker;
 pub mod rooms;
 mod server;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

@@ -24,8 +24,8 @@ mod connect;
 mod tls;
 
 pub use address::AddressGuard;
-pub use connect::{Resolve, SystemResolver};
 use connect::{GuardedConnector, RefusedAddress};
+pub use connect::{Resolve, SystemResolver};
 
 /// How long an idle connection is kept for the next request.
 const IDLE_TIMEOUT_S: u64 = 60;

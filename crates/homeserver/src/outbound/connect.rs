@@ -37,9 +37,7 @@ pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, host: String, port: u16) -> Resolved {
-        Box::pin(async move {
-            Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect())
-        })
+        Box::pin(async move { Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect()) })
     }
 }
 

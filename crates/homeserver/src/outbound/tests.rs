@@ -82,22 +82,77 @@ impl Resolve for Changing {
 fn the_table_of_addresses() {
     let guard = AddressGuard::default();
     for refused in [
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255",
-        "127.0.0.1", "127.255.255.254", "169.254.0.1", "169.254.169.254", "172.16.0.1",
-        "172.31.255.255", "192.0.0.1", "192.0.0.170", "192.0.2.1", "192.88.99.1", "192.168.0.1",
-        "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-        "239.255.255.250", "240.0.0.1", "255.255.255.255", "::", "::1", "::2", "::127.0.0.1",
-        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1",
-        "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1",
-        "2001:0:7f00:1::", "2001:10::1", "2001:20::1", "2001:2::1", "2001:db8::1",
-        "2002:7f00:1::", "2002:a9fe:a9fe::1", "3fff::1", "5f00::1", "fc00::1", "fd00::1",
-        "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "ff0e::1", "4000::1", "200::1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.0.0.1",
+        "10.255.255.255",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.0.170",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::2",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:0:7f00:1::",
+        "2001:10::1",
+        "2001:20::1",
+        "2001:2::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fd00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "ff0e::1",
+        "4000::1",
+        "200::1",
     ] {
         assert!(!guard.allows(refused.parse().unwrap()), "{refused} must be refused");
     }
     for allowed in [
-        "1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",
-        "192.167.0.1", "223.255.255.255", "2001:4860:4860::8888", "2606:4700::1111", "2a01::1",
+        "1.1.1.1",
+        "8.8.8.8",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.15.0.1",
+        "172.32.0.1",
+        "192.167.0.1",
+        "223.255.255.255",
+        "2001:4860:4860::8888",
+        "2606:4700::1111",
+        "2a01::1",
         "::ffff:8.8.8.8",
     ] {
         assert!(guard.allows(allowed.parse().unwrap()), "{allowed} must be allowed");
@@ -120,10 +175,28 @@ async fn no_spelling_of_a_refused_address_is_connected_to() {
     let outbound = client(&[], Arc::new(SystemResolver));
     let port = canary.address.port();
     let hosts = [
-        "127.0.0.1", "127.0.0.2", "127.1", "0", "0.0.0.0", "2130706433", "017700000001",
-        "0x7f000001", "0x7f.1", "0177.0.0.1", "127.0.0.01", "localhost", "LOCALHOST",
-        "localhost.", "127.0.0.1.", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
-        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[::]", "①②⑦.0.0.1",
+        "127.0.0.1",
+        "127.0.0.2",
+        "127.1",
+        "0",
+        "0.0.0.0",
+        "2130706433",
+        "017700000001",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.0.0.01",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "127.0.0.1.",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[::]",
+        "①②⑦.0.0.1",
     ];
     for host in hosts {
         let outcome = outbound.send(get(format!("http://{host}:{port}/"))).await;
@@ -171,7 +244,9 @@ async fn a_name_that_changes_its_address_is_judged_each_time() {
 async fn each_redirect_passes_the_guard_and_their_number_is_bounded() {
     let target = Canary::at("127.0.0.2:0", OK.into()).await;
     let redirect = |to: String| {
-        format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        format!(
+            "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
     };
     let first = Canary::at("127.0.0.1:0", redirect(format!("http://{}/", target.address))).await;
     let send = async |networks: &[&str], redirects_max| {
@@ -216,8 +291,18 @@ async fn answers_are_bounded_in_bytes_and_time() {
 #[test]
 fn urls_that_are_not_asked_for() {
     for bad in [
-        "", "/path", "ftp://a.example/", "file:///etc/passwd", "gopher://a/", "http://", "http:///x",
-        "http://user:secret@a.example/", "http://a b/", "unix:/run/x", "data:,x", "http://é.fr/",
+        "",
+        "/path",
+        "ftp://a.example/",
+        "file:///etc/passwd",
+        "gopher://a/",
+        "http://",
+        "http:///x",
+        "http://user:secret@a.example/",
+        "http://a b/",
+        "unix:/run/x",
+        "data:,x",
+        "http://é.fr/",
     ] {
         assert!(check_url(bad).is_err(), "{bad}");
     }

@@ -4,7 +4,8 @@
 use std::{path::Path, sync::Arc};
 
 use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore, crypto::ring,
+    ClientConfig, RootCertStore,
+    crypto::ring,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
