@@ -3,7 +3,11 @@
 //!
 //! Source: <https://spec.matrix.org/v1.19/client-server-api/#mroomserver_acl>.
 
-use crate::glob::{FoldedText, Glob};
+use crate::{
+    glob::{FoldedText, Glob},
+    ids::ServerName,
+    json::{Object, Value},
+};
 
 #[cfg(test)]
 mod tests;
@@ -22,37 +26,27 @@ impl ServerAcl {
     /// Entries that are not strings are ignored, a list that is not a list is empty, and
     /// `allow_ip_literals` is `true` unless it is the boolean `false`: a malformed list must not
     /// open what a well-formed one would close, and an absent `allow` closes the room.
-    pub fn new<'a>(
-        allow: impl IntoIterator<Item = &'a str>,
-        deny: impl IntoIterator<Item = &'a str>,
-        allow_ip_literals: bool,
-    ) -> Self {
-        Self {
-            allow: allow.into_iter().map(Glob::new).collect(),
-            deny: deny.into_iter().map(Glob::new).collect(),
-            allow_ip_literals,
-        }
+    #[must_use]
+    pub fn new(content: &Object) -> Self {
+        let globs = |name| {
+            let entries = content.get(name).and_then(Value::as_array).unwrap_or_default();
+            entries.iter().filter_map(Value::as_str).map(Glob::new).collect()
+        };
+        let allow_ip_literals =
+            content.get("allow_ip_literals").and_then(Value::as_bool).unwrap_or(true);
+        Self { allow: globs("allow"), deny: globs("deny"), allow_ip_literals }
     }
 
     /// Whether the list lets `server_name` take part. The port is not considered.
     #[must_use]
-    pub fn allows(&self, server_name: &str) -> bool {
-        let host = host_of(server_name);
+    pub fn allows(&self, server_name: &ServerName) -> bool {
+        let host = server_name.host();
         if !self.allow_ip_literals && is_ip_literal(host) {
             return false;
         }
         let host = FoldedText::new(host);
         !self.deny.iter().any(|glob| glob.matches(&host))
             && self.allow.iter().any(|glob| glob.matches(&host))
-    }
-}
-
-/// The server name without its port. The brackets of an IPv6 literal stay.
-fn host_of(server_name: &str) -> &str {
-    let after_bracket = server_name.rfind(']').map_or(0, |at| at + 1);
-    match server_name.rfind(':') {
-        Some(colon) if colon >= after_bracket => server_name.get(..colon).unwrap_or(server_name),
-        _ => server_name,
     }
 }
 

@@ -13,13 +13,12 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 
+use crate::limits::INTEGER_MAX;
+
 /// The greatest `depth`: the greatest integer of canonical JSON.
 ///
 /// Source: <https://spec.matrix.org/v1.19/rooms/v6/#canonical-json>.
-pub const DEPTH_MAX: u64 = (1 << 53) - 1;
-
-/// With more forward extremities than this an event without content should tie them together.
-pub const FORWARD_EXTREMITIES_SOFT_MAX: usize = 10;
+pub const DEPTH_MAX: u64 = INTEGER_MAX.unsigned_abs();
 
 /// The `depth` of an event with these `prev_events`: one more than the deepest, clamped to
 /// [`DEPTH_MAX`], so that a huge depth claimed by another server does not poison the room.

@@ -216,11 +216,7 @@ fn parse<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, FilterError> {
         return Err(FilterError::TooLarge);
     }
     let shape = |error: serde_json::Error| {
-        if error.is_data() {
-            FilterError::Shape(error.to_string())
-        } else {
-            FilterError::NotJson
-        }
+        if error.is_data() { FilterError::Shape(error.to_string()) } else { FilterError::NotJson }
     };
     let object: Map<String, Value> = serde_json::from_slice(json).map_err(shape)?;
     serde_json::from_value(Value::Object(object)).map_err(shape)

@@ -89,11 +89,14 @@ fn redact_member(content: &Object, rules: &Rules) -> Object {
             "join_authorised_via_users_server" if rules.redaction_keeps_authorised_via => {
                 Some(value.clone())
             }
-            // Room version 11: of a third-party invite only what its signature covers.
-            "third_party_invite" if rules.redaction_v11 => {
-                let signed = value.as_object().and_then(|invite| invite.get("signed"));
-                signed.map(|signed| Value::from([("signed", signed.clone())]))
-            }
+            // Room version 11: of a third-party invite only `signed`. An invite without it leaves
+            // an empty object, as in other servers: the text names keys to keep inside it.
+            "third_party_invite" if rules.redaction_v11 => value.as_object().map(|invite| {
+                let signed = invite.get_key_value("signed");
+                Value::Object(
+                    signed.map(|(key, value)| (key.clone(), value.clone())).into_iter().collect(),
+                )
+            }),
             _ => None,
         };
         if let Some(kept) = kept {

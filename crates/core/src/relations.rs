@@ -9,7 +9,12 @@
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
+
+use crate::{
+    json::{Object, Value},
+    limits::{ID_BYTES_MAX, THREAD_HOPS_MAX},
+};
 
 /// `rel_type` of an edit.
 pub const REPLACE: &str = "m.replace";
@@ -19,15 +24,6 @@ pub const THREAD: &str = "m.thread";
 pub const REFERENCE: &str = "m.reference";
 /// `rel_type` of a reaction.
 pub const ANNOTATION: &str = "m.annotation";
-
-/// How many relations are followed to find the thread of an event, as the specification
-/// recommends.
-///
-/// Source: <https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications>.
-pub const THREAD_HOPS_MAX: usize = 3;
-
-/// Longest event id or relation type that is taken for one, in bytes.
-const NAME_BYTES_MAX: usize = 255;
 
 /// `m.relates_to` of an event, with the properties all relations have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +38,15 @@ pub struct Relation<'a> {
     pub is_falling_back: bool,
 }
 
-fn name<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+fn name<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
     let text = object.get(key)?.as_str()?;
-    (!text.is_empty() && text.len() <= NAME_BYTES_MAX).then_some(text)
+    (!text.is_empty() && text.len() <= ID_BYTES_MAX).then_some(text)
 }
 
 /// Reads `m.relates_to` of an event's content. `None` when it is absent or does not have the
 /// form of a relation; a rich reply alone is not one.
 #[must_use]
-pub fn relation(content: &Map<String, Value>) -> Option<Relation<'_>> {
+pub fn relation(content: &Object) -> Option<Relation<'_>> {
     let relates_to = content.get("m.relates_to")?.as_object()?;
     let rel_type = name(relates_to, "rel_type")?;
     let event_id = name(relates_to, "event_id").filter(|id| id.starts_with('$'))?;
@@ -64,7 +60,7 @@ pub fn relation(content: &Map<String, Value>) -> Option<Relation<'_>> {
 ///
 /// Source: <https://spec.matrix.org/v1.19/client-server-api/#rich-replies>.
 #[must_use]
-pub fn in_reply_to(content: &Map<String, Value>) -> Option<&str> {
+pub fn in_reply_to(content: &Object) -> Option<&str> {
     let relates_to = content.get("m.relates_to")?.as_object()?;
     let reply = relates_to.get("m.in_reply_to")?.as_object()?;
     name(reply, "event_id").filter(|id| id.starts_with('$'))
@@ -90,7 +86,7 @@ pub struct Related<'a> {
     /// Its place in the server's order of the room's events.
     pub position: i64,
     /// Its content, after redaction if it was redacted.
-    pub content: &'a Map<String, Value>,
+    pub content: &'a Object,
 }
 
 impl<'a> Related<'a> {
@@ -162,7 +158,7 @@ pub fn check_edit(original: &Related<'_>, edit: &Related<'_>) -> Result<(), Edit
         return Err(EditError::OriginalIsEdit);
     }
     let encrypted = edit.kind == "m.room.encrypted";
-    if !encrypted && !edit.content.get("m.new_content").is_some_and(Value::is_object) {
+    if !encrypted && edit.content.get("m.new_content").and_then(Value::as_object).is_none() {
         return Err(EditError::NoNewContent);
     }
     Ok(())
@@ -287,8 +283,11 @@ fn add_to_thread<'a>(
 impl<'a> Bundle<'a> {
     /// The value of `m.relations`, or `None` when there is nothing to bundle. `serialize` gives
     /// the client's form of an event; for the latest event of a thread with its own bundle.
-    pub fn to_json(&self, serialize: impl Fn(&Related<'a>) -> Value) -> Option<Value> {
-        let mut relations = Map::new();
+    pub fn to_json(
+        &self,
+        serialize: impl Fn(&Related<'a>) -> serde_json::Value,
+    ) -> Option<serde_json::Value> {
+        let mut relations = serde_json::Map::new();
         if let Some(edit) = &self.latest_edit {
             relations.insert(REPLACE.to_owned(), serialize(edit));
         }
@@ -301,9 +300,10 @@ impl<'a> Bundle<'a> {
             relations.insert(THREAD.to_owned(), summary);
         }
         if !self.references.is_empty() {
-            let chunk: Value = self.references.iter().map(|id| json!({ "event_id": id })).collect();
+            let chunk: serde_json::Value =
+                self.references.iter().map(|id| json!({ "event_id": id })).collect();
             relations.insert(REFERENCE.to_owned(), json!({ "chunk": chunk }));
         }
-        (!relations.is_empty()).then_some(Value::Object(relations))
+        (!relations.is_empty()).then_some(serde_json::Value::Object(relations))
     }
 }

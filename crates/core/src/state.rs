@@ -3,7 +3,9 @@
 
 pub mod graph;
 pub mod map;
+pub mod resolver;
 pub mod v1;
 pub mod v2;
 
 pub use map::StateMap;
+pub use resolver::{NotLoaded, Resolver};

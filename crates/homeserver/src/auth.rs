@@ -23,6 +23,8 @@ pub struct Requester {
     pub user_id: UserId,
     /// The device, unless an application service asks without one.
     pub device: Option<RequesterDevice>,
+    /// The application service that asks in the account's name.
+    pub appservice: Option<()>,
 }
 
 impl FromRequestParts<Shared> for Requester {
@@ -32,6 +34,6 @@ impl FromRequestParts<Shared> for Requester {
         let token = parts.headers.get(header::AUTHORIZATION).ok_or_else(ApiError::missing_token)?;
         let token = token.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let user_id = token.filter(|_| cfg!(test)).and_then(|user| UserId::parse(user).ok());
-        Ok(Self { user_id: user_id.ok_or_else(ApiError::unknown_token)?, device: None })
+        Ok(Self { user_id: user_id.ok_or_else(ApiError::unknown_token)?, device: None, appservice: None })
     }
 }

@@ -2,13 +2,20 @@
 //! The client-server API: one file per section of the specification.
 
 pub(crate) mod account_data;
-pub(crate) mod filter;
+mod content;
+mod create_room;
+mod filter;
 mod media;
+mod membership;
 pub(crate) mod push_rules;
 mod pushers;
+mod room_access;
+mod room_error;
+mod send;
+mod state;
 pub mod sync;
 
-use axum::Router;
+use axum::{Router, routing::MethodRouter};
 
 use crate::Shared;
 
@@ -20,4 +27,16 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(media::routes())
         .merge(push_rules::routes())
         .merge(pushers::routes())
+        .merge(sync::routes())
+        .merge(create_room::routes())
+        .merge(membership::routes())
+        .merge(send::routes())
+        .merge(state::routes())
+}
+
+/// Adds an endpoint that older clients still ask for under `r0`, the name of `v3` before it.
+fn v3(router: Router<Shared>, path: &str, methods: MethodRouter<Shared>) -> Router<Shared> {
+    router
+        .route(&format!("/_matrix/client/v3{path}"), methods.clone())
+        .route(&format!("/_matrix/client/r0{path}"), methods)
 }

@@ -21,6 +21,7 @@ pub mod render;
 pub mod room_worker;
 pub mod rooms;
 mod server;
+pub mod sync;
 
 #[cfg(test)]
 mod testing;

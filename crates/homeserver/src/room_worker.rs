@@ -6,6 +6,8 @@
 //! seeing the last committed snapshot until the commit is durable; a failed commit fails exactly
 //! its callers and leaves the snapshot as it was (I1).
 
+mod create;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, atomic::Ordering},
@@ -29,6 +31,7 @@ use estafette_store::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+pub use self::create::{CreateError, NewRoom, create_room};
 use crate::{
     Server, Shared, notification,
     rooms::{HotRoom, Recent, Snapshot, TimelineEvent},
@@ -323,13 +326,6 @@ pub(crate) fn prepare(
     if new.soft_failed {
         flags = flags | EventFlags::SOFT_FAILED;
     }
-    let event = TimelineEvent::new(
-        Arc::clone(&new.event),
-        flags,
-        new.replaces.clone(),
-        txn.map(|txn| (txn.device_nid, Arc::clone(&txn.txn_id))),
-        Arc::clone(&pos),
-    );
     let commit = CommitEvent {
         event: Arc::clone(&new.event),
         flags,
@@ -339,6 +335,7 @@ pub(crate) fn prepare(
         highlights: facts.highlights,
         pos,
     };
+    let event = TimelineEvent::new(&commit, new.replaces.clone());
     (commit, event)
 }
 

@@ -2,12 +2,14 @@
 //! The server as one value: everything a handler may need, handed in rather than reached for.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Weak},
 };
 
 use estafette_core::{
-    ids::ServerName,
+    filter::Filter,
+    ids::{ServerName, UserId},
     limits::HINTS_MAX,
     push_rules::{Defaults, RuleSet},
     room::Signer,
@@ -17,6 +19,9 @@ use estafette_store::{
     Fact, FactKind, StoreError,
     sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Random},
@@ -56,7 +61,10 @@ pub struct Server {
     pub outbound: Outbound,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
+    /// Filters by their owners and ids, as far as they were used lately.
+    pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     signing_key: SigningKey,
+    stop: watch::Sender<bool>,
 }
 
 /// Why the server cannot start.
@@ -116,6 +124,8 @@ impl Server {
             media,
             outbound,
             default_rules: RuleSet::new(Defaults::ALL),
+            filters: Mutex::default(),
+            stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
@@ -127,6 +137,16 @@ impl Server {
     /// Who signs what this server decides.
     pub fn signer(&self) -> Signer<'_> {
         Signer { server: &self.server_name, key: &self.signing_key }
+    }
+
+    /// Turns true when the server is to stop: whoever waits should answer (pitfall 39).
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks everything to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
     }
 
     /// Milliseconds since the Unix epoch.

@@ -12,10 +12,10 @@ use crate::{
         JsonError, Object, Strictness, Value, parse, write_canonical_object,
         write_canonical_without,
     },
-    limits::{AUTH_EVENTS_MAX, EVENT_BYTES_MAX, ID_BYTES_MAX, INTEGER_MAX, PREV_EVENTS_MAX},
+    limits::{AUTH_EVENTS_MAX, EVENT_BYTES_MAX, ID_BYTES_MAX, PREV_EVENTS_MAX},
     redact::redact,
     sign::{BASE64, VerifyError, verify_json},
-    version::{EventIdFormat, RoomVersion},
+    version::{EventIdFormat, RoomVersion, Rules},
 };
 
 /// Why a PDU is dropped before anybody asks whether it is allowed.
@@ -105,12 +105,8 @@ impl RawPdu {
                 .and_then(Value::as_str)
                 .and_then(|id| EventId::parse(id).ok())
                 .ok_or(PduError::Member("event_id"))?,
-            format => {
-                let mut covered = String::new();
-                write_canonical_without(&mut covered, &redacted, &["signatures", "unsigned"]);
-                event_id_of_hash(format, &Sha256::digest(covered.as_bytes()))
-                    .ok_or(PduError::Member("event_id"))?
-            }
+            format => event_id_of_hash(format, &reference_hash(&redacted))
+                .ok_or(PduError::Member("event_id"))?,
         };
         Ok(Self { version, event_id, object, redacted })
     }
@@ -178,18 +174,17 @@ impl RawPdu {
         let ts = self.object.get("origin_server_ts").and_then(Value::as_integer);
         let valid_at = if rules.key_validity { ts } else { None };
         for needed in self.signatures_needed() {
+            // Every signature by a known key must be right, and there must be one.
             let mut outcome = Err(VerifyError::Missing);
             for key_id in &needed.key_ids {
                 let Some(key) = keys.public_key(&needed.server, key_id, valid_at) else { continue };
                 outcome = verify_json(&self.redacted, &needed.server, key_id, &key);
-                if outcome.is_ok() {
+                if outcome.is_err() {
                     break;
                 }
             }
             outcome.map_err(|error| PduError::Signature { server: needed.server, error })?;
         }
-        let mut hashed = String::new();
-        write_canonical_without(&mut hashed, &self.object, &["unsigned", "signatures", "hashes"]);
         let claimed = self
             .object
             .get("hashes")
@@ -197,7 +192,7 @@ impl RawPdu {
             .and_then(|hashes| hashes.get("sha256"))
             .and_then(Value::as_str)
             .and_then(|hash| BASE64.decode(hash).ok());
-        let right = claimed.as_deref() == Some(Sha256::digest(hashed.as_bytes()).as_slice());
+        let right = claimed.as_deref() == Some(content_hash(&self.object).as_slice());
         let kept = if right { &self.object } else { &self.redacted };
         let mut json = String::new();
         write_canonical_object(&mut json, kept);
@@ -205,6 +200,20 @@ impl RawPdu {
             .map_err(|_| PduError::Member("content"))?;
         Ok(HashedPdu { event, redacted: !right })
     }
+}
+
+/// Server-Server API, "Calculating the content hash for an event": over the whole event.
+pub(super) fn content_hash(event: &Object) -> [u8; 32] {
+    let mut hashed = String::with_capacity(1024);
+    write_canonical_without(&mut hashed, event, &["unsigned", "signatures", "hashes"]);
+    Sha256::digest(hashed.as_bytes()).into()
+}
+
+/// Server-Server API, "Calculating the reference hash for an event", once it is redacted.
+pub(super) fn reference_hash(redacted: &Object) -> [u8; 32] {
+    let mut covered = String::with_capacity(1024);
+    write_canonical_without(&mut covered, redacted, &["signatures", "unsigned"]);
+    Sha256::digest(covered.as_bytes()).into()
 }
 
 /// The event format of each version (Room Versions, "Event format").
@@ -227,13 +236,17 @@ fn check_format(object: &Object, version: RoomVersion) -> Result<(), PduError> {
     } else {
         RoomId::parse(text("room_id")?).map_err(|_| PduError::Member("room_id"))?;
     }
-    let integer = |key: &'static str| {
-        object.get(key).and_then(Value::as_integer).ok_or(PduError::Member(key))
+    let integer = |key: &'static str| match object.get(key) {
+        Some(Value::Integer(integer)) => Ok(*integer),
+        // Before version 6 the limit is that of 64 bits. Fractions and exponents do not parse.
+        Some(Value::Number(text)) => text.parse::<i64>().map_err(|_| PduError::Member(key)),
+        _ => Err(PduError::Member(key)),
     };
-    if !(0..=INTEGER_MAX).contains(&integer("depth")?) {
+    if integer("depth")? < 0 {
         return Err(PduError::Member("depth"));
     }
     integer("origin_server_ts")?;
+    check_authorising_user(object, &rules, kind)?;
     for (key, max) in [("prev_events", PREV_EVENTS_MAX), ("auth_events", AUTH_EVENTS_MAX)] {
         if edges(object, key).is_none_or(|ids| ids.len() > max) {
             return Err(PduError::Member(key));
@@ -248,6 +261,20 @@ fn check_format(object: &Object, version: RoomVersion) -> Result<(), PduError> {
         text("redacts")?;
     }
     Ok(())
+}
+
+/// Whoever authorises a restricted join must be a user id: its server has to sign (rule 5.2).
+fn check_authorising_user(object: &Object, rules: &Rules, kind: &str) -> Result<(), PduError> {
+    const KEY: &str = "join_authorised_via_users_server";
+    let content = object.get("content").and_then(Value::as_object);
+    match content.and_then(|content| content.get(KEY)) {
+        Some(user_id) if rules.restricted && kind == "m.room.member" => user_id
+            .as_str()
+            .and_then(|user_id| UserId::parse(user_id).ok())
+            .map(|_| ())
+            .ok_or(PduError::Member(KEY)),
+        _ => Ok(()),
+    }
 }
 
 /// A list of event ids, without repetition, in either of its two forms.

@@ -114,7 +114,8 @@ fn wrong_shapes_are_refused() {
 
 #[test]
 fn event_fields_cut_events_down() {
-    let fields = EventFields::new(["type", "content.body", r"content.m\.relates_to", "content.x.y"]);
+    let fields =
+        EventFields::new(["type", "content.body", r"content.m\.relates_to", "content.x.y"]);
     let event = json!({
         "type": "t", "sender": "@a:x", "content": {"body": "b", "m.relates_to": {}, "x": 1, "z": 2}
     });

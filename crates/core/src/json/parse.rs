@@ -33,6 +33,23 @@ pub fn parse(bytes: &[u8], strictness: Strictness) -> Result<Value, JsonError> {
     if parser.at == bytes.len() { Ok(value) } else { Err(JsonError::Syntax(parser.at)) }
 }
 
+/// A number that only room versions 1 to 5 take. `-0` and exponents that make an integer become
+/// that integer, as in the specification's example; every other text is kept as it is, because the
+/// servers that wrote such events hashed it so.
+fn tolerated(text: &str) -> Value {
+    let exact = if text == "-0" {
+        Some(0)
+    } else if text.contains(['e', 'E']) {
+        text.parse::<f64>()
+            .ok()
+            .filter(|number| number.fract() == 0.0 && number.abs() <= INTEGER_MAX as f64)
+            .map(|number| number as i64)
+    } else {
+        None
+    };
+    exact.map_or_else(|| Value::Number(text.into()), Value::Integer)
+}
+
 struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -171,7 +188,7 @@ impl Parser<'_> {
         });
         match (integer, self.strictness) {
             (Some(integer), _) => Ok(Value::Integer(integer)),
-            (None, Strictness::Tolerant) => Ok(Value::Number(text.into())),
+            (None, Strictness::Tolerant) => Ok(tolerated(text)),
             (None, Strictness::Strict) => Err(JsonError::Number(start)),
         }
     }

@@ -7,7 +7,10 @@ use super::{
     evaluate::{RoomFacts, UserTest},
     event::{FieldPath, Property, PushEvent, Scalar},
 };
-use crate::glob::{FoldedText, Glob};
+use crate::{
+    glob::{FoldedText, Glob},
+    json,
+};
 
 /// A condition of a rule: its JSON, kept word for word, and the test it stands for.
 #[derive(Clone, Debug)]
@@ -141,14 +144,14 @@ fn event_match(path: &FieldPath, glob: &Glob, event: &PushEvent<'_>) -> bool {
     match event.property(path) {
         Some(Property::Folded(_, text)) if path.is_content_body() => glob.matches_words(text),
         Some(Property::Folded(_, text)) => glob.matches(text),
-        Some(Property::Json(Value::String(text))) => glob.matches(&FoldedText::new(text)),
+        Some(Property::Json(json::Value::String(text))) => glob.matches(&FoldedText::new(text)),
         Some(Property::Json(_)) | None => false,
     }
 }
 
-fn array<'a>(path: &FieldPath, event: &'a PushEvent<'_>) -> Option<&'a [Value]> {
+fn array<'a>(path: &FieldPath, event: &'a PushEvent<'_>) -> Option<&'a [json::Value]> {
     match event.property(path) {
-        Some(Property::Json(Value::Array(items))) => Some(items),
+        Some(Property::Json(json::Value::Array(items))) => Some(items),
         _ => None,
     }
 }
@@ -158,14 +161,14 @@ fn array<'a>(path: &FieldPath, event: &'a PushEvent<'_>) -> Option<&'a [Value]> 
 fn matches_owner<'a>(path: &FieldPath, event: &'a PushEvent<'_>) -> Outcome<'a> {
     match event.property(path) {
         Some(Property::Folded(text, _)) => Outcome::Ask(UserTest::Is(text)),
-        Some(Property::Json(Value::String(text))) => Outcome::Ask(UserTest::Is(text)),
+        Some(Property::Json(json::Value::String(text))) => Outcome::Ask(UserTest::Is(text)),
         Some(Property::Json(_)) | None => Outcome::No,
     }
 }
 
 fn contains_owner<'a>(path: &FieldPath, event: &'a PushEvent<'_>) -> Outcome<'a> {
     let items = array(path, event).unwrap_or_default();
-    let mut users: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+    let mut users: Vec<&str> = items.iter().filter_map(json::Value::as_str).collect();
     if users.is_empty() {
         return Outcome::No;
     }

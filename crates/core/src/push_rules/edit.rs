@@ -8,17 +8,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Action, Condition, Rule, RuleKind, RuleSet, wire::has_conditions};
-
-/// Most rules that a user may add.
-pub const RULES_MAX: usize = 10_000;
-/// Most conditions of one rule.
-pub const CONDITIONS_MAX: usize = 64;
-/// Longest id of a rule, in bytes.
-pub const RULE_ID_BYTES_MAX: usize = 1_024;
-/// Longest pattern of a rule or condition, in characters.
-pub const PATTERN_CHARS_MAX: usize = 1_024;
-/// Largest conditions, or actions, of one rule, in bytes of JSON.
-pub const RULE_PART_BYTES_MAX: usize = 16 * 1_024;
+use crate::limits::{
+    PUSH_PATTERN_CHARS_MAX, PUSH_RULE_CONDITIONS_MAX, PUSH_RULE_ID_BYTES_MAX,
+    PUSH_RULE_PART_BYTES_MAX, PUSH_RULES_MAX,
+};
 
 /// Why a change to a rule set was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +91,7 @@ pub fn parse_actions(json: &Value) -> Result<Vec<Action>, PushRuleError> {
 fn parse_conditions(json: &Value) -> Result<Vec<Condition>, PushRuleError> {
     let error = || PushRuleError::BadProperty { property: "conditions" };
     let list = json.as_array().ok_or_else(error)?;
-    if list.len() > CONDITIONS_MAX {
+    if list.len() > PUSH_RULE_CONDITIONS_MAX {
         return Err(PushRuleError::TooLarge { what: "conditions" });
     }
     check_size(json, "conditions")?;
@@ -112,14 +105,14 @@ fn parse_conditions(json: &Value) -> Result<Vec<Condition>, PushRuleError> {
 }
 
 fn check_size(json: &Value, what: &'static str) -> Result<(), PushRuleError> {
-    if json.to_string().len() > RULE_PART_BYTES_MAX {
+    if json.to_string().len() > PUSH_RULE_PART_BYTES_MAX {
         return Err(PushRuleError::TooLarge { what });
     }
     Ok(())
 }
 
 fn check_pattern(pattern: &str) -> Result<(), PushRuleError> {
-    if pattern.chars().count() > PATTERN_CHARS_MAX {
+    if pattern.chars().count() > PUSH_PATTERN_CHARS_MAX {
         return Err(PushRuleError::TooLarge { what: "pattern" });
     }
     Ok(())
@@ -132,7 +125,7 @@ fn check_own_rule_id(rule_id: &str) -> Result<(), PushRuleError> {
     if rule_id.is_empty() || rule_id.contains(['/', '\\']) {
         return Err(PushRuleError::InvalidRuleId);
     }
-    if rule_id.len() > RULE_ID_BYTES_MAX {
+    if rule_id.len() > PUSH_RULE_ID_BYTES_MAX {
         return Err(PushRuleError::TooLarge { what: "rule id" });
     }
     Ok(())
@@ -173,7 +166,7 @@ impl RuleSet {
             }
         }
         let present = find(rule_id);
-        if present.is_none() && self.own_rules() >= RULES_MAX {
+        if present.is_none() && self.own_rules() >= PUSH_RULES_MAX {
             return Err(PushRuleError::TooLarge { what: "number of rules" });
         }
         let enabled = present.and_then(|at| own.get(at)).is_none_or(|rule| rule.enabled);
@@ -279,7 +272,7 @@ impl RuleSet {
             }
             rules.own = copied;
         }
-        if changed.own_rules() > RULES_MAX { self.clone() } else { changed }
+        if changed.own_rules() > PUSH_RULES_MAX { self.clone() } else { changed }
     }
 }
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An event as push rules see it, prepared once for all rule sets.
 
-use serde_json::{Map, Value};
-
-use crate::glob::FoldedText;
-
-/// The largest integer of canonical JSON; beyond it no property is compared.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+use crate::{
+    glob::FoldedText,
+    json::{Object, Value},
+    limits::INTEGER_MAX,
+};
 
 /// A string of the event with its case folded beside it.
 #[derive(Clone, Debug)]
@@ -30,7 +29,7 @@ pub struct PushEvent<'a> {
     room_id: Text<'a>,
     state_key: Option<Text<'a>>,
     body: Option<Text<'a>>,
-    content: &'a Map<String, Value>,
+    content: &'a Object,
 }
 
 /// What a path leads to.
@@ -50,7 +49,7 @@ impl<'a> PushEvent<'a> {
         sender: &'a str,
         kind: &'a str,
         state_key: Option<&'a str>,
-        content: &'a Map<String, Value>,
+        content: &'a Object,
     ) -> Self {
         Self {
             event_id: Text::new(event_id),
@@ -153,11 +152,15 @@ pub(super) enum Scalar {
 }
 
 impl Scalar {
-    pub(super) fn parse(value: &Value) -> Option<Self> {
+    pub(super) fn parse(value: &serde_json::Value) -> Option<Self> {
+        use serde_json::Value;
         match value {
             Value::Null => Some(Self::Null),
             Value::Bool(value) => Some(Self::Bool(*value)),
-            Value::Number(_) => integer(value).map(Self::Integer),
+            Value::Number(number) => number
+                .as_i64()
+                .filter(|i| (-INTEGER_MAX..=INTEGER_MAX).contains(i))
+                .map(Self::Integer),
             Value::String(value) => Some(Self::String(value.clone())),
             Value::Array(_) | Value::Object(_) => None,
         }
@@ -167,7 +170,7 @@ impl Scalar {
         match (self, value) {
             (Self::Null, Value::Null) => true,
             (Self::Bool(this), Value::Bool(that)) => this == that,
-            (Self::Integer(this), that) => integer(that) == Some(*this),
+            (Self::Integer(this), Value::Integer(that)) => this == that,
             (Self::String(this), Value::String(that)) => this == that,
             _ => false,
         }
@@ -176,8 +179,4 @@ impl Scalar {
     pub(super) fn equals_str(&self, text: &str) -> bool {
         matches!(self, Self::String(this) if this == text)
     }
-}
-
-fn integer(value: &Value) -> Option<i64> {
-    value.as_i64().filter(|integer| integer.unsigned_abs() <= INTEGER_MAX)
 }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{edit::*, *};
+use crate::json::Strictness;
+use crate::limits::{PUSH_PATTERN_CHARS_MAX, PUSH_RULES_MAX};
 
 const ALICE: Recipient<'static> =
     Recipient { user_id: "@alice:example.org", display_name: Some("Alice *") };
 const BOB: Recipient<'static> = Recipient { user_id: "@bob:example.org", display_name: None };
 
 fn effect(rules: &RuleSet, event: &Value, members: u64, user: &Recipient<'_>) -> Effect {
-    let empty = Map::new();
+    let content = event["content"].to_string();
+    let content = crate::json::parse(content.as_bytes(), Strictness::Tolerant).unwrap();
+    let empty = crate::json::Object::new();
     let text = |name: &str| event[name].as_str();
     let event = PushEvent::new(
         "$event",
@@ -18,7 +22,7 @@ fn effect(rules: &RuleSet, event: &Value, members: u64, user: &Recipient<'_>) ->
         text("sender").unwrap_or("@carol:example.org"),
         text("type").unwrap_or("m.room.message"),
         text("state_key"),
-        event["content"].as_object().unwrap_or(&empty),
+        content.as_object().unwrap_or(&empty),
     );
     let may = |key: &str| key == "room" && event.sender() == "@admin:example.org";
     let room = RoomFacts { joined_members: members, sender_may_notify: &may };
@@ -349,7 +353,7 @@ fn changes_are_refused_whole() {
     assert_eq!(bad(kind, json!({ "actions": [], "conditions": 1 })), property("conditions"));
     assert_eq!(bad(kind, json!({ "actions": [], "conditions": [{}] })), property("conditions"));
     assert_eq!(bad(RuleKind::Content, json!({ "actions": [] })), property("pattern"));
-    let long = "x".repeat(PATTERN_CHARS_MAX + 1);
+    let long = "x".repeat(PUSH_PATTERN_CHARS_MAX + 1);
     let too_large = bad(RuleKind::Content, json!({ "actions": [], "pattern": long }));
     assert!(matches!(too_large, PushRuleError::TooLarge { .. }));
 }
@@ -358,8 +362,9 @@ fn changes_are_refused_whole() {
 fn the_number_of_rules_is_limited() {
     let kind = RuleKind::Room;
     let mut rules = spec();
-    rules.rules_mut(kind).own =
-        (0..RULES_MAX).map(|n| Arc::new(Rule::new(format!("!{n}"), false, true, vec![]))).collect();
+    rules.rules_mut(kind).own = (0..PUSH_RULES_MAX)
+        .map(|n| Arc::new(Rule::new(format!("!{n}"), false, true, vec![])))
+        .collect();
     let new = || body(kind, json!({ "actions": [] }));
     assert!(rules.with_rule(kind, "!0", new(), Place::default()).is_ok());
     let error = rules.with_rule(kind, "!new", new(), Place::default()).unwrap_err();

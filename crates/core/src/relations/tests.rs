@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
 use super::*;
 
-fn object(json: Value) -> Map<String, Value> {
-    json.as_object().unwrap().clone()
+fn object(json: Json) -> Object {
+    Value::try_from(&json).unwrap().as_object().unwrap().clone()
 }
 
-fn relates(rel_type: &str, event_id: &str) -> Map<String, Value> {
+fn relates(rel_type: &str, event_id: &str) -> Object {
     object(json!({ "body": "* x", "m.new_content": { "body": "x" },
                    "m.relates_to": { "rel_type": rel_type, "event_id": event_id } }))
 }
 
-fn event<'a>(event_id: &'a str, content: &'a Map<String, Value>) -> Related<'a> {
+fn event<'a>(event_id: &'a str, content: &'a Object) -> Related<'a> {
     Related {
         event_id,
         room_id: "!room:x",
@@ -29,7 +31,7 @@ fn event<'a>(event_id: &'a str, content: &'a Map<String, Value>) -> Related<'a> 
 // One malformed relation would break the sync of a room.
 #[test]
 fn malformed_relations_are_no_relations() {
-    let read = |json: Value| {
+    let read = |json: Json| {
         relation(&object(json)).map(|r| (r.rel_type.to_owned(), r.event_id.to_owned()))
     };
     for relates_to in [
@@ -59,8 +61,10 @@ fn malformed_relations_are_no_relations() {
 #[test]
 fn each_requirement_on_edits_is_checked() {
     let (plain, edit) = (object(json!({ "body": "x" })), relates(REPLACE, "$original"));
-    let (thread, without) =
-        (relates(THREAD, "$original"), object(json!({ "m.relates_to": edit["m.relates_to"] })));
+    let (thread, without) = (
+        relates(THREAD, "$original"),
+        Object::from([("m.relates_to".to_owned(), edit["m.relates_to"].clone())]),
+    );
     let (second, threaded) = (relates(REPLACE, "$first"), relates(THREAD, "$root"));
     let original = event("$original", &plain);
     let valid = event("$edit", &edit);
@@ -99,7 +103,7 @@ fn the_latest_valid_edit_is_bundled() {
     let redacted = Related { redacted: true, ..original };
     assert!(aggregate(&redacted, children, "@bob:x", |_| true).latest_edit.is_none());
     let state = Related { is_state: true, ..original };
-    assert!(aggregate(&state, children, "@bob:x", |_| true).to_json(|_| Value::Null).is_none());
+    assert!(aggregate(&state, children, "@bob:x", |_| true).to_json(|_| Json::Null).is_none());
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use roaring::RoaringBitmap;
 
+use crate::event::{Event, Membership};
+
 /// The number of an event in its [`AuthGraph`].
 pub type EventIndex = u32;
 /// The number of a pair of `type` and `state_key` in its [`AuthGraph`].
@@ -36,6 +38,25 @@ pub struct AuthNode<'a> {
     pub state_key: &'a str,
     /// Whether it is a power event, see [`is_power_event`].
     pub power_event: bool,
+    /// `origin_server_ts` of the event.
+    pub origin_server_ts: i64,
+}
+
+impl<'a> AuthNode<'a> {
+    /// The node of a state event; `None` for an event that is no state.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Option<Self> {
+        let state_key = event.state_key()?;
+        let membership = event.membership().map(Membership::as_str);
+        let sender = event.sender().as_str();
+        Some(Self {
+            event_id: event.event_id().as_str(),
+            kind: event.kind(),
+            state_key,
+            power_event: is_power_event(event.kind(), state_key, sender, membership),
+            origin_server_ts: event.origin_server_ts(),
+        })
+    }
 }
 
 /// Whether a state event might remove somebody's ability to do something in the room.
@@ -58,6 +79,7 @@ pub struct AuthGraph {
     index: HashMap<Arc<str>, EventIndex>,
     keys: Keys,
     key_of: Vec<KeyIndex>,
+    timestamps: Vec<i64>,
     power_events: Bits,
     /// The auth events of event `e` are `edges[starts[e]..starts[e + 1]]`.
     edges: Vec<EventIndex>,
@@ -141,6 +163,7 @@ impl AuthGraph {
         self.ids.push(Arc::clone(&event_id));
         self.index.insert(event_id, number);
         self.key_of.push(key);
+        self.timestamps.push(node.origin_server_ts);
         if node.power_event {
             self.power_events.insert(number);
         }
@@ -167,6 +190,12 @@ impl AuthGraph {
         self.keys.get(kind, state_key)
     }
 
+    /// How many different pairs of `type` and `state_key` the events have.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.keys.pairs.len()
+    }
+
     /// The pair of `type` and `state_key` with this number.
     #[must_use]
     pub fn key(&self, key: KeyIndex) -> Option<(&str, &str)> {
@@ -187,6 +216,12 @@ impl AuthGraph {
             return &[];
         };
         self.edges.get(usize_of(*start)..usize_of(*end)).unwrap_or_default()
+    }
+
+    /// `origin_server_ts` of the event.
+    #[must_use]
+    pub fn origin_server_ts(&self, event: EventIndex) -> i64 {
+        self.timestamps.get(usize_of(event)).copied().unwrap_or_default()
     }
 
     /// Whether the event is a power event.
@@ -284,4 +319,51 @@ pub(super) fn symmetric_difference(sets: &[RoaringBitmap]) -> RoaringBitmap {
         intersection &= set;
     }
     union - intersection
+}
+
+/// A state under construction: at most one event for each key.
+#[derive(Clone, Debug)]
+pub struct PartialState {
+    /// By key; [`NOTHING`] where there is none.
+    events: Vec<EventIndex>,
+}
+
+/// No event has this number: a graph is full before.
+const NOTHING: EventIndex = EventIndex::MAX;
+
+impl PartialState {
+    pub(super) fn new(graph: &AuthGraph, events: impl IntoIterator<Item = EventIndex>) -> Self {
+        let mut state = Self { events: vec![NOTHING; graph.key_count()] };
+        for event in events {
+            state.set(graph, event);
+        }
+        state
+    }
+
+    /// The event with this key.
+    #[must_use]
+    pub fn get(&self, key: KeyIndex) -> Option<EventIndex> {
+        self.events.get(usize_of(key)).copied().filter(|event| *event != NOTHING)
+    }
+
+    fn slot(&mut self, graph: &AuthGraph, event: EventIndex) -> Option<&mut EventIndex> {
+        graph.key_of(event).and_then(|key| self.events.get_mut(usize_of(key)))
+    }
+
+    pub(super) fn set(&mut self, graph: &AuthGraph, event: EventIndex) {
+        if let Some(slot) = self.slot(graph, event) {
+            *slot = event;
+        }
+    }
+
+    /// Empties the entry that has the event's key.
+    pub(super) fn unset(&mut self, graph: &AuthGraph, event: EventIndex) {
+        if let Some(slot) = self.slot(graph, event) {
+            *slot = NOTHING;
+        }
+    }
+
+    pub(super) fn into_events(self) -> impl Iterator<Item = EventIndex> {
+        self.events.into_iter().filter(|event| *event != NOTHING)
+    }
 }

@@ -11,43 +11,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::RoaringBitmap;
 use sha1::{Digest, Sha1};
 
-use super::graph::{AuthGraph, EventIndex, KeyIndex, symmetric_difference};
+use super::graph::{AuthGraph, EventIndex, KeyIndex, PartialState, symmetric_difference};
 
 /// What resolution asks about events.
-pub(super) trait Judge {
+pub trait Judge {
     /// The `depth` of the event.
-    fn depth(&self, event: EventIndex) -> u64;
+    fn depth(&mut self, event: EventIndex) -> u64;
 
     /// Whether the authorisation rules allow `event` in this state.
-    fn allows(&mut self, event: EventIndex, state: &BTreeMap<KeyIndex, EventIndex>) -> bool;
+    fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool;
 }
 
-/// Resolves the state sets: the whole resolved state, by key.
+/// Resolves the state sets: the events of the resolved state.
 ///
 /// A key conflicts when two sets have different events for it; a key that some sets lack does
 /// not.
-pub(super) fn resolve<J: Judge>(
+pub fn resolve<J: Judge>(
     graph: &AuthGraph,
     sets: &[RoaringBitmap],
     judge: &mut J,
-) -> BTreeMap<KeyIndex, EventIndex> {
-    let mut by_key: BTreeMap<KeyIndex, BTreeSet<EventIndex>> = BTreeMap::new();
-    let mut resolved = BTreeMap::new();
+) -> RoaringBitmap {
     let in_doubt = symmetric_difference(sets);
-    for event in sets.iter().flatten() {
-        let Some(key) = graph.key_of(event) else { continue };
-        if in_doubt.contains(event) {
+    let certain = sets.first().map(|set| set - &in_doubt).unwrap_or_default();
+    let mut state = PartialState::new(graph, certain);
+    let mut by_key: BTreeMap<KeyIndex, BTreeSet<EventIndex>> = BTreeMap::new();
+    for event in &in_doubt {
+        if let Some(key) = graph.key_of(event) {
             by_key.entry(key).or_default().insert(event);
-        } else {
-            resolved.insert(key, event);
         }
     }
     let mut conflicts: BTreeMap<KeyIndex, Vec<EventIndex>> = BTreeMap::new();
     for (key, events) in by_key {
         match (events.first(), events.len()) {
-            (Some(only), 1) => {
-                resolved.insert(key, *only);
-            }
+            (Some(only), 1) => state.set(graph, *only),
             _ => {
                 conflicts.insert(key, in_order(graph, events, judge));
             }
@@ -55,27 +51,24 @@ pub(super) fn resolve<J: Judge>(
     }
     for kind in ["m.room.power_levels", "m.room.join_rules", "m.room.member"] {
         let is_kind = |key: KeyIndex| graph.key(key).is_some_and(|(of, _)| of == kind);
-        let winners: Vec<_> = conflicts
+        let of_kind: Vec<_> = conflicts.extract_if(.., |key, _| is_kind(*key)).collect();
+        let winners: Vec<_> = of_kind
             .iter()
-            .filter(|(key, _)| is_kind(**key))
-            .filter_map(|(key, events)| Some((*key, last_allowed(*key, events, &resolved, judge)?)))
+            .filter_map(|(_, events)| last_allowed(graph, events, &mut state, judge))
             .collect();
-        conflicts.retain(|key, _| !is_kind(*key));
-        resolved.extend(winners);
+        winners.into_iter().for_each(|winner| state.set(graph, winner));
     }
-    let winners: Vec<_> = conflicts
-        .iter()
-        .filter_map(|(key, events)| Some((*key, first_allowed(events, &resolved, judge)?)))
-        .collect();
-    resolved.extend(winners);
-    resolved
+    let winners: Vec<_> =
+        conflicts.values().filter_map(|events| first_allowed(events, &state, judge)).collect();
+    winners.into_iter().for_each(|winner| state.set(graph, winner));
+    state.into_events().collect()
 }
 
 /// By ascending depth, then descending SHA-1 of the event id.
 fn in_order<J: Judge>(
     graph: &AuthGraph,
     events: BTreeSet<EventIndex>,
-    judge: &J,
+    judge: &mut J,
 ) -> Vec<EventIndex> {
     let mut keyed: Vec<_> = events
         .into_iter()
@@ -92,30 +85,31 @@ fn in_order<J: Judge>(
 /// The last event of the longest run from the start in which each is allowed after the one
 /// before it.
 fn last_allowed<J: Judge>(
-    key: KeyIndex,
+    graph: &AuthGraph,
     events: &[EventIndex],
-    resolved: &BTreeMap<KeyIndex, EventIndex>,
+    state: &mut PartialState,
     judge: &mut J,
 ) -> Option<EventIndex> {
     let (first, rest) = events.split_first()?;
-    let mut state = resolved.clone();
     let mut winner = *first;
     for event in rest {
-        state.insert(key, winner);
-        if !judge.allows(*event, &state) {
+        state.set(graph, winner);
+        if !judge.allows(*event, state) {
             break;
         }
         winner = *event;
     }
+    // Events of other keys are not to see this one before the pass is over.
+    state.unset(graph, winner);
     Some(winner)
 }
 
 /// The deepest event that is allowed, or the least deep one when none is.
 fn first_allowed<J: Judge>(
     events: &[EventIndex],
-    resolved: &BTreeMap<KeyIndex, EventIndex>,
+    state: &PartialState,
     judge: &mut J,
 ) -> Option<EventIndex> {
-    let allowed = events.iter().rev().find(|event| judge.allows(**event, resolved));
+    let allowed = events.iter().rev().find(|event| judge.allows(**event, state));
     allowed.or(events.first()).copied()
 }

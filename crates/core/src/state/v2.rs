@@ -8,12 +8,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap},
 };
 
 use roaring::RoaringBitmap;
 
-use super::graph::{AuthGraph, Bits, EventIndex, KeyIndex, symmetric_difference};
+use super::graph::{AuthGraph, Bits, EventIndex, PartialState, symmetric_difference};
 
 /// Which of the two algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,52 +24,91 @@ pub enum Variant {
     V2_1,
 }
 
-/// What resolution asks about events. All answers must be pure functions of the event.
-pub(super) trait Judge {
-    /// Sorts first what comes first: greater power of the sender "when looking at their
-    /// respective `auth_events`".
+/// What resolution asks about events. All answers must be pure functions of their arguments.
+pub trait Judge {
+    /// The power of a sender; greater comes first.
     type Power: Ord;
 
-    /// The power of the event's sender according to the event's auth events.
+    /// The power of the event's sender "when looking at their respective `auth_event`s".
     fn sender_power(&mut self, event: EventIndex) -> Self::Power;
 
-    /// `origin_server_ts` of the event.
-    fn origin_server_ts(&self, event: EventIndex) -> i64;
-
-    /// Whether the authorisation rules allow `event` in a state whose entries are `resolved`,
-    /// and where it has none, those of the unconflicted state map (version 2 only), and where
-    /// that has none, the event's own auth events that were not rejected.
-    fn allows(&mut self, event: EventIndex, resolved: &BTreeMap<KeyIndex, EventIndex>) -> bool;
+    /// Whether the authorisation rules allow `event` in `state`, and where that lacks an entry,
+    /// by the event's own auth events that were not rejected.
+    fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool;
 }
 
-/// The inputs of a resolution, sorted out.
-#[derive(Clone, Debug)]
-pub(super) struct Conflict {
-    /// Events that are in every state set. Each key occurs once.
-    pub(super) unconflicted: RoaringBitmap,
-    /// The full conflicted set.
-    pub(super) full_conflicted: RoaringBitmap,
+/// The result of a resolution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// Events that are in every state set, each with a key of its own.
+    pub unconflicted: RoaringBitmap,
+    /// The events that won; their keys are different and not among the unconflicted ones.
+    pub resolved: RoaringBitmap,
+    /// The full conflicted set: the events that were looked at.
+    pub full_conflicted: RoaringBitmap,
+}
+
+/// Resolves state sets, each of which has at most one event for each key.
+///
+/// The steps have the numbers of the specification.
+pub fn resolve<J: Judge>(
+    graph: &AuthGraph,
+    sets: &[RoaringBitmap],
+    variant: Variant,
+    judge: &mut J,
+) -> Resolution {
+    let conflict = Conflict::find(graph, sets, variant);
+    if conflict.full_conflicted.is_empty() {
+        return conflict.settled();
+    }
+    // Step 1.
+    let power_events = power_events_and_their_chains(graph, &conflict.full_conflicted);
+    let sorted = reverse_topological_power_order(graph, &power_events, judge);
+    // Step 2.
+    let mut state = match variant {
+        Variant::V2 => PartialState::new(graph, &conflict.unconflicted),
+        Variant::V2_1 => PartialState::new(graph, []),
+    };
+    iterative_auth_checks(graph, sorted, &mut state, judge);
+    // Step 3.
+    let remaining = &conflict.full_conflicted - power_events;
+    let sorted = mainline_order(graph, remaining, &state);
+    // Step 4.
+    iterative_auth_checks(graph, sorted, &mut state, judge);
+    // Step 5.
+    for event in &conflict.unconflicted {
+        state.set(graph, event);
+    }
+    let resolved = state.into_events().collect::<RoaringBitmap>() - &conflict.unconflicted;
+    Resolution { resolved, ..conflict.settled() }
+}
+
+/// The state sets, sorted out.
+struct Conflict {
+    unconflicted: RoaringBitmap,
+    full_conflicted: RoaringBitmap,
 }
 
 impl Conflict {
-    /// Sorts out the state sets; `None` when they are all equal. Each set has at most one event
-    /// for each key.
-    pub(super) fn find(
-        graph: &AuthGraph,
-        sets: &[RoaringBitmap],
-        variant: Variant,
-    ) -> Option<Self> {
+    fn find(graph: &AuthGraph, sets: &[RoaringBitmap], variant: Variant) -> Self {
+        // An event has one key, so a key has the same event in every set exactly when the event
+        // is in every set.
         let conflicted = symmetric_difference(sets);
-        if conflicted.is_empty() {
-            return None;
-        }
         let unconflicted = sets.first().map(|set| set - &conflicted).unwrap_or_default();
+        if conflicted.is_empty() {
+            return Self { unconflicted, full_conflicted: conflicted };
+        }
         let mut full_conflicted = auth_difference(graph, sets, &unconflicted);
         if variant == Variant::V2_1 {
             full_conflicted |= conflicted_subgraph(graph, &conflicted);
         }
         full_conflicted |= conflicted;
-        Some(Self { unconflicted, full_conflicted })
+        Self { unconflicted, full_conflicted }
+    }
+
+    fn settled(self) -> Resolution {
+        let Self { unconflicted, full_conflicted } = self;
+        Resolution { unconflicted, full_conflicted, resolved: RoaringBitmap::new() }
     }
 }
 
@@ -116,35 +155,6 @@ fn conflicted_subgraph(graph: &AuthGraph, conflicted: &RoaringBitmap) -> Roaring
         }
     }
     leads_there.iter().collect()
-}
-
-/// Resolves a conflict: the events that win, by key. Keys of the unconflicted state map are
-/// among them only where an event of the auth difference has such a key; the unconflicted
-/// entries go over them (step 5).
-pub(super) fn resolve<J: Judge>(
-    graph: &AuthGraph,
-    conflict: &Conflict,
-    unconflicted_power_levels: Option<EventIndex>,
-    variant: Variant,
-    judge: &mut J,
-) -> BTreeMap<KeyIndex, EventIndex> {
-    // Step 1.
-    let power_events = power_events_and_their_chains(graph, &conflict.full_conflicted);
-    let sorted = reverse_topological_power_order(graph, &power_events, judge);
-    // Step 2. Version 2.1 starts from the empty map, which is in the judge's hands.
-    let mut resolved = BTreeMap::new();
-    iterative_auth_checks(graph, sorted, &mut resolved, judge);
-    // Step 3.
-    let power_levels_key = graph.key_index("m.room.power_levels", "");
-    let mut power_levels = power_levels_key.and_then(|key| resolved.get(&key).copied());
-    if variant == Variant::V2 {
-        power_levels = power_levels.or(unconflicted_power_levels);
-    }
-    let remaining = &conflict.full_conflicted - power_events;
-    let sorted = mainline_order(graph, remaining, power_levels, power_levels_key, judge);
-    // Step 4.
-    iterative_auth_checks(graph, sorted, &mut resolved, judge);
-    resolved
 }
 
 /// The power events of the full conflicted set, and what of the set is in their auth chains.
@@ -213,18 +223,18 @@ fn candidate<'a, J: Judge>(
     judge: &mut J,
 ) -> Candidate<'a, J::Power> {
     let event_id = graph.event_id(event).map_or("", |id| id);
-    (judge.sender_power(event), Reverse(judge.origin_server_ts(event)), Reverse(event_id), event)
+    (judge.sender_power(event), Reverse(graph.origin_server_ts(event)), Reverse(event_id), event)
 }
 
-/// The mainline ordering based on `power_levels`: events that rest on an older part of the
+/// The mainline ordering based on the power levels of `state`: events that rest on an older part of the
 /// mainline, or on none of it, first; then the earliest; then the one with the smallest id.
-fn mainline_order<J: Judge>(
+fn mainline_order(
     graph: &AuthGraph,
     events: RoaringBitmap,
-    power_levels: Option<EventIndex>,
-    power_levels_key: Option<KeyIndex>,
-    judge: &J,
+    state: &PartialState,
 ) -> Vec<EventIndex> {
+    let power_levels_key = graph.key_index("m.room.power_levels", "");
+    let power_levels = power_levels_key.and_then(|key| state.get(key));
     let parent = |event| graph.auth_event_with_key(event, power_levels_key?);
     // Position 0 is that of the newest event; the parent has a smaller number each time.
     let mut positions: HashMap<EventIndex, usize> = HashMap::new();
@@ -249,7 +259,7 @@ fn mainline_order<J: Judge>(
             // The next event that rests on the same power levels need not walk again.
             positions.extend(path.into_iter().map(|ancestor| (ancestor, position)));
             let event_id = graph.event_id(event).map_or("", |id| id);
-            (Reverse(position), judge.origin_server_ts(event), event_id, event)
+            (Reverse(position), graph.origin_server_ts(event), event_id, event)
         })
         .collect();
     sorted.sort_unstable();
@@ -260,14 +270,12 @@ fn mainline_order<J: Judge>(
 fn iterative_auth_checks<J: Judge>(
     graph: &AuthGraph,
     events: Vec<EventIndex>,
-    resolved: &mut BTreeMap<KeyIndex, EventIndex>,
+    state: &mut PartialState,
     judge: &mut J,
 ) {
     for event in events {
-        if judge.allows(event, resolved)
-            && let Some(key) = graph.key_of(event)
-        {
-            resolved.insert(key, event);
+        if judge.allows(event, state) {
+            state.set(graph, event);
         }
     }
 }

@@ -207,72 +207,29 @@ pub(crate) async fn set_fully_read(
     set(server, user_id, Some(room_id), FULLY_READ, Some(&content)).await
 }
 
-/// One piece of account data as a sync shows it.
-#[derive(Debug, Clone)]
-pub(crate) struct ClientAccountData {
-    /// For which room; global when `None`.
-    pub(crate) room_id: Option<RoomId>,
-    /// Its type, for filters.
-    pub(crate) kind: String,
-    /// The whole event, `{"type": …, "content": …}`.
-    pub(crate) json: Box<RawValue>,
-}
-
-/// All account data of a user for a first sync. Push rules are always among it.
-pub(crate) async fn all_for_client(
+/// Account data as a sync shows it. Push rules are stored as the user's changes to the defaults, and
+/// shown whole; on a `first` sync they are there even if the user never changed any.
+pub(crate) fn shown(
     server: &Server,
     user_id: &UserId,
-) -> ApiResult<Vec<ClientAccountData>> {
-    let mut data = server.store.all_account_data(user_id).await?;
-    let has_rules = data.iter().any(|data| data.room_id.is_none() && data.kind == push_rules::KIND);
-    if !has_rules {
+    mut data: Vec<AccountData>,
+    first: bool,
+) -> Vec<AccountData> {
+    let is_rules =
+        |data: &AccountData| data.room_id.is_none() && data.kind == push_rules::KIND;
+    if first && !data.iter().any(is_rules) {
         data.push(AccountData {
             room_id: None,
             kind: push_rules::KIND.to_owned(),
-            content: Some("{}".to_owned()),
+            content: None,
             pos: Position(0),
         });
     }
-    data.into_iter().map(|data| for_client(server, user_id, data)).collect()
-}
-
-/// What changed after `since` and up to `upto`, for a sync. What was deleted has content `{}`.
-pub(crate) async fn changes_for_client(
-    server: &Server,
-    user_id: &UserId,
-    since: Position,
-    upto: Position,
-) -> ApiResult<Vec<ClientAccountData>> {
-    let changes = server.store.account_data_changes(user_id, since, upto).await?;
-    changes.into_iter().map(|data| for_client(server, user_id, data)).collect()
-}
-
-/// All account data of one room, for a room that newly enters a sync.
-pub(crate) async fn room_for_client(
-    server: &Server,
-    user_id: &UserId,
-    room_id: &RoomId,
-) -> ApiResult<Vec<ClientAccountData>> {
-    let data = server.store.room_account_data(user_id, room_id).await?;
-    data.into_iter().map(|data| for_client(server, user_id, data)).collect()
-}
-
-/// Push rules are stored as the user's changes to the defaults, and shown whole.
-fn for_client(
-    server: &Server,
-    user_id: &UserId,
-    data: AccountData,
-) -> ApiResult<ClientAccountData> {
-    let content = data.content.unwrap_or_else(|| "{}".to_owned());
-    let content = if data.room_id.is_none() && data.kind == push_rules::KIND {
-        push_rules::read_stored(server, &content)?.to_json(user_id.as_str()).to_string()
-    } else {
-        content
-    };
-    let kind = Value::from(data.kind.as_str());
-    let json = RawValue::from_string(format!("{{\"type\":{kind},\"content\":{content}}}"))
-        .map_err(ApiError::internal)?;
-    Ok(ClientAccountData { room_id: data.room_id, kind: data.kind, json })
+    for rules in data.iter_mut().filter(|data| is_rules(data)) {
+        let stored = rules.content.take();
+        rules.content = Some(push_rules::shown(server, user_id, stored.as_deref()));
+    }
+    data
 }
 
 async fn set(

@@ -7,17 +7,14 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use estafette_core::{
-    filter::{Filter, FilterError},
-    ids::UserId,
-};
+use estafette_core::filter::{Filter, FilterError};
 use estafette_store::{AccountDataStore as _, account_data::SaveFilterOutcome};
 use http::StatusCode;
 use serde_json::json;
 
 use super::account_data::check_owner;
 use crate::{
-    ApiError, ApiResult, Server, Shared,
+    ApiError, ApiResult, Shared,
     auth::Requester,
     http::{BodyBytes, Path, json_response},
     rate_limit::Cost,
@@ -65,37 +62,14 @@ async fn get_filter(
     Path((user_id, filter_id)): Path<(String, String)>,
 ) -> ApiResult<Response> {
     check_owner(&requester, &user_id)?;
-    let json = saved(&server, &requester.user_id, &filter_id).await?;
+    let unknown = || ApiError::not_found("There is no such filter.");
+    let filter_id = filter_id.parse().map_err(|_| unknown())?;
+    let json = server.store.filter(&requester.user_id, filter_id).await?.ok_or_else(unknown)?;
     Ok(json_response(StatusCode::OK, json))
 }
 
-/// The filter that a `filter` parameter means: JSON itself, or the id of a saved one. Absent: a
-/// filter that wants everything.
-pub(crate) async fn from_parameter(
-    server: &Server,
-    user_id: &UserId,
-    parameter: Option<&str>,
-) -> ApiResult<Filter> {
-    match parameter {
-        None => Ok(Filter::default()),
-        Some(json) if json.trim_start().starts_with('{') => {
-            Filter::parse(json.as_bytes()).map_err(refused)
-        }
-        Some(filter_id) => {
-            let json = saved(server, user_id, filter_id).await?;
-            Filter::parse(json.as_bytes()).map_err(ApiError::internal)
-        }
-    }
-}
-
-async fn saved(server: &Server, user_id: &UserId, filter_id: &str) -> ApiResult<String> {
-    let unknown = || ApiError::not_found("There is no such filter.");
-    let filter_id = filter_id.parse().map_err(|_| unknown())?;
-    server.store.filter(user_id, filter_id).await?.ok_or_else(unknown)
-}
-
 /// The Matrix error for a filter that cannot be used.
-pub(crate) fn refused(error: FilterError) -> ApiError {
+fn refused(error: FilterError) -> ApiError {
     match error {
         FilterError::TooLarge => ApiError::too_large("The filter is too large."),
         FilterError::NotJson => ApiError::not_json(),

@@ -64,12 +64,19 @@ pub(crate) async fn load(server: &Server, user_id: &UserId) -> ApiResult<Loaded>
 }
 
 /// Rules from the content of the stored account data.
-pub(crate) fn read_stored(server: &Server, stored: &str) -> ApiResult<RuleSet> {
-    if stored == "{}" {
+fn read_stored(server: &Server, stored: &str) -> ApiResult<RuleSet> {
+    let stored: Value = serde_json::from_str(stored).map_err(ApiError::internal)?;
+    if stored.as_object().is_some_and(serde_json::Map::is_empty) {
         return Ok(server.default_rules.clone());
     }
-    let stored: Value = serde_json::from_str(stored).map_err(ApiError::internal)?;
     RuleSet::from_stored(&stored, DEFAULTS).map_err(ApiError::internal)
+}
+
+/// The content of `m.push_rules` as clients see it. Rules that cannot be read any more are shown as
+/// the defaults: a sync must not fail for ever because of them.
+pub(super) fn shown(server: &Server, user_id: &UserId, stored: Option<&str>) -> String {
+    let rules = stored.and_then(|stored| read_stored(server, stored).ok());
+    rules.as_ref().unwrap_or(&server.default_rules).to_json(user_id.as_str()).to_string()
 }
 
 /// Copies a user's rules for a room to the room that replaces it, for room upgrades.

@@ -6,10 +6,14 @@ use std::{
     sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
-use estafette_core::{event::Event, ids::EventId, limits::RECENT_EVENTS_MAX};
+use estafette_core::{
+    event::Event,
+    ids::{EventId, UserId},
+    limits::RECENT_EVENTS_MAX,
+};
 use estafette_store::{
     Position,
-    rooms::{EventFlags, PositionCell, StoredEvent},
+    rooms::{CommitEvent, EventFlags, PositionCell, StoredEvent},
 };
 
 use crate::render;
@@ -20,10 +24,12 @@ pub struct TimelineEvent {
     pub event: Arc<Event>,
     /// What is remembered of it.
     pub flags: EventFlags,
-    /// The state event that it replaced, when that is known.
+    /// The state event that it replaced.
     pub replaces: Option<Arc<Event>>,
     /// The redaction that took its content.
     pub redacted_because: Option<Arc<Event>>,
+    /// Users whom it highlights by the default rules; empty for events read back.
+    pub highlights: Vec<UserId>,
     /// The device that sent it and the transaction id it used.
     pub txn: Option<(i64, Arc<str>)>,
     /// Whether other events may relate to it, so that a bundle is worth asking for.
@@ -34,21 +40,17 @@ pub struct TimelineEvent {
 
 impl TimelineEvent {
     /// An event that is about to be committed; `pos` is set by the commit.
-    pub fn new(
-        event: Arc<Event>,
-        flags: EventFlags,
-        replaces: Option<Arc<Event>>,
-        txn: Option<(i64, Arc<str>)>,
-        pos: Arc<PositionCell>,
-    ) -> Self {
+    pub fn new(commit: &CommitEvent, replaces: Option<Arc<Event>>) -> Self {
+        let txn = commit.txn.as_ref();
         Self {
-            event,
-            flags,
+            event: Arc::clone(&commit.event),
+            flags: commit.flags,
             replaces,
             redacted_because: None,
-            txn,
+            highlights: commit.highlights.clone(),
+            txn: txn.map(|txn| (txn.device_nid, Arc::clone(&txn.txn_id))),
             may_have_children: AtomicBool::new(false),
-            pos,
+            pos: Arc::clone(&commit.pos),
             rendered: OnceLock::new(),
         }
     }
@@ -58,8 +60,9 @@ impl TimelineEvent {
         Self {
             event: stored.event,
             flags: stored.flags,
-            replaces: None,
+            replaces: stored.replaces,
             redacted_because: stored.redacted_because,
+            highlights: Vec::new(),
             txn: stored.txn,
             may_have_children: AtomicBool::new(true),
             pos: Arc::new(PositionCell::known(stored.pos)),
@@ -74,6 +77,7 @@ impl TimelineEvent {
             flags: EventFlags((self.flags | EventFlags::REDACTED).0 & !EventFlags::NOTIFIES.0),
             replaces: self.replaces.clone(),
             redacted_because: Some(redaction),
+            highlights: Vec::new(),
             txn: self.txn.clone(),
             may_have_children: AtomicBool::new(true),
             pos: Arc::clone(&self.pos),

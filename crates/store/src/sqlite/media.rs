@@ -96,9 +96,9 @@ impl MediaStore for SqliteStore {
 
     async fn expire_media(&self, now_ms: i64) -> StoreResult<u64> {
         self.write(move |tx| {
-            let mut statement = tx.conn.prepare_cached(
-                "DELETE FROM media WHERE blob_nid IS NULL AND expires_ts <= ?1",
-            )?;
+            let mut statement = tx
+                .conn
+                .prepare_cached("DELETE FROM media WHERE blob_nid IS NULL AND expires_ts <= ?1")?;
             Ok(u64::try_from(statement.execute((now_ms,))?).unwrap_or(u64::MAX))
         })
         .await
@@ -226,9 +226,8 @@ fn blob_nid(conn: &Connection, sha256: &ContentHash) -> StoreResult<Option<i64>>
 fn usage(conn: &Connection, owner: &UserId) -> StoreResult<(u64, u64)> {
     let mut statement =
         conn.prepare_cached("SELECT files, bytes FROM media_usage WHERE owner = ?1")?;
-    let found: Option<(i64, i64)> = statement
-        .query_row((owner.as_str(),), |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let found: Option<(i64, i64)> =
+        statement.query_row((owner.as_str(),), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (files, bytes) = found.unwrap_or((0, 0));
     Ok((files.max(0).cast_unsigned(), bytes.max(0).cast_unsigned()))
 }

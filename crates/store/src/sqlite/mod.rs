@@ -7,6 +7,11 @@
 
 mod account_data;
 mod checkpoint;
+mod dehydrated_device;
+mod device_rows;
+mod key_backup;
+mod key_index;
+mod keys;
 mod media;
 mod push;
 mod readers;
@@ -14,6 +19,7 @@ mod room_reads;
 mod room_writes;
 mod rooms;
 mod schema;
+mod to_device;
 mod writer;
 
 use std::{
@@ -24,7 +30,12 @@ use std::{
 use rusqlite::Connection;
 
 pub(crate) use self::writer::Tx;
-use self::{checkpoint::Checkpointer, readers::Readers, writer::Writer};
+use self::{
+    checkpoint::Checkpointer,
+    key_index::{IndexingSink, KeyIndex},
+    readers::Readers,
+    writer::Writer,
+};
 use crate::{CommitSink, Position, StoreError, StoreResult};
 
 /// Whether a commit waits for the disk.
@@ -66,6 +77,7 @@ pub struct SqliteStore {
 struct Inner {
     writer: Writer,
     readers: Readers,
+    key_index: Arc<KeyIndex>,
     _checkpointer: Checkpointer,
 }
 
@@ -77,10 +89,14 @@ impl SqliteStore {
     pub fn open(options: &SqliteOptions, sink: Arc<dyn CommitSink>) -> StoreResult<Self> {
         let mut connection = connect(&options.path, options.synchronous, options.cache_kib)?;
         schema::migrate(&mut connection)?;
-        let writer = Writer::start(connection, sink)?;
+        let key_index = Arc::new(KeyIndex::load(&connection)?);
+        let sink = IndexingSink { index: Arc::clone(&key_index), next: sink };
+        let writer = Writer::start(connection, Arc::new(sink))?;
         let readers = Readers::open(options)?;
         let checkpointer = Checkpointer::start(options)?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers, _checkpointer: checkpointer }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, readers, key_index, _checkpointer: checkpointer }),
+        })
     }
 
     /// The last durable position.

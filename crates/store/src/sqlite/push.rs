@@ -135,12 +135,7 @@ pub(super) fn remove_pushers_of_device(
     remove(conn, &nids)
 }
 
-fn set_pusher(
-    conn: &Connection,
-    pusher: &Pusher,
-    append: bool,
-    max: u64,
-) -> StoreResult<bool> {
+fn set_pusher(conn: &Connection, pusher: &Pusher, append: bool, max: u64) -> StoreResult<bool> {
     let user = pusher.user_id.as_str();
     let key = (&pusher.pushkey, &pusher.app_id, user);
     let own = "SELECT nid FROM pusher WHERE pushkey = ?1 AND app_id = ?2 AND user_id = ?3";

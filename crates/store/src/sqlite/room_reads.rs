@@ -20,16 +20,24 @@ use crate::{
     },
 };
 
-/// The columns that [`stored_event`] reads; `e` is the event and `r` the redaction of it.
+/// The columns that [`stored_event`] reads; `e` is the event, `r` the redaction of
+/// it and `p` the state event that it replaced.
 const EVENT_COLUMNS: &str = "e.nid, e.event_id, e.flags, e.device_nid, e.txn_id, e.json, \
-                             r.event_id, r.json";
-const EVENT_TABLES: &str = "event e LEFT JOIN event r ON r.nid = e.redacted_by";
+                             r.event_id, r.json, p.event_id, p.json";
+const EVENT_JOINS: &str = "LEFT JOIN event r ON r.nid = e.redacted_by \
+                           LEFT JOIN event p ON p.nid = e.replaces";
+/// How many columns those are: further ones come after.
+const EVENT_COLUMN_COUNT: usize = 10;
 
 fn stored_event(version: RoomVersion, row: &Row<'_>) -> StoreResult<StoredEvent> {
     let event = parse(version, row.get_ref(1)?.as_str().map_err(corrupt)?, row.get(5)?)?;
     let redacted_because = match row.get::<_, Option<String>>(7)? {
         None => None,
         Some(json) => Some(parse(version, row.get_ref(6)?.as_str().map_err(corrupt)?, json)?),
+    };
+    let replaces = match row.get::<_, Option<String>>(9)? {
+        None => None,
+        Some(json) => Some(parse(version, row.get_ref(8)?.as_str().map_err(corrupt)?, json)?),
     };
     let txn = match (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<String>>(4)?) {
         (Some(device_nid), Some(txn_id)) => Some((device_nid, txn_id.into())),
@@ -40,6 +48,7 @@ fn stored_event(version: RoomVersion, row: &Row<'_>) -> StoreResult<StoredEvent>
         event,
         flags: EventFlags(row.get(2)?),
         redacted_because,
+        replaces,
         txn,
     })
 }
@@ -135,12 +144,14 @@ pub(super) fn event_of_txn(conn: &Connection, txn: &Txn) -> StoreResult<Option<E
 
 pub(super) fn event(conn: &Connection, id: &EventId) -> StoreResult<Option<(RoomId, StoredEvent)>> {
     let sql = format!(
-        "SELECT {EVENT_COLUMNS}, room.room_id, room.version FROM {EVENT_TABLES}
+        "SELECT {EVENT_COLUMNS}, room.room_id, room.version FROM event e {EVENT_JOINS}
          JOIN room ON room.nid = e.room_nid WHERE e.event_id = ?1"
     );
     let found = rows(conn, &sql, (id.as_str(),), |row| {
-        let version = room_version(row.get_ref(9)?.as_str().map_err(corrupt)?)?;
-        let room_id = RoomId::parse(row.get_ref(8)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+        let version =
+            room_version(row.get_ref(EVENT_COLUMN_COUNT + 1)?.as_str().map_err(corrupt)?)?;
+        let room_id = RoomId::parse(row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?)
+            .map_err(corrupt)?;
         Ok((room_id, stored_event(version, row)?))
     })?;
     Ok(found.into_iter().next())
@@ -168,7 +179,7 @@ fn timeline_of(
     };
     let sql = format!(
         "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
-         LEFT JOIN event r ON r.nid = e.redacted_by
+         {EVENT_JOINS}
          WHERE t.room_nid = ?1 AND t.nid > ?2 AND t.nid <= ?3 ORDER BY t.nid {order} LIMIT ?4"
     );
     let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
@@ -232,10 +243,32 @@ pub(super) fn state_changes(
     )
 }
 
+pub(super) fn state_history(
+    conn: &Connection,
+    room_id: &RoomId,
+    keys: &[(String, String)],
+) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let history = |(kind, state_key): &(String, String)| {
+        rows(
+            conn,
+            "SELECT s.nid, e.event_id, e.json FROM state_change s
+             JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.state_key = ?3 ORDER BY s.nid",
+            (nid, kind, state_key),
+            |row| {
+                let id = row.get_ref(1)?.as_str().map_err(corrupt)?;
+                Ok((position(row.get(0)?), parse(version, id, row.get(2)?)?))
+            },
+        )
+    };
+    keys.iter().map(history).collect()
+}
+
 pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<UserRoom>> {
     rows(
         conn,
-        "SELECT room.room_id, m.membership, m.event_nid, m.forgotten FROM membership m
+        "SELECT room.room_id, m.membership, m.event_nid, m.forgotten, m.joined_nid FROM membership m
          JOIN room ON room.nid = m.room_nid WHERE m.user_id = ?1 ORDER BY m.room_nid",
         (user_id.as_str(),),
         |row| {
@@ -245,6 +278,7 @@ pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<U
                 membership: row.get(1)?,
                 pos: position(row.get(2)?),
                 forgotten: row.get(3)?,
+                joined_at: position(row.get(4)?),
             })
         },
     )
@@ -262,7 +296,7 @@ pub(super) fn relations(
     };
     let sql = format!(
         "SELECT {EVENT_COLUMNS}, room.version FROM relation c
-         JOIN event e ON e.nid = c.nid LEFT JOIN event r ON r.nid = e.redacted_by
+         JOIN event e ON e.nid = c.nid {EVENT_JOINS}
          JOIN room ON room.nid = e.room_nid
          WHERE c.parent_id = ?1 AND c.nid > ?2 AND c.nid <= ?3
            AND (?4 IS NULL OR c.rel_type = ?4) AND (?5 IS NULL OR c.type = ?5)
@@ -278,7 +312,10 @@ pub(super) fn relations(
         limit
     ];
     rows(conn, &sql, params, |row| {
-        stored_event(room_version(row.get_ref(8)?.as_str().map_err(corrupt)?)?, row)
+        stored_event(
+            room_version(row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?)?,
+            row,
+        )
     })
 }
 
@@ -290,15 +327,16 @@ pub(super) fn relations_of(
     let _ = write!(
         sql,
         "SELECT {EVENT_COLUMNS}, room.version, c.rel_type FROM relation c
-         JOIN event e ON e.nid = c.nid LEFT JOIN event r ON r.nid = e.redacted_by
+         JOIN event e ON e.nid = c.nid {EVENT_JOINS}
          JOIN room ON room.nid = e.room_nid
          WHERE c.parent_id = ?1 ORDER BY c.nid DESC LIMIT {RELATIONS_PER_PARENT_MAX}"
     );
     let mut found = Vec::new();
     for parent in parents {
         let mut children = rows(conn, &sql, (parent.as_str(),), |row| {
-            let version = room_version(row.get_ref(8)?.as_str().map_err(corrupt)?)?;
-            Ok((parent.clone(), row.get(9)?, stored_event(version, row)?))
+            let version = row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?;
+            let stored = stored_event(room_version(version)?, row)?;
+            Ok((parent.clone(), row.get(EVENT_COLUMN_COUNT + 1)?, stored))
         })?;
         children.reverse();
         found.append(&mut children);
@@ -346,7 +384,7 @@ pub(super) fn event_near(
     };
     let sql = format!(
         "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
-         LEFT JOIN event r ON r.nid = e.redacted_by
+         {EVENT_JOINS}
          WHERE t.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
          ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, t.nid {order} LIMIT 1"
     );
@@ -384,30 +422,73 @@ pub(super) fn public_rooms(conn: &Connection) -> StoreResult<Vec<PublicRoom>> {
     Ok(found)
 }
 
+const RECEIPT_COLUMNS: &str = "user_id, kind, thread, event_id, event_nid, ts, pos";
+
+fn receipt(row: &Row<'_>) -> StoreResult<Receipt> {
+    Ok(Receipt {
+        user_id: UserId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+        kind: row.get(1)?,
+        thread: row.get(2)?,
+        event_id: event_id(row.get_ref(3)?.as_str().map_err(corrupt)?)?,
+        event_pos: position(row.get(4)?),
+        ts: row.get(5)?,
+        pos: position(row.get(6)?),
+    })
+}
+
 pub(super) fn receipts(
     conn: &Connection,
     room_id: &RoomId,
     after: Position,
 ) -> StoreResult<Vec<Receipt>> {
     let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
-    rows(
-        conn,
-        "SELECT user_id, kind, thread, event_id, event_nid, ts, pos
-         FROM receipt INDEXED BY receipt_by_pos WHERE room_nid = ?1 AND pos > ?2 ORDER BY pos",
-        (nid, signed(after)),
-        |row| {
-            Ok(Receipt {
-                user_id: UserId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?)
-                    .map_err(corrupt)?,
-                kind: row.get(1)?,
-                thread: row.get(2)?,
-                event_id: event_id(row.get_ref(3)?.as_str().map_err(corrupt)?)?,
-                event_pos: position(row.get(4)?),
-                ts: row.get(5)?,
-                pos: position(row.get(6)?),
-            })
-        },
-    )
+    let sql = format!(
+        "SELECT {RECEIPT_COLUMNS} FROM receipt INDEXED BY receipt_by_pos
+         WHERE room_nid = ?1 AND pos > ?2 ORDER BY pos"
+    );
+    rows(conn, &sql, (nid, signed(after)), receipt)
+}
+
+pub(super) fn receipts_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+) -> StoreResult<Vec<Receipt>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    let sql = format!("SELECT {RECEIPT_COLUMNS} FROM receipt WHERE room_nid = ?1 AND user_id = ?2");
+    rows(conn, &sql, (nid, user_id.as_str()), receipt)
+}
+
+/// How many of the latest events are searched for one of the user's own.
+const OWN_EVENT_SCAN_MAX: i64 = 500;
+
+pub(super) fn last_sent_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+    (after, upto): (Position, Position),
+) -> StoreResult<Position> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Position(0)) };
+    let last: Option<i64> = conn
+        .prepare_cached(
+            "SELECT max(latest.nid) FROM (
+                SELECT e.nid, e.json FROM timeline t JOIN event e ON e.nid = t.nid
+                WHERE t.room_nid = ?1 AND t.nid > ?2 AND t.nid <= ?3 AND t.flags & ?5 = 0
+                ORDER BY t.nid DESC LIMIT ?6) latest
+             WHERE json_extract(latest.json, '$.sender') = ?4",
+        )?
+        .query_row(
+            params![
+                nid,
+                signed(after),
+                signed(upto),
+                user_id.as_str(),
+                EventFlags::IN_THREAD.0,
+                OWN_EVENT_SCAN_MAX
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(last.map(position).unwrap_or_default())
 }
 
 /// Flags that a timeline row must have, and must not have, to count as unread outside threads.

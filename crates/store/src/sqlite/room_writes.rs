@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Writing rooms: one decision, its events, its state, its memberships.
 
-use estafette_core::ids::EventId;
+use estafette_core::{event::Event, ids::EventId};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::Tx;
@@ -113,8 +113,9 @@ fn write_event(
     let txn = new.txn.as_ref();
     tx.conn
         .prepare_cached(
-            "INSERT INTO event (nid, room_nid, event_id, flags, device_nid, txn_path, txn_id, json)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO event (nid, room_nid, event_id, flags, device_nid, txn_path, txn_id, json,
+                replaces)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             nid,
@@ -125,6 +126,7 @@ fn write_event(
             txn.map(|txn| txn.path),
             txn.map(|txn| &*txn.txn_id),
             event.json(),
+            replaced(tx, room_nid, event)?,
         ])?;
     new.pos.set(pos);
     if new.flags.has(EventFlags::REJECTED) {
@@ -152,6 +154,19 @@ fn write_event(
         redact(tx, redaction, nid)?;
     }
     Ok(pos)
+}
+
+/// The state event whose place `event` takes.
+fn replaced(tx: &Tx<'_>, room_nid: i64, event: &Event) -> StoreResult<Option<i64>> {
+    let Some(state_key) = event.state_key() else { return Ok(None) };
+    Ok(tx
+        .conn
+        .prepare_cached(
+            "SELECT event_nid FROM current_state
+             WHERE room_nid = ?1 AND type = ?2 AND state_key = ?3",
+        )?
+        .query_row((room_nid, event.kind(), state_key), |row| row.get(0))
+        .optional()?)
 }
 
 /// Puts an accepted event into the timeline, the state, the counts and the log.
@@ -210,10 +225,12 @@ fn change_state(
     let membership = new.event.membership().map_or("leave", |membership| membership.as_str());
     tx.conn
         .prepare_cached(
-            "INSERT INTO membership (user_id, room_nid, membership, event_nid)
-             VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO membership (user_id, room_nid, membership, event_nid, joined_nid)
+             VALUES (?1, ?2, ?3, ?4, iif(?3 = 'join', ?4, 0))
              ON CONFLICT DO UPDATE SET membership = excluded.membership,
-                    event_nid = excluded.event_nid, forgotten = 0",
+                    event_nid = excluded.event_nid, forgotten = 0,
+                    joined_nid = iif(membership = 'join' AND excluded.membership = 'join',
+                                     joined_nid, excluded.joined_nid)",
         )?
         .execute((state_key, room_nid, membership, nid))?;
     tx.record_at(pos, FactKind::Membership { room_id: commit.room_id.clone(), user_id });

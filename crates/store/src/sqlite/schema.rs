@@ -12,6 +12,8 @@ use crate::{StoreError, StoreResult};
 const STEPS: &[&str] = &[
     include_str!("schema/001_log.sql"),
     include_str!("schema/002_rooms.sql"),
+    include_str!("schema/003_accounts.sql"),
+    include_str!("schema/004_keys.sql"),
     include_str!("schema/005_media.sql"),
     include_str!("schema/006_push.sql"),
     include_str!("schema/007_account_data.sql"),

@@ -57,7 +57,10 @@ async fn data_is_kept_per_user_room_and_type_over_a_restart() {
     let set = |user: UserId, room: Option<RoomId>, content: &'static str| {
         let store = store.clone();
         async move {
-            pos(store.set_account_data(&user, room.as_ref(), "t", Some(content), None).await.unwrap())
+            pos(store
+                .set_account_data(&user, room.as_ref(), "t", Some(content), None)
+                .await
+                .unwrap())
         }
     };
     let first = set(alice.clone(), None, "1").await;

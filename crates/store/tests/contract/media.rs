@@ -88,9 +88,8 @@ async fn the_quota_counts_what_the_account_has() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let small = |id: &str| Upload { account_bytes_max: 25, ..upload(id, "@a:x.fr", false) };
-    let finish = async |upload: Upload, byte| {
-        store.finish_upload(upload, content(byte)).await.unwrap()
-    };
+    let finish =
+        async |upload: Upload, byte| store.finish_upload(upload, content(byte)).await.unwrap();
     assert_eq!(finish(small("a"), 1).await, UploadOutcome::Stored);
     assert_eq!(finish(small("b"), 2).await, UploadOutcome::Stored);
     let full = UploadOutcome::QuotaExceeded;
