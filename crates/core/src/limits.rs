@@ -102,6 +102,7 @@ pub const SYNC_TO_DEVICE_MAX: usize = 100;
 pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 /// Users named in a room's summary.
 pub const HEROES_MAX: usize = 5;
+
 // Requests about rooms.
 
 /// A client's transaction id.
@@ -140,17 +141,6 @@ pub const TAGS_PER_ROOM_MAX: usize = 100;
 
 /// Media ids that one account has reserved and not yet used (MSC2246).
 pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
-
-// Push.
-
-/// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: u64 = 100;
-/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
-pub const PUSHKEY_BYTES_MAX: usize = 512;
-/// A pusher's `app_id`, in characters.
-pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
-/// Any other text of a pusher, and its `data` as JSON.
-pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 /// The type that an uploader gives.
 pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// The file name that an uploader or downloader gives.
@@ -167,6 +157,17 @@ pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
 pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
 /// A moving picture up to this size serves as its own thumbnail.
 pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 
 // Keys and to-device messages.
 
