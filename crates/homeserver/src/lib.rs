@@ -1,2 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder of the first commit.
+//! THE SHELL: HTTP, timers, sockets and workers around the rules of `estafette-core`.
+//!
+//! It has no rule of its own. A message takes one straight line through it:
+//! `http → auth → client/send → room_worker → core::room::decide → store → 200 → notify → sync`.
+//! See `docs/ARCHITECTURE.md` for the walk.
+
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod http;
+mod key_file;
+pub mod rate_limit;
+mod server;
+
+pub use error::{ApiError, ApiResult};
+pub use server::{Server, Shared, StartError};

@@ -1,2 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder of the first commit.
+//! THE MEMORY: everything the homeserver must not forget, behind domain-level promises.
+//!
+//! This is the only crate that knows SQL. Each aggregate (accounts, keys, rooms, …) is one trait
+//! with one file per engine; [`Store`] is their sum. Callers speak in acts of the domain
+//! ("claim a one-time key", "commit this room update"), never in rows.
+//!
+//! Promises that every engine keeps, proven by the contract suite in `contract`:
+//!
+//! - **Durable before `Ok`** (I1): a writing call returns `Ok` only after its transaction is on
+//!   disk. An `Err` means that nothing of the call was kept.
+//! - **One position** (I5): every durable fact is numbered in one commit-ordered log. Whoever has
+//!   seen position *p* has seen everything below it. Positions are never reused.
+//! - **Published in order**: the [`CommitSink`] hears of facts after they are durable, in
+//!   position order, before the writing call returns.
+//! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
+
+pub mod error;
+pub mod fact;
+// ROOMS pub mod rooms;
+pub mod sqlite;
+
+pub use error::StoreError;
+pub use fact::{CommitSink, Fact, FactKind, Position};
+// ROOMS pub use rooms::RoomStore;
+
+/// The result of every call on a store.
+pub type StoreResult<T> = Result<T, StoreError>;
