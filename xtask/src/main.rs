@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod crash;
 mod shell;
 
 #[derive(Debug, Parser)]
@@ -20,6 +21,8 @@ struct Arguments {
 enum Task {
     /// Measures a server: one line of JSON per scenario.
     Bench(bench::Options),
+    /// Kills a server, or cuts its power, and looks for what it forgot.
+    Crash(crash::Options),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +38,6 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Bench(options) => bench::run(&options),
+        Task::Crash(options) => crash::run(&options),
     }
 }
