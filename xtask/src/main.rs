@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod clients;
 mod crash;
 mod shell;
 
@@ -21,6 +22,10 @@ struct Arguments {
 enum Task {
     /// Measures a server: one line of JSON per scenario.
     Bench(bench::Options),
+    /// Runs real Matrix clients against a server.
+    Clients(clients::Options),
+    /// Starts a server, names it in ESTAFETTE_TEST_URL, runs a command.
+    WithServer(clients::WithServer),
     /// Kills a server, or cuts its power, and looks for what it forgot.
     Crash(crash::Options),
 }
@@ -38,6 +43,8 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Bench(options) => bench::run(&options),
+        Task::Clients(options) => clients::run(&options),
+        Task::WithServer(options) => clients::with_server(&options),
         Task::Crash(options) => crash::run(&options),
     }
 }

@@ -59,3 +59,26 @@ pub(crate) fn server_binary() -> Result<PathBuf> {
     run(&mut cargo(&["build", "--quiet", "--release", "--package", "estafette"]))?;
     Ok(target().join("release/estafette"))
 }
+
+/// Runs a command that fetches something; once more when it fails.
+pub(crate) fn run_twice(make: impl Fn() -> Command) -> Result<()> {
+    run(&mut make()).or_else(|error| {
+        eprintln!("{error:#}; once more");
+        run(&mut make())
+    })
+}
+
+/// The target folder of a workspace of its own: beside ours when ours is set, else inside it.
+pub(crate) fn separate_target(name: &str, folder: &Path) -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => PathBuf::from(target).join(name),
+        None => folder.join("target"),
+    }
+}
+
+/// The major version of Node.js, where there is one.
+pub(crate) fn node_major() -> Option<u32> {
+    let output = Command::new("node").arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
