@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod history;
 pub mod http;
 mod key_file;
 mod notification;
@@ -21,6 +22,7 @@ pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+pub mod typing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

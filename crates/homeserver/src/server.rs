@@ -30,6 +30,7 @@ use crate::{
     notify::Notifier,
     rate_limit::RateLimiter,
     rooms::Rooms,
+    typing::Typing,
 };
 
 /// What every handler holds.
@@ -53,6 +54,8 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is typing where.
+    pub typing: Typing,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
     /// Filters by their owners and ids, as far as they were used lately.
@@ -112,6 +115,7 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            typing: Typing::default(),
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             stop: watch::Sender::new(false),
