@@ -13,6 +13,7 @@ pub mod error;
 pub mod history;
 pub mod http;
 mod key_file;
+pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
@@ -23,6 +24,9 @@ pub mod rooms;
 mod server;
 pub mod sync;
 pub mod typing;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

@@ -1,39 +1,67 @@
-//! TEMPORARY, never committed.
-use std::sync::Arc;
+// SPDX-License-Identifier: Apache-2.0
+//! PROVISIONAL, replaced by branch accounts.
+use crate::{
+    Server, Shared,
+    clock::{ManualClock, SeededRandom},
+    config::Config,
+};
 use axum::{Router, body::Body};
-use http::{Request, StatusCode};
-use http_body_util::BodyExt;
+use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt;
-use crate::{Server, Shared, clock::{ManualClock, SeededRandom}, config::Config};
-pub(crate) struct TestServer { pub(crate) server: Shared, pub(crate) clock: Arc<ManualClock>, pub(crate) router: Router, _dir: tempfile::TempDir, next: std::sync::atomic::AtomicI64 }
-pub(crate) struct TestClient { pub(crate) router: Router, pub(crate) token: String, pub(crate) user_id: String }
+use std::sync::Arc;
+use tower::ServiceExt as _;
+pub(crate) struct TestServer {
+    pub server: Shared,
+    pub clock: Arc<ManualClock>,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: bytes::Bytes,
+}
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("{:?}", self.bytes))
+    }
+}
 impl TestServer {
-    pub(crate) fn new() -> Self { Self::with(|_| {}) }
-    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = Config { server_name: "example.org".into(), data_dir: dir.path().into(), ..Config::default() };
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config {
+            server_name: "x.fr".into(),
+            data_dir: folder.path().into(),
+            ..Config::default()
+        };
         config.rate_limits.enabled = false;
         change(&mut config);
         let clock = Arc::new(ManualClock::at(1_700_000_000_000));
-        let server = Server::open(config, Arc::clone(&clock) as _, Arc::new(SeededRandom::new(7))).unwrap();
+        let server =
+            Server::open(config, Arc::clone(&clock) as _, Arc::new(SeededRandom::new(1))).unwrap();
         let router = crate::http::router(Arc::clone(&server));
-        Self { server, clock, router, _dir: dir, next: 1.into() }
+        Self { server, clock, router, _folder: folder }
     }
-    pub(crate) async fn user(&self, name: &str) -> TestClient {
-        let nid = self.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let user_id = format!("@{name}:example.org");
-        TestClient { router: self.router.clone(), token: format!("{user_id}|{nid}"), user_id }
-    }
-}
-impl TestClient {
-    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let request = Request::builder().method(method).uri(path)
-            .header("authorization", format!("Bearer {}", self.token))
-            .body(body.map_or_else(Body::empty, |b| Body::from(b.to_string()))).unwrap();
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        user: &str,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {user}"));
+        self.send(request.body(body.into()).unwrap()).await
     }
 }
