@@ -6,6 +6,7 @@
 pub mod acl;
 pub mod auth;
 pub mod dag;
+pub mod directory;
 pub mod event;
 pub mod filter;
 pub mod glob;
