@@ -7,13 +7,13 @@ use estafette_core::{
     ids::{EventId, UserId},
     json::{Object, Strictness, Value, parse},
     limits::MENTIONS_MAX,
-    push_rules::{PushEvent, Recipient, RoomFacts},
+    push_rules::{PushEvent, Recipient, RoomFacts, RuleSet},
     relations,
     room::RoomView,
 };
 use estafette_store::rooms::EventFlags;
 
-use crate::Server;
+use crate::{Server, rooms::Snapshot};
 
 /// What is stored beside an event for counts and relations.
 pub(crate) struct EventFacts {
@@ -70,6 +70,47 @@ pub(crate) fn facts(server: &Server, view: &RoomView, event: &Event) -> EventFac
         Some((EventId::parse(relation.event_id).ok()?, relation.rel_type.to_owned()))
     });
     EventFacts { flags, relation, highlights }
+}
+
+/// Whether an event notifies and highlights a user whose rules differ from the default ones.
+pub(crate) fn by_rules(
+    rules: &RuleSet,
+    snapshot: &Snapshot,
+    event: &Event,
+    user_id: &UserId,
+) -> (bool, bool) {
+    let view = &snapshot.view;
+    let push_event = PushEvent::new(
+        event.event_id().as_str(),
+        event.room_id().as_str(),
+        event.sender().as_str(),
+        event.kind(),
+        event.state_key(),
+        event.content(),
+    );
+    let verdict = rules.evaluate(
+        &push_event,
+        &RoomFacts {
+            joined_members: u64::try_from(view.joined_count()).unwrap_or(u64::MAX),
+            sender_may_notify: &|key| sender_may_notify(view, event, key),
+        },
+    );
+    let display_name = view
+        .state_event("m.room.member", user_id.as_str())
+        .and_then(|member| member.content().get("displayname")?.as_str());
+    let recipient = Recipient { user_id: user_id.as_str(), display_name };
+    let effect = verdict.for_user(&recipient);
+    (effect.notify, effect.highlight)
+}
+
+/// The root of the thread that an event is in.
+pub(crate) fn thread_root(event: &Event) -> Option<EventId> {
+    // Most events relate to nothing: a look at the bytes spares reading their content.
+    if !event.content_json().contains("m.thread") {
+        return None;
+    }
+    let relation = relations::relation(event.content())?;
+    if relation.rel_type == "m.thread" { EventId::parse(relation.event_id).ok() } else { None }
 }
 
 /// Whether the sender's level allows to notify the whole room.

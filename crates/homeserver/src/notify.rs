@@ -21,6 +21,7 @@ use estafette_core::{
     event::Membership,
     ids::{DeviceId, RoomId, UserId},
     limits::{DEVICE_LIST_LOG_MAX, USER_LOG_MAX},
+    push_rules::RuleSet,
 };
 use estafette_store::{
     CommitSink, Fact, FactKind, Position, RoomStore as _, StoreResult, rooms::UserRoom,
@@ -29,7 +30,10 @@ use estafette_store::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, OnceCell};
 
-use crate::rooms::Rooms;
+use crate::{
+    rooms::Rooms,
+    sync::{DeviceMemory, counts::Unread},
+};
 
 /// What changed for one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +55,10 @@ pub enum UserFact {
 pub struct OwnRoom {
     /// `join`, `invite`, `knock`, `leave` or `ban`.
     pub membership: Membership,
-    /// Where it began.
+    /// The event that made it so, or changed the profile within it.
     pub pos: Position,
+    /// Where the user came in last; 0 when that is not known, and not in the room.
+    pub joined_at: Position,
     /// Whether the user forgot the room.
     pub forgotten: bool,
 }
@@ -75,7 +81,11 @@ pub struct HotUser {
     wake: Notify,
     loaded: OnceCell<()>,
     /// What each device was told that need not be told again. See `client::sync`.
-    pub(crate) devices: Mutex<HashMap<DeviceId, crate::client::sync::DeviceMemory>>,
+    pub(crate) devices: Mutex<HashMap<DeviceId, DeviceMemory>>,
+    /// Unread counts as last told. See `sync::counts`.
+    pub(crate) counts: Mutex<HashMap<RoomId, Unread>>,
+    counts_generation: AtomicU64,
+    rules: RwLock<Option<Arc<RuleSet>>>,
 }
 
 impl HotUser {
@@ -88,6 +98,9 @@ impl HotUser {
             wake: Notify::new(),
             loaded: OnceCell::new(),
             devices: Mutex::default(),
+            counts: Mutex::default(),
+            counts_generation: AtomicU64::new(0),
+            rules: RwLock::default(),
         }
     }
 
@@ -129,6 +142,31 @@ impl HotUser {
         Position(self.last.load(Ordering::Acquire))
     }
 
+    /// The user's push rules, where they are not the default ones.
+    pub fn rules(&self) -> Option<Arc<RuleSet>> {
+        self.rules.read().clone()
+    }
+
+    /// Adopts changed push rules; `None` for the default ones. Counts by the old ones are dropped.
+    pub fn set_rules(&self, rules: Option<RuleSet>) {
+        *self.rules.write() = rules.map(Arc::new);
+        self.forget_counts(None);
+    }
+
+    /// Changes whenever counts were dropped.
+    pub(crate) fn counts_generation(&self) -> u64 {
+        self.counts_generation.load(Ordering::Acquire)
+    }
+
+    fn forget_counts(&self, room_id: Option<&RoomId>) {
+        self.counts_generation.fetch_add(1, Ordering::AcqRel);
+        let mut counts = self.counts.lock();
+        match room_id {
+            Some(room_id) => drop(counts.remove(room_id)),
+            None => counts.clear(),
+        }
+    }
+
     /// Completes at the next change. Create it before looking, then look, then wait.
     pub fn woken(&self) -> tokio::sync::futures::Notified<'_> {
         self.wake.notified()
@@ -153,12 +191,18 @@ impl HotUser {
     /// Adopts a membership unless a later one is known already.
     fn adopt(&self, room_id: RoomId, own: OwnRoom) {
         let mut rooms = self.rooms.write();
-        match rooms.get(&room_id) {
-            Some(known) if known.pos > own.pos => {}
-            _ => {
-                rooms.insert(room_id, own);
-            }
+        let known = rooms.get(&room_id);
+        if known.is_some_and(|known| known.pos > own.pos) {
+            return;
         }
+        let joined_at = match (own.membership, known) {
+            (Membership::Join, Some(known)) if known.membership == Membership::Join => {
+                known.joined_at
+            }
+            (Membership::Join, _) => own.joined_at,
+            _ => Position(0),
+        };
+        rooms.insert(room_id, OwnRoom { joined_at, ..own });
     }
 }
 
@@ -232,7 +276,12 @@ impl Notifier {
 
     fn enter(&self, user: &Arc<HotUser>, row: UserRoom) {
         let membership = Membership::parse(&row.membership).unwrap_or(Membership::Leave);
-        let own = OwnRoom { membership, pos: row.pos, forgotten: row.forgotten };
+        let own = OwnRoom {
+            membership,
+            pos: row.pos,
+            joined_at: row.joined_at,
+            forgotten: row.forgotten,
+        };
         user.adopt(row.room_id.clone(), own);
         self.listen(user, &row.room_id, membership);
     }
@@ -308,6 +357,9 @@ impl Notifier {
             FactKind::Receipt { room_id, user_id, private } => {
                 if let Some(in_room) = self.listeners.read().get(room_id) {
                     for user in in_room.iter().filter(|u| !private || u.user_id == *user_id) {
+                        if user.user_id == *user_id {
+                            user.forget_counts(Some(room_id));
+                        }
                         user.append(fact.pos, UserFact::Receipt(room_id.clone()));
                         woken.push(Arc::clone(user));
                     }
@@ -355,7 +407,7 @@ impl Notifier {
             .and_then(|rooms| rooms.published(room_id))
             .and_then(|snapshot| snapshot.view.membership(user_id))
             .unwrap_or(Membership::Leave);
-        user.adopt(room_id.clone(), OwnRoom { membership, pos, forgotten: false });
+        user.adopt(room_id.clone(), OwnRoom { membership, pos, joined_at: pos, forgotten: false });
         user.append(pos, UserFact::Room(room_id.clone()));
         if matches!(membership, Membership::Leave | Membership::Ban) {
             self.stop_listening(&user, room_id);

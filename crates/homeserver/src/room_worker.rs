@@ -6,6 +6,8 @@
 //! seeing the last committed snapshot until the commit is durable; a failed commit fails exactly
 //! its callers and leaves the snapshot as it was (I1).
 
+mod create;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, atomic::Ordering},
@@ -29,6 +31,7 @@ use estafette_store::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+pub use self::create::{CreateError, NewRoom, create_room};
 use crate::{
     Server, Shared, notification,
     rooms::{HotRoom, Recent, Snapshot, TimelineEvent},

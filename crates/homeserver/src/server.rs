@@ -2,12 +2,14 @@
 //! The server as one value: everything a handler may need, handed in rather than reached for.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Weak},
 };
 
 use estafette_core::{
-    ids::ServerName,
+    filter::Filter,
+    ids::{ServerName, UserId},
     limits::HINTS_MAX,
     push_rules::{Defaults, RuleSet},
     room::Signer,
@@ -18,11 +20,19 @@ use estafette_store::{
     sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
 
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
 use crate::{
+    account_changes::AccountChanges,
+    appservice::{Appservices, RegistrationError},
+    auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
+    media::{self, MediaService},
     notify::Notifier,
+    outbound::Outbound,
     rate_limit::RateLimiter,
     rooms::Rooms,
 };
@@ -42,15 +52,28 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// Who asks.
+    pub auth: Auth,
+    /// Bridges and bots.
+    pub appservices: Appservices,
+    /// Profiles and deactivations that have to reach rooms.
+    pub account_changes: AccountChanges,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// The rooms in memory.
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Uploaded files.
+    pub media: MediaService,
+    /// The way to other servers.
+    pub outbound: Outbound,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
+    /// Filters by their owners and ids, as far as they were used lately.
+    pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     signing_key: SigningKey,
+    stop: watch::Sender<bool>,
 }
 
 /// Why the server cannot start.
@@ -65,6 +88,9 @@ pub enum StartError {
     /// The signing key cannot be read or made.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// An application service's registration cannot be used.
+    #[error(transparent)]
+    Appservice(#[from] RegistrationError),
     /// The configuration names something impossible.
     #[error("the configuration is wrong: {0}")]
     Config(String),
@@ -96,7 +122,14 @@ impl Server {
         let rooms = Arc::new(Rooms::default());
         let (hints, facts) = tokio::sync::mpsc::channel(HINTS_MAX);
         notifier.start(store.head(), Arc::clone(&rooms), hints);
+        let media = MediaService::open(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let outbound = Outbound::new(&config.outbound)?;
+        let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
+            auth: Auth::new(passwords(&*random)?),
+            appservices,
+            account_changes: AccountChanges::default(),
             server_name,
             store,
             clock,
@@ -104,11 +137,17 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            media,
+            outbound,
             default_rules: RuleSet::new(Defaults::ALL),
+            filters: Mutex::default(),
+            stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
+        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        tokio::spawn(device_use::run(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -117,10 +156,29 @@ impl Server {
         Signer { server: &self.server_name, key: &self.signing_key }
     }
 
+    /// Turns true when the server is to stop: whoever waits should answer (pitfall 39).
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks everything to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+}
+
+/// Tests of other things do not wait for slow hashes.
+fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
+    #[cfg(test)]
+    let passwords = Ok(Passwords::quick(random));
+    #[cfg(not(test))]
+    let passwords = Passwords::new(random);
+    passwords.map_err(|error: crate::ApiError| StartError::Config(error.message().to_owned()))
 }
 
 /// Does after a commit what must not hold it up.

@@ -186,6 +186,8 @@ pub struct UserRoom {
     pub membership: String,
     /// Where that membership began.
     pub pos: Position,
+    /// Since when somebody who is in the room is, leaving aside profile changes; else 0.
+    pub joined_at: Position,
     /// Whether the user forgot the room after leaving it.
     pub forgotten: bool,
 }
@@ -314,6 +316,14 @@ pub trait RoomStore: Send + Sync {
         upto: Position,
     ) -> StoreResult<Vec<Arc<Event>>>;
 
+    /// What each of `keys`, as (type, state key), was over time, oldest first: the position from
+    /// which on each event was the room's state. One list per key.
+    async fn state_history(
+        &self,
+        room_id: &RoomId,
+        keys: &[(String, String)],
+    ) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>>;
+
     /// Every room in which the user has or had a membership.
     async fn rooms_of(&self, user_id: &UserId) -> StoreResult<Vec<UserRoom>>;
 
@@ -387,6 +397,19 @@ pub trait RoomStore: Send + Sync {
 
     /// The receipts of a room that entered the log after `after`.
     async fn receipts(&self, room_id: &RoomId, after: Position) -> StoreResult<Vec<Receipt>>;
+
+    /// One user's receipts in a room.
+    async fn receipts_by(&self, room_id: &RoomId, user_id: &UserId) -> StoreResult<Vec<Receipt>>;
+
+    /// The position of the last event in (`after`, `upto`] outside threads that the user sent, 0 if
+    /// there is none among the latest few hundred.
+    async fn last_sent_by(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        after: Position,
+        upto: Position,
+    ) -> StoreResult<Position>;
 
     /// Counts what notifies and highlights `user_id` in the main timeline in (`after`, `upto`], by
     /// the default push rules.

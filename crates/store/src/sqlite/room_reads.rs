@@ -243,10 +243,32 @@ pub(super) fn state_changes(
     )
 }
 
+pub(super) fn state_history(
+    conn: &Connection,
+    room_id: &RoomId,
+    keys: &[(String, String)],
+) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let history = |(kind, state_key): &(String, String)| {
+        rows(
+            conn,
+            "SELECT s.nid, e.event_id, e.json FROM state_change s
+             JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.state_key = ?3 ORDER BY s.nid",
+            (nid, kind, state_key),
+            |row| {
+                let id = row.get_ref(1)?.as_str().map_err(corrupt)?;
+                Ok((position(row.get(0)?), parse(version, id, row.get(2)?)?))
+            },
+        )
+    };
+    keys.iter().map(history).collect()
+}
+
 pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<UserRoom>> {
     rows(
         conn,
-        "SELECT room.room_id, m.membership, m.event_nid, m.forgotten FROM membership m
+        "SELECT room.room_id, m.membership, m.event_nid, m.forgotten, m.joined_nid FROM membership m
          JOIN room ON room.nid = m.room_nid WHERE m.user_id = ?1 ORDER BY m.room_nid",
         (user_id.as_str(),),
         |row| {
@@ -256,6 +278,7 @@ pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<U
                 membership: row.get(1)?,
                 pos: position(row.get(2)?),
                 forgotten: row.get(3)?,
+                joined_at: position(row.get(4)?),
             })
         },
     )
@@ -399,30 +422,73 @@ pub(super) fn public_rooms(conn: &Connection) -> StoreResult<Vec<PublicRoom>> {
     Ok(found)
 }
 
+const RECEIPT_COLUMNS: &str = "user_id, kind, thread, event_id, event_nid, ts, pos";
+
+fn receipt(row: &Row<'_>) -> StoreResult<Receipt> {
+    Ok(Receipt {
+        user_id: UserId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+        kind: row.get(1)?,
+        thread: row.get(2)?,
+        event_id: event_id(row.get_ref(3)?.as_str().map_err(corrupt)?)?,
+        event_pos: position(row.get(4)?),
+        ts: row.get(5)?,
+        pos: position(row.get(6)?),
+    })
+}
+
 pub(super) fn receipts(
     conn: &Connection,
     room_id: &RoomId,
     after: Position,
 ) -> StoreResult<Vec<Receipt>> {
     let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
-    rows(
-        conn,
-        "SELECT user_id, kind, thread, event_id, event_nid, ts, pos
-         FROM receipt INDEXED BY receipt_by_pos WHERE room_nid = ?1 AND pos > ?2 ORDER BY pos",
-        (nid, signed(after)),
-        |row| {
-            Ok(Receipt {
-                user_id: UserId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?)
-                    .map_err(corrupt)?,
-                kind: row.get(1)?,
-                thread: row.get(2)?,
-                event_id: event_id(row.get_ref(3)?.as_str().map_err(corrupt)?)?,
-                event_pos: position(row.get(4)?),
-                ts: row.get(5)?,
-                pos: position(row.get(6)?),
-            })
-        },
-    )
+    let sql = format!(
+        "SELECT {RECEIPT_COLUMNS} FROM receipt INDEXED BY receipt_by_pos
+         WHERE room_nid = ?1 AND pos > ?2 ORDER BY pos"
+    );
+    rows(conn, &sql, (nid, signed(after)), receipt)
+}
+
+pub(super) fn receipts_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+) -> StoreResult<Vec<Receipt>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    let sql = format!("SELECT {RECEIPT_COLUMNS} FROM receipt WHERE room_nid = ?1 AND user_id = ?2");
+    rows(conn, &sql, (nid, user_id.as_str()), receipt)
+}
+
+/// How many of the latest events are searched for one of the user's own.
+const OWN_EVENT_SCAN_MAX: i64 = 500;
+
+pub(super) fn last_sent_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+    (after, upto): (Position, Position),
+) -> StoreResult<Position> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Position(0)) };
+    let last: Option<i64> = conn
+        .prepare_cached(
+            "SELECT max(latest.nid) FROM (
+                SELECT e.nid, e.json FROM timeline t JOIN event e ON e.nid = t.nid
+                WHERE t.room_nid = ?1 AND t.nid > ?2 AND t.nid <= ?3 AND t.flags & ?5 = 0
+                ORDER BY t.nid DESC LIMIT ?6) latest
+             WHERE json_extract(latest.json, '$.sender') = ?4",
+        )?
+        .query_row(
+            params![
+                nid,
+                signed(after),
+                signed(upto),
+                user_id.as_str(),
+                EventFlags::IN_THREAD.0,
+                OWN_EVENT_SCAN_MAX
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(last.map(position).unwrap_or_default())
 }
 
 /// Flags that a timeline row must have, and must not have, to count as unread outside threads.

@@ -225,10 +225,12 @@ fn change_state(
     let membership = new.event.membership().map_or("leave", |membership| membership.as_str());
     tx.conn
         .prepare_cached(
-            "INSERT INTO membership (user_id, room_nid, membership, event_nid)
-             VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO membership (user_id, room_nid, membership, event_nid, joined_nid)
+             VALUES (?1, ?2, ?3, ?4, iif(?3 = 'join', ?4, 0))
              ON CONFLICT DO UPDATE SET membership = excluded.membership,
-                    event_nid = excluded.event_nid, forgotten = 0",
+                    event_nid = excluded.event_nid, forgotten = 0,
+                    joined_nid = iif(membership = 'join' AND excluded.membership = 'join',
+                                     joined_nid, excluded.joined_nid)",
         )?
         .execute((state_key, room_nid, membership, nid))?;
     tx.record_at(pos, FactKind::Membership { room_id: commit.room_id.clone(), user_id });

@@ -58,12 +58,13 @@ CREATE TABLE current_state (
     PRIMARY KEY (room_nid, type, state_key)
 ) STRICT, WITHOUT ROWID;
 
--- Each local user's latest membership of each room. `forgotten` rooms are in no list any more.
+-- Each user's latest membership of each room, and since when somebody who is in it is. `forgotten` rooms are in no list any more.
 CREATE TABLE membership (
     user_id     TEXT    NOT NULL,
     room_nid    INTEGER NOT NULL,
     membership  TEXT    NOT NULL,
     event_nid   INTEGER NOT NULL,
+    joined_nid  INTEGER NOT NULL DEFAULT 0,
     forgotten   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, room_nid)
 ) STRICT, WITHOUT ROWID;
