@@ -8,9 +8,14 @@ mod dehydrated_device;
 mod filter;
 mod keys;
 mod media;
+mod members;
 mod membership;
+mod messages;
+mod page;
 pub(crate) mod push_rules;
 mod pushers;
+mod receipts;
+mod relations;
 mod room_access;
 mod room_error;
 mod room_keys;
@@ -18,6 +23,7 @@ mod send;
 mod state;
 pub mod sync;
 mod to_device;
+mod typing;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -33,11 +39,16 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(pushers::routes())
         .merge(sync::routes())
         .merge(create_room::routes())
+        .merge(members::routes())
         .merge(membership::routes())
+        .merge(messages::routes())
+        .merge(receipts::routes())
+        .merge(relations::routes())
         .merge(send::routes())
         .merge(state::routes())
         .merge(keys::routes())
         .merge(to_device::routes())
+        .merge(typing::routes())
         .merge(room_keys::routes())
         .merge(dehydrated_device::routes())
 }
