@@ -5,6 +5,7 @@ pub(crate) mod account_data;
 mod content;
 mod create_room;
 mod dehydrated_device;
+mod directory;
 mod filter;
 mod keys;
 mod media;
@@ -16,14 +17,17 @@ pub(crate) mod push_rules;
 mod pushers;
 mod receipts;
 mod relations;
+mod report;
 mod room_access;
 mod room_error;
 mod room_keys;
+mod room_summary;
 mod send;
 mod state;
 pub mod sync;
 mod to_device;
 mod typing;
+mod upgrade;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -49,6 +53,10 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(keys::routes())
         .merge(to_device::routes())
         .merge(typing::routes())
+        .merge(directory::routes())
+        .merge(report::routes())
+        .merge(room_summary::routes())
+        .merge(upgrade::routes())
         .merge(room_keys::routes())
         .merge(dehydrated_device::routes())
 }

@@ -77,6 +77,7 @@ async fn join(
         let target = (&requester.user_id, MemberAct::Join);
         let request = member_request(&server, &requester, &snapshot.view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        super::upgrade::follow(&server, &requester.user_id, &room.snapshot().view).await?;
     }
     Ok(Json(json!({ "room_id": room_id })))
 }
@@ -285,7 +286,11 @@ pub(super) async fn member_profile(_server: &Shared, _user_id: &UserId) -> ApiRe
 
 /// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
 /// version 8, "Authorization rules"). Asked afresh for every join.
-async fn is_in_allowed_room(server: &Shared, user_id: &UserId, view: &RoomView) -> ApiResult<bool> {
+pub(super) async fn is_in_allowed_room(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+) -> ApiResult<bool> {
     if !matches!(view.join_rule(), "restricted" | "knock_restricted") {
         return Ok(false);
     }
