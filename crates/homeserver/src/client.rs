@@ -7,12 +7,14 @@ mod create_room;
 mod dehydrated_device;
 mod directory;
 mod filter;
+mod hierarchy;
 mod keys;
 mod media;
 mod members;
 mod membership;
 mod messages;
 mod page;
+mod presence;
 pub(crate) mod push_rules;
 mod pushers;
 mod receipts;
@@ -22,6 +24,7 @@ mod room_access;
 mod room_error;
 mod room_keys;
 mod room_summary;
+mod search;
 mod send;
 mod state;
 pub mod sync;
@@ -57,6 +60,9 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(report::routes())
         .merge(room_summary::routes())
         .merge(upgrade::routes())
+        .merge(hierarchy::routes())
+        .merge(search::routes())
+        .merge(presence::routes())
         .merge(room_keys::routes())
         .merge(dehydrated_device::routes())
 }

@@ -29,6 +29,7 @@ use crate::{
     http::{Json, Path, empty_object},
     rate_limit::Cost,
     room_worker::{Request, submit_to},
+    typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -118,6 +119,7 @@ async fn leave(
         let target = (user_id, MemberAct::Leave);
         let request = member_request(&server, &requester, view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        typing::stop(&server, &room_id, user_id);
     }
     Ok(empty_object())
 }
@@ -228,6 +230,9 @@ async fn act_on(
     let view = &room.snapshot().view;
     let request = member_request(server, requester, view, target, content).await?;
     submit_to(server, &room, request).await?;
+    if !room.snapshot().view.is_joined(target.0) {
+        typing::stop(server, room_id, target.0);
+    }
     Ok(())
 }
 

@@ -3,13 +3,10 @@
 
 use axum::{Router, extract::State, response::Response, routing::post};
 use estafette_core::ids::{EventId, RoomId};
-use estafette_store::{
-    AccountDataStore as _, Position, RoomStore as _, account_data::SetOutcome, rooms::Receipt,
-};
+use estafette_store::{Position, RoomStore as _, rooms::Receipt};
 use serde::Deserialize;
-use serde_json::json;
 
-use super::{room_access::joined_room, v3};
+use super::{account_data::set_fully_read, room_access::joined_room, v3};
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
@@ -45,7 +42,9 @@ async fn receipt(
             let thread = checked_thread(&server, &room_id, &event_id, thread).await?;
             put_receipt(&server, &requester, &room_id, &kind, thread, event_id).await?;
         }
-        (FULLY_READ, None) => put_fully_read(&server, &requester, &room_id, &event_id).await?,
+        (FULLY_READ, None) => {
+            set_fully_read(&server, &requester.user_id, &room_id, &event_id).await?
+        }
         (FULLY_READ, Some(_)) => {
             return Err(ApiError::invalid_param("A fully read marker belongs to no thread."));
         }
@@ -75,7 +74,7 @@ async fn read_markers(
 ) -> ApiResult<Response> {
     joined_room(&server, &requester.user_id, &room_id).await?;
     if let Some(event_id) = &body.fully_read {
-        put_fully_read(&server, &requester, &room_id, event_id).await?;
+        set_fully_read(&server, &requester.user_id, &room_id, event_id).await?;
     }
     for (kind, event_id) in [("m.read", body.read), ("m.read.private", body.read_private)] {
         if let Some(event_id) = event_id {
@@ -131,25 +130,4 @@ async fn put_receipt(
     };
     server.store.put_receipt(room_id, receipt).await?;
     Ok(())
-}
-
-/// The marker is account data that only this way of setting it may change (MSC4010).
-async fn put_fully_read(
-    server: &Shared,
-    requester: &Requester,
-    room_id: &RoomId,
-    event_id: &EventId,
-) -> ApiResult<()> {
-    let content = json!({ "event_id": event_id }).to_string();
-    let user_id = &requester.user_id;
-    let set = server
-        .store
-        .set_account_data(user_id, Some(room_id), FULLY_READ, Some(&content), None)
-        .await?;
-    match set {
-        SetOutcome::Set(_) => Ok(()),
-        SetOutcome::TooMany | SetOutcome::Changed => {
-            Err(ApiError::too_large("The account has too much account data."))
-        }
-    }
 }
