@@ -2,6 +2,7 @@
 //! The client-server API: one file per section of the specification.
 
 pub(crate) mod account_data;
+mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
@@ -9,6 +10,7 @@ mod directory;
 mod filter;
 mod hierarchy;
 mod keys;
+pub(crate) mod login;
 mod media;
 mod members;
 mod membership;
@@ -18,6 +20,7 @@ mod presence;
 pub(crate) mod push_rules;
 mod pushers;
 mod receipts;
+pub(crate) mod register;
 mod relations;
 mod report;
 mod room_access;
@@ -26,11 +29,14 @@ mod room_keys;
 mod room_summary;
 mod search;
 mod send;
+mod session;
 mod state;
 pub mod sync;
 mod to_device;
 mod typing;
 mod upgrade;
+mod versions;
+mod well_known;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -39,6 +45,12 @@ use crate::Shared;
 /// Every route of the client-server API.
 pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
     Router::new()
+        .merge(versions::routes())
+        .merge(well_known::routes())
+        .merge(capabilities::routes())
+        .merge(register::routes())
+        .merge(login::routes())
+        .merge(session::routes())
         .merge(account_data::routes())
         .merge(filter::routes())
         .merge(media::routes())
