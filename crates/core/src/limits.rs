@@ -137,6 +137,16 @@ pub const CONTEXT_EVENTS_MAX: usize = 100;
 pub const HIERARCHY_ROOMS_MAX: usize = 50;
 /// See [`HIERARCHY_ROOMS_MAX`].
 pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms of one hierarchy in all its pages.
+pub const HIERARCHY_WALK_MAX: usize = 1_000;
+/// Words of one search.
+pub const SEARCH_WORDS_MAX: usize = 20;
+/// Users whose presence is remembered.
+pub const PRESENCE_USERS_MAX: usize = 100_000;
+/// How long ago somebody may have acted to be called currently active, in ms.
+pub const PRESENCE_ACTIVE_MS: i64 = 60_000;
+/// A status message of presence.
+pub const STATUS_MSG_BYTES_MAX: usize = 1_024;
 /// Rooms in one page of the public directory.
 pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.

@@ -19,6 +19,7 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod presence;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;

@@ -33,6 +33,7 @@ use crate::{
     media::{self, MediaService},
     notify::Notifier,
     outbound::Outbound,
+    presence::PresenceBook,
     rate_limit::RateLimiter,
     rooms::Rooms,
     typing::Typing,
@@ -65,6 +66,8 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is there.
+    pub presence: PresenceBook,
     /// Who is typing where.
     pub typing: Typing,
     /// Uploaded files.
@@ -142,6 +145,7 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            presence: PresenceBook::default(),
             typing: Typing::default(),
             media,
             outbound,

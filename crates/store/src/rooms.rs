@@ -376,6 +376,9 @@ pub trait RoomStore: Send + Sync {
         creator: &UserId,
     ) -> StoreResult<bool>;
 
+    /// Moves the aliases of a room to the one that replaces it.
+    async fn move_aliases(&self, from: &RoomId, to: &RoomId) -> StoreResult<()>;
+
     /// Removes an alias. `false` when there was none.
     async fn delete_alias(&self, alias: &RoomAlias) -> StoreResult<bool>;
 

@@ -38,6 +38,7 @@ impl From<Rejection> for ApiError {
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {
                 Self::too_large(sentence)
             }
+            Rejection::Draft(DraftError::NotCanonical) => Self::bad_json(sentence),
             Rejection::Draft(DraftError::ForeignSender) => Self::forbidden(sentence),
             Rejection::Draft(DraftError::NotCanonical) => Self::bad_json(sentence),
             Rejection::Draft(DraftError::Inconsistent(_)) => Self::internal(sentence),
