@@ -179,3 +179,10 @@ pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
 pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.
 pub const BACKUP_DELETE_ROWS_MAX: usize = 1_000;
+
+// The web client.
+
+/// Files of a folder that is served instead of the embedded client.
+pub const WEB_FILES_MAX: usize = 4_096;
+/// How deeply its folders may be nested.
+pub const WEB_FOLDER_DEPTH_MAX: usize = 8;

@@ -22,6 +22,7 @@ pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

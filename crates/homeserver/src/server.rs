@@ -32,6 +32,7 @@ use crate::{
     outbound::Outbound,
     rate_limit::RateLimiter,
     rooms::Rooms,
+    web::WebClient,
 };
 
 /// What every handler holds.
@@ -57,6 +58,8 @@ pub struct Server {
     pub notifier: Arc<Notifier>,
     /// Uploaded files.
     pub media: MediaService,
+    /// The web client.
+    pub web: WebClient,
     /// The way to other servers.
     pub outbound: Outbound,
     /// The rules of everybody who changed none.
@@ -112,6 +115,8 @@ impl Server {
         notifier.start(store.head(), Arc::clone(&rooms), hints);
         let media = MediaService::open(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let web = WebClient::open(&config.web)
+            .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
         let outbound = Outbound::new(&config.outbound)?;
         let server = Arc::new(Self {
             server_name,
@@ -123,6 +128,7 @@ impl Server {
             notifier,
             media,
             outbound,
+            web,
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             stop: watch::Sender::new(false),
