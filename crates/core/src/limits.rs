@@ -18,6 +18,14 @@ pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 /// that an event that passes here can be read by every server built on it.
 pub const JSON_DEPTH_MAX: usize = 127;
 
+// Federation.
+
+/// Keys in one answer about a server's keys, old ones included.
+pub const SERVER_KEYS_MAX: usize = 64;
+/// How long after it was fetched another server's key counts at most: seven days (room version 5,
+/// "Signing key validity period").
+pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
 // HTTP.
 
 /// A JSON request body.
@@ -173,8 +181,8 @@ pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
 pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
 /// Keys claimed in one write; a greater request takes several.
 pub const CLAIMS_PER_WRITE_MAX: usize = 500;
-/// To-device messages in one answer (Client-Server API, "Send-to-Device messaging").
-pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
 /// Published keys and counts kept in memory, for all users together.
 pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.

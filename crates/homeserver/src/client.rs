@@ -4,16 +4,20 @@
 pub(crate) mod account_data;
 mod content;
 mod create_room;
+mod dehydrated_device;
 mod filter;
+mod keys;
 mod media;
 mod membership;
 pub(crate) mod push_rules;
 mod pushers;
 mod room_access;
 mod room_error;
+mod room_keys;
 mod send;
 mod state;
 pub mod sync;
+mod to_device;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -32,6 +36,10 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(membership::routes())
         .merge(send::routes())
         .merge(state::routes())
+        .merge(keys::routes())
+        .merge(to_device::routes())
+        .merge(room_keys::routes())
+        .merge(dehydrated_device::routes())
 }
 
 /// Adds an endpoint that older clients still ask for under `r0`, the name of `v3` before it.
