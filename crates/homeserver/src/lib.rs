@@ -16,6 +16,7 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod push;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;

@@ -30,6 +30,7 @@ use crate::{
     media::{self, MediaService},
     notify::Notifier,
     outbound::Outbound,
+    push::{self, Push},
     rate_limit::RateLimiter,
     rooms::Rooms,
     web::WebClient,
@@ -58,6 +59,8 @@ pub struct Server {
     pub notifier: Arc<Notifier>,
     /// Uploaded files.
     pub media: MediaService,
+    /// Notifications to gateways.
+    pub push: Push,
     /// The web client.
     pub web: WebClient,
     /// The way to other servers.
@@ -129,6 +132,7 @@ impl Server {
             media,
             outbound,
             web,
+            push: Push::default(),
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -137,6 +141,7 @@ impl Server {
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        tokio::spawn(push::run(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -165,6 +170,7 @@ impl Server {
 async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
+        server.push.hear(&fact);
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;
             if let Err(error) = woken {
