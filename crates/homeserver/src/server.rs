@@ -34,6 +34,7 @@ use crate::{
     rate_limit::RateLimiter,
     rooms::Rooms,
     web::WebClient,
+    typing::Typing,
 };
 
 /// What every handler holds.
@@ -57,6 +58,8 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is typing where.
+    pub typing: Typing,
     /// Uploaded files.
     pub media: MediaService,
     /// Notifications to gateways.
@@ -129,6 +132,7 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            typing: Typing::default(),
             media,
             outbound,
             web,
