@@ -215,6 +215,16 @@ pub const PUSHKEY_BYTES_MAX: usize = 512;
 pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
 /// Any other text of a pusher, and its `data` as JSON.
 pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+/// Notifications that wait for one pusher; beyond it the oldest go.
+pub const PUSH_QUEUE_MAX: usize = 1_000;
+/// Requests to gateways at once.
+pub const PUSH_REQUESTS_MAX: usize = 64;
+/// How old an event may be and still be pushed.
+pub const PUSH_AGE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+/// Facts that wait for the sender of notifications; beyond it the store is asked.
+pub const PUSH_HEARD_MAX: usize = 16_384;
+/// Events read at once by those who follow the whole log.
+pub const LOG_BATCH_MAX: usize = 256;
 
 // Keys and to-device messages.
 
@@ -296,3 +306,9 @@ pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 pub const APPSERVICE_REGISTRATION_BYTES_MAX: usize = 1 << 20;
 /// Memory of one compiled pattern of a namespace.
 pub const APPSERVICE_PATTERN_BYTES_MAX: usize = 1 << 20;
+// The web client.
+
+/// Files of a folder that is served instead of the embedded client.
+pub const WEB_FILES_MAX: usize = 4_096;
+/// How deeply its folders may be nested.
+pub const WEB_FOLDER_DEPTH_MAX: usize = 8;

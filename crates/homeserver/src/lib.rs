@@ -20,13 +20,16 @@ mod notification;
 pub mod notify;
 pub mod outbound;
 pub mod presence;
+pub mod push;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+
 pub mod typing;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

@@ -34,8 +34,10 @@ use crate::{
     notify::Notifier,
     outbound::Outbound,
     presence::PresenceBook,
+    push::{self, Push},
     rate_limit::RateLimiter,
     rooms::Rooms,
+    web::WebClient,
     typing::Typing,
 };
 
@@ -72,6 +74,10 @@ pub struct Server {
     pub typing: Typing,
     /// Uploaded files.
     pub media: MediaService,
+    /// Notifications to gateways.
+    pub push: Push,
+    /// The web client.
+    pub web: WebClient,
     /// The way to other servers.
     pub outbound: Outbound,
     /// The rules of everybody who changed none.
@@ -131,6 +137,8 @@ impl Server {
         notifier.start(store.head(), Arc::clone(&rooms), hints);
         let media = MediaService::open(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let web = WebClient::open(&config.web)
+            .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
         let outbound = Outbound::new(&config.outbound)?;
         let started_ms = clock.now_ms();
         let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
@@ -149,6 +157,8 @@ impl Server {
             typing: Typing::default(),
             media,
             outbound,
+            web,
+            push: Push::default(),
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             started_ms,
@@ -159,6 +169,7 @@ impl Server {
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
         tokio::spawn(device_use::run(Arc::downgrade(&server)));
+        tokio::spawn(push::run(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -201,6 +212,7 @@ fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
 async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
+        server.push.hear(&fact);
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;
             if let Err(error) = woken {

@@ -53,6 +53,13 @@ impl RoomStore for SqliteStore {
         self.read(move |conn| room_reads::timeline(conn, &room_id, range)).await
     }
 
+    async fn events_between(
+        &self,
+        range: TimelineRange,
+    ) -> StoreResult<Vec<(RoomId, StoredEvent)>> {
+        self.read(move |conn| room_reads::events_between(conn, range)).await
+    }
+
     async fn state_at(
         &self,
         room_id: &RoomId,
