@@ -2,22 +2,28 @@
 //! The client-server API: one file per section of the specification.
 
 pub(crate) mod account_data;
+mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
 mod filter;
 mod keys;
+pub(crate) mod login;
 mod media;
 mod membership;
 pub(crate) mod push_rules;
 mod pushers;
+pub(crate) mod register;
 mod room_access;
 mod room_error;
 mod room_keys;
 mod send;
+mod session;
 mod state;
 pub mod sync;
 mod to_device;
+mod versions;
+mod well_known;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -26,6 +32,12 @@ use crate::Shared;
 /// Every route of the client-server API.
 pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
     Router::new()
+        .merge(versions::routes())
+        .merge(well_known::routes())
+        .merge(capabilities::routes())
+        .merge(register::routes())
+        .merge(login::routes())
+        .merge(session::routes())
         .merge(account_data::routes())
         .merge(filter::routes())
         .merge(media::routes())

@@ -24,6 +24,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
+    account_changes::AccountChanges,
+    appservice::{Appservices, RegistrationError},
+    auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
@@ -50,6 +53,12 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// Who asks.
+    pub auth: Auth,
+    /// Bridges and bots.
+    pub appservices: Appservices,
+    /// Profiles and deactivations that have to reach rooms.
+    pub account_changes: AccountChanges,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// The rooms in memory.
@@ -82,6 +91,9 @@ pub enum StartError {
     /// The signing key cannot be read or made.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// An application service's registration cannot be used.
+    #[error(transparent)]
+    Appservice(#[from] RegistrationError),
     /// The configuration names something impossible.
     #[error("the configuration is wrong: {0}")]
     Config(String),
@@ -116,7 +128,11 @@ impl Server {
         let media = MediaService::open(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
         let outbound = Outbound::new(&config.outbound)?;
+        let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
+            auth: Auth::new(passwords(&*random)?),
+            appservices,
+            account_changes: AccountChanges::default(),
             server_name,
             store,
             clock,
@@ -135,6 +151,7 @@ impl Server {
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        tokio::spawn(device_use::run(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -157,6 +174,15 @@ impl Server {
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+}
+
+/// Tests of other things do not wait for slow hashes.
+fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
+    #[cfg(test)]
+    let passwords = Ok(Passwords::quick(random));
+    #[cfg(not(test))]
+    let passwords = Passwords::new(random);
+    passwords.map_err(|error: crate::ApiError| StartError::Config(error.message().to_owned()))
 }
 
 /// Does after a commit what must not hold it up.

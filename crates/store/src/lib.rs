@@ -16,6 +16,7 @@
 //! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
 
 pub mod account_data;
+pub mod accounts;
 pub mod dehydrated_device;
 pub mod error;
 pub mod fact;
@@ -28,6 +29,7 @@ pub mod sqlite;
 pub mod to_device;
 
 pub use account_data::AccountDataStore;
+pub use accounts::AccountStore;
 pub use dehydrated_device::DehydratedDeviceStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
