@@ -142,6 +142,15 @@ pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.
 pub const REASON_BYTES_MAX: usize = 4_096;
 
+/// Lists of one sliding sync request, and subscriptions to rooms (MSC4186).
+pub const SLIDING_LISTS_MAX: usize = 100;
+/// See [`SLIDING_LISTS_MAX`].
+pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 100;
+/// Entries of `required_state` for one list or room.
+pub const SLIDING_REQUIRED_STATE_MAX: usize = 200;
+/// Sliding sync connections of one user; beyond it the one longest unused starts afresh.
+pub const SLIDING_CONNECTIONS_MAX: usize = 50;
+
 // Filters.
 
 /// Filters of all users that are kept parsed.

@@ -24,9 +24,7 @@ use estafette_store::{
 use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 
-use self::{
-    device_use::DeviceUses, password::Passwords, short_lived::ShortLived, uia::UiaSession,
-};
+use self::{device_use::DeviceUses, password::Passwords, short_lived::ShortLived, uia::UiaSession};
 use crate::{ApiError, ApiResult, Server, Shared, appservice::Registration, http::RemoteAddress};
 
 /// What the server remembers between requests to know who asks. Nothing of it outlives a restart
@@ -220,8 +218,7 @@ async fn by_access_token(server: &Server, token: &str) -> ApiResult<Requester> {
     if !session.confirmed {
         server.store.confirm_session(session.device_nid, session.generation).await?;
     }
-    let device =
-        RequesterDevice { device_id: session.device_id.clone(), nid: session.device_nid };
+    let device = RequesterDevice { device_id: session.device_id.clone(), nid: session.device_nid };
     Ok(Requester {
         user_id: session.user_id.clone(),
         device: Some(device),

@@ -19,6 +19,7 @@ mod room_error;
 mod room_keys;
 mod send;
 mod session;
+pub mod sliding_sync;
 mod state;
 pub mod sync;
 mod to_device;
@@ -43,6 +44,7 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(media::routes())
         .merge(push_rules::routes())
         .merge(pushers::routes())
+        .merge(sliding_sync::routes())
         .merge(sync::routes())
         .merge(create_room::routes())
         .merge(membership::routes())

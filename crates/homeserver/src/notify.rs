@@ -31,6 +31,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, OnceCell};
 
 use crate::{
+    client::sliding_sync::connection::Connections,
     rooms::Rooms,
     sync::{DeviceMemory, counts::Unread},
 };
@@ -85,6 +86,8 @@ pub struct HotUser {
     /// Unread counts as last told. See `sync::counts`.
     pub(crate) counts: Mutex<HashMap<RoomId, Unread>>,
     counts_generation: AtomicU64,
+    /// Sliding sync connections.
+    pub(crate) connections: Mutex<Connections>,
     rules: RwLock<Option<Arc<RuleSet>>>,
     ignored: Mutex<(u64, Option<Arc<HashSet<UserId>>>)>,
 }
@@ -101,6 +104,7 @@ impl HotUser {
             devices: Mutex::default(),
             counts: Mutex::default(),
             counts_generation: AtomicU64::new(0),
+            connections: Mutex::default(),
             rules: RwLock::default(),
             ignored: Mutex::default(),
         }

@@ -75,6 +75,7 @@ pub struct Server {
     pub default_rules: RuleSet,
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
+    started_ms: i64,
     signing_key: SigningKey,
     stop: watch::Sender<bool>,
 }
@@ -128,6 +129,7 @@ impl Server {
         let media = MediaService::open(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
         let outbound = Outbound::new(&config.outbound)?;
+        let started_ms = clock.now_ms();
         let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
             auth: Auth::new(passwords(&*random)?),
@@ -145,6 +147,7 @@ impl Server {
             outbound,
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
+            started_ms,
             stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
@@ -168,6 +171,11 @@ impl Server {
     /// Asks everything to end.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// When this server was started, in ms since the epoch.
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
     }
 
     /// Milliseconds since the Unix epoch.

@@ -47,7 +47,11 @@ impl DeviceUses {
     /// Writes down what waits.
     pub async fn flush(&self, store: &SqliteStore) -> StoreResult<()> {
         let waiting = std::mem::take(&mut self.0.lock().waiting);
-        if waiting.is_empty() { Ok(()) } else { store.note_device_use(waiting.into_iter().collect()).await }
+        if waiting.is_empty() {
+            Ok(())
+        } else {
+            store.note_device_use(waiting.into_iter().collect()).await
+        }
     }
 }
 

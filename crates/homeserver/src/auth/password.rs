@@ -49,8 +49,7 @@ impl Passwords {
     }
 
     fn with(random: &dyn Random, memory_kib: u32, passes: u32) -> Result<Self, ApiError> {
-        let params =
-            Params::new(memory_kib, passes, LANES, None).map_err(ApiError::internal)?;
+        let params = Params::new(memory_kib, passes, LANES, None).map_err(ApiError::internal)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut secret = Zeroizing::new([0; 32]);
         random.fill(secret.as_mut_slice());

@@ -112,11 +112,8 @@ pub async fn authenticate(
             }
         },
         None => {
-            let session = UiaSession {
-                binding,
-                completed: BTreeSet::new(),
-                registration_token: None,
-            };
+            let session =
+                UiaSession { binding, completed: BTreeSet::new(), registration_token: None };
             (new_token(server, "esu"), session)
         }
     };
@@ -153,7 +150,8 @@ fn keep(server: &Server, id: &str, session: UiaSession) -> ApiResult<()> {
     // A session that is known keeps its age; what other requests completed meanwhile stays.
     let known = server.auth.uia.with(id, now_ms, |known| {
         known.completed.extend(&session.completed);
-        known.registration_token = known.registration_token.take().or(session.registration_token.clone());
+        known.registration_token =
+            known.registration_token.take().or(session.registration_token.clone());
     });
     if known.is_none() {
         server.auth.uia.put(id, session, now_ms)?;
@@ -245,8 +243,7 @@ pub(crate) async fn check_registration_token(
 
 fn new_session(server: &Server, binding: [u8; 32], flows: &[&[Stage]]) -> ApiResult<ApiError> {
     let id = new_token(server, "esu");
-    let session =
-        UiaSession { binding, completed: BTreeSet::new(), registration_token: None };
+    let session = UiaSession { binding, completed: BTreeSet::new(), registration_token: None };
     let challenge = challenge(&id, &session.completed, flows);
     server.auth.uia.put(&id, session, server.now_ms())?;
     Ok(challenge)

@@ -28,8 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
     let router = v3(Router::new(), "/refresh", post(refresh));
     let router = v3(router, "/logout", post(logout));
     let router = v3(router, "/logout/all", post(logout_all));
-    v3(router, "/account/whoami", get(whoami))
-        .route("/_matrix/client/v1/refresh", post(refresh))
+    v3(router, "/account/whoami", get(whoami)).route("/_matrix/client/v1/refresh", post(refresh))
 }
 
 /// What a user may prove with to do what a stolen access token alone must not.

@@ -46,7 +46,10 @@ impl FromRequestParts<Shared> for Base {
         let proxied = server.config.listener.behind_proxy;
         let encrypted = proxied || !server.config.listener.tls_certificate.as_os_str().is_empty();
         let scheme = if encrypted { "https" } else { "http" };
-        Ok(Self(host.filter(|host| !host.as_str().contains('@')).map(|host| format!("{scheme}://{host}"))))
+        Ok(Self(
+            host.filter(|host| !host.as_str().contains('@'))
+                .map(|host| format!("{scheme}://{host}")),
+        ))
     }
 }
 

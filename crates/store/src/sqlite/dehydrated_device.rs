@@ -79,11 +79,7 @@ fn put(
     Ok(DehydratedDeviceOutcome::Stored)
 }
 
-fn delete(
-    indexes: &Indexes,
-    tx: &mut Tx<'_>,
-    user_id: &UserId,
-) -> StoreResult<Option<DeviceId>> {
+fn delete(indexes: &Indexes, tx: &mut Tx<'_>, user_id: &UserId) -> StoreResult<Option<DeviceId>> {
     let Some((nid, device)) = find(tx.conn, user_id)? else { return Ok(None) };
     device_rows::delete_device_rows(indexes, tx, nid, user_id, &device.device_id)?;
     Ok(Some(device.device_id))

@@ -24,8 +24,9 @@ pub(super) fn enter(conn: &Connection, nid: i64, user_id: &UserId) -> StoreResul
     let shown = name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(&localpart);
     conn.prepare_cached("REPLACE INTO directory_entry (account_nid, name) VALUES (?1, ?2)")?
         .execute((nid, shown.trim_start()))?;
-    let mut insert = conn
-        .prepare_cached("INSERT OR IGNORE INTO directory_word (word, account_nid) VALUES (?1, ?2)")?;
+    let mut insert = conn.prepare_cached(
+        "INSERT OR IGNORE INTO directory_word (word, account_nid) VALUES (?1, ?2)",
+    )?;
     let every = words(shown).chain(words(&localpart)).chain([localpart.as_str()]);
     for word in every {
         insert.execute((word, nid))?;
@@ -62,7 +63,10 @@ fn visible(query: &DirectoryQuery) -> &'static str {
     }
 }
 
-pub(super) fn search(conn: &Connection, query: &DirectoryQuery) -> StoreResult<Vec<DirectoryEntry>> {
+pub(super) fn search(
+    conn: &Connection,
+    query: &DirectoryQuery,
+) -> StoreResult<Vec<DirectoryEntry>> {
     let typed = query.text.trim();
     // A whole user id finds its owner.
     let typed = typed.strip_prefix('@').map_or(typed, |id| id.split(':').next().unwrap_or(id));

@@ -155,13 +155,16 @@ pub(super) fn deactivate(
         )?
         .execute((nid, erase))?;
     directory::leave(tx.conn, nid)?;
-    tx.conn.prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?.execute((user_id.as_str(),))?;
+    tx.conn
+        .prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?
+        .execute((user_id.as_str(),))?;
     if erase {
-        tx.conn.prepare_cached("DELETE FROM profile_field WHERE account_nid = ?1")?.execute((nid,))?;
-        for sql in [
-            "DELETE FROM account_data WHERE user_id = ?1",
-            "DELETE FROM filter WHERE user_id = ?1",
-        ] {
+        tx.conn
+            .prepare_cached("DELETE FROM profile_field WHERE account_nid = ?1")?
+            .execute((nid,))?;
+        for sql in
+            ["DELETE FROM account_data WHERE user_id = ?1", "DELETE FROM filter WHERE user_id = ?1"]
+        {
             tx.conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
         }
     }

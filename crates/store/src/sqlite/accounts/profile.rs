@@ -21,8 +21,9 @@ pub(super) fn load(
 }
 
 fn fields(conn: &Connection, nid: i64) -> StoreResult<Vec<(String, String)>> {
-    let mut statement = conn
-        .prepare_cached("SELECT name, value FROM profile_field WHERE account_nid = ?1 ORDER BY name")?;
+    let mut statement = conn.prepare_cached(
+        "SELECT name, value FROM profile_field WHERE account_nid = ?1 ORDER BY name",
+    )?;
     let found = statement.query_map((nid,), |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(found.collect::<Result<_, _>>()?)
 }

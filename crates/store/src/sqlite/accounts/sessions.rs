@@ -55,9 +55,8 @@ pub(super) fn log_in(
 }
 
 fn is_dehydrated(conn: &Connection, user_id: &UserId, nid: i64) -> StoreResult<bool> {
-    let mut statement = conn.prepare_cached(
-        "SELECT 1 FROM dehydrated_device WHERE user_id = ?1 AND device_nid = ?2",
-    )?;
+    let mut statement = conn
+        .prepare_cached("SELECT 1 FROM dehydrated_device WHERE user_id = ?1 AND device_nid = ?2")?;
     Ok(statement.exists((user_id.as_str(), nid))?)
 }
 
