@@ -139,7 +139,7 @@ pub async fn ignored_users(
     server: &Shared,
     user: &Arc<HotUser>,
 ) -> StoreResult<Arc<HashSet<UserId>>> {
-    let ticket = match user.ignored() {
+    let ticket = match user.ignored.get() {
         Ok(known) => return Ok(known),
         Err(ticket) => ticket,
     };
@@ -153,7 +153,7 @@ pub async fn ignored_users(
         .filter_map(|user| UserId::parse(user).ok())
         .collect();
     let users = Arc::new(users);
-    user.set_ignored(ticket, &users);
+    user.ignored.set(ticket, Arc::clone(&users));
     Ok(users)
 }
 

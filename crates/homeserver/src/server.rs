@@ -37,8 +37,8 @@ use crate::{
     push::{self, Push},
     rate_limit::RateLimiter,
     rooms::Rooms,
-    web::WebClient,
     typing::Typing,
+    web::WebClient,
 };
 
 /// What every handler holds.
@@ -213,6 +213,9 @@ async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fac
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
         server.push.hear(&fact);
+        if server.notifier.take_missed() {
+            server.push.missed();
+        }
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;
             if let Err(error) = woken {

@@ -301,10 +301,8 @@ pub trait RoomStore: Send + Sync {
 
     /// The events of all rooms within `range`, in walking order; without rejected and soft-failed
     /// events. For those who follow the whole log: push, application services.
-    async fn events_between(
-        &self,
-        range: TimelineRange,
-    ) -> StoreResult<Vec<(RoomId, StoredEvent)>>;
+    async fn events_between(&self, range: TimelineRange)
+    -> StoreResult<Vec<(RoomId, StoredEvent)>>;
 
     /// The room's state once everything up to `upto` had happened: all of it, or the keys asked for
     /// as (type, state key), where a missing state key means all of that type.
