@@ -33,9 +33,13 @@ impl From<Rejection> for ApiError {
             | Rejection::MayNotRedact
             | Rejection::NotBanned
             | Rejection::NotInRoom
-            | Rejection::NotInAllowedRoom => Self::forbidden(sentence),
+            | Rejection::NotInAllowedRoom
+            | Rejection::OtherRoom => Self::forbidden(sentence),
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {
                 Self::too_large(sentence)
+            }
+            Rejection::Draft(DraftError::NotCanonical) => {
+                Self::new(StatusCode::BAD_REQUEST, "M_BAD_JSON", sentence)
             }
             Rejection::Draft(DraftError::ForeignSender) => Self::forbidden(sentence),
             Rejection::Draft(DraftError::Inconsistent(_)) => Self::internal(sentence),
