@@ -102,6 +102,7 @@ pub const SYNC_TO_DEVICE_MAX: usize = 100;
 pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 /// Users named in a room's summary.
 pub const HEROES_MAX: usize = 5;
+
 // Requests about rooms.
 
 /// A client's transaction id.
@@ -110,6 +111,34 @@ pub const TXN_ID_BYTES_MAX: usize = 255;
 pub const CREATE_ROOM_INVITES_MAX: usize = 200;
 /// State events that the maker of a room gives it.
 pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// Rooms whose typing is remembered.
+pub const TYPING_ROOMS_MAX: usize = 50_000;
+/// Users who are shown as typing in one room.
+pub const TYPING_USERS_PER_ROOM_MAX: usize = 500;
+/// The longest and the usual time that a typing notice holds.
+pub const TYPING_TIMEOUT_MS_MAX: u64 = 120_000;
+/// See [`TYPING_TIMEOUT_MS_MAX`].
+pub const TYPING_TIMEOUT_MS_DEFAULT: u64 = 30_000;
+/// Events in one page of history.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// Events in one page when the client does not say how many.
+pub const PAGE_EVENTS_DEFAULT: usize = 10;
+/// Events that are looked at to fill one page; beyond it the client asks again.
+pub const PAGE_SCAN_MAX: usize = 5_000;
+/// Generations of relations that `recurse` follows (Client-Server API, "Querying relations").
+pub const RELATIONS_RECURSION_MAX: usize = 3;
+/// Events that one search looks at.
+pub const SEARCH_SCAN_MAX: usize = 20_000;
+/// Results of one search.
+pub const SEARCH_RESULTS_MAX: usize = 50;
+/// Events around a result of a search, and around an event in `/context`.
+pub const CONTEXT_EVENTS_MAX: usize = 100;
+/// Rooms in one page of a space's hierarchy, and how deep it goes.
+pub const HIERARCHY_ROOMS_MAX: usize = 50;
+/// See [`HIERARCHY_ROOMS_MAX`].
+pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms in one page of the public directory.
+pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.
 pub const REASON_BYTES_MAX: usize = 4_096;
 
@@ -140,17 +169,6 @@ pub const TAGS_PER_ROOM_MAX: usize = 100;
 
 /// Media ids that one account has reserved and not yet used (MSC2246).
 pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
-
-// Push.
-
-/// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: u64 = 100;
-/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
-pub const PUSHKEY_BYTES_MAX: usize = 512;
-/// A pusher's `app_id`, in characters.
-pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
-/// Any other text of a pusher, and its `data` as JSON.
-pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 /// The type that an uploader gives.
 pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// The file name that an uploader or downloader gives.
@@ -168,6 +186,17 @@ pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
 /// A moving picture up to this size serves as its own thumbnail.
 pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
 
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+
 // Keys and to-device messages.
 
 /// One-time keys of one algorithm that may wait for one device.
@@ -180,8 +209,8 @@ pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
 pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
 /// Keys claimed in one write; a greater request takes several.
 pub const CLAIMS_PER_WRITE_MAX: usize = 500;
-/// To-device messages in one answer (Client-Server API, "Send-to-Device messaging").
-pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
 /// Published keys and counts kept in memory, for all users together.
 pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.

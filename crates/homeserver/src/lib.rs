@@ -10,8 +10,10 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod history;
 pub mod http;
 mod key_file;
+pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
@@ -21,6 +23,10 @@ pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+pub mod typing;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

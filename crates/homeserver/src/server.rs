@@ -27,9 +27,12 @@ use crate::{
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
+    media::{self, MediaService},
     notify::Notifier,
+    outbound::Outbound,
     rate_limit::RateLimiter,
     rooms::Rooms,
+    typing::Typing,
 };
 
 /// What every handler holds.
@@ -53,6 +56,12 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is typing where.
+    pub typing: Typing,
+    /// Uploaded files.
+    pub media: MediaService,
+    /// The way to other servers.
+    pub outbound: Outbound,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
     /// Filters by their owners and ids, as far as they were used lately.
@@ -104,6 +113,9 @@ impl Server {
         let rooms = Arc::new(Rooms::default());
         let (hints, facts) = tokio::sync::mpsc::channel(HINTS_MAX);
         notifier.start(store.head(), Arc::clone(&rooms), hints);
+        let media = MediaService::open(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let outbound = Outbound::new(&config.outbound)?;
         let server = Arc::new(Self {
             server_name,
             store,
@@ -112,6 +124,9 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            typing: Typing::default(),
+            media,
+            outbound,
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -119,6 +134,7 @@ impl Server {
             config,
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
+        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
         Ok(server)
     }
 

@@ -24,7 +24,6 @@ pub mod keys;
 pub mod media;
 pub mod push;
 pub mod rooms;
-// ROOMS pub mod rooms;
 pub mod sqlite;
 pub mod to_device;
 
@@ -37,7 +36,6 @@ pub use keys::KeyStore;
 pub use media::MediaStore;
 pub use push::PushStore;
 pub use rooms::RoomStore;
-// ROOMS pub use rooms::RoomStore;
 pub use to_device::ToDeviceStore;
 
 /// The result of every call on a store.

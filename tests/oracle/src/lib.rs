@@ -5,6 +5,7 @@
 //! A workspace of its own, because the oracles bring many dependencies that nothing else needs.
 
 pub mod chance;
+pub mod large;
 pub mod ours;
 pub mod rooms;
 pub mod ruma;

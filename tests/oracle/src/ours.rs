@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Our resolver with another implementation's authorisation rules, so that a difference can only
-//! lie in the resolution itself.
+//! Our resolver: with another implementation's authorisation rules, so that a difference can only
+//! lie in the resolution itself, and with our own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use estafette_core::state::{
-    graph::{AuthGraph, AuthNode, EventIndex, PartialState, is_power_event},
-    v1, v2,
+use estafette_core::{
+    event::Event,
+    ids::EventId,
+    state::{
+        Resolver, StateMap,
+        graph::{AuthGraph, AuthNode, EventIndex, PartialState, is_power_event},
+        v1, v2,
+    },
+    version::RoomVersion,
 };
 
 use crate::{
@@ -31,6 +37,7 @@ impl<'a> Ours<'a> {
                 event_id: &pdu.event_id,
                 kind: &pdu.kind,
                 state_key: &pdu.state_key,
+                sender: &pdu.sender,
                 origin_server_ts: pdu.origin_server_ts,
                 power_event: is_power_event(&pdu.kind, &pdu.state_key, &pdu.sender, membership),
             };
@@ -126,8 +133,11 @@ impl v2::Judge for RumaJudge<'_> {
         let auth = self.ours.graph.auth_events(event);
         let auth = || auth.iter().map(|auth| self.ours.pdus[*auth as usize]);
         if let Some(levels) = auth().find(|auth| auth.kind == "m.room.power_levels") {
-            let level = &levels.content["users"][&pdu.sender];
-            return level.as_i64().or(levels.content["users_default"].as_i64()).unwrap_or(0);
+            let own = &levels.content["users"][&pdu.sender];
+            let default = &levels.content["users_default"];
+            let level =
+                |value: &serde_json::Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+            return level(own).or_else(|| level(default)).unwrap_or(0);
         }
         let created = auth().any(|auth| auth.kind == "m.room.create" && auth.sender == pdu.sender);
         if created { 100 } else { 0 }
@@ -145,5 +155,52 @@ impl v1::Judge for RumaJudge<'_> {
 
     fn allows(&mut self, event: EventIndex, state: &PartialState) -> bool {
         self.check(event, state, false)
+    }
+}
+
+/// Our resolver with our authorisation rules: what the server runs.
+pub struct Whole {
+    resolver: Resolver,
+    events: BTreeMap<String, Arc<Event>>,
+}
+
+impl Whole {
+    /// Takes in the events of a room.
+    pub fn new(version: &str, pdus: &[Pdu]) -> Self {
+        let version = RoomVersion::parse(version).unwrap();
+        let mut whole = Self { resolver: Resolver::new(version), events: BTreeMap::new() };
+        for pdu in pdus {
+            let id = EventId::parse(&pdu.event_id).unwrap();
+            let mut json = pdu.to_json();
+            if version == RoomVersion::V12 && pdu.kind == "m.room.create" {
+                json.as_object_mut().unwrap().remove("room_id");
+            }
+            let event = Event::from_stored(version, id, json.to_string()).unwrap();
+            let event = Arc::new(event);
+            whole.resolver.add(&event, false).unwrap();
+            whole.events.insert(pdu.event_id.clone(), event);
+        }
+        whole
+    }
+
+    /// A state as our map.
+    pub fn state_map(&self, state: &State) -> StateMap {
+        state.values().map(|id| Arc::clone(&self.events[id])).collect()
+    }
+
+    /// The resolver.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
+    /// Resolves.
+    pub fn resolve(&self, states: &[State]) -> State {
+        let maps: Vec<StateMap> = states.iter().map(|state| self.state_map(state)).collect();
+        let resolved = self.resolver.resolve(&maps).unwrap();
+        let entry = |event: &Arc<Event>| {
+            let key = event.state_key().unwrap().to_owned();
+            ((event.kind().to_owned(), key), event.event_id().to_string())
+        };
+        resolved.iter().map(entry).collect()
     }
 }

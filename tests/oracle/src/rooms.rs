@@ -130,7 +130,9 @@ impl Maker {
     fn begin(&mut self) {
         let (alice, version) = (USERS[0], self.room.version.clone());
         let mut create = json!({ "room_version": version });
-        if version.parse::<u32>().unwrap() < 11 {
+        // No `m.federate`: Synapse also refuses to invite users of other servers then, which the
+        // specification does not ask.
+        if self.number() < 11 {
             create["creator"] = json!(alice);
         }
         let create_id = self.event_id();
@@ -189,22 +191,51 @@ impl Maker {
         let sender = if self.chance.percent(35) { USERS[0] } else { *self.chance.one_of(&USERS) };
         let target = *self.chance.one_of(&USERS);
         let (kind, key, content) = match self.chance.below(100) {
-            0..28 => ("m.room.member", sender, json!({ "membership": "join" })),
+            0..28 => ("m.room.member", sender, self.join()),
             28..36 => ("m.room.member", target, json!({ "membership": "invite" })),
             36..42 => ("m.room.member", sender, json!({ "membership": "leave" })),
             42..50 => ("m.room.member", target, json!({ "membership": "leave" })),
             50..58 => ("m.room.member", target, json!({ "membership": "ban" })),
             58..61 => ("m.room.member", sender, json!({ "membership": "knock" })),
             61..74 => ("m.room.power_levels", "", self.power_levels()),
-            74..83 => {
-                let rules = ["public", "invite", "knock", "private", "public"];
-                ("m.room.join_rules", "", json!({ "join_rule": self.chance.one_of(&rules) }))
-            }
+            74..83 => ("m.room.join_rules", "", self.join_rules()),
             83..93 => ("m.room.topic", "", json!({ "topic": self.chance.below(9).to_string() })),
             93..97 => ("m.room.name", "", json!({ "name": self.chance.below(9).to_string() })),
             _ => ("org.example.own", sender, json!({ "x": self.chance.below(9) })),
         };
         (sender.to_owned(), kind.to_owned(), key.to_owned(), content)
+    }
+
+    fn number(&self) -> u32 {
+        self.room.version.parse().unwrap()
+    }
+
+    fn join(&mut self) -> Value {
+        let mut content = json!({ "membership": "join" });
+        if self.number() >= 8 && self.chance.percent(25) {
+            content["join_authorised_via_users_server"] = json!(self.chance.one_of(&USERS));
+        }
+        content
+    }
+
+    fn join_rules(&mut self) -> Value {
+        let mut rules = vec!["public", "invite", "knock", "private", "public"];
+        if self.number() >= 8 {
+            rules.extend(["restricted", "restricted"]);
+        }
+        if self.number() >= 10 {
+            rules.push("knock_restricted");
+        }
+        json!({ "join_rule": self.chance.one_of(&rules), "allow": [] })
+    }
+
+    /// A level, in old versions sometimes as text.
+    fn level(&mut self, level: i64) -> Value {
+        if self.number() < 10 && self.chance.percent(15) {
+            json!(level.to_string())
+        } else {
+            json!(level)
+        }
     }
 
     fn power_levels(&mut self) -> Value {
@@ -213,20 +244,24 @@ impl Maker {
             let creator_in_v12 = self.room.version == "12" && user == USERS[0];
             if !creator_in_v12 && self.chance.percent(40) {
                 let level = *self.chance.one_of(&[0, 25, 50, 50, 75, 100]);
-                users.insert(user.to_owned(), json!(level));
+                users.insert(user.to_owned(), self.level(level));
             }
         }
         if self.room.version != "12" && self.chance.percent(85) {
-            users.insert(USERS[0].to_owned(), json!(100));
+            users.insert(USERS[0].to_owned(), self.level(100));
         }
         let mut content = json!({ "users": users });
         for name in ["state_default", "users_default", "ban", "kick", "invite", "events_default"] {
             if self.chance.percent(20) {
-                content[name] = json!(*self.chance.one_of(&[0, 25, 50]));
+                let level = *self.chance.one_of(&[0, 25, 50]);
+                content[name] = self.level(level);
             }
         }
         if self.chance.percent(20) {
             content["events"] = json!({ "m.room.topic": *self.chance.one_of(&[0, 50, 100]) });
+        }
+        if self.chance.percent(10) {
+            content["notifications"] = json!({ "room": *self.chance.one_of(&[0, 50, 100]) });
         }
         content
     }

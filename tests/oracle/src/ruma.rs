@@ -185,23 +185,26 @@ impl Ruma {
         Prepared { maps, chains }
     }
 
-    /// Resolves.
+    /// Resolves, into the common form.
     pub fn resolve(&self, prepared: Prepared) -> Result<State, String> {
+        let name = |((kind, key), event): ((StateEventType, String), OwnedEventId)| {
+            ((kind.to_string(), key), event.to_string())
+        };
+        Ok(self.resolve_prepared(prepared)?.into_iter().map(name).collect::<BTreeMap<_, _>>())
+    }
+
+    /// Resolves, and nothing else.
+    pub fn resolve_prepared(&self, prepared: Prepared) -> Result<StateMap<OwnedEventId>, String> {
         let rules = self.rules.state_res.v2_rules().ok_or("version 1 is not there")?;
-        let resolved = resolve(
+        resolve(
             &self.rules.authorization,
             rules,
             &prepared.maps,
             prepared.chains,
             |event| self.events.get(event),
             |conflicted| Some(self.subgraph(conflicted.values().flatten().cloned().collect())),
-        );
-        let name = |((kind, key), event): ((StateEventType, String), OwnedEventId)| {
-            ((kind.to_string(), key), event.to_string())
-        };
-        resolved
-            .map(|state| state.into_iter().map(name).collect::<BTreeMap<_, _>>())
-            .map_err(|error| error.to_string())
+        )
+        .map_err(|error| error.to_string())
     }
 }
 

@@ -7,7 +7,8 @@
 use std::{collections::BTreeSet, env};
 
 use estafette_oracle::{
-    ours::Ours,
+    large::{forks, linear, many_members},
+    ours::{Ours, Whole},
     rooms::{Room, Shape, State},
     ruma::Ruma,
     synapse::Synapse,
@@ -25,6 +26,7 @@ fn ids(state: State) -> BTreeSet<String> {
 fn compare(version: &str, seed: u64, shape: Shape, synapse: Option<&mut Synapse>) -> usize {
     let room = Room::by_chance(version, seed, shape);
     let ours = Ours::new(&room.events);
+    let whole = Whole::new(version, &room.events);
     let mut ruma = Ruma::new(version);
     room.events.iter().for_each(|pdu| ruma.add(pdu));
     let mut answers: Vec<BTreeSet<String>> = Vec::new();
@@ -34,6 +36,10 @@ fn compare(version: &str, seed: u64, shape: Shape, synapse: Option<&mut Synapse>
             let expected = ids(ruma.resolve(ruma.prepare(states)).unwrap());
             assert_eq!(resolved, expected, "ruma, version {version}, seed {seed}, {shape:?}");
         }
+        let context = format!("our own rules, version {version}, seed {seed}, {shape:?}");
+        assert_eq!(ids(whole.resolve(states)), resolved, "{context}");
+        let backwards: Vec<State> = states.iter().rev().cloned().collect();
+        assert_eq!(ids(whole.resolve(&backwards)), resolved, "backwards, {context}");
         answers.push(resolved);
     }
     if let Some(synapse) = synapse {
@@ -66,5 +72,19 @@ fn random_rooms_resolve_alike_everywhere() {
             merges += compare(version, seed, shape(seed), synapse.as_mut());
         }
         eprintln!("version {version}: seeds {first}..{}, {merges} merges alike", first + rooms);
+    }
+}
+
+// The measurements would compare different work.
+#[test]
+fn large_rooms_resolve_alike() {
+    for room in [linear("11", 150), forks("11", 4, 150), many_members("11", 300, 40)] {
+        let whole = Whole::new(&room.version, &room.events);
+        let mut ruma = Ruma::new(&room.version);
+        room.events.iter().for_each(|pdu| ruma.add(pdu));
+        let expected = ruma.resolve(ruma.prepare(&room.states)).unwrap();
+        assert_eq!(whole.resolve(&room.states), expected);
+        let events: Vec<usize> = room.states.iter().map(State::len).collect();
+        assert!(expected.len() <= events.iter().sum());
     }
 }

@@ -36,6 +36,8 @@ pub struct AuthNode<'a> {
     pub kind: &'a str,
     /// The event's `state_key`.
     pub state_key: &'a str,
+    /// The event's sender.
+    pub sender: &'a str,
     /// Whether it is a power event, see [`is_power_event`].
     pub power_event: bool,
     /// `origin_server_ts` of the event.
@@ -53,6 +55,7 @@ impl<'a> AuthNode<'a> {
             event_id: event.event_id().as_str(),
             kind: event.kind(),
             state_key,
+            sender,
             power_event: is_power_event(event.kind(), state_key, sender, membership),
             origin_server_ts: event.origin_server_ts(),
         })
@@ -79,6 +82,8 @@ pub struct AuthGraph {
     index: HashMap<Arc<str>, EventIndex>,
     keys: Keys,
     key_of: Vec<KeyIndex>,
+    /// The key of the sender's `m.room.member` event.
+    sender_key_of: Vec<KeyIndex>,
     timestamps: Vec<i64>,
     power_events: Bits,
     /// The auth events of event `e` are `edges[starts[e]..starts[e + 1]]`.
@@ -156,6 +161,7 @@ impl AuthGraph {
         let number = EventIndex::try_from(self.ids.len()).map_err(|_| GraphError::Full)?;
         let end = u32::try_from(self.edges.len() + auth.len()).map_err(|_| GraphError::Full)?;
         let key = self.keys.intern(node.kind, node.state_key).ok_or(GraphError::Full)?;
+        let sender_key = self.keys.intern("m.room.member", node.sender).ok_or(GraphError::Full)?;
         if self.starts.is_empty() {
             self.starts.push(0);
         }
@@ -163,6 +169,7 @@ impl AuthGraph {
         self.ids.push(Arc::clone(&event_id));
         self.index.insert(event_id, number);
         self.key_of.push(key);
+        self.sender_key_of.push(sender_key);
         self.timestamps.push(node.origin_server_ts);
         if node.power_event {
             self.power_events.insert(number);
@@ -184,7 +191,8 @@ impl AuthGraph {
         self.ids.get(usize_of(event))
     }
 
-    /// The number of a pair of `type` and `state_key`, if some event has it.
+    /// The number of a pair of `type` and `state_key`, if some event has it or, for
+    /// `m.room.member`, some event has such a sender.
     #[must_use]
     pub fn key_index(&self, kind: &str, state_key: &str) -> Option<KeyIndex> {
         self.keys.get(kind, state_key)
@@ -206,6 +214,12 @@ impl AuthGraph {
     #[must_use]
     pub fn key_of(&self, event: EventIndex) -> Option<KeyIndex> {
         self.key_of.get(usize_of(event)).copied()
+    }
+
+    /// The number of the pair of `m.room.member` and the event's sender.
+    #[must_use]
+    pub fn sender_key_of(&self, event: EventIndex) -> Option<KeyIndex> {
+        self.sender_key_of.get(usize_of(event)).copied()
     }
 
     /// The auth events of an event, in ascending order.

@@ -7,6 +7,7 @@ mod tests;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
@@ -14,7 +15,10 @@ use roaring::RoaringBitmap;
 
 use super::{
     StateMap,
-    graph::{AuthGraph, AuthNode, EventIndex, GraphError, PartialState, symmetric_difference},
+    graph::{
+        AuthGraph, AuthNode, Bits, EventIndex, GraphError, KeyIndex, PartialState,
+        symmetric_difference, usize_of,
+    },
     v1,
     v2::{self, Variant},
 };
@@ -44,7 +48,11 @@ pub enum NotLoaded {
 pub struct Resolver {
     version: RoomVersion,
     graph: AuthGraph,
-    events: HashMap<EventIndex, Arc<Event>>,
+    /// What the events say, by number, where it is known.
+    events: Vec<Option<Arc<Event>>>,
+    /// The numbers of the events in `events` by their address in memory, which is found faster
+    /// than an id. The events are kept, so their addresses cannot come to mean others.
+    by_address: HashMap<usize, EventIndex, BuildHasherDefault<AddressHasher>>,
     rejected: RoaringBitmap,
     create: Option<EventIndex>,
 }
@@ -53,8 +61,14 @@ impl Resolver {
     /// For a room of this version, without events.
     #[must_use]
     pub fn new(version: RoomVersion) -> Self {
-        let (graph, events) = (AuthGraph::new(), HashMap::new());
-        Self { version, graph, events, rejected: RoaringBitmap::new(), create: None }
+        Self {
+            version,
+            graph: AuthGraph::new(),
+            events: Vec::new(),
+            by_address: HashMap::default(),
+            rejected: RoaringBitmap::new(),
+            create: None,
+        }
     }
 
     /// The room's auth graph.
@@ -76,7 +90,11 @@ impl Resolver {
         let Some(node) = AuthNode::of(event) else { return Ok(None) };
         let auth_events = event.auth_events().iter().map(EventId::as_str);
         let index = self.add_node(node, auth_events, rejected)?;
-        self.events.insert(index, Arc::clone(event));
+        let slot = self.events.get_mut(usize_of(index));
+        if let Some(slot @ None) = slot {
+            *slot = Some(Arc::clone(event));
+            self.by_address.insert(address(event), index);
+        }
         Ok(Some(index))
     }
 
@@ -92,6 +110,7 @@ impl Resolver {
         rejected: bool,
     ) -> Result<EventIndex, GraphError> {
         let index = self.graph.insert(node, auth_events)?;
+        self.events.resize(self.graph.len(), None);
         if rejected {
             self.rejected.insert(index);
         } else if node.kind == "m.room.create" && self.create.is_none() {
@@ -100,16 +119,25 @@ impl Resolver {
         Ok(index)
     }
 
-    /// The state as a set of numbers.
-    ///
-    /// # Errors
-    /// When events of the state are not in the graph.
-    pub fn state_set(&self, state: &StateMap) -> Result<RoaringBitmap, NotLoaded> {
-        let mut indexes = Vec::with_capacity(state.len());
+    fn index_of(&self, event: &Arc<Event>) -> Option<EventIndex> {
+        let by_address = self.by_address.get(&address(event)).copied();
+        by_address.or_else(|| self.graph.index_of(event.event_id().as_str()))
+    }
+
+    /// The state as a set of numbers; `visit` is given each event with its number.
+    fn number<'a>(
+        &self,
+        state: &'a StateMap,
+        mut visit: impl FnMut(EventIndex, &'a Arc<Event>),
+    ) -> Result<RoaringBitmap, NotLoaded> {
+        let mut bits = Bits::default();
         let mut missing = BTreeSet::new();
         for event in state.iter_unordered() {
-            match self.graph.index_of(event.event_id().as_str()) {
-                Some(index) => indexes.push(index),
+            match self.index_of(event) {
+                Some(index) => {
+                    bits.insert(index);
+                    visit(index, event);
+                }
                 None => {
                     missing.insert(event.event_id().clone());
                 }
@@ -118,8 +146,15 @@ impl Resolver {
         if !missing.is_empty() {
             return Err(NotLoaded::Nodes(missing.into_iter().collect()));
         }
-        indexes.sort_unstable();
-        Ok(indexes.into_iter().collect())
+        Ok(bits.iter().collect())
+    }
+
+    /// The state as a set of numbers.
+    ///
+    /// # Errors
+    /// When events of the state are not in the graph.
+    pub fn state_set(&self, state: &StateMap) -> Result<RoaringBitmap, NotLoaded> {
+        self.number(state, |_, _| {})
     }
 
     /// Resolves states into one, by the algorithm of the room's version.
@@ -133,38 +168,63 @@ impl Resolver {
         if rest.is_empty() {
             return Ok(first.clone());
         }
-        let sets =
-            states.iter().map(|state| self.state_set(state)).collect::<Result<Vec<_>, _>>()?;
+        // What the states hold need not be loaded apart.
+        let mut held = vec![None; self.graph.len()];
+        let mut hold = |index, event| {
+            if let Some(slot) = held.get_mut(usize_of(index)) {
+                *slot = Some(event);
+            }
+        };
+        let sets = states
+            .iter()
+            .map(|state| self.number(state, &mut hold))
+            .collect::<Result<Vec<_>, _>>()?;
         let in_doubt = symmetric_difference(&sets);
         if in_doubt.is_empty() {
             return Ok(first.clone());
         }
-        // What the states hold need not be loaded apart.
-        let held = |event: EventIndex| {
-            let (kind, state_key) = self.graph.key(self.graph.key_of(event)?)?;
-            let wanted = self.graph.event_id(event)?;
-            let found = states.iter().filter_map(|state| state.get(kind, state_key));
-            found.into_iter().find(|event| event.event_id().as_str() == &**wanted)
-        };
-        let mut bodies: HashMap<EventIndex, &Arc<Event>> = HashMap::new();
-        bodies.extend(in_doubt.iter().filter_map(|event| Some((event, held(event)?))));
-        let resolved = self.resolve_sets_with(&sets, &bodies, |event| held(event))?;
-        let mut state = first.clone();
-        for event in &in_doubt {
+        let resolved = self.resolve_sets_with(&sets, &held)?;
+        let certain = sets.first().map(|set| set - &in_doubt).unwrap_or_default();
+        self.apply(first.clone(), &in_doubt, &(resolved - certain), &held)
+    }
+
+    /// Takes the keys of `remove` out of a state and puts the events `insert` in.
+    fn apply(
+        &self,
+        mut state: StateMap,
+        remove: &RoaringBitmap,
+        insert: &RoaringBitmap,
+        held: &[Option<&Arc<Event>>],
+    ) -> Result<StateMap, NotLoaded> {
+        for event in remove {
             let key = self.graph.key_of(event).and_then(|key| self.graph.key(key));
             if let Some((kind, state_key)) = key {
                 state.remove(kind, state_key);
             }
         }
-        for event in resolved - sets.first().map(|set| set - &in_doubt).unwrap_or_default() {
-            match bodies.get(&event).copied().or(self.events.get(&event)) {
+        let mut missing = BTreeSet::new();
+        for event in insert {
+            match self.body(event, held) {
                 Some(event) => {
                     state.insert(Arc::clone(event));
                 }
-                None => return Err(NotLoaded::Events(self.names([event]))),
+                None => {
+                    missing.insert(event);
+                }
             }
         }
-        Ok(state)
+        if missing.is_empty() { Ok(state) } else { Err(NotLoaded::Events(self.names(missing))) }
+    }
+
+    /// What an event says, from the states or from what has been loaded.
+    fn body<'a>(
+        &'a self,
+        event: EventIndex,
+        held: &[Option<&'a Arc<Event>>],
+    ) -> Option<&'a Arc<Event>> {
+        let at = usize_of(event);
+        let loaded = || self.events.get(at).and_then(Option::as_ref);
+        held.get(at).copied().flatten().or_else(loaded)
     }
 
     /// Resolves states given as sets of numbers: the events of the resolved state.
@@ -172,21 +232,20 @@ impl Resolver {
     /// # Errors
     /// When events have to be loaded first.
     pub fn resolve_sets(&self, sets: &[RoaringBitmap]) -> Result<RoaringBitmap, NotLoaded> {
-        self.resolve_sets_with(sets, &HashMap::new(), |_| None)
+        self.resolve_sets_with(sets, &[])
     }
 
     fn resolve_sets_with<'a>(
         &'a self,
         sets: &[RoaringBitmap],
-        bodies: &HashMap<EventIndex, &'a Arc<Event>>,
-        held: impl Fn(EventIndex) -> Option<&'a Arc<Event>>,
+        held: &[Option<&'a Arc<Event>>],
     ) -> Result<RoaringBitmap, NotLoaded> {
         let rules = self.version.rules();
         let mut judge = EventJudge {
             resolver: self,
             rules,
-            bodies,
-            held: &held,
+            held,
+            power_levels_key: self.graph.key_index("m.room.power_levels", ""),
             with_auth_events: rules.state_resolution != StateResolution::V1,
             levels: HashMap::new(),
             missing: BTreeSet::new(),
@@ -208,14 +267,41 @@ impl Resolver {
     }
 }
 
+fn address(event: &Arc<Event>) -> usize {
+    Arc::as_ptr(event) as usize
+}
+
+/// Spreads addresses, which no stranger chooses, over the table.
+#[derive(Clone, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(8) ^ u64::from(*byte)).wrapping_mul(SPREAD);
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        let product = (address as u64).wrapping_mul(SPREAD);
+        self.0 = product ^ (product >> 32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// 2⁶⁴ divided by the golden ratio, an odd number without a pattern in its bits.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Answers what resolution asks, from the events and the authorisation rules.
 struct EventJudge<'a, 'b> {
     resolver: &'a Resolver,
     rules: Rules,
-    /// Events that the states in conflict hold.
-    bodies: &'b HashMap<EventIndex, &'a Arc<Event>>,
-    /// Finds any event of the states.
-    held: &'b dyn Fn(EventIndex) -> Option<&'a Arc<Event>>,
+    /// The events of the states, by number.
+    held: &'b [Option<&'a Arc<Event>>],
+    power_levels_key: Option<KeyIndex>,
     /// Whether an event's own auth events fill up the state.
     with_auth_events: bool,
     /// Power levels by the create and power levels events that make them.
@@ -249,8 +335,7 @@ impl<'a> EventJudge<'a, '_> {
 
     /// What an event says; an event that is not loaded is noted down.
     fn body(&mut self, event: EventIndex) -> Option<&'a Event> {
-        let found = self.bodies.get(&event).copied().or_else(|| self.resolver.events.get(&event));
-        let found = found.or_else(|| (self.held)(event));
+        let found = self.resolver.body(event, self.held);
         if found.is_none() {
             self.missing.insert(event);
         }
@@ -263,22 +348,39 @@ impl<'a> EventJudge<'a, '_> {
         graph.auth_event_with_key(event, graph.key_index(kind, state_key)?)
     }
 
-    /// The entry of the state, or in its place the event's own auth event, if not rejected.
-    fn entry(
+    /// The number of a key that the rules ask for when they judge `event`.
+    fn key(
         &self,
-        event: EventIndex,
-        state: &PartialState,
+        index: EventIndex,
+        event: &Event,
         kind: &str,
         state_key: &str,
-    ) -> Option<EventIndex> {
-        if kind == "m.room.create" && self.rules.room_id_is_create_hash {
-            return self.resolver.create;
+    ) -> Option<KeyIndex> {
+        let graph = &self.resolver.graph;
+        match kind {
+            "m.room.power_levels" => self.power_levels_key,
+            "m.room.member" if state_key == event.sender().as_str() => graph.sender_key_of(index),
+            "m.room.member" if event.kind() == kind && event.state_key() == Some(state_key) => {
+                graph.key_of(index)
+            }
+            _ => graph.key_index(kind, state_key),
         }
-        let key = self.resolver.graph.key_index(kind, state_key)?;
+    }
+
+    /// The entry of the state, or in its place the event's own auth event, if not rejected.
+    fn entry(&self, event: EventIndex, state: &PartialState, key: KeyIndex) -> Option<EventIndex> {
         state.get(key).or_else(|| {
-            let own = self.with_auth_events.then(|| self.auth_event(event, kind, state_key))?;
+            let graph = &self.resolver.graph;
+            let own = self.with_auth_events.then(|| graph.auth_event_with_key(event, key))?;
             own.filter(|own| !self.resolver.rejected.contains(*own))
         })
+    }
+
+    fn create(&self, event: EventIndex, state: &PartialState) -> Option<EventIndex> {
+        if self.rules.room_id_is_create_hash {
+            return self.resolver.create;
+        }
+        self.entry(event, state, self.resolver.graph.key_index("m.room.create", "")?)
     }
 
     fn power_levels(
@@ -306,7 +408,8 @@ impl<'a> EventJudge<'a, '_> {
         let mut entries = Vec::with_capacity(5);
         let mut power_levels = None;
         for (kind, state_key) in auth::auth_types(&candidate, &self.rules) {
-            let Some(entry) = self.entry(index, state, kind, state_key) else { continue };
+            let key = self.key(index, event, kind, state_key);
+            let Some(entry) = key.and_then(|key| self.entry(index, state, key)) else { continue };
             if kind == "m.room.power_levels" {
                 power_levels = Some(entry);
             }
@@ -314,7 +417,7 @@ impl<'a> EventJudge<'a, '_> {
                 entries.push((kind, state_key, body));
             }
         }
-        let create_index = self.entry(index, state, "m.room.create", "");
+        let create_index = self.create(index, state);
         let create = create_index.and_then(|create| self.body(create));
         let levels = self.power_levels(create_index, power_levels);
         let view = View { create, entries };
