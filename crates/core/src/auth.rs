@@ -9,8 +9,8 @@ mod power_levels;
 mod selection;
 
 pub use self::{
-    power_levels::{CREATOR_POWER, Level, PowerLevels},
-    selection::auth_types,
+    power_levels::{CREATOR_POWER, Level, PowerLevels, read_level},
+    selection::{auth_types, check_auth_events},
 };
 use crate::{
     event::{Event, Membership},
@@ -37,9 +37,15 @@ pub enum AuthError {
     /// Rules 2 and 3: no create event, or one that is not this room's.
     #[error("the room has no create event")]
     NoCreate,
-    /// Rule 3.
+    /// Rules 3.1 and 3.2: an auth event twice, or one that the selection does not name.
     #[error("the auth events are not those that the event needs")]
     AuthEvents,
+    /// Rule 3.3.
+    #[error("an auth event was rejected itself")]
+    RejectedAuthEvent,
+    /// Rule 3.5.
+    #[error("an auth event is of another room")]
+    AuthEventOfAnotherRoom,
     /// Rule 4.
     #[error("the room is not federated")]
     NotFederated,
@@ -192,6 +198,10 @@ pub fn authorise_with<S: AuthState + ?Sized>(
     rules: &Rules,
 ) -> Result<(), AuthError> {
     let create = state.state("m.room.create", "").ok_or(AuthError::NoCreate)?;
+    if event.room_id != Some(create.room_id().as_str()) {
+        // Rule 2, and 3.5 of the create event: one room is never judged by another's.
+        return Err(AuthError::NoCreate);
+    }
     let case = Case { event, state, create, levels, rules: *rules };
     federate(&case)?;
     match event.kind {

@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 
 pub use parse::{JsonError, parse};
 
+use crate::limits::{INTEGER_MAX, JSON_DEPTH_MAX};
+
 /// A JSON object. Keys are ordered by code point, as canonical JSON wants them.
 pub type Object = BTreeMap<String, Value>;
 
@@ -83,6 +85,21 @@ impl Value {
         match self {
             Self::Object(object) => Some(object),
             _ => None,
+        }
+    }
+
+    /// Whether strict parsing would give this value back, `depth` levels inside another one.
+    pub fn is_canonical(&self, depth: usize) -> bool {
+        match self {
+            Self::Null | Self::Bool(_) | Self::String(_) => true,
+            Self::Integer(integer) => (-INTEGER_MAX..=INTEGER_MAX).contains(integer),
+            Self::Number(_) => false,
+            Self::Array(items) => {
+                depth < JSON_DEPTH_MAX && items.iter().all(|item| item.is_canonical(depth + 1))
+            }
+            Self::Object(object) => {
+                depth < JSON_DEPTH_MAX && object.values().all(|value| value.is_canonical(depth + 1))
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 pub mod acl;
 pub mod auth;
 pub mod dag;
+pub mod device_keys;
+pub mod devices;
 pub mod event;
 pub mod filter;
 pub mod glob;

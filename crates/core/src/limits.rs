@@ -18,6 +18,14 @@ pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 /// that an event that passes here can be read by every server built on it.
 pub const JSON_DEPTH_MAX: usize = 127;
 
+// Federation.
+
+/// Keys in one answer about a server's keys, old ones included.
+pub const SERVER_KEYS_MAX: usize = 64;
+/// How long after it was fetched another server's key counts at most: seven days (room version 5,
+/// "Signing key validity period").
+pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
 // HTTP.
 
 /// A JSON request body.
@@ -94,6 +102,7 @@ pub const SYNC_TO_DEVICE_MAX: usize = 100;
 pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 /// Users named in a room's summary.
 pub const HEROES_MAX: usize = 5;
+
 // Requests about rooms.
 
 /// A client's transaction id.
@@ -132,17 +141,6 @@ pub const TAGS_PER_ROOM_MAX: usize = 100;
 
 /// Media ids that one account has reserved and not yet used (MSC2246).
 pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
-
-// Push.
-
-/// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: u64 = 100;
-/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
-pub const PUSHKEY_BYTES_MAX: usize = 512;
-/// A pusher's `app_id`, in characters.
-pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
-/// Any other text of a pusher, and its `data` as JSON.
-pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 /// The type that an uploader gives.
 pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
 /// The file name that an uploader or downloader gives.
@@ -160,6 +158,17 @@ pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
 /// A moving picture up to this size serves as its own thumbnail.
 pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
 
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+
 // Keys and to-device messages.
 
 /// One-time keys of one algorithm that may wait for one device.
@@ -172,8 +181,8 @@ pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
 pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
 /// Keys claimed in one write; a greater request takes several.
 pub const CLAIMS_PER_WRITE_MAX: usize = 500;
-/// To-device messages in one answer (Client-Server API, "Send-to-Device messaging").
-pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
 /// Published keys and counts kept in memory, for all users together.
 pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.

@@ -8,6 +8,8 @@
 
 mod create;
 mod decide;
+mod receive;
+mod upgrade;
 mod view;
 
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use std::sync::Arc;
 pub use self::{
     create::{CreateRoom, Created, Preset, create},
     decide::decide,
+    receive::{Known, Received, Reception, Surroundings, may_redact, receive},
+    upgrade::{Upgrade, closing_power_levels, may_upgrade, tombstone},
     view::{CorruptRoom, Extremity, RoomView},
 };
 use crate::{
@@ -23,6 +27,7 @@ use crate::{
     ids::{EventId, ServerName, UserId},
     json::Object,
     sign::SigningKey,
+    state::StateMap,
 };
 
 /// Who signs what is decided here.
@@ -118,6 +123,9 @@ pub struct RoomUpdate {
     pub events: Vec<NewEvent>,
     /// The forward extremities afterwards.
     pub forward_extremities: Vec<Extremity>,
+    /// The state afterwards, where it is not simply the old one with the accepted events set:
+    /// after an event that other servers made, on a fork.
+    pub state: Option<StateMap>,
 }
 
 /// One new event of an update.
@@ -167,6 +175,9 @@ pub enum Rejection {
     /// Room versions other than those that this server makes.
     #[error("this server does not create rooms of that version")]
     UnsupportedRoomVersion,
+    /// An event of another room, or of a room of another version.
+    #[error("the event is not of this room")]
+    OtherRoom,
     /// A request for a room that contradicts itself.
     #[error("{0}")]
     InvalidRoom(&'static str),

@@ -4,11 +4,14 @@
 //! [`SigningKey`] is the server's identity. It signs events only as part of building them
 //! (`event::EventDraft::sign`), so nothing that somebody else composed is ever signed (I8).
 
+mod keys;
+
 use std::fmt;
 
 use base64::{Engine as _, engine::GeneralPurpose, engine::general_purpose};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 
+pub use self::keys::{KeysError, VerifyKey, VerifyKeys};
 use crate::json::{Object, Value, write_canonical_without};
 
 /// Unpadded base64 that reads padded input too, as the specification advises, and whatever stands
@@ -109,16 +112,50 @@ pub fn verify_json(
     key_id: &str,
     public: &[u8],
 ) -> Result<(), VerifyError> {
-    let signature = object
-        .get("signatures")
-        .and_then(Value::as_object)
-        .and_then(|signatures| signatures.get(entity))
-        .and_then(Value::as_object)
-        .and_then(|by_entity| by_entity.get(key_id))
-        .and_then(Value::as_str)
-        .ok_or(VerifyError::Missing)?;
+    let signature = signature_text(object, entity, key_id).ok_or(VerifyError::Missing)?;
     let signature = BASE64.decode(signature).map_err(|_| VerifyError::Malformed)?;
     verify_bytes(signed_bytes(object).as_bytes(), &signature, public)
+}
+
+/// A signature and what it covers, to be checked together with others of the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBytes {
+    bytes: String,
+    signature: [u8; 64],
+}
+
+impl SignedBytes {
+    /// The signature of `object` by `entity` with the key `key_id`.
+    pub fn of(object: &Object, entity: &str, key_id: &str) -> Result<Self, VerifyError> {
+        let signature = signature_text(object, entity, key_id).ok_or(VerifyError::Missing)?;
+        let signature = BASE64.decode(signature).map_err(|_| VerifyError::Malformed)?;
+        let signature = signature.try_into().map_err(|_| VerifyError::Malformed)?;
+        Ok(Self { bytes: signed_bytes(object), signature })
+    }
+}
+
+/// Checks many signatures by `public` in about a third of the time that one by one would take. On
+/// failure tells which of them, by its place, is the first that does not verify.
+pub fn verify_all(signed: &[SignedBytes], public: &[u8; 32]) -> Result<(), (usize, VerifyError)> {
+    let key = VerifyingKey::from_bytes(public).map_err(|_| (0, VerifyError::Malformed))?;
+    if signed.len() > 1 && !key.is_weak() {
+        let messages: Vec<&[u8]> = signed.iter().map(|one| one.bytes.as_bytes()).collect();
+        let signatures: Vec<_> =
+            signed.iter().map(|one| Signature::from_bytes(&one.signature)).collect();
+        let keys = vec![key; signed.len()];
+        if ed25519_dalek::verify_batch(&messages, &signatures, &keys).is_ok() {
+            return Ok(());
+        }
+    }
+    for (at, one) in signed.iter().enumerate() {
+        verify_bytes(one.bytes.as_bytes(), &one.signature, public).map_err(|why| (at, why))?;
+    }
+    Ok(())
+}
+
+fn signature_text<'a>(object: &'a Object, entity: &str, key_id: &str) -> Option<&'a str> {
+    let signatures = object.get("signatures").and_then(Value::as_object)?;
+    signatures.get(entity).and_then(Value::as_object)?.get(key_id).and_then(Value::as_str)
 }
 
 /// Checks an ed25519 signature (64 bytes) of `bytes` by `public` (32 bytes). Strict: weak keys and

@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
@@ -21,6 +22,9 @@ pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

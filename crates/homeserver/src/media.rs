@@ -12,6 +12,7 @@ use estafette_store::{
     MediaStore as _, StoreError,
     media::{Content, ContentHash, Media, Upload, UploadOutcome},
 };
+use http::HeaderValue;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{Shared, clock::random_word};
@@ -79,12 +80,8 @@ impl MediaService {
         content_type: Option<String>,
         filename: Option<String>,
     ) -> Result<(), UploadError> {
-        let content = Content {
-            sha256: received.sha256,
-            bytes: received.bytes,
-            content_type,
-            filename,
-        };
+        let content =
+            Content { sha256: received.sha256, bytes: received.bytes, content_type, filename };
         let reserved = upload.reserved;
         // Held until the row stands, so that no removal of the same content comes between.
         let held = self.files.lock(&content.sha256).await;
@@ -169,6 +166,12 @@ impl MediaService {
     }
 }
 
+/// The version of a content, or of what is made of it, for caches.
+pub(crate) fn etag(content: &ContentHash, variant: &str) -> HeaderValue {
+    let tag = format!("\"{}{variant}\"", files::hex(content));
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
 /// A media id that nobody can guess.
 pub(crate) fn new_media_id(server: &Shared) -> String {
     random_word(&*server.random, 18)
@@ -202,6 +205,3 @@ pub(crate) async fn run_sweeper(server: std::sync::Weak<crate::Server>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

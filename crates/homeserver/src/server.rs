@@ -27,7 +27,9 @@ use crate::{
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
+    media::{self, MediaService},
     notify::Notifier,
+    outbound::Outbound,
     rate_limit::RateLimiter,
     rooms::Rooms,
 };
@@ -53,6 +55,10 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Uploaded files.
+    pub media: MediaService,
+    /// The way to other servers.
+    pub outbound: Outbound,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
     /// Filters by their owners and ids, as far as they were used lately.
@@ -104,6 +110,9 @@ impl Server {
         let rooms = Arc::new(Rooms::default());
         let (hints, facts) = tokio::sync::mpsc::channel(HINTS_MAX);
         notifier.start(store.head(), Arc::clone(&rooms), hints);
+        let media = MediaService::open(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let outbound = Outbound::new(&config.outbound)?;
         let server = Arc::new(Self {
             server_name,
             store,
@@ -112,6 +121,8 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            media,
+            outbound,
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -119,6 +130,7 @@ impl Server {
             config,
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
+        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
         Ok(server)
     }
 

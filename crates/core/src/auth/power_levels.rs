@@ -54,22 +54,22 @@ impl PowerLevels {
         let empty = Object::new();
         let content = power_levels.map_or(&empty, Event::content);
         let level = |key: &str, default: Level| {
-            content.get(key).and_then(|value| integer(value, rules)).unwrap_or(default)
+            content.get(key).and_then(|value| read_level(value, rules)).unwrap_or(default)
         };
         let mut levels = Self {
             ban: level("ban", 50),
             invite: level("invite", 0),
             kick: level("kick", 50),
             redact: level("redact", 50),
-            // Without a power levels event anybody in the room may send state.
-            state_default: level("state_default", if power_levels.is_some() { 50 } else { 0 }),
+            // Also without a power levels event: else whoever joined first would take the room.
+            state_default: level("state_default", 50),
             events_default: level("events_default", 0),
             users_default: level("users_default", 0),
             notifications_room: content
                 .get("notifications")
                 .and_then(Value::as_object)
                 .and_then(|notifications| notifications.get("room"))
-                .and_then(|value| integer(value, rules))
+                .and_then(|value| read_level(value, rules))
                 .unwrap_or(50),
             events: map(content.get("events"), rules),
             users: map(content.get("users"), rules),
@@ -94,6 +94,11 @@ impl PowerLevels {
             return CREATOR_POWER;
         }
         self.users.get(user_id).copied().unwrap_or(self.users_default)
+    }
+
+    /// The creators, then everybody whose level is set, in a fixed order.
+    pub(crate) fn named_users(&self) -> impl Iterator<Item = &str> {
+        self.creators.iter().chain(self.users.keys()).map(|user| &**user)
     }
 
     /// Whether the user has a creator's power (room version 12).
@@ -125,26 +130,33 @@ pub(super) fn creators(create: &Event, rules: &Rules) -> Vec<Box<str>> {
     creators
 }
 
-/// A level: an integer, or up to version 9 a text that holds one.
-fn integer(value: &Value, rules: &Rules) -> Option<Level> {
+/// A level: an integer, up to version 9 a text that holds one, up to version 5 any number, whose
+/// fraction is cut off (room versions 1 to 9, "Deprecated event content schemas").
+pub fn read_level(value: &Value, rules: &Rules) -> Option<Level> {
     match value {
         Value::Integer(integer) => Some(*integer),
-        Value::String(text) if !rules.integer_power_levels => {
-            let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
-            text.strip_prefix('+').unwrap_or(text).parse().ok()
-        }
-        // Versions without strict JSON had servers that cut fractions off.
-        Value::Number(text) if !rules.strict_json => {
-            text.split(['.', 'e', 'E']).next().and_then(|whole| whole.parse().ok())
-        }
+        // `parse` takes one sign, then nothing but digits, as the text of the versions has it.
+        Value::String(text) if !rules.integer_power_levels => text.trim().parse().ok(),
+        Value::Number(text) if !rules.strict_json => float(text),
         _ => None,
     }
+}
+
+/// Exponents applied, then cut at the point. What a double cannot hold is no level; beyond 64 bits
+/// a level is as high or low as it can be.
+fn float(text: &str) -> Option<Level> {
+    if let Ok(integer) = text.parse() {
+        return Some(integer);
+    }
+    text.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number as Level)
 }
 
 fn map(value: Option<&Value>, rules: &Rules) -> BTreeMap<Box<str>, Level> {
     let object = value.and_then(Value::as_object);
     let levels = object.into_iter().flatten();
-    levels.filter_map(|(key, value)| Some((key.as_str().into(), integer(value, rules)?))).collect()
+    levels
+        .filter_map(|(key, value)| Some((key.as_str().into(), read_level(value, rules)?)))
+        .collect()
 }
 
 /// The seven levels at the top of the content.
@@ -161,7 +173,7 @@ pub(super) fn change<S: AuthState + ?Sized>(case: &Case<'_, S>) -> Result<(), Au
     let Some(current) = case.state.state("m.room.power_levels", "") else { return Ok(()) };
     let (old, new) = (current.content(), case.event.content);
     let own = case.levels.user(case.event.sender);
-    let level = |value: Option<&Value>| value.and_then(|value| integer(value, &case.rules));
+    let level = |value: Option<&Value>| value.and_then(|value| read_level(value, &case.rules));
     for key in TOP_LEVELS {
         within(level(old.get(key)), level(new.get(key)), own)?;
     }
@@ -205,16 +217,19 @@ fn within(old: Option<Level>, new: Option<Level>, own: Level) -> Result<(), Auth
 fn well_formed(event: &Candidate<'_>, rules: &Rules) -> Result<(), AuthError> {
     let malformed = Err(AuthError::PowerLevelsMalformed);
     let content = event.content;
-    let is_level = |value: &Value| integer(value, rules).is_some();
-    if rules.integer_power_levels {
-        if TOP_LEVELS.iter().filter_map(|key| content.get(*key)).any(|value| !is_level(value)) {
-            return malformed;
+    let is_level = |value: &Value| read_level(value, rules).is_some();
+    // Versions before 10 do not say what a level is that is none. Other servers refuse it there,
+    // and so does this one: a room must not depend on a default that only some of them assume.
+    if TOP_LEVELS.iter().filter_map(|key| content.get(*key)).any(|value| !is_level(value)) {
+        return malformed;
+    }
+    for key in ["events", "notifications"] {
+        if key == "notifications" && !rules.check_notifications {
+            continue;
         }
-        for key in ["events", "notifications"] {
-            let Some(value) = content.get(key) else { continue };
-            if !value.as_object().is_some_and(|levels| levels.values().all(is_level)) {
-                return malformed;
-            }
+        let Some(value) = content.get(key) else { continue };
+        if !value.as_object().is_some_and(|levels| levels.values().all(is_level)) {
+            return malformed;
         }
     }
     let Some(users) = content.get("users") else { return Ok(()) };

@@ -1,8 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which state events authorise an event (Server-Server API, "Auth events selection").
 
-use super::Candidate;
-use crate::{json::Value, version::Rules};
+use super::{AuthError, Candidate};
+use crate::{event::Event, json::Value, version::Rules};
+
+/// Rule 3: the events that a received event names as its authority. Each comes with whether it was
+/// rejected itself. Whether they *allow* the event is for [`super::authorise`] to say.
+pub fn check_auth_events<'e>(
+    event: &Candidate<'_>,
+    auth_events: impl IntoIterator<Item = (&'e Event, bool)>,
+    rules: &Rules,
+) -> Result<(), AuthError> {
+    let selected = auth_types(event, rules);
+    let mut seen: Vec<(&str, &str)> = Vec::with_capacity(selected.len());
+    for (auth_event, rejected) in auth_events {
+        let key = (auth_event.kind(), auth_event.state_key().ok_or(AuthError::AuthEvents)?);
+        // Rules 3.1 and 3.2.
+        if seen.contains(&key) || !selected.contains(&key) {
+            return Err(AuthError::AuthEvents);
+        }
+        // Rule 3.3.
+        if rejected {
+            return Err(AuthError::RejectedAuthEvent);
+        }
+        // Rule 3.5.
+        if event.room_id != Some(auth_event.room_id().as_str()) {
+            return Err(AuthError::AuthEventOfAnotherRoom);
+        }
+        seen.push(key);
+    }
+    // Rule 3.4, in the versions that have it; the others find the create event by the room id.
+    if !rules.room_id_is_create_hash
+        && event.kind != "m.room.create"
+        && !seen.contains(&("m.room.create", ""))
+    {
+        return Err(AuthError::NoCreate);
+    }
+    Ok(())
+}
 
 /// The (type, state key) pairs that the algorithm selects, without repetition. From room version
 /// 12 on the create event is implied by the room id and is not among them.

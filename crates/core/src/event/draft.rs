@@ -41,7 +41,8 @@ pub struct EventDraft<'a> {
     pub depth: u64,
     /// Now, in ms since the epoch.
     pub origin_server_ts: i64,
-    /// The id, in versions 1 and 2 where the server chooses it.
+    /// The id, in versions 1 and 2 where the server chooses it; `None` makes one of what is
+    /// signed.
     pub chosen_id: Option<&'a EventId>,
 }
 
@@ -51,6 +52,9 @@ pub enum DraftError {
     /// Larger than an event may be.
     #[error("the event is larger than {EVENT_BYTES_MAX} bytes")]
     TooLarge,
+    /// The content has a number that canonical JSON does not allow, or is nested too deeply.
+    #[error("the content is not canonical JSON")]
+    NotCanonical,
     /// `type` or `state_key` is longer than 255 bytes.
     #[error("`{0}` is longer than {ID_BYTES_MAX} bytes")]
     FieldTooLong(&'static str),
@@ -66,6 +70,11 @@ impl EventDraft<'_> {
     /// Hashes, signs and names the event (Server-Server API, "Signing Events").
     pub fn sign(&self, server: &ServerName, key: &SigningKey) -> Result<Event, DraftError> {
         self.check(server)?;
+        if self.chosen_id.is_none() && self.version.rules().event_id_format == EventIdFormat::Server
+        {
+            let id = self.make_id(server)?;
+            return EventDraft { chosen_id: Some(&id), ..self.clone() }.sign(server, key);
+        }
         let mut content = String::with_capacity(1024);
         write_canonical_object(&mut content, self.content);
         let rules = self.version.rules();
@@ -100,9 +109,23 @@ impl EventDraft<'_> {
             .map_err(|_| DraftError::Inconsistent("the built event cannot be read"))
     }
 
+    /// An id for versions 1 and 2: two events with equal ids would be equal throughout.
+    fn make_id(&self, server: &ServerName) -> Result<EventId, DraftError> {
+        let mut content = String::with_capacity(1024);
+        write_canonical_object(&mut content, self.content);
+        let hash = Sha256::digest(self.write(&content, None, None).as_bytes());
+        let opaque = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash);
+        EventId::parse(&format!("${opaque}:{server}"))
+            .map_err(|_| DraftError::Inconsistent("the server name leaves no room for an id"))
+    }
+
     fn check(&self, server: &ServerName) -> Result<(), DraftError> {
         if self.sender.server_name() != server.as_str() {
             return Err(DraftError::ForeignSender);
+        }
+        // The event itself is one level; what it cannot be read with must not be signed.
+        if !self.content.values().all(|value| value.is_canonical(2)) {
+            return Err(DraftError::NotCanonical);
         }
         if self.kind.len() > ID_BYTES_MAX {
             return Err(DraftError::FieldTooLong("type"));

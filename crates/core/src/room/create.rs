@@ -117,6 +117,7 @@ pub fn create(
         update: RoomUpdate {
             events: room.events,
             forward_extremities: room.view.forward_extremities().to_vec(),
+            state: None,
         },
         view: room.view,
     })
@@ -195,7 +196,8 @@ impl<'a> Builder<'a> {
 
     fn adopt(&mut self, new: NewEvent) {
         let end = Extremity { event_id: new.event.event_id().clone(), depth: new.event.depth() };
-        let update = RoomUpdate { events: vec![new.clone()], forward_extremities: vec![end] };
+        let update =
+            RoomUpdate { events: vec![new.clone()], forward_extremities: vec![end], state: None };
         self.view = self.view.apply(&update);
         self.events.push(new);
     }
@@ -283,8 +285,12 @@ fn create_content(request: &CreateRoom) -> Object {
     {
         // With the trusted preset those invited have the creator's power: from version 12 on
         // that is to be a creator.
-        let listed = content.get("additional_creators").and_then(Value::as_array);
-        let mut creators = listed.unwrap_or_default().to_vec();
+        let mut creators = match content.get("additional_creators") {
+            None => Vec::new(),
+            Some(Value::Array(listed)) => listed.clone(),
+            // Left as it is: rule 1.4 refuses it.
+            Some(_) => return content,
+        };
         for (user, _) in &request.invite {
             let user = Value::from(user.as_str());
             if !creators.contains(&user) {

@@ -59,9 +59,12 @@ fn event(
     let event = Arc::new(build(wanted, view, signer, now_ms, None)?);
     let replaces = event.state_key().and_then(|key| view.state_event(event.kind(), key)).cloned();
     let end = Extremity { event_id: event.event_id().clone(), depth: event.depth() };
+    // Ends beyond what one event can follow stay ends.
+    let left = view.forward_extremities().iter().skip(PREV_EVENTS_MAX).cloned();
     Ok(Decision::Update(RoomUpdate {
+        forward_extremities: std::iter::once(end).chain(left).collect(),
         events: vec![NewEvent::accepted(event, replaces)],
-        forward_extremities: vec![end],
+        state: None,
     }))
 }
 
@@ -191,15 +194,30 @@ fn member_content(
     Ok(content)
 }
 
-/// A user of this server who is in the room and may invite (pitfall 21).
+/// A user of this server who is in the room and may invite (pitfall 21): one of those whose level
+/// is set in the room, else the first of all members.
 fn authorising_user<'a>(view: &'a RoomView, signer: &Signer<'_>) -> Option<&'a str> {
     let levels = view.power_levels();
+    let may = |user: &str| {
+        user.split_once(':').is_some_and(|(_, server)| server == signer.server.as_str())
+            && levels.user_named(user) >= levels.invite
+    };
+    let joined = |user: &str| {
+        let member = view.state_event("m.room.member", user);
+        member.filter(|member| member.membership() == Some(Membership::Join))
+    };
+    let named = levels.named_users().filter(|user| may(user)).find_map(joined);
+    if let Some(member) = named {
+        return member.state_key();
+    }
+    if levels.users_default < levels.invite {
+        return None;
+    }
     view.state()
         .iter_kind_unordered("m.room.member")
         .filter(|member| member.membership() == Some(Membership::Join))
         .filter_map(|member| member.state_key())
-        .filter(|user| user.split_once(':').is_some_and(|(_, s)| s == signer.server.as_str()))
-        .filter(|user| levels.user_named(user) >= levels.invite)
+        .filter(|user| may(user))
         .min()
 }
 

@@ -66,13 +66,19 @@ impl RoomView {
             return Err(CorruptRoom::NoExtremity);
         }
         let mut view = Self::empty(version, room_id);
-        for member in state.iter_kind_unordered("m.room.member") {
-            view.count(member.membership(), 1);
-        }
-        view.state = state;
         view.extremities = extremities;
-        view.levels = Arc::new(PowerLevels::of_state(&view, &view.rules));
+        view.set_state(state);
         Ok(view)
+    }
+
+    /// Takes a whole state, and what is derived from it.
+    fn set_state(&mut self, state: StateMap) {
+        (self.joined, self.invited) = (0, 0);
+        for member in state.iter_kind_unordered("m.room.member") {
+            self.count(member.membership(), 1);
+        }
+        self.state = state;
+        self.levels = Arc::new(PowerLevels::of_state(self, &self.rules));
     }
 
     /// A room in which nothing has happened.
@@ -185,6 +191,11 @@ impl RoomView {
     #[must_use]
     pub fn apply(&self, update: &RoomUpdate) -> Self {
         let mut next = self.clone();
+        next.extremities.clone_from(&update.forward_extremities);
+        if let Some(state) = &update.state {
+            next.set_state(state.clone());
+            return next;
+        }
         let mut levels_changed = false;
         for new in &update.events {
             if new.rejected || new.soft_failed || new.event.state_key().is_none() {
@@ -197,7 +208,6 @@ impl RoomView {
                 next.count(new.event.membership(), 1);
             }
         }
-        next.extremities.clone_from(&update.forward_extremities);
         if levels_changed {
             next.levels = Arc::new(PowerLevels::of_state(&next, &next.rules));
         }

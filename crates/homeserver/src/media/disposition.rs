@@ -66,7 +66,10 @@ fn essence(text: &str) -> &str {
 }
 
 /// `Content-Disposition` for a file of this type and name (RFC 6266).
-pub(crate) fn content_disposition(content_type: &HeaderValue, filename: Option<&str>) -> HeaderValue {
+pub(crate) fn content_disposition(
+    content_type: &HeaderValue,
+    filename: Option<&str>,
+) -> HeaderValue {
     // Compared folded and without parameters: `Text/HTML;x` must not pass for something else.
     let essence = essence(content_type.to_str().unwrap_or_default()).to_ascii_lowercase();
     let inline = INLINE_TYPES.contains(&essence.as_str());

@@ -28,20 +28,20 @@ pub struct MediaFiles {
 impl MediaFiles {
     /// Opens or makes the folder. What was being received when the server stopped is removed.
     pub fn open(root: &Path) -> io::Result<Self> {
-        for folder in (0..=u8::MAX).map(|byte| format!("{byte:02x}")) {
-            fs::create_dir_all(root.join(&folder))?;
-            fs::create_dir_all(root.join("thumbnails").join(&folder))?;
-        }
         let incoming = root.join("incoming");
-        fs::create_dir_all(&incoming)?;
+        // Made last, and so the sign that all the others are there.
+        if !incoming.is_dir() {
+            for folder in (0..=u8::MAX).map(|byte| format!("{byte:02x}")) {
+                fs::create_dir_all(root.join(&folder))?;
+                fs::create_dir_all(root.join("thumbnails").join(&folder))?;
+            }
+            File::open(root)?.sync_all()?;
+            fs::create_dir(&incoming)?;
+        }
         for entry in fs::read_dir(&incoming)? {
             fs::remove_file(entry?.path())?;
         }
-        File::open(root)?.sync_all()?;
-        Ok(Self {
-            root: root.to_owned(),
-            locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
-        })
+        Ok(Self { root: root.to_owned(), locks: (0..LOCKS).map(|_| Mutex::new(())).collect() })
     }
 
     /// Where a content is.

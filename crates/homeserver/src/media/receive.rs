@@ -95,26 +95,39 @@ impl Sink {
 
 /// A sink that is here, or away with the thread that writes.
 enum Writing {
+    /// A write failed.
+    Ended,
     Idle(PathBuf),
     Busy(JoinHandle<io::Result<Sink>>),
 }
 
 impl Writing {
     /// Hands a batch over once the one before it is written.
-    async fn push(self, batch: Vec<Bytes>) -> io::Result<Self> {
-        Ok(match self {
+    async fn push(&mut self, batch: Vec<Bytes>) -> io::Result<()> {
+        let task = match mem::replace(self, Self::Ended) {
+            Self::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
             Self::Idle(path) => {
-                Self::Busy(tokio::task::spawn_blocking(move || Sink::create(path)?.write(&batch)))
+                tokio::task::spawn_blocking(move || Sink::create(path)?.write(&batch))
             }
             Self::Busy(task) => {
                 let sink = task.await.map_err(io::Error::other)??;
-                Self::Busy(tokio::task::spawn_blocking(move || sink.write(&batch)))
+                tokio::task::spawn_blocking(move || sink.write(&batch))
             }
-        })
+        };
+        *self = Self::Busy(task);
+        Ok(())
+    }
+
+    /// Waits for what is being written, so that its file is gone afterwards.
+    async fn abandon(self) {
+        if let Self::Busy(task) = self {
+            let _ = task.await;
+        }
     }
 
     async fn finish(self, batch: Vec<Bytes>, bytes: u64) -> io::Result<Received> {
         match self {
+            Self::Ended => Err(io::ErrorKind::BrokenPipe.into()),
             Self::Idle(path) => {
                 blocking(move || Sink::create(path)?.write(&batch)?.finish(bytes)).await
             }
@@ -127,36 +140,53 @@ impl Writing {
 }
 
 impl MediaFiles {
-    /// Receives `body` into a flushed temporary file; `word` must be new each time.
+    /// Receives `body` into a flushed temporary file; `word` must be new each time. When it fails,
+    /// the file is gone.
     pub(crate) async fn receive(
         &self,
-        mut body: Body,
+        body: Body,
         bytes_max: u64,
         word: &str,
     ) -> Result<Received, ReceiveError> {
         let mut writing = Writing::Idle(self.incoming(word));
-        let mut batch = Vec::new();
-        let (mut batch_bytes, mut bytes) = (0, 0_u64);
-        let silence_max = Duration::from_secs(BODY_READ_TIMEOUT_S);
-        loop {
-            let frame = match tokio::time::timeout(silence_max, body.frame()).await {
-                Err(_) => return Err(ReceiveError::TooSlow),
-                Ok(None) => break,
-                Ok(Some(Err(_))) => return Err(ReceiveError::Interrupted),
-                Ok(Some(Ok(frame))) => frame,
-            };
-            let Ok(chunk) = frame.into_data() else { continue };
-            bytes += chunk.len() as u64;
-            if bytes > bytes_max {
-                return Err(ReceiveError::TooLarge);
-            }
-            batch_bytes += chunk.len();
-            batch.push(chunk);
-            if batch_bytes >= BATCH_BYTES {
-                writing = writing.push(mem::take(&mut batch)).await?;
-                batch_bytes = 0;
+        match gather(body, bytes_max, &mut writing).await {
+            Ok((batch, bytes)) => Ok(writing.finish(batch, bytes).await?),
+            Err(error) => {
+                writing.abandon().await;
+                Err(error)
             }
         }
-        Ok(writing.finish(batch, bytes).await?)
     }
+}
+
+/// Reads a body to its end. Gives the last batch and the number of bytes; the batches before are
+/// with `writing`.
+async fn gather(
+    mut body: Body,
+    bytes_max: u64,
+    writing: &mut Writing,
+) -> Result<(Vec<Bytes>, u64), ReceiveError> {
+    let mut batch = Vec::new();
+    let (mut batch_bytes, mut bytes) = (0, 0_u64);
+    let silence_max = Duration::from_secs(BODY_READ_TIMEOUT_S);
+    loop {
+        let frame = match tokio::time::timeout(silence_max, body.frame()).await {
+            Err(_) => return Err(ReceiveError::TooSlow),
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(ReceiveError::Interrupted),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(chunk) = frame.into_data() else { continue };
+        bytes += chunk.len() as u64;
+        if bytes > bytes_max {
+            return Err(ReceiveError::TooLarge);
+        }
+        batch_bytes += chunk.len();
+        batch.push(chunk);
+        if batch_bytes >= BATCH_BYTES {
+            writing.push(mem::take(&mut batch)).await?;
+            batch_bytes = 0;
+        }
+    }
+    Ok((batch, bytes))
 }

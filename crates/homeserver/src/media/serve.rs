@@ -72,7 +72,8 @@ impl Turn {
             Self::Next(reading, left) => {
                 let (file, chunk) = reading.await.map_err(io::Error::other)??;
                 let left = left - chunk.len() as u64;
-                let turn = if left == 0 { Self::End } else { Self::Next(read_ahead(file, left), left) };
+                let turn =
+                    if left == 0 { Self::End } else { Self::Next(read_ahead(file, left), left) };
                 Ok(Some((chunk, turn)))
             }
         }

@@ -30,8 +30,8 @@ use super::{
 
 mod size;
 
-pub(crate) use size::{Method, Request};
 use size::Class;
+pub(crate) use size::{Method, Request};
 
 /// Quality of JPEG thumbnails, of 100.
 const JPEG_QUALITY: u8 = 82;
@@ -81,11 +81,7 @@ pub(super) async fn get(
     let cached = files.thumbnail_path(content, &class.name(request.animated));
     let source = files.path(content);
     let job = Job {
-        temporary: files.incoming(&format!(
-            "{}-{}",
-            hex(content),
-            class.name(request.animated)
-        )),
+        temporary: files.incoming(&format!("{}-{}", hex(content), class.name(request.animated))),
         cached: cached.clone(),
         source,
         class,
@@ -245,14 +241,15 @@ fn safe_type(format: ImageFormat) -> Option<&'static str> {
     }
 }
 
-/// PNG where there is transparency, else JPEG.
+/// PNG where there is transparency, else JPEG; eight bits per channel.
 fn encode(image: &DynamicImage) -> Result<(Vec<u8>, &'static str), ThumbnailError> {
     let mut bytes = Cursor::new(Vec::new());
     if image.color().has_alpha() {
-        // Sixteen bits per channel are of no use in a thumbnail.
-        let image = DynamicImage::from(image.to_rgba8());
-        image.write_to(&mut bytes, ImageFormat::Png).map_err(refused)?;
-        return Ok((bytes.into_inner(), "image/png"));
+        let image = image.to_rgba8();
+        if image.pixels().any(|pixel| pixel.0.last() != Some(&u8::MAX)) {
+            image.write_to(&mut bytes, ImageFormat::Png).map_err(refused)?;
+            return Ok((bytes.into_inner(), "image/png"));
+        }
     }
     let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
     image.to_rgb8().write_with_encoder(encoder).map_err(refused)?;

@@ -66,12 +66,13 @@ pub(super) fn insert(
     user_id: &UserId,
     device_id: &DeviceId,
     display_name: Option<&str>,
-    _now_ms: i64,
+    now_ms: i64,
 ) -> StoreResult<i64> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO device (user_id, device_id, display_name) VALUES (?1, ?2, ?3) RETURNING nid",
+        "INSERT INTO device (user_id, device_id, display_name, created_ts) VALUES (?1, ?2, ?3, ?4)
+         RETURNING nid",
     )?;
-    let parameters = (user_id.as_str(), device_id.as_str(), display_name);
+    let parameters = (user_id.as_str(), device_id.as_str(), display_name, now_ms);
     Ok(insert.query_row(parameters, |row| row.get(0))?)
 }
 

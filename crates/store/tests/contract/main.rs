@@ -2,5 +2,12 @@
 //! The contract suite: what every engine promises, aggregate by aggregate.
 
 mod account_data;
+mod dehydrated_device;
+mod devices;
+mod key_backup;
+mod keys;
+mod keys_once;
 mod media;
 mod push;
+mod to_device;
+mod to_device_until_acknowledged;

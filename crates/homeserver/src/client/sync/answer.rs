@@ -11,6 +11,7 @@ use estafette_store::{
 
 use super::{Wish, rooms};
 use crate::{
+    client::account_data::shown,
     notify::{OwnRoom, UserFact},
     sync::{Reader, Token, devices, writer::ObjectWriter},
 };
@@ -174,11 +175,12 @@ async fn changed_account_data(
     if !scope.account_data {
         return Ok(Vec::new());
     }
-    let store = &reader.server.store;
-    match wish.since {
-        Some(since) => store.account_data_changes(reader.user_id(), since.pos, reader.head).await,
-        None => store.all_account_data(reader.user_id()).await,
-    }
+    let (store, user_id) = (&reader.server.store, reader.user_id());
+    let stored = match wish.since {
+        Some(since) => store.account_data_changes(user_id, since.pos, reader.head).await,
+        None => store.all_account_data(user_id).await,
+    };
+    Ok(shown(&reader.server, user_id, stored?, wish.since.is_none()))
 }
 
 /// An account data event. Deleted data is told as empty content (MSC3391).

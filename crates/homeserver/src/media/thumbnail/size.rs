@@ -47,6 +47,11 @@ pub(super) struct Class {
 }
 
 impl Request {
+    /// What tells this thumbnail from others of the same content.
+    pub(crate) fn tag(&self) -> String {
+        format!("-{}", self.class().name(self.animated))
+    }
+
     /// The smallest class that is at least as large. Beyond the largest, the largest.
     pub(super) fn class(&self) -> Class {
         let (width, height) = match self.method {
