@@ -5,6 +5,12 @@
 //! two things on which the text is silent and the two differ: the empty pattern on
 //! `content.body`, and wildcards in a display name.
 
+use std::{
+    env,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
 use estafette_core::{
     json::{self, Strictness},
     push_rules::{
@@ -14,7 +20,7 @@ use estafette_core::{
 use estafette_oracle::chance::Chance;
 use ruma_common::{
     OwnedUserId,
-    push::{Action, FlattenedJson, PushConditionRoomCtx, Ruleset, Tweak},
+    push::{Action, PushConditionRoomCtx, Ruleset, Tweak},
     serde::Raw,
 };
 use serde_json::{Value, json};
@@ -38,11 +44,19 @@ fn pattern(chance: &mut Chance) -> String {
 }
 
 fn scalar(chance: &mut Chance) -> Value {
-    chance.one_of(&[json!("tea"), json!("Tea"), json!(1), json!(true), json!(null), json!(-5)]).clone()
+    chance
+        .one_of(&[json!("tea"), json!("Tea"), json!(1), json!(true), json!(null), json!(-5)])
+        .clone()
 }
 
 fn event(chance: &mut Chance) -> Value {
-    let kind = *chance.one_of(&["m.room.message", "m.room.encrypted", "m.room.member", "m.reaction", "tea"]);
+    let kind = *chance.one_of(&[
+        "m.room.message",
+        "m.room.encrypted",
+        "m.room.member",
+        "m.reaction",
+        "tea",
+    ]);
     let mut content = json!({});
     if chance.percent(80) {
         content["body"] = json!(text(chance));
@@ -73,8 +87,18 @@ fn event(chance: &mut Chance) -> Value {
 
 fn condition(chance: &mut Chance) -> Value {
     let key = *chance.one_of(&[
-        "content.body", "type", "sender", "room_id", "state_key", "content.a\\.b", "content.a.b",
-        "content.deep.x\\\\y", "content.deep.x\\y", "content.list", "content", "content.none",
+        "content.body",
+        "type",
+        "sender",
+        "room_id",
+        "state_key",
+        "content.a\\.b",
+        "content.a.b",
+        "content.deep.x\\\\y",
+        "content.deep.x\\y",
+        "content.list",
+        "content",
+        "content.none",
     ]);
     match chance.below(7) {
         0 | 1 => json!({ "kind": "event_match", "key": key, "pattern": pattern(chance) }),
@@ -133,18 +157,52 @@ fn ours(rules: &RuleSet, event: &Value, members: u64) -> Told {
     (effect.notify, effect.highlight, effect.sound.clone())
 }
 
-async fn theirs(rules: &Ruleset, event: &Value, members: u64) -> Told {
-    let flat = Raw::new(event).unwrap();
-    let flat = FlattenedJson::from_raw(&flat);
+fn theirs(rules: &Ruleset, event: &Value, members: u64) -> Told {
+    let raw = Raw::new(event).unwrap();
     let alice: OwnedUserId = ALICE.try_into().unwrap();
     let room_id = event["room_id"].as_str().unwrap().try_into().unwrap();
     let context =
         PushConditionRoomCtx::new(room_id, members.try_into().unwrap(), alice, "Alice".into());
-    let found = rules.get_actions(&flat.into(), &context).await;
+    let found = ready(rules.get_actions(&raw, &context));
     let sound = found.iter().find_map(|action| match action {
         Action::SetTweak(Tweak::Sound(sound)) => Some(sound.as_str().to_owned()),
         _ => None,
     });
     let notify = found.iter().any(Action::should_notify);
     (notify, notify && found.iter().any(Action::is_highlight), sound)
+}
+
+/// The result of a future that never waits.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+#[test]
+fn random_rules_and_events_are_judged_alike() {
+    let number =
+        |name, default| env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let (first, cases): (u64, u64) =
+        (number("ESTAFETTE_SEED", 0), number("ESTAFETTE_CASES", 4_000));
+    let (mut told, mut own) = (0, 0);
+    for seed in first..first + cases {
+        let mut chance = Chance::new(seed);
+        let rules = rules(&mut chance);
+        let global = rules.global_json(ALICE);
+        let reference: Ruleset = serde_json::from_value(global.clone()).unwrap();
+        for _ in 0..5 {
+            let event = event(&mut chance);
+            let members = chance.below(4) as u64;
+            let ours = ours(&rules, &event, members);
+            let theirs = theirs(&reference, &event, members);
+            assert_eq!(ours, theirs, "seed {seed}: {event}, {members} members, {global:#}");
+            told += u64::from(ours.0);
+            own += u64::from(ours.2.is_some_and(|sound| sound.starts_with("rule")));
+        }
+    }
+    eprintln!("{} events alike, {told} notify, {own} by a rule of the user", cases * 5);
+    assert!(own > cases / 2, "the rules hardly ever match");
 }
