@@ -2,8 +2,9 @@
 //! P16: our evaluation of push rules beside ruma's, on rules and events made by chance.
 //!
 //! Names and patterns are drawn from few letters, so that matches are frequent. Left out are
-//! two things on which the text is silent and the two differ: the empty pattern on
-//! `content.body`, and wildcards in a display name.
+//! wildcards in a display name, on which the text is silent and the two differ; two wildcards in
+//! a row, of which ruma-common 0.20 takes the second for itself; and a backslash in a key that
+//! escapes nothing, which it does not take for itself.
 
 use std::{
     env,
@@ -38,7 +39,11 @@ fn text(chance: &mut Chance) -> String {
 fn pattern(chance: &mut Chance) -> String {
     let mut pattern = String::new();
     for _ in 0..1 + chance.below(3) {
-        pattern += chance.one_of(&["tea", "t", "*", "?", "time", "e", "é", " ", "-"]);
+        let part = *chance.one_of(&["tea", "t", "*", "?", "time", "e", "é", " ", "-"]);
+        let wild = |text: &str| text.ends_with(['*', '?']);
+        if !(wild(&pattern) && wild(part)) {
+            pattern += part;
+        }
     }
     pattern
 }
@@ -95,7 +100,6 @@ fn condition(chance: &mut Chance) -> Value {
         "content.a\\.b",
         "content.a.b",
         "content.deep.x\\\\y",
-        "content.deep.x\\y",
         "content.list",
         "content",
         "content.none",
