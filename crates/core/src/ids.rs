@@ -91,8 +91,7 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// `@localpart:server`. Historical localparts (any printable ASCII, upper case, and what older
-    /// servers let through) parse; [`UserId::from_localpart`] makes only those of the grammar.
+    /// `@localpart:server`. Historical localparts (anything but `:` and NUL, even nothing) parse; [`UserId::from_localpart`] makes only those of the grammar.
     UserId, check_user_id
 );
 identifier!(
@@ -190,12 +189,9 @@ fn check_sigil(text: &str, sigil: char) -> Result<&str, IdError> {
 }
 
 fn check_user_id(text: &str) -> Result<(), IdError> {
-    let (localpart, server) = check_sigil(text, '@')?.split_once(':').ok_or(IdError::ServerName)?;
-    // Rooms of the past hold users with nearly any localpart, even none; see the specification's
-    // "Historical User IDs".
-    if localpart.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err(IdError::Character);
-    }
+    let (_, server) = check_sigil(text, '@')?.split_once(':').ok_or(IdError::ServerName)?;
+    // Rooms of the past hold users with any localpart, even none or one of control characters, and
+    // servers MUST accept them ("Historical User IDs"); `:` and NUL are excluded above.
     check_server_name(server)
 }
 

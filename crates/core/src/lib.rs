@@ -3,5 +3,23 @@
 //!
 //! Bad input never panics, never allocates beyond [`limits`], and is told which rule it broke.
 
+pub mod acl;
+pub mod auth;
+pub mod dag;
+pub mod device_keys;
+pub mod devices;
+pub mod event;
+pub mod filter;
+pub mod glob;
 pub mod ids;
+pub mod json;
 pub mod limits;
+pub mod push_rules;
+pub mod redact;
+pub mod relations;
+pub mod retry;
+pub mod room;
+pub mod sign;
+pub mod state;
+pub mod version;
+pub mod visibility;

@@ -14,6 +14,18 @@ pub const AUTH_EVENTS_MAX: usize = 10;
 /// The greatest integer of canonical JSON, and the greatest `depth`: 2⁵³ − 1.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
 
+/// How deeply JSON may be nested, objects and lists together: as deeply as serde_json reads, so
+/// that an event that passes here can be read by every server built on it.
+pub const JSON_DEPTH_MAX: usize = 127;
+
+// Federation.
+
+/// Keys in one answer about a server's keys, old ones included.
+pub const SERVER_KEYS_MAX: usize = 64;
+/// How long after it was fetched another server's key counts at most: seven days (room version 5,
+/// "Signing key validity period").
+pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
 // HTTP.
 
 /// A JSON request body.
@@ -26,6 +38,27 @@ pub const HEADER_READ_TIMEOUT_S: u64 = 10;
 pub const SHUTDOWN_GRACE_S: u64 = 10;
 /// Buckets that the rate limiter remembers.
 pub const RATE_LIMIT_KEYS_MAX: usize = 100_000;
+
+// Push rules and globs.
+
+/// Rules that a user may add.
+pub const PUSH_RULES_MAX: usize = 10_000;
+/// Conditions of one push rule.
+pub const PUSH_RULE_CONDITIONS_MAX: usize = 64;
+/// The id of a push rule.
+pub const PUSH_RULE_ID_BYTES_MAX: usize = 1_024;
+/// A pattern of a push rule.
+pub const PUSH_PATTERN_CHARS_MAX: usize = 1_024;
+/// The conditions, or the actions, of one push rule as JSON.
+pub const PUSH_RULE_PART_BYTES_MAX: usize = 16 * 1_024;
+
+// The graph of a room.
+
+/// With more forward extremities than this an event without content ties them together.
+pub const FORWARD_EXTREMITIES_SOFT_MAX: usize = 10;
+/// Relations that are followed to find the thread of an event (Client-Server API, "Receiving
+/// notifications").
+pub const THREAD_HOPS_MAX: usize = 3;
 
 // The store.
 
@@ -42,3 +75,115 @@ pub const RELATIONS_PER_PARENT_MAX: usize = 500;
 pub const USER_LOG_MAX: usize = 512;
 /// Device list changes kept in memory for all users together.
 pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
+/// Rooms held in memory.
+pub const HOT_ROOMS_MAX: usize = 20_000;
+/// Latest events held in memory for each of them.
+pub const RECENT_EVENTS_MAX: usize = 64;
+/// Commands that wait for one room; beyond it the caller is told to come back.
+pub const ROOM_QUEUE_MAX: usize = 512;
+/// Commands that one room decides before it commits.
+pub const ROOM_BATCH_MAX: usize = 64;
+/// Transactions of its latest events that a room remembers besides the store.
+pub const ROOM_TXNS_MAX: usize = 256;
+/// Users whom the mentions of one event are looked at for.
+pub const MENTIONS_MAX: usize = 50;
+/// Facts that wait for the work after a commit (push, application services, waking).
+pub const HINTS_MAX: usize = 16_384;
+
+/// Members that one device's lazy loading remembers as sent.
+pub const LAZY_MEMBERS_MAX: usize = 20_000;
+/// Events that are looked at to count what is unread by rules of one's own.
+pub const UNREAD_SCAN_MAX: usize = 1_000;
+/// Events of one room in one answer of a sync.
+pub const SYNC_TIMELINE_MAX: usize = 200;
+/// To-device messages in one answer (E3).
+pub const SYNC_TO_DEVICE_MAX: usize = 100;
+/// How long a sync may wait.
+pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
+/// Users named in a room's summary.
+pub const HEROES_MAX: usize = 5;
+
+// Requests about rooms.
+
+/// A client's transaction id.
+pub const TXN_ID_BYTES_MAX: usize = 255;
+/// Users who are invited when a room is made.
+pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// State events that the maker of a room gives it.
+pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// A `reason` for a change of membership, a redaction or a report.
+pub const REASON_BYTES_MAX: usize = 4_096;
+
+// Filters.
+
+/// Filters of all users that are kept parsed.
+pub const FILTERS_IN_MEMORY_MAX: usize = 10_000;
+
+/// A filter as a client sends it.
+pub const FILTER_BYTES_MAX: usize = 64 * 1024;
+/// Entries of one list in a filter.
+pub const FILTER_LIST_MAX: usize = 1_000;
+/// Filters that one account may save.
+pub const FILTERS_PER_USER_MAX: u64 = 2_000;
+
+// Account data.
+
+/// Pieces of account data of one account, over all its rooms, deleted ones included.
+pub const ACCOUNT_DATA_ENTRIES_MAX: u64 = 50_000;
+/// The type of a piece of account data.
+pub const ACCOUNT_DATA_TYPE_BYTES_MAX: usize = 255;
+/// The name of a tag (Client-Server API, "Room Tagging").
+pub const TAG_BYTES_MAX: usize = 255;
+/// Tags of one room for one account.
+pub const TAGS_PER_ROOM_MAX: usize = 100;
+
+// Media.
+
+/// Media ids that one account has reserved and not yet used (MSC2246).
+pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
+/// The type that an uploader gives.
+pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// The file name that an uploader or downloader gives.
+pub const MEDIA_FILENAME_BYTES_MAX: usize = 255;
+/// How long a download may wait for an upload that is announced, and what is waited by default.
+pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
+/// See [`MEDIA_WAIT_MS_MAX`].
+pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
+/// Pictures that are decoded at once.
+pub const MEDIA_THUMBNAILERS_MAX: usize = 2;
+/// Pixels of a picture that is decoded.
+pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
+/// Memory that decoding one picture may take.
+pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
+/// A moving picture up to this size serves as its own thumbnail.
+pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+
+// Keys and to-device messages.
+
+/// One-time keys of one algorithm that may wait for one device.
+pub const ONE_TIME_KEYS_MAX: usize = 500;
+/// One-time and fallback keys in one upload.
+pub const KEYS_PER_UPLOAD_MAX: usize = 1_000;
+/// An object of device keys or a cross-signing key, in canonical form.
+pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
+/// A one-time or fallback key, in canonical form.
+pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
+/// Keys claimed in one write; a greater request takes several.
+pub const CLAIMS_PER_WRITE_MAX: usize = 500;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
+/// Published keys and counts kept in memory, for all users together.
+pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
+/// Sessions of a deleted key backup that one write removes.
+pub const BACKUP_DELETE_ROWS_MAX: usize = 1_000;

@@ -34,7 +34,8 @@ pub fn router(server: Shared) -> Router {
             .and(NotForContentType::IMAGES)
             .and(NotForContentType::const_new("application/octet-stream"))
             .and(NotForContentType::const_new("video/"))
-            .and(NotForContentType::const_new("audio/")),
+            .and(NotForContentType::const_new("audio/"))
+            .and(MayCompress),
     );
     Router::new()
         .merge(client::routes(&server))
@@ -43,6 +44,19 @@ pub fn router(server: Shared) -> Router {
         .layer(compression)
         .layer(middleware::from_fn(cors))
         .with_state(server)
+}
+
+/// Marks an answer that goes out as it is: a file, whose length and ranges are promised.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoCompression;
+
+#[derive(Debug, Clone, Copy)]
+struct MayCompress;
+
+impl Predicate for MayCompress {
+    fn should_compress<B: axum::body::HttpBody>(&self, response: &http::Response<B>) -> bool {
+        response.extensions().get::<NoCompression>().is_none()
+    }
 }
 
 async fn unknown_route() -> ApiError {

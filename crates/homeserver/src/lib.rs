@@ -5,14 +5,26 @@
 //! `http → auth → client/send → room_worker → core::room::decide → store → 200 → notify → sync`.
 //! See `docs/ARCHITECTURE.md` for the walk.
 
+pub mod auth;
 pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod http;
 mod key_file;
+pub mod media;
+mod notification;
+pub mod notify;
+pub mod outbound;
 pub mod rate_limit;
+pub mod render;
+pub mod room_worker;
+pub mod rooms;
 mod server;
+pub mod sync;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::{ApiError, ApiResult};
 pub use server::{Server, Shared, StartError};

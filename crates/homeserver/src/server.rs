@@ -1,19 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The server as one value: everything a handler may need, handed in rather than reached for.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Weak},
+};
 
-use estafette_core::ids::ServerName;
+use estafette_core::{
+    filter::Filter,
+    ids::{ServerName, UserId},
+    limits::HINTS_MAX,
+    push_rules::{Defaults, RuleSet},
+    room::Signer,
+    sign::SigningKey,
+};
 use estafette_store::{
-    StoreError,
+    Fact, FactKind, StoreError,
     sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::{
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
-    key_file::KeyFileError,
+    key_file::{self, KeyFileError},
+    media::{self, MediaService},
+    notify::Notifier,
+    outbound::Outbound,
     rate_limit::RateLimiter,
+    rooms::Rooms,
 };
 
 /// What every handler holds.
@@ -33,6 +51,20 @@ pub struct Server {
     pub random: Arc<dyn Random>,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
+    /// The rooms in memory.
+    pub rooms: Arc<Rooms>,
+    /// Who waits for what.
+    pub notifier: Arc<Notifier>,
+    /// Uploaded files.
+    pub media: MediaService,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// The rules of everybody who changed none.
+    pub default_rules: RuleSet,
+    /// Filters by their owners and ids, as far as they were used lately.
+    pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
+    signing_key: SigningKey,
+    stop: watch::Sender<bool>,
 }
 
 /// Why the server cannot start.
@@ -72,13 +104,67 @@ impl Server {
             readers: config.storage.readers,
             cache_kib: config.storage.cache_kib,
         };
-        let store = SqliteStore::open(&options, Arc::new(estafette_store::fact::NoSink))?;
-        let rate_limiter = RateLimiter::new(config.rate_limits.clone());
-        Ok(Arc::new(Self { server_name, store, clock, random, rate_limiter, config }))
+        let stored_key = key_file::load_or_create(&config.data_dir.join("signing.key"), &*random)?;
+        let notifier = Arc::new(Notifier::default());
+        let store = SqliteStore::open(&options, Arc::clone(&notifier) as _)?;
+        let rooms = Arc::new(Rooms::default());
+        let (hints, facts) = tokio::sync::mpsc::channel(HINTS_MAX);
+        notifier.start(store.head(), Arc::clone(&rooms), hints);
+        let media = MediaService::open(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let outbound = Outbound::new(&config.outbound)?;
+        let server = Arc::new(Self {
+            server_name,
+            store,
+            clock,
+            random,
+            rate_limiter: RateLimiter::new(config.rate_limits.clone()),
+            rooms,
+            notifier,
+            media,
+            outbound,
+            default_rules: RuleSet::new(Defaults::ALL),
+            filters: Mutex::default(),
+            stop: watch::Sender::new(false),
+            signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
+            config,
+        });
+        tokio::spawn(follow(Arc::downgrade(&server), facts));
+        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        Ok(server)
+    }
+
+    /// Who signs what this server decides.
+    pub fn signer(&self) -> Signer<'_> {
+        Signer { server: &self.server_name, key: &self.signing_key }
+    }
+
+    /// Turns true when the server is to stop: whoever waits should answer (pitfall 39).
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks everything to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
     }
 
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+}
+
+/// Does after a commit what must not hold it up.
+async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fact>) {
+    while let Some(fact) = facts.recv().await {
+        let Some(server) = server.upgrade() else { return };
+        if let FactKind::DeviceList { user_id } = &fact.kind {
+            let woken = server.notifier.wake_sharers(&server.store, user_id).await;
+            if let Err(error) = woken {
+                // Their next sync finds the change in the log all the same.
+                tracing::warn!(%error, "could not wake those who share rooms with a user");
+            }
+        }
     }
 }

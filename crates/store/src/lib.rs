@@ -15,14 +15,28 @@
 //!   position order, before the writing call returns.
 //! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
 
+pub mod account_data;
+pub mod dehydrated_device;
 pub mod error;
 pub mod fact;
-// ROOMS pub mod rooms;
+pub mod media;
+pub mod push;
+pub mod rooms;
+pub mod key_backup;
+pub mod keys;
 pub mod sqlite;
+pub mod to_device;
 
+pub use account_data::AccountDataStore;
+pub use dehydrated_device::DehydratedDeviceStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
-// ROOMS pub use rooms::RoomStore;
+pub use media::MediaStore;
+pub use push::PushStore;
+pub use rooms::RoomStore;
+pub use key_backup::KeyBackupStore;
+pub use keys::KeyStore;
+pub use to_device::ToDeviceStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;

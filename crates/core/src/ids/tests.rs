@@ -34,7 +34,9 @@ fn user_ids_old_and_new() {
     }
     let user = UserId::from_localpart("a.b_c=-/+0", &server).unwrap();
     assert_eq!((user.localpart(), user.server_name()), ("a.b_c=-/+0", "x.fr"));
-    assert!(UserId::parse("@Historical User:x.fr").is_ok());
+    for historical in ["@Historical User:x.fr", "@:x.fr", "@a\n\u{1}é:x.fr"] {
+        assert_eq!(UserId::parse(historical).unwrap().as_str(), historical);
+    }
     assert_eq!(UserId::parse("a:x.fr"), Err(IdError::Sigil('@')));
     assert_eq!(UserId::parse("@a"), Err(IdError::ServerName));
     assert_eq!(UserId::parse("@a\0:x.fr"), Err(IdError::Character));

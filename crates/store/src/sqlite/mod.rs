@@ -5,12 +5,21 @@
 //! fsync. Readers have connections of their own and see committed snapshots. A third thread moves
 //! the WAL into the database file, away from the commit path.
 
+mod account_data;
 mod checkpoint;
+mod dehydrated_device;
+mod device_rows;
+mod key_backup;
+mod key_index;
+mod keys;
+mod media;
+mod push;
 mod readers;
-// ROOMS mod room_reads;
-// ROOMS mod room_writes;
-// ROOMS mod rooms;
+mod room_reads;
+mod room_writes;
+mod rooms;
 mod schema;
+mod to_device;
 mod writer;
 
 use std::{
@@ -21,7 +30,12 @@ use std::{
 use rusqlite::Connection;
 
 pub(crate) use self::writer::Tx;
-use self::{checkpoint::Checkpointer, readers::Readers, writer::Writer};
+use self::{
+    checkpoint::Checkpointer,
+    key_index::{IndexingSink, KeyIndex},
+    readers::Readers,
+    writer::Writer,
+};
 use crate::{CommitSink, Position, StoreError, StoreResult};
 
 /// Whether a commit waits for the disk.
@@ -63,6 +77,7 @@ pub struct SqliteStore {
 struct Inner {
     writer: Writer,
     readers: Readers,
+    key_index: Arc<KeyIndex>,
     _checkpointer: Checkpointer,
 }
 
@@ -74,10 +89,14 @@ impl SqliteStore {
     pub fn open(options: &SqliteOptions, sink: Arc<dyn CommitSink>) -> StoreResult<Self> {
         let mut connection = connect(&options.path, options.synchronous, options.cache_kib)?;
         schema::migrate(&mut connection)?;
-        let writer = Writer::start(connection, sink)?;
+        let key_index = Arc::new(KeyIndex::load(&connection)?);
+        let sink = IndexingSink { index: Arc::clone(&key_index), next: sink };
+        let writer = Writer::start(connection, Arc::new(sink))?;
         let readers = Readers::open(options)?;
         let checkpointer = Checkpointer::start(options)?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers, _checkpointer: checkpointer }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, readers, key_index, _checkpointer: checkpointer }),
+        })
     }
 
     /// The last durable position.

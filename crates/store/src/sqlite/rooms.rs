@@ -74,6 +74,15 @@ impl RoomStore for SqliteStore {
         self.read(move |conn| room_reads::state_changes(conn, &room_id, after, upto)).await
     }
 
+    async fn state_history(
+        &self,
+        room_id: &RoomId,
+        keys: &[(String, String)],
+    ) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+        let (room_id, keys) = (room_id.clone(), keys.to_vec());
+        self.read(move |conn| room_reads::state_history(conn, &room_id, &keys)).await
+    }
+
     async fn rooms_of(&self, user_id: &UserId) -> StoreResult<Vec<UserRoom>> {
         let user_id = user_id.clone();
         self.read(move |conn| room_reads::rooms_of(conn, &user_id)).await
@@ -246,6 +255,23 @@ impl RoomStore for SqliteStore {
     async fn receipts(&self, room_id: &RoomId, after: Position) -> StoreResult<Vec<Receipt>> {
         let room_id = room_id.clone();
         self.read(move |conn| room_reads::receipts(conn, &room_id, after)).await
+    }
+
+    async fn receipts_by(&self, room_id: &RoomId, user_id: &UserId) -> StoreResult<Vec<Receipt>> {
+        let (room_id, user_id) = (room_id.clone(), user_id.clone());
+        self.read(move |conn| room_reads::receipts_by(conn, &room_id, &user_id)).await
+    }
+
+    async fn last_sent_by(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        after: Position,
+        upto: Position,
+    ) -> StoreResult<Position> {
+        let (room_id, user_id) = (room_id.clone(), user_id.clone());
+        self.read(move |conn| room_reads::last_sent_by(conn, &room_id, &user_id, (after, upto)))
+            .await
     }
 
     async fn unread_counts(

@@ -9,7 +9,15 @@ use rusqlite::Connection;
 use crate::{StoreError, StoreResult};
 
 /// Every step, oldest first; `user_version` counts those that were applied.
-const STEPS: &[&str] = &[include_str!("schema/001_log.sql"), include_str!("schema/002_rooms.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/001_log.sql"),
+    include_str!("schema/002_rooms.sql"),
+    include_str!("schema/003_accounts.sql"),
+    include_str!("schema/004_keys.sql"),
+    include_str!("schema/005_media.sql"),
+    include_str!("schema/006_push.sql"),
+    include_str!("schema/007_account_data.sql"),
+];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {

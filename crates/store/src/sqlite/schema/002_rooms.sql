@@ -11,14 +11,16 @@ CREATE INDEX room_public ON room (nid) WHERE is_public = 1;
 
 -- Every event, in the order in which this server accepted it: for live events `nid` is the event's
 -- position in the one log. Appended, hardly ever changed (redaction replaces `json`).
+-- `replaces` is the state event whose place a state event took.
 -- flags: 1 rejected, 2 soft-failed, 4 notifies by the default push rules, 8 is an edit,
--- 16 is in a thread (and so not in the main timeline's counts), 32 redacted.
+-- 16 is in a thread (and so not in the main timeline's counts), 32 redacted, 64 highlights all.
 CREATE TABLE event (
     nid          INTEGER PRIMARY KEY,
     room_nid     INTEGER NOT NULL,
     event_id     TEXT    NOT NULL,
     flags        INTEGER NOT NULL,
     redacted_by  INTEGER,
+    replaces     INTEGER,
     device_nid   INTEGER,
     txn_path     INTEGER,
     txn_id       TEXT,
@@ -56,12 +58,13 @@ CREATE TABLE current_state (
     PRIMARY KEY (room_nid, type, state_key)
 ) STRICT, WITHOUT ROWID;
 
--- Each local user's latest membership of each room. `forgotten` rooms are in no list any more.
+-- Each user's latest membership of each room, and since when somebody who is in it is. `forgotten` rooms are in no list any more.
 CREATE TABLE membership (
     user_id     TEXT    NOT NULL,
     room_nid    INTEGER NOT NULL,
     membership  TEXT    NOT NULL,
     event_nid   INTEGER NOT NULL,
+    joined_nid  INTEGER NOT NULL DEFAULT 0,
     forgotten   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, room_nid)
 ) STRICT, WITHOUT ROWID;
