@@ -68,9 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn measure(server: &str, options: &Options) -> Result<Vec<String>> {
     let folder = tempfile::tempdir()?;
     let mut target = match server {
-        "estafette" => {
-            Target::start(Launch::estafette(&shell::server_binary()?, folder.path())?)?
-        }
+        "estafette" => Target::start(Launch::estafette(&shell::server_binary()?, folder.path())?)?,
         "synapse" => {
             let python = synapse::install(&shell::cache())?;
             Target::start(synapse::launch(&python, folder.path())?)?

@@ -148,7 +148,12 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             let folder = shell::root().join("tests/js");
             let node = install_js(&folder)?;
             let mut command = Command::new(node);
-            command.args(["--test", "--test-force-exit", "--test-reporter=spec", "journey.test.mjs"]);
+            command.args([
+                "--test",
+                "--test-force-exit",
+                "--test-reporter=spec",
+                "journey.test.mjs",
+            ]);
             shell::run(running.told(command.current_dir(folder)))
         }
         Suite::Nio => {

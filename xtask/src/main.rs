@@ -10,6 +10,7 @@ mod bench;
 mod clients;
 mod crash;
 mod shell;
+mod tidy;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Every development task of the project")]
@@ -28,6 +29,8 @@ enum Task {
     WithServer(clients::WithServer),
     /// Kills a server, or cuts its power, and looks for what it forgot.
     Crash(crash::Options),
+    /// Checks sizes, names, headers and walls.
+    Tidy,
 }
 
 fn main() -> ExitCode {
@@ -46,5 +49,6 @@ fn run(task: Task) -> Result<()> {
         Task::Clients(options) => clients::run(&options),
         Task::WithServer(options) => clients::with_server(&options),
         Task::Crash(options) => crash::run(&options),
+        Task::Tidy => tidy::run(),
     }
 }

@@ -10,8 +10,8 @@
 //! is gone or torn as well. The control run of the latter tells the server not to flush, and must
 //! find loss: otherwise the test proves nothing.
 
-pub mod checker;
 mod cast;
+pub mod checker;
 mod disk;
 mod life;
 mod sync_chain;
@@ -150,11 +150,7 @@ pub async fn run(launch: Launch, folder: &Path, options: &Options) -> Result<Rep
 }
 
 /// Starts the server after a crash; one time in ten it is killed once more while it starts.
-fn restart(
-    disk: &Disk,
-    random: &mut Random,
-    report: &mut Report,
-) -> Result<crate::launch::Server> {
+fn restart(disk: &Disk, random: &mut Random, report: &mut Report) -> Result<crate::launch::Server> {
     if random.chance(10) {
         let early = disk.launch().spawn()?;
         std::thread::sleep(Duration::from_millis(random.below(120)));

@@ -269,13 +269,9 @@ impl Filesystem for Lossy {
         reply: ReplyCreate,
     ) {
         match self.add(parent, name, mode, Content::File(File::default())) {
-            Ok(attributes) => reply.created(
-                &TTL,
-                &attributes,
-                Generation(0),
-                FileHandle(0),
-                FopenFlags::empty(),
-            ),
+            Ok(attributes) => {
+                reply.created(&TTL, &attributes, Generation(0), FileHandle(0), FopenFlags::empty())
+            }
             Err(errno) => reply.error(errno),
         }
     }

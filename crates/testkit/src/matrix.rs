@@ -146,10 +146,7 @@ impl Client {
             .and_then(|json| Some(json.get("session")?.as_str()?.to_owned()));
         let Some(session) = session else { return Err(error) };
         if let Some(fields) = body.as_object_mut() {
-            fields.insert(
-                "auth".to_owned(),
-                json!({"type": "m.login.dummy", "session": session}),
-            );
+            fields.insert("auth".to_owned(), json!({"type": "m.login.dummy", "session": session}));
         }
         self.patient("POST", path, &body).await
     }

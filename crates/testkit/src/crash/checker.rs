@@ -102,9 +102,11 @@ pub fn check_rooms(sent: &[Sent], timelines: &[Vec<Stored>]) -> Vec<Violation> {
                 found.push(Violation::new(Kind::Lost, what));
             }
         }
-        found.extend(stored.keys().map(|marker| {
-            Violation::new(Kind::Invented, format!("{marker} is in room {room}"))
-        }));
+        found.extend(
+            stored.keys().map(|marker| {
+                Violation::new(Kind::Invented, format!("{marker} is in room {room}"))
+            }),
+        );
         let order: Vec<&str> = timeline.iter().map(|event| event.marker.as_str()).collect();
         found.extend(check_order(sent, room, &order));
     }

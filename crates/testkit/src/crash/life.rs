@@ -276,10 +276,8 @@ async fn read_timeline(client: &mut Client, room_id: &str) -> Result<Vec<Stored>
     let mut timeline = Vec::new();
     let mut from = String::new();
     for _ in 0..PAGES_MAX {
-        let path = format!(
-            "/_matrix/client/v3/rooms/{}/messages?dir=b&limit=100{from}",
-            escape(room_id)
-        );
+        let path =
+            format!("/_matrix/client/v3/rooms/{}/messages?dir=b&limit=100{from}", escape(room_id));
         let page = client.call("GET", &path, &Value::Null).await?;
         let chunk = page.get("chunk").and_then(Value::as_array);
         timeline.extend(chunk.into_iter().flatten().filter_map(|event| {

@@ -114,9 +114,11 @@ impl SyncChain {
 
 /// The marker of each event that has one.
 pub(super) fn markers(events: Option<&Value>) -> impl Iterator<Item = String> + '_ {
-    events.and_then(Value::as_array).into_iter().flatten().filter_map(|event| {
-        Some(event.pointer("/content/ciphertext")?.as_str()?.to_owned())
-    })
+    events
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|event| Some(event.pointer("/content/ciphertext")?.as_str()?.to_owned()))
 }
 
 fn object<'a>(json: &'a Value, pointer: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {

@@ -36,8 +36,9 @@ impl Bench {
                     if Instant::now() > end {
                         break;
                     }
-                    let path =
-                        format!("/_matrix/client/v3/rooms/{id}/state/test.estafette.bench/k{index}");
+                    let path = format!(
+                        "/_matrix/client/v3/rooms/{id}/state/test.estafette.bench/k{index}"
+                    );
                     client.patient("PUT", &path, &json!({"index": index})).await?;
                     sent += 1;
                 }
@@ -105,13 +106,12 @@ impl Bench {
         let room = Room { id, members: vec![creator.clone(); 8] };
         self.target.restart()?;
         let before = self.target.data_dir().map(|folder| process::disk_bytes(&folder));
-        let sent =
-            fill_room(&self.world, &room, self.sizes.history, self.sizes.prepare).await?;
+        let sent = fill_room(&self.world, &room, self.sizes.history, self.sizes.prepare).await?;
         self.target.restart()?;
         let after = self.target.data_dir().map(|folder| process::disk_bytes(&folder));
-        let per_event = before.zip(after).map(|(before, after)| {
-            round(after.saturating_sub(before) as f64 / sent.max(1) as f64)
-        });
+        let per_event = before
+            .zip(after)
+            .map(|(before, after)| round(after.saturating_sub(before) as f64 / sent.max(1) as f64));
         Ok((room, sent, per_event.into()))
     }
 }
@@ -140,4 +140,3 @@ async fn walk_back(client: &mut Client, room_id: &str) -> Result<usize> {
     }
     bail!("history did not end after {PAGES_MAX} pages")
 }
-

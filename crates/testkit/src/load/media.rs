@@ -38,8 +38,7 @@ async fn upload(client: &mut Client, file: &[u8]) -> Result<String> {
     let token = client.account.as_ref().map(|account| account.token.clone());
     let path = "/_matrix/media/v3/upload?filename=bench.bin";
     let kind = "application/octet-stream";
-    let answer =
-        client.connection.request_as("POST", path, token.as_deref(), kind, file).await?;
+    let answer = client.connection.request_as("POST", path, token.as_deref(), kind, file).await?;
     if answer.status != 200 {
         bail!("upload answered {}: {}", answer.status, String::from_utf8_lossy(answer.body));
     }

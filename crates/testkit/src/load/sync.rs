@@ -107,8 +107,7 @@ impl Bench {
 }
 
 /// The dialect that today's clients speak.
-const SLIDING_PATH: &str =
-    "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0";
+const SLIDING_PATH: &str = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0";
 
 fn sliding_body(conn_id: &str) -> Value {
     json!({

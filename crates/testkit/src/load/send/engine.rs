@@ -260,8 +260,7 @@ impl Sender {
         }
         body.push_str(r#"","session_id":"c2Vzc2lvbiBvZiB0aGUgYmVuY2g"}"#);
         let token = self.client.account.as_ref().map(|account| account.token.as_str());
-        let answer =
-            self.client.connection.request("PUT", &path, token, body.as_bytes()).await?;
+        let answer = self.client.connection.request("PUT", &path, token, body.as_bytes()).await?;
         Ok(answer.status)
     }
 

@@ -132,10 +132,8 @@ impl Listener {
             );
             let page = self.client.patient("GET", &path, &Value::Null).await?;
             let text = page.to_string();
-            delivered.fetch_add(
-                record(text.as_bytes(), Duration::ZERO, deliveries, false),
-                Relaxed,
-            );
+            delivered
+                .fetch_add(record(text.as_bytes(), Duration::ZERO, deliveries, false), Relaxed);
             match page.get("end").and_then(Value::as_str) {
                 Some(end) if end != from => from = end.to_owned(),
                 _ => return Ok(()),
