@@ -31,6 +31,7 @@ use crate::{
     process,
 };
 
+pub use send::waiting::{Polling, Waiting};
 pub use world::World;
 
 /// What is measured.
