@@ -98,7 +98,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn json_of(bytes: usize) -> Vec<u8> {
-    format!("{{\"body\": \"{}\"}}", "x".repeat(bytes)).into_bytes()
+    format!("{{\"msgtype\":\"m.text\",\"body\":\"{}\"}}", "x".repeat(bytes)).into_bytes()
 }
 
 /// Sends the case and expects a refusal of its kind with an errcode. A server may also refuse
