@@ -111,6 +111,34 @@ pub const TXN_ID_BYTES_MAX: usize = 255;
 pub const CREATE_ROOM_INVITES_MAX: usize = 200;
 /// State events that the maker of a room gives it.
 pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// Rooms whose typing is remembered.
+pub const TYPING_ROOMS_MAX: usize = 50_000;
+/// Users who are shown as typing in one room.
+pub const TYPING_USERS_PER_ROOM_MAX: usize = 500;
+/// The longest and the usual time that a typing notice holds.
+pub const TYPING_TIMEOUT_MS_MAX: u64 = 120_000;
+/// See [`TYPING_TIMEOUT_MS_MAX`].
+pub const TYPING_TIMEOUT_MS_DEFAULT: u64 = 30_000;
+/// Events in one page of history.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// Events in one page when the client does not say how many.
+pub const PAGE_EVENTS_DEFAULT: usize = 10;
+/// Events that are looked at to fill one page; beyond it the client asks again.
+pub const PAGE_SCAN_MAX: usize = 5_000;
+/// Generations of relations that `recurse` follows (Client-Server API, "Querying relations").
+pub const RELATIONS_RECURSION_MAX: usize = 3;
+/// Events that one search looks at.
+pub const SEARCH_SCAN_MAX: usize = 20_000;
+/// Results of one search.
+pub const SEARCH_RESULTS_MAX: usize = 50;
+/// Events around a result of a search, and around an event in `/context`.
+pub const CONTEXT_EVENTS_MAX: usize = 100;
+/// Rooms in one page of a space's hierarchy, and how deep it goes.
+pub const HIERARCHY_ROOMS_MAX: usize = 50;
+/// See [`HIERARCHY_ROOMS_MAX`].
+pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms in one page of the public directory.
+pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.
 pub const REASON_BYTES_MAX: usize = 4_096;
 

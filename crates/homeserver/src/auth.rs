@@ -34,6 +34,10 @@ impl FromRequestParts<Shared> for Requester {
         let token = parts.headers.get(header::AUTHORIZATION).ok_or_else(ApiError::missing_token)?;
         let token = token.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
         let user_id = token.filter(|_| cfg!(test)).and_then(|user| UserId::parse(user).ok());
-        Ok(Self { user_id: user_id.ok_or_else(ApiError::unknown_token)?, device: None, appservice: None })
+        Ok(Self {
+            user_id: user_id.ok_or_else(ApiError::unknown_token)?,
+            device: None,
+            appservice: None,
+        })
     }
 }

@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod history;
 pub mod http;
 mod key_file;
 pub mod media;
@@ -22,6 +23,7 @@ pub mod room_worker;
 pub mod rooms;
 mod server;
 pub mod sync;
+pub mod typing;
 
 #[cfg(test)]
 mod testing;

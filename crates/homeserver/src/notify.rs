@@ -10,7 +10,7 @@
 //! `head` finds every fact up to it.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -86,6 +86,7 @@ pub struct HotUser {
     pub(crate) counts: Mutex<HashMap<RoomId, Unread>>,
     counts_generation: AtomicU64,
     rules: RwLock<Option<Arc<RuleSet>>>,
+    ignored: Mutex<(u64, Option<Arc<HashSet<UserId>>>)>,
 }
 
 impl HotUser {
@@ -101,6 +102,7 @@ impl HotUser {
             counts: Mutex::default(),
             counts_generation: AtomicU64::new(0),
             rules: RwLock::default(),
+            ignored: Mutex::default(),
         }
     }
 
@@ -151,6 +153,25 @@ impl HotUser {
     pub fn set_rules(&self, rules: Option<RuleSet>) {
         *self.rules.write() = rules.map(Arc::new);
         self.forget_counts(None);
+    }
+
+    /// Whom the user ignores, where that is known; otherwise the ticket for [`Self::set_ignored`].
+    pub(crate) fn ignored(&self) -> Result<Arc<HashSet<UserId>>, u64> {
+        let ignored = self.ignored.lock();
+        ignored.1.clone().ok_or(ignored.0)
+    }
+
+    /// Remembers whom the user ignores, unless that changed since the ticket was given.
+    pub(crate) fn set_ignored(&self, ticket: u64, users: &Arc<HashSet<UserId>>) {
+        let mut ignored = self.ignored.lock();
+        if ignored.0 == ticket {
+            ignored.1 = Some(Arc::clone(users));
+        }
+    }
+
+    fn forget_ignored(&self) {
+        let mut ignored = self.ignored.lock();
+        *ignored = (ignored.0.wrapping_add(1), None);
     }
 
     /// Changes whenever counts were dropped.
@@ -365,7 +386,12 @@ impl Notifier {
                     }
                 }
             }
-            FactKind::AccountData { user_id, room_id, .. } => {
+            FactKind::AccountData { user_id, room_id, kind } => {
+                if kind == "m.ignored_user_list"
+                    && let Some(user) = self.hot(user_id)
+                {
+                    user.forget_ignored();
+                }
                 self.tell(fact.pos, user_id, UserFact::AccountData(room_id.clone()), woken);
             }
             FactKind::ToDevice { user_id, device_id } => {

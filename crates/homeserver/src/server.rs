@@ -32,6 +32,7 @@ use crate::{
     outbound::Outbound,
     rate_limit::RateLimiter,
     rooms::Rooms,
+    typing::Typing,
 };
 
 /// What every handler holds.
@@ -55,6 +56,8 @@ pub struct Server {
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is typing where.
+    pub typing: Typing,
     /// Uploaded files.
     pub media: MediaService,
     /// The way to other servers.
@@ -121,6 +124,7 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            typing: Typing::default(),
             media,
             outbound,
             default_rules: RuleSet::new(Defaults::ALL),

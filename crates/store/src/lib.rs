@@ -19,11 +19,11 @@ pub mod account_data;
 pub mod dehydrated_device;
 pub mod error;
 pub mod fact;
+pub mod key_backup;
+pub mod keys;
 pub mod media;
 pub mod push;
 pub mod rooms;
-pub mod key_backup;
-pub mod keys;
 pub mod sqlite;
 pub mod to_device;
 
@@ -31,11 +31,11 @@ pub use account_data::AccountDataStore;
 pub use dehydrated_device::DehydratedDeviceStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
+pub use key_backup::KeyBackupStore;
+pub use keys::KeyStore;
 pub use media::MediaStore;
 pub use push::PushStore;
 pub use rooms::RoomStore;
-pub use key_backup::KeyBackupStore;
-pub use keys::KeyStore;
 pub use to_device::ToDeviceStore;
 
 /// The result of every call on a store.

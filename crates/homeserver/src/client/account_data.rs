@@ -215,8 +215,7 @@ pub(crate) fn shown(
     mut data: Vec<AccountData>,
     first: bool,
 ) -> Vec<AccountData> {
-    let is_rules =
-        |data: &AccountData| data.room_id.is_none() && data.kind == push_rules::KIND;
+    let is_rules = |data: &AccountData| data.room_id.is_none() && data.kind == push_rules::KIND;
     if first && !data.iter().any(is_rules) {
         data.push(AccountData {
             room_id: None,

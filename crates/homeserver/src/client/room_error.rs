@@ -34,10 +34,12 @@ impl From<Rejection> for ApiError {
             | Rejection::NotBanned
             | Rejection::NotInRoom
             | Rejection::NotInAllowedRoom => Self::forbidden(sentence),
+            Rejection::OtherRoom => Self::invalid_param(sentence),
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {
                 Self::too_large(sentence)
             }
             Rejection::Draft(DraftError::ForeignSender) => Self::forbidden(sentence),
+            Rejection::Draft(DraftError::NotCanonical) => Self::bad_json(sentence),
             Rejection::Draft(DraftError::Inconsistent(_)) => Self::internal(sentence),
             Rejection::UnableToAuthoriseJoin => {
                 Self::new(StatusCode::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN", sentence)

@@ -19,14 +19,15 @@ use estafette_store::{
 
 use super::{Reader, writer::ObjectWriter};
 use crate::{
-    render::{self, Unsigned},
+    history::{self, Visible},
+    render,
     rooms::{Snapshot, TimelineEvent},
 };
 
 /// A stretch of timeline.
 pub struct Window {
-    /// The events, oldest first.
-    pub events: Vec<Arc<TimelineEvent>>,
+    /// The events that the reader may see, oldest first.
+    pub events: Vec<Visible>,
     /// Whether events between the token and the first of these are left out.
     pub limited: bool,
     /// `/messages` backwards from here goes on before the first event.
@@ -58,6 +59,7 @@ pub async fn window(
         Some(first) => Position(first.pos().0.saturating_sub(1)),
         None => upto,
     };
+    let events = history::visible(&reader.server, reader.user_id(), room_id, events).await?;
     Ok(Window { events, limited, prev_batch })
 }
 
@@ -76,7 +78,7 @@ async fn from_store(
 /// Keeps the events of a window that the filter wants.
 pub fn apply_filter(window: &mut Window, filter: &RoomEventFilter) {
     if !filter.wants_everything() {
-        window.events.retain(|event| wants(filter, &event.event));
+        window.events.retain(|visible| wants(filter, &visible.event.event));
     }
 }
 
@@ -89,10 +91,10 @@ pub fn wants(filter: &RoomEventFilter, event: &Event) -> bool {
 /// The room's state just before the first event of `window`: the state now, with what the window
 /// changed undone.
 pub fn state_before(snapshot: &Snapshot, window: &Window, head: Position) -> Vec<Arc<Event>> {
-    let first = window.events.first().map_or(Position(head.0 + 1), |event| event.pos());
+    let first = Position(window.prev_batch.min(head).0 + 1);
     let mut before: HashMap<(&str, &str), Option<&Arc<Event>>> = HashMap::new();
     let newer = snapshot.recent.events().iter().filter(|event| event.pos() >= first);
-    for event in window.events.iter().chain(newer) {
+    for event in window.events.iter().map(|visible| &visible.event).chain(newer) {
         if let Some(state_key) = event.event.state_key() {
             before.entry((event.event.kind(), state_key)).or_insert(event.replaces.as_ref());
         }
@@ -111,11 +113,11 @@ pub fn state_before(snapshot: &Snapshot, window: &Window, head: Position) -> Vec
 
 /// What lazy loading leaves of a room's members: those whom the answer needs.
 pub fn needed_members<'a>(
-    events: impl IntoIterator<Item = &'a Arc<TimelineEvent>>,
+    events: impl IntoIterator<Item = &'a Visible>,
     own: Option<&UserId>,
 ) -> HashSet<UserId> {
     let mut needed: HashSet<UserId> =
-        events.into_iter().map(|event| event.event.sender().clone()).collect();
+        events.into_iter().map(|visible| visible.event.event.sender().clone()).collect();
     needed.extend(own.cloned());
     needed
 }
@@ -164,21 +166,26 @@ pub fn write_summary(into: &mut ObjectWriter<'_>, snapshot: &Snapshot, own: &Use
     summary.close();
 }
 
-/// Appends an event of a timeline as this reader sees it.
-pub fn write_event(
+/// Appends the list of a window's events as this reader sees them.
+pub async fn write_events(
     out: &mut String,
     reader: &Reader,
-    event: &TimelineEvent,
-    membership: &str,
-    relations: Option<&str>,
-) {
-    let transaction_id = match (&event.txn, reader.device_nid) {
-        (Some((nid, txn_id)), Some(own)) if *nid == own => Some(&**txn_id),
-        _ => None,
-    };
-    let unsigned =
-        Unsigned { transaction_id, membership: Some(membership), age_ms: None, relations };
-    render::timeline_event(out, event, unsigned);
+    room_id: &RoomId,
+    events: &[Visible],
+) -> StoreResult<()> {
+    let as_reader =
+        history::Reader { user_id: reader.user_id().clone(), device_nid: reader.device_nid };
+    let bundles = history::bundles(&reader.server, &as_reader, room_id, events).await?;
+    let now_ms = reader.server.now_ms();
+    out.push('[');
+    for (index, (event, relations)) in events.iter().zip(bundles).enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        history::write(out, &as_reader, now_ms, event, relations.as_deref());
+    }
+    out.push(']');
+    Ok(())
 }
 
 /// The stripped state of an invitation or a knock: what the room says of itself, and the reader's

@@ -29,6 +29,10 @@ pub(super) struct Scope {
     pub(super) account_data: bool,
     /// Rooms in which receipts may have moved; `None` for any.
     pub(super) receipts: Option<BTreeSet<RoomId>>,
+    /// Rooms whose typing the device has not seen.
+    pub(super) typing: BTreeSet<RoomId>,
+    /// The version of typing that this answer tells.
+    typing_version: u64,
 }
 
 /// Builds the answer as of `reader.head`; `None` when there is nothing to tell and `even_if_empty`
@@ -45,14 +49,12 @@ pub(super) async fn build(
     });
     let td = wish.since.map_or(Position(0), |since| since.td);
     let keys = key_facts(reader, since);
-    let typing = rooms::typing_changed(reader, wish);
     let quiet = since.is_some()
         && !wish.full_state
         && scope.rooms.is_empty()
         && !scope.account_data
         && waits <= td
         && !keys
-        && !typing
         && !since.is_some_and(|since| devices::may_have_changed(reader, since));
     if quiet && !even_if_empty {
         return Ok(None);
@@ -72,7 +74,9 @@ fn key_facts(reader: &Reader, since: Option<Position>) -> bool {
 fn scope(reader: &Reader, wish: &Wish) -> Scope {
     let since = wish.since.map(|since| since.pos);
     let changes = since.and_then(|since| reader.user.changes(since, reader.head));
-    let mut scope = Scope { rooms: Vec::new(), account_data: false, receipts: None };
+    let (typing_version, typing) = rooms::typing(reader, wish);
+    let mut scope =
+        Scope { rooms: Vec::new(), account_data: false, receipts: None, typing, typing_version };
     let Some(changes) = changes else {
         // The first sync, or a log that does not reach back: every room is looked at.
         scope.account_data = true;
@@ -106,7 +110,7 @@ fn scope(reader: &Reader, wish: &Wish) -> Scope {
             rooms.insert(room_id.clone());
         });
     } else {
-        rooms.extend(rooms::with_typing(reader));
+        rooms.extend(scope.typing.iter().cloned());
     }
     scope.receipts = Some(receipts);
     scope.rooms = rooms
@@ -163,7 +167,7 @@ async fn write(
     let token = Token { pos: reader.head, td };
     answer.text("next_batch", &token.to_string());
     answer.close();
-    rooms::remember_answer(reader, token);
+    rooms::remember_answer(reader, token, scope.typing_version);
     Ok(Some(Answer { json }))
 }
 

@@ -2,7 +2,7 @@
 //! The `rooms` of a `/sync` answer: joined, invited, knocked and left ones.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
     sync::Arc,
 };
@@ -34,23 +34,31 @@ use crate::{
 /// Events of a room's timeline when the filter says nothing.
 const TIMELINE_DEFAULT: u32 = 10;
 
-/// Whether somebody started or stopped typing where the reader would see it.
-pub(super) fn typing_changed(_reader: &Reader, _wish: &Wish) -> bool {
-    false
-}
-
-/// Rooms whose typing the device has not seen.
-pub(super) fn with_typing(_reader: &Reader) -> Vec<RoomId> {
-    Vec::new()
+/// The version of typing as of now, and the rooms whose typing the device has not seen.
+pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
+    let typing = &reader.server.typing;
+    let now = typing.version();
+    let seen = reader.device_id.as_ref().map_or(0, |device_id| {
+        let devices = reader.user.devices.lock();
+        let memory = devices.get(device_id).filter(|memory| memory.answered == wish.since);
+        memory.map_or(0, |memory| memory.typing)
+    });
+    let is_in = |room_id: &RoomId| {
+        reader.user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
+    };
+    let mut changed = typing.changed_since(seen);
+    // A device that saw nothing need not hear of people who stopped.
+    changed.retain(|room_id| is_in(room_id) && (seen > 0 || !typing.in_room(room_id).1.is_empty()));
+    (now, changed.into_iter().collect())
 }
 
 /// Notes what the device knows once it has this answer.
-pub(super) fn remember_answer(reader: &Reader, token: Token) {
+pub(super) fn remember_answer(reader: &Reader, token: Token, typing: u64) {
     let Some(device_id) = &reader.device_id else { return };
     let mut devices = reader.user.devices.lock();
-    if let Some(memory) = devices.get_mut(device_id) {
-        memory.answered = Some(token);
-    }
+    let memory = devices.entry(device_id.clone()).or_default();
+    memory.answered = Some(token);
+    memory.typing = typing;
 }
 
 /// Writes the `rooms` member; `false` when there was nothing to write.
@@ -142,7 +150,7 @@ impl Told<'_> {
         let first = window.prev_batch;
         let state = self.state(&window, came_in, (since, first)).await?;
         room::apply_filter(&mut window, &self.wish.filter.room.timeline);
-        let receipts = self.receipts(came_in).await?;
+        let ephemeral = self.ephemeral(came_in).await?;
         let own_data: Vec<String> = self
             .own_account_data(came_in)
             .await?
@@ -152,7 +160,7 @@ impl Told<'_> {
             .collect();
         let nothing = window.events.is_empty()
             && state.is_empty()
-            && receipts.is_none()
+            && ephemeral.is_empty()
             && own_data.is_empty()
             && !window.limited;
         if nothing && !came_in && !self.wish.full_state {
@@ -163,12 +171,12 @@ impl Told<'_> {
         if !own_data.is_empty() {
             block.events("account_data", own_data);
         }
-        if let Some(receipts) = receipts {
-            block.events("ephemeral", [receipts]);
+        if !ephemeral.is_empty() {
+            block.events("ephemeral", ephemeral);
         }
         self.write_state(&mut block, &state);
         let members_changed =
-            window.events.iter().any(|event| event.event.kind() == "m.room.member");
+            window.events.iter().any(|visible| visible.event.event.kind() == "m.room.member");
         if came_in || members_changed || self.wish.full_state {
             room::write_summary(&mut block, self.snapshot, self.reader.user_id());
         }
@@ -195,7 +203,7 @@ impl Told<'_> {
             if window.limited {
                 self.reader.server.store.state_changes(self.room_id, since, head).await?
             } else {
-                let in_window = window.events.iter().map(|event| &event.event);
+                let in_window = window.events.iter().map(|visible| &visible.event.event);
                 in_window.filter(|event| event.state_key().is_some()).cloned().collect()
             }
         } else if window.limited {
@@ -280,14 +288,7 @@ impl Told<'_> {
     ) -> StoreResult<()> {
         let mut timeline = block.object("timeline");
         let out = timeline.key("events");
-        out.push('[');
-        for (index, event) in window.events.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            room::write_event(out, self.reader, event, "join", None);
-        }
-        out.push(']');
+        room::write_events(out, self.reader, self.room_id, &window.events).await?;
         timeline.display("limited", window.limited);
         timeline.text("prev_batch", &format!("t{}", window.prev_batch));
         timeline.close();
@@ -313,6 +314,15 @@ impl Told<'_> {
             threads.close();
         }
         Ok(())
+    }
+
+    async fn ephemeral(&self, came_in: bool) -> StoreResult<Vec<String>> {
+        let mut events: Vec<String> = self.receipts(came_in).await?.into_iter().collect();
+        let wants_typing = self.wish.filter.room.ephemeral.event.wants_type("m.typing");
+        if wants_typing && self.scope.typing.contains(self.room_id) {
+            events.push(typing_event(&self.reader.server.typing.in_room(self.room_id).1));
+        }
+        Ok(events)
     }
 
     /// The `m.receipt` event with the receipts that moved since, as far as the reader may see them.
@@ -361,12 +371,12 @@ impl Told<'_> {
             room::window(self.reader, self.room_id, self.snapshot, (since, upto), self.limit())
                 .await?;
         let own_leave = |window: &Window| {
-            let leaving = window.events.iter().rfind(|event| event.pos() == upto);
-            leaving.and_then(|event| event.replaces.as_ref()?.membership())
+            let leaving = window.events.iter().rfind(|visible| visible.event.pos() == upto);
+            leaving.and_then(|visible| visible.event.replaces.as_ref()?.membership())
         };
         if own_leave(&window) != Some(Membership::Join) {
             // Somebody who declined or was never in sees nothing but that.
-            window.events.retain(|event| event.pos() == upto);
+            window.events.retain(|visible| visible.event.pos() == upto);
             window.limited = false;
         }
         room::apply_filter(&mut window, &self.wish.filter.room.timeline);
