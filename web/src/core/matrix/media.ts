@@ -6,6 +6,7 @@ import type { MediaRef } from "../port/content.ts";
 import { CoreError } from "../port/session.ts";
 import { decryptAttachment } from "./attachments.ts";
 import { guarded } from "./errors.ts";
+import { answerMediaRequests, workerServesMedia } from "./media-worker.ts";
 
 /** Local addresses kept alive; the least recently used is released beyond this. */
 const MAX_OPEN = 300;
@@ -15,24 +16,32 @@ const SHOWABLE = /^(?:image\/(?:png|jpeg|gif|webp|avif|bmp)|video\/(?:mp4|webm|o
 export class Media implements MediaPort {
   readonly #client: MatrixClient;
   readonly #token: () => string | null;
+  readonly #forgetWorker: () => void;
   readonly #open = new Map<string, Promise<string>>();
 
   constructor(client: MatrixClient) {
     this.#client = client;
     this.#token = () => client.getAccessToken();
+    this.#forgetWorker = answerMediaRequests(this.#token);
   }
 
   open(media: MediaRef): Promise<string> {
+    if (!media.keys && workerServesMedia() && SHOWABLE.test(media.mime)) return this.#address(media.mxc);
     return this.#cached(`file ${media.mxc}`, () => this.#fetchFile(media));
   }
 
   thumbnail(mxc: string, size: number): Promise<string> {
     const pixels = Math.min(800, Math.ceil(size * (window.devicePixelRatio || 1)));
     const side = pixels <= 64 ? 64 : pixels <= 128 ? 128 : pixels <= 320 ? 320 : 800;
-    return this.#cached(`thumb ${side} ${mxc}`, async () => {
-      const url = this.#client.mxcUrlToHttp(mxc, side, side, side <= 128 ? "crop" : "scale", false, true, true);
-      return this.#download(url);
-    });
+    const url = this.#client.mxcUrlToHttp(mxc, side, side, side <= 128 ? "crop" : "scale", false, true, true);
+    if (workerServesMedia() && url) return Promise.resolve(url);
+    return this.#cached(`thumb ${side} ${mxc}`, () => this.#download(url));
+  }
+
+  /** Streamed by the browser itself, with ranges; the service worker adds the token. */
+  #address(mxc: string): Promise<string> {
+    const url = this.#client.mxcUrlToHttp(mxc, undefined, undefined, undefined, false, true, true);
+    return url ? Promise.resolve(url) : Promise.reject(new CoreError("notFound", "not a media address"));
   }
 
   async save(media: MediaRef): Promise<void> {
@@ -51,6 +60,7 @@ export class Media implements MediaPort {
 
   /** Releases every local address. */
   release(): void {
+    this.#forgetWorker();
     for (const key of [...this.#open.keys()]) this.#forget(key);
   }
 

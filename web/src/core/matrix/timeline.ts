@@ -18,7 +18,7 @@ import { guarded } from "./errors.ts";
 import { baseItem, myReaction, person } from "./items.ts";
 import type { Outbox, OutboxEntry } from "./outbox.ts";
 import { Quotes } from "./quotes.ts";
-import { readersByEvent, sameReaders } from "./readers.ts";
+import { anchorOf, readersByEvent, sameReaders } from "./readers.ts";
 
 /** Events loaded at opening and per page. */
 const PAGE = 40;
@@ -39,6 +39,7 @@ export class MatrixTimeline implements TimelinePort {
   #window: TimelineWindow;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #loading = true;
+  #markerId: string | null;
   #generation = 0;
 
   constructor(client: MatrixClient, room: Room, outbox: Outbox) {
@@ -47,9 +48,10 @@ export class MatrixTimeline implements TimelinePort {
     this.#outbox = outbox;
     this.#quotes = new Quotes(client, room, (eventId) => this.#invalidate(eventId));
     this.#window = this.#newWindow();
+    this.#markerId = this.#marker();
     this.state = new Cell<TimelineState>({
       items: [], atStart: false, atEnd: true, loading: true,
-      readMarker: this.#marker(),
+      readMarker: null,
     });
     this.#listen();
     void this.#load();
@@ -62,7 +64,8 @@ export class MatrixTimeline implements TimelinePort {
 
   /** The person comes back to a conversation kept warm: what is new starts from here. */
   reopened(): void {
-    this.state.update((old) => ({ ...old, readMarker: this.#marker() }));
+    this.#markerId = this.#marker();
+    this.#refresh();
   }
 
   #newWindow(): TimelineWindow {
@@ -155,8 +158,9 @@ export class MatrixTimeline implements TimelinePort {
     const atEnd = !this.#window.canPaginate(Direction.Forward);
     const events = this.#window.getEvents();
     const items = this.#withReaders(events, this.#eventItems(events));
+    const anchors = anchorOf(events.map((event) => event.getId() ?? ""), new Set(items.map((item) => item.eventId ?? "")));
     this.state.set({
-      ...this.state.get(),
+      readMarker: this.#markerId ? anchors.get(this.#markerId) ?? null : null,
       items: atEnd ? this.#withOutbox(items, events) : items,
       atStart: !this.#loading && !this.#window.canPaginate(Direction.Backward),
       atEnd,

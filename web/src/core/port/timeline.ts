@@ -60,7 +60,7 @@ export interface TimelineState {
   /** False when the window shows old messages and newer ones exist below. */
   readonly atEnd: boolean;
   readonly loading: boolean;
-  /** The last event the person had read when the room was opened (`m.fully_read`). */
+  /** The last shown item the person had read when the room was opened (`m.fully_read`). */
   readonly readMarker: string | null;
 }
 
