@@ -94,7 +94,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
           onClose={() => setOver(null)}
         />
       ) : null}
-      <EncryptionView key={encryptionState.state.name} state={encryptionState} actions={encryption} onCopy={copyText} onPrint={() => window.print()} onPdf={savePdf} />
+      {encryptionState.verification ? null : <EncryptionView key={encryptionState.state.name} state={encryptionState} actions={encryption} onCopy={copyText} onPrint={() => window.print()} onPdf={savePdf} />}
       {encryptionState.verification ? (
         <VerificationView
           state={encryptionState.verification} onAccept={encryption.acceptVerification} onConfirm={encryption.confirmEmoji}

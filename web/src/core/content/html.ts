@@ -40,6 +40,8 @@ export function parseFormattedBody(html: string): readonly RichNode[] {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,
     ALLOW_DATA_ATTR: false,
+    // Their values are words, not addresses: the address rule below must not judge them.
+    ADD_URI_SAFE_ATTR: ["data-mx-spoiler", "data-mx-maths", "start"],
     ALLOW_ARIA_ATTR: false,
     // `mxc:` sources are checked in `imageNode`, link schemes in `linkNode`.
     ALLOWED_URI_REGEXP: /^(?:https?|ftp|mailto|magnet|matrix|mxc):/i,

@@ -93,7 +93,8 @@ export class Outbox {
 
   /** Starts sending in every room that has something to send. */
   pump(): void {
-    if (this.#stopped) return;
+    // Without a network the SDK would hold on to the message: it waits here, and says so.
+    if (this.#stopped || !navigator.onLine) return;
     for (const roomId of new Set(this.#entries.get().map((one) => one.roomId))) {
       void this.#pumpRoom(roomId);
     }
@@ -139,7 +140,7 @@ export class Outbox {
     try {
       for (;;) {
         const next = this.#entries.get().find((one) => one.roomId === roomId && one.state.phase === "queued");
-        if (!next || this.#stopped || !(await this.#deliver(next))) return;
+        if (!next || this.#stopped || !navigator.onLine || !(await this.#deliver(next))) return;
       }
     } finally {
       this.#busy.delete(roomId);

@@ -80,7 +80,7 @@ export class MatrixTimeline implements TimelinePort {
     };
     on(room, RoomEvent.Timeline, this.#onTimeline);
     on(room, RoomEvent.TimelineReset, () => { this.#items.clear(); void this.#load(); });
-    on(room, RoomEvent.Redaction, (event: MatrixEvent) => this.#invalidate(event.getAssociatedId()));
+    on(room, RoomEvent.Redaction, this.#onRedaction);
     on(room, RoomEvent.Receipt, () => this.#schedule());
     on(room, RoomEvent.LocalEchoUpdated, () => this.#schedule());
     on(room, RoomEvent.MyMembership, () => this.#invalidateAll());
@@ -121,6 +121,12 @@ export class MatrixTimeline implements TimelinePort {
       void this.#window.paginate(Direction.Forward, 1, false).finally(() => this.#schedule());
     }
     this.#schedule();
+  };
+
+  readonly #onRedaction = (event: MatrixEvent): void => {
+    // A redacted reaction no longer says what it was about: every item with reactions is made anew.
+    for (const [id, item] of this.#items) if (item.reactions.length > 0) this.#items.delete(id);
+    this.#invalidate(event.getAssociatedId());
   };
 
   #onDecrypted(event: MatrixEvent): void {
@@ -246,13 +252,14 @@ export class MatrixTimeline implements TimelinePort {
     const me = this.#client.getSafeUserId();
     const reply = (entry.content["m.relates_to"] as { "m.in_reply_to"?: { event_id?: string } } | undefined)?.["m.in_reply_to"]?.event_id;
     return {
-      id: entry.id, eventId: null, sender: person(this.#room, me), mine: true, at: entry.at,
+      id: entry.id, eventId: entry.eventId, sender: person(this.#room, me), mine: true, at: entry.at,
       content: entry.file
         ? { kind: "file", media: { mxc: "", name: entry.file.name, mime: entry.file.mime, size: entry.file.blob.size, keys: null }, caption: entry.file.caption, durationMs: 0 }
         : messageContent(entry.type, entry.content),
       edited: false, mentionsMe: false,
       reply: reply ? this.#quotes.quote(reply, entry.id) : null,
-      reactions: [], readers: [], send: entry.state, shield: null, canEdit: false, canDelete: false,
+      reactions: [], readers: [], send: entry.state, shield: null,
+      canEdit: entry.eventId !== null && entry.file === null, canDelete: entry.eventId !== null,
     };
   }
 
@@ -320,7 +327,8 @@ export class MatrixTimeline implements TimelinePort {
   }
 
   source(eventId: string): string {
-    const body: unknown = this.#room.findEventById(eventId)?.getContent()["body"];
+    const waiting = this.#outbox.entries.get().find((one) => one.eventId === eventId);
+    const body: unknown = (this.#room.findEventById(eventId)?.getContent() ?? waiting?.content)?.["body"];
     return typeof body === "string" ? body : "";
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type KeyboardEvent, type ReactNode, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 import { IconButton } from "../Button/Button.tsx";
 import { Icon, type IconName } from "../Icon/Icon.tsx";
 import styles from "./Menu.module.css";
@@ -32,12 +32,15 @@ export function Menu({ label, items, icon = "more", className, head, tabIndex }:
     button.current?.focus();
   };
   const show = (): void => {
+    popup.current?.showPopover();
+  };
+  useLayoutEffect(() => {
     const element = popup.current;
-    if (!element || !button.current) return;
-    element.showPopover();
+    if (!open || !element || !button.current) return;
     place(element, button.current.getBoundingClientRect());
     element.querySelector<HTMLElement>("button")?.focus();
-  };
+    return () => { element.style.visibility = ""; };
+  }, [open]);
   const onKey = (event: KeyboardEvent): void => {
     const choices = [...(popup.current?.querySelectorAll<HTMLElement>("[role=menuitem]") ?? [])];
     const at = choices.indexOf(document.activeElement as HTMLElement);
@@ -82,13 +85,11 @@ export function Menu({ label, items, icon = "more", className, head, tabIndex }:
 
 /** Below the button if there is room, else above; never outside the window. */
 export function place(element: HTMLElement, anchor: DOMRect): void {
-  requestAnimationFrame(() => {
-    const { offsetWidth: width, offsetHeight: height } = element;
-    const left = Math.max(8, Math.min(anchor.right - width, window.innerWidth - width - 8));
-    const below = anchor.bottom + 4;
-    const top = below + height < window.innerHeight - 8 ? below : Math.max(8, anchor.top - height - 4);
-    element.style.left = `${left}px`;
-    element.style.top = `${top}px`;
-    element.style.visibility = "visible";
-  });
+  const { offsetWidth: width, offsetHeight: height } = element;
+  const left = Math.max(8, Math.min(anchor.right - width, window.innerWidth - width - 8));
+  const below = anchor.bottom + 4;
+  const top = below + height < window.innerHeight - 8 ? below : Math.max(8, anchor.top - height - 4);
+  element.style.left = `${left}px`;
+  element.style.top = `${top}px`;
+  element.style.visibility = "visible";
 }
