@@ -5,6 +5,7 @@ import { defineConfig } from "vite";
 import { compress } from "./build/compress.ts";
 import { contentPolicy } from "./build/policy.ts";
 import { precache } from "./build/precache.ts";
+import { withoutCalls } from "./build/without-calls.ts";
 
 /** Homeserver the development server hands `/_matrix` to. */
 const homeserver = process.env["ESTAFETTE_HOMESERVER"] ?? "http://127.0.0.1:8008";
@@ -12,7 +13,7 @@ const path = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 const proxy = { "/_matrix": { target: homeserver, changeOrigin: false }, "/.well-known": { target: homeserver, changeOrigin: false } };
 
 export default defineConfig({
-  plugins: [react(), contentPolicy(), precache(), compress(path("dist"))],
+  plugins: [react(), withoutCalls(), contentPolicy(), precache(), compress(path("dist"))],
   server: { host: "127.0.0.1", proxy },
   preview: { host: "127.0.0.1", proxy },
   build: {

@@ -77,7 +77,7 @@ test("an unconfirmed device says why a message cannot be read, and what to do", 
   await locked.getByRole("button", { name: "Confirmer cet appareil" }).click();
   await second.page.getByRole("button", { name: "Avec mon code de récupération" }).click();
   await second.page.getByRole("textbox", { name: "Code de récupération" }).fill(jean.code);
-  await second.page.getByRole("button", { name: "Confirmer cet appareil" }).click();
+  await second.page.getByRole("dialog").getByRole("button", { name: "Confirmer cet appareil" }).click();
   await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
   await expect(second.message("Réservé aux appareils confirmés")).toBeVisible({ timeout: 40_000 });
 });

@@ -25,9 +25,13 @@ test("offline: says so, queues, survives a reload, sends when back", async ({ pe
   await expect(camille.message("Écrit dans le tunnel")).toBeVisible();
   await camille.page.screenshot({ path: "test-results/screens/offline-1280.png" });
 
+  await camille.message("Message annulé").getByRole("button", { name: "Annuler l’envoi" }).click();
+  await expect(camille.message("Message annulé")).toHaveCount(0);
+
   await camille.context.setOffline(false);
   await camille.sent("Écrit dans le tunnel");
   await expect(jean.message("Écrit dans le tunnel")).toHaveCount(1);
+  await expect(jean.message("Message annulé")).toHaveCount(0);
   await expect(camille.page.getByText("Vous êtes hors connexion")).toHaveCount(0);
 });
 

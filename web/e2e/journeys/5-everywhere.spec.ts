@@ -178,7 +178,7 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await page.keyboard.type("clav");
   await press("Enter");
   await expect(page.getByRole("dialog")).toHaveCount(0);
-  await tabTo(/Sans souris ni écran/);
+  await tabTo(/^Vous, .*Sans souris ni écran/s);
   await press("e");
   await expect(camille.composer).toHaveValue("Sans souris ni écran");
   await press("Escape");

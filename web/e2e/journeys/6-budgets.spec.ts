@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Page } from "@playwright/test";
 import { Api, freshName } from "../support/matrix.ts";
 import { expect, test } from "../support/person.ts";
 
@@ -10,6 +11,10 @@ const budget = (what: string, measured: number, limit: number, unit: string): vo
   console.log(`budget: ${what}: ${measured.toFixed(unit === "ms" ? 0 : 1)} ${unit} (limit ${limit} ${unit})`);
   expect.soft(measured, what).toBeLessThanOrEqual(limit);
 };
+
+/** When the application first reached a state, in milliseconds after the page began to load. */
+const markedAt = (page: Page, name: string): Promise<number> =>
+  page.evaluate((mark) => performance.getEntriesByName(mark)[0]?.startTime ?? Number.POSITIVE_INFINITY, name);
 
 test("first load: at most 300 kB of JavaScript, brotli, without the cryptography", async () => {
   const html = readFileSync(join(dist, "index.html"), "utf8");
@@ -36,8 +41,7 @@ test("sign in, start again and open a room with 50 rooms; the view does not move
   const { page } = camille;
   await page.goto("/");
   await page.getByLabel("Identifiant").waitFor();
-  const interactive = await page.evaluate(() => performance.now());
-  budget("sign-in page interactive", interactive, 1000, "ms");
+  budget("sign-in page interactive", await markedAt(page, "estafette:sign-in"), 1000, "ms");
   // A person takes a moment to type; meanwhile the rest is fetched.
   await page.waitForLoadState("networkidle");
   const before = Date.now();
@@ -53,7 +57,7 @@ test("sign in, start again and open a room with 50 rooms; the view does not move
   await page.waitForTimeout(3000);
   await page.reload();
   await page.getByRole("link", { name: /Salon 49/ }).waitFor();
-  budget("warm start, 50 rooms", await page.evaluate(() => performance.now()), 1000, "ms");
+  budget("warm start, 50 rooms", await markedAt(page, "estafette:list"), 1000, "ms");
   await page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 }).catch(() => undefined);
 
   await camille.open(/Salon 48/);

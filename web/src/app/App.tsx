@@ -52,6 +52,7 @@ function SignIn({ app, auth, preferences }: AppServicesView) {
       window.history.replaceState(null, "", window.location.pathname);
       void vm.finishOAuth(code, returned).then(() => vm.load());
     } else void vm.load();
+    performance.mark("estafette:sign-in");
     // What comes next is fetched while the person types, once the page is drawn.
     const timer = setTimeout(() => { prefetchCore(); void loadWorkspace(); }, 300);
     return () => { clearTimeout(timer); vm.dispose(); };

@@ -44,6 +44,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const known = useSnapshot(core.rooms.summaries).some((room) => room.id === roomId);
 
   useEffect(() => () => { list.dispose(); encryption.dispose(); }, [list, encryption]);
+  useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
   useEffect(() => list.select(roomId), [list, roomId]);
   useEffect(() => core.onAlert((alert) => notify(alert, preferences.get())), [core, preferences]);
   useEffect(() => showTitle(listState.unreadRooms), [listState.unreadRooms]);

@@ -21,6 +21,9 @@ export interface TimelineSnapshot {
   readonly failure: FailureKind | null;
 }
 
+/** Least wait after history could not be fetched, in milliseconds. */
+const OLDER_RETRY_MS = 5_000;
+
 export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   readonly #timeline: TimelinePort;
   #bottom = true;
@@ -28,6 +31,7 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   #seenCount = 0;
   #markedRead: string | null = null;
   #seq = 0;
+  #olderAgainAt = 0;
 
   constructor(timeline: TimelinePort, focusOn: string | null) {
     super({
@@ -54,13 +58,14 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   }
 
   loadOlder = async (): Promise<void> => {
-    if (this.get().loadingOlder || this.get().atStart) return;
+    if (this.get().loadingOlder || this.get().atStart || performance.now() < this.#olderAgainAt) return;
     const before = this.#othersCount();
     this.merge({ loadingOlder: true });
     try {
       await this.#timeline.paginate("back");
-    } catch (error) {
-      this.merge({ failure: kindOf(error) });
+    } catch {
+      // The banner says why; the view asks again as long as it needs more.
+      this.#olderAgainAt = performance.now() + OLDER_RETRY_MS;
     } finally {
       // What was prepended is not news.
       this.#seenCount += this.#othersCount() - before;

@@ -11,7 +11,8 @@ export function person(room: Room | null, userId: string): Person {
   const member = room?.getMember(userId);
   return {
     id: userId,
-    name: member?.rawDisplayName || member?.name || localpart(userId),
+    // The SDK adds the identifier to a name that somebody else in the room also bears.
+    name: member?.name && member.name !== userId ? member.name : localpart(userId),
     avatar: member?.getMxcAvatarUrl() ?? null,
   };
 }

@@ -39,16 +39,20 @@ const MAX_ENTRIES = 500;
 
 export class Outbox {
   readonly #client: MatrixClient;
+  readonly #online: () => boolean;
   readonly #table: Table<OutboxEntry>;
   readonly #entries = new Cell<readonly OutboxEntry[]>([]);
   readonly #busy = new Set<string>();
   readonly #uploads = new Map<string, AbortController>();
   #failures = 0;
+  #loaded = false;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(client: MatrixClient, accountKey: string) {
+  /** `online` tells whether the server answers now; nothing is tried while it does not. */
+  constructor(client: MatrixClient, accountKey: string, online: () => boolean) {
     this.#client = client;
+    this.#online = () => navigator.onLine && online();
     this.#table = new Table(`estafette-outbox-${accountKey}`);
     window.addEventListener("online", this.#wake);
   }
@@ -59,10 +63,14 @@ export class Outbox {
 
   /** Takes up what an earlier page left behind. */
   async load(): Promise<void> {
+    if (this.#loaded) return;
+    this.#loaded = true;
     const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
     const queued = stored.map((one): OutboxEntry =>
       one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
-    this.#entries.set([...queued, ...this.#entries.get()].sort((a, b) => a.at - b.at));
+    const added = this.#entries.get();
+    const earlier = queued.filter((one) => !added.some((other) => other.id === one.id));
+    this.#entries.set([...earlier, ...added].sort((a, b) => a.at - b.at));
   }
 
   async add(entry: Omit<OutboxEntry, "id" | "at" | "state" | "eventId">): Promise<void> {
@@ -94,7 +102,7 @@ export class Outbox {
   /** Starts sending in every room that has something to send. */
   pump(): void {
     // Without a network the SDK would hold on to the message: it waits here, and says so.
-    if (this.#stopped || !navigator.onLine) return;
+    if (this.#stopped || !this.#online()) return;
     for (const roomId of new Set(this.#entries.get().map((one) => one.roomId))) {
       void this.#pumpRoom(roomId);
     }
@@ -140,7 +148,7 @@ export class Outbox {
     try {
       for (;;) {
         const next = this.#entries.get().find((one) => one.roomId === roomId && one.state.phase === "queued");
-        if (!next || this.#stopped || !navigator.onLine || !(await this.#deliver(next))) return;
+        if (!next || this.#stopped || !this.#online() || !(await this.#deliver(next))) return;
       }
     } finally {
       this.#busy.delete(roomId);
@@ -165,7 +173,8 @@ export class Outbox {
 
   async #failed(entry: OutboxEntry, error: unknown): Promise<boolean> {
     if (!this.#find(entry.id) || this.#stopped) return true;
-    if (isTransient(error)) {
+    // A failure of the encryption while the server is away is the network's doing too.
+    if (isTransient(error) || !this.#online()) {
       await this.#change(entry.id, { state: { phase: "queued" } });
       const wait = Math.max(toCoreError(error).retryAfterMs, BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0);
       this.#failures += 1;

@@ -2,7 +2,7 @@
 /** Opens one account: store, cryptography, sync, and the port's services over them. */
 import {
   ClientEvent, createClient, HttpApiEvent, type ICreateClientOpts, IndexedDBStore, type MatrixClient, PendingEventOrdering,
-  SyncState,
+  SyncState, type SyncStateData,
 } from "matrix-js-sdk";
 import { OnlySignedDevicesIsolationMode } from "matrix-js-sdk/lib/crypto-api";
 import type { Logger } from "matrix-js-sdk/lib/logger";
@@ -53,13 +53,13 @@ class MatrixCore implements Core {
     this.media = new Media(client);
     this.encryption = new Encryption(client, secrets);
     this.profile = new Profile(client);
-    this.#outbox = new Outbox(client, account.key);
+    this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
     this.#alerts = new Alerts(client);
     client.on(ClientEvent.Sync, this.#onSync);
     client.on(HttpApiEvent.SessionLoggedOut, () => this.connection.set("signedOut"));
   }
 
-  readonly #onSync = (state: SyncState): void => {
+  readonly #onSync = (state: SyncState, _before: SyncState | null, data?: SyncStateData): void => {
     if (this.connection.get() === "signedOut") return;
     if (state === SyncState.Prepared) {
       this.rooms.touchAll();
@@ -67,9 +67,11 @@ class MatrixCore implements Core {
       void this.profile.load();
       void this.encryption.refresh();
     }
-    if (state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup) this.connection.set("online");
+    const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
+    // What the disk remembers is shown at once, but says nothing about the server.
+    if (answered && !data?.fromCache) this.connection.set("online");
     if (state === SyncState.Reconnecting || state === SyncState.Error) this.connection.set("offline");
-    if (state === SyncState.Syncing) this.#outbox.pump();
+    if (this.connection.get() === "online") this.#outbox.pump();
   };
 
   room(roomId: string): RoomPort {

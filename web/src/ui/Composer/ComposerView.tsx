@@ -110,7 +110,7 @@ export function ComposerView({ state, actions, name, encrypted, emoji, onEditLas
         <textarea
           ref={text} className={styles.text} rows={1} value={state.text} aria-label={words.composer.label(name)}
           placeholder={state.uploads.length === 1 ? words.composer.caption : encrypted ? words.composer.placeholder : words.composer.placeholderClear}
-          role="combobox" aria-expanded={open} aria-controls={open ? id : undefined} aria-autocomplete="list" aria-haspopup="listbox"
+          aria-controls={open ? id : undefined} aria-autocomplete="list" aria-haspopup="listbox"
           aria-activedescendant={open ? `${id}-${state.selected}` : undefined} enterKeyHint="enter" autoComplete="off" data-composer
           onChange={(event) => actions.setText(event.target.value, event.target.selectionStart)} onKeyDown={onKey} onPaste={onPaste}
         />

@@ -94,7 +94,7 @@ export const MessageRow = memo(function MessageRow({ item, first, last, active, 
             <Button look="quiet" onClick={() => actions.cancel(item)}>{words.timeline.cancelSend}</Button>
           </div>
         ) : null}
-        {item.send && item.send.phase !== "failed" && item.send.phase !== "sent" && item.content.kind === "file" ? (
+        {item.send?.phase === "queued" || item.send?.phase === "uploading" ? (
           <Button look="quiet" className={styles.small} onClick={() => actions.cancel(item)}>{words.timeline.cancelSend}</Button>
         ) : null}
         {item.reactions.length > 0 ? <Reactions item={item} actions={actions} /> : null}

@@ -34,14 +34,14 @@ export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: 
       <IconButton icon="back" label={words.app.back} className={styles.back} onClick={onBack} />
       <Avatar id={details.otherUserId ?? details.id} name={details.name} mxc={details.avatar} size={40} square={!details.direct} />
       <div className={styles.text}>
-        <h2 className={styles.name}>
+        <h1 className={styles.name}>
           <span className={styles.nameText}>{details.name}</span>
           <span className={styles.lock} data-on={details.encrypted || undefined} title={details.encrypted ? words.room.encrypted : words.room.notEncrypted}>
             <Icon name={verified ? "shield" : details.encrypted ? "lock" : "unlock"} size={15} />
             <span className="sr">{details.encrypted ? words.room.encrypted : words.room.notEncrypted}</span>
           </span>
           {details.isPublic ? <span className={styles.tag}>{words.room.public}</span> : null}
-        </h2>
+        </h1>
         <p className={styles.facts} data-typing={typing ? "" : undefined} aria-live="polite">{typing || facts}</p>
       </div>
       <IconButton icon="info" label={words.room.info} aria-expanded={panelOpen} onClick={onPanel} />

@@ -144,7 +144,7 @@ function RowView({ row, direct, name, now, actions, highlighted, active, onMove,
   const words = useWords();
   switch (row.kind) {
     case "start": return <p className={styles.start}>{direct ? words.timeline.startDirect(name) : words.timeline.start}</p>;
-    case "day": return <div className={styles.day}><h3>{dayName(row.at, now)}</h3></div>;
+    case "day": return <div className={styles.day}><h2>{dayName(row.at, now)}</h2></div>;
     case "unread": return <div className={styles.unread}><span>{words.timeline.newMessages}</span></div>;
     case "changes": return <ChangesRow items={row.items} />;
     case "message":
