@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     client::keys::tests::device::{TestDevice, cross_key, key, signed},
-    testing_keys::TestServer,
+    testing::TestServer,
 };
 
 const PATH: &str = "/unstable/org.matrix.msc3814.v1/dehydrated_device";
 const NULL: Value = Value::Null;
 
-fn body(owner: &TestDevice, device_id: &str) -> Value {
+fn body(owner: &TestDevice<'_>, device_id: &str) -> Value {
     let device_key = key(device_id, device_id);
     let keys = json!({
         "user_id": owner.user_id(),
@@ -32,7 +32,7 @@ fn body(owner: &TestDevice, device_id: &str) -> Value {
 
 #[tokio::test]
 async fn a_dehydrated_device_collects_messages_for_whoever_rehydrates_it() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A").await;
     let bob = TestDevice::log_in(&server, "bob", "B").await;
     assert_eq!(alice.fails("GET", PATH, NULL).await, (404, "M_NOT_FOUND".into()));
@@ -79,7 +79,7 @@ async fn a_dehydrated_device_collects_messages_for_whoever_rehydrates_it() {
 
 #[tokio::test]
 async fn the_owner_vouches_for_it_with_the_self_signing_key() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A").await;
     alice.ok("POST", "/v3/keys/device_signing/upload", alice.cross_signing("1")).await;
     let self_signing = cross_key(&format!("{} s1", alice.user_id()));
@@ -93,7 +93,7 @@ async fn the_owner_vouches_for_it_with_the_self_signing_key() {
 
 #[tokio::test]
 async fn bad_dehydrated_devices_are_refused() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A").await;
     let good = body(&alice, "D1");
     let with = |member: &str, value: Value| {

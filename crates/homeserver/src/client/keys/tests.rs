@@ -10,17 +10,16 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use self::device::{TestDevice, key};
-use crate::testing_keys::TestServer;
+use crate::testing::TestServer;
 
 const CLAIM: &str = "/v3/keys/claim";
 const UPLOAD: &str = "/v3/keys/upload";
 const QUERY: &str = "/v3/keys/query";
 
-async fn alice_and_bob() -> (TestServer, TestDevice, TestDevice) {
-    let server = TestServer::new();
-    let alice = TestDevice::log_in(&server, "alice", "ALICE").await;
-    let bob = TestDevice::log_in(&server, "bob", "BOB").await;
-    (server, alice, bob)
+async fn alice_and_bob(server: &TestServer) -> (TestDevice<'_>, TestDevice<'_>) {
+    let alice = TestDevice::log_in(server, "alice", "ALICE").await;
+    let bob = TestDevice::log_in(server, "bob", "BOB").await;
+    (alice, bob)
 }
 
 fn invalid(errcode: &str) -> (u16, String) {
@@ -29,16 +28,20 @@ fn invalid(errcode: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn published_keys_can_be_queried() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
+    let name = json!({ "display_name": "Phone" });
     alice.upload_device_keys().await;
-    let answer = bob.query(&[alice.user_id(), bob.user_id(), "@c:elsewhere.org"]).await;
+    bob.query(&[alice.user_id()]).await;
+    alice.ok("PUT", "/v3/devices/ALICE", name).await;
+    let answer = bob.query(&[alice.user_id(), bob.user_id(), "@c:elsewhere.fr"]).await;
     let shown = &answer["device_keys"][alice.user_id()]["ALICE"];
     assert_eq!(shown["unsigned"]["device_display_name"], "Phone");
     let mut shown = shown.clone();
     shown.as_object_mut().unwrap().remove("unsigned");
     assert_eq!(shown, alice.device_keys());
     assert_eq!(answer["device_keys"][bob.user_id()], json!({}));
-    assert_eq!(answer["failures"]["elsewhere.org"]["errcode"], "M_UNREACHABLE");
+    assert_eq!(answer["failures"]["elsewhere.fr"]["errcode"], "M_UNREACHABLE");
     let ask = |devices: Value| json!({ "device_keys": { alice.user_id(): devices } });
     let one = bob.ok("POST", QUERY, ask(json!(["ALICE"]))).await;
     assert!(one["device_keys"][alice.user_id()]["ALICE"].is_object());
@@ -54,7 +57,8 @@ async fn published_keys_can_be_queried() {
 /// T-D5, CVE-2025-61672: nothing malformed is stored, whole uploads are refused.
 #[tokio::test]
 async fn device_keys_are_checked_before_they_are_stored() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     let changed = |member: &str, value: Value| {
         let mut keys = alice.unsigned_device_keys();
         keys[member] = value;
@@ -62,7 +66,7 @@ async fn device_keys_are_checked_before_they_are_stored() {
     };
     let curve = json!({ "curve25519:ALICE": alice.key.public_base64() });
     for (keys, errcode) in [
-        (changed("user_id", json!("@bob:example.org")), "M_INVALID_PARAM"),
+        (changed("user_id", json!("@bob:x.fr")), "M_INVALID_PARAM"),
         (changed("device_id", json!("BOB")), "M_INVALID_PARAM"),
         (changed("algorithms", json!({ "m.olm": 1 })), "M_INVALID_PARAM"),
         (changed("keys", curve), "M_INVALID_PARAM"),
@@ -95,7 +99,8 @@ async fn device_keys_are_checked_before_they_are_stored() {
 
 #[tokio::test]
 async fn one_time_keys_have_to_be_signed_by_their_device() {
-    let (_server, alice, _bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, _bob) = alice_and_bob(&server).await;
     let with = |keys: Value| json!({ "one_time_keys": keys });
     let early = alice.fails("POST", UPLOAD, with(alice.one_time_keys([1]))).await;
     assert_eq!(early, invalid("M_INVALID_PARAM"), "nothing to check the signature with");
@@ -124,7 +129,8 @@ async fn one_time_keys_have_to_be_signed_by_their_device() {
 
 #[tokio::test]
 async fn keys_are_claimed_once_in_order_and_then_the_fallback_key() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     alice.upload_device_keys().await;
     alice.upload(json!({ "one_time_keys": alice.one_time_keys([9]) })).await;
     let fallback = json!({ "signed_curve25519:F": alice.one_time_key(100) });
@@ -145,15 +151,16 @@ async fn keys_are_claimed_once_in_order_and_then_the_fallback_key() {
 
 #[tokio::test]
 async fn claims_that_cannot_be_answered() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     let wish = json!({
-        "@c:elsewhere.org": { "X": "signed_curve25519" },
-        "@nobody:example.org": { "X": "signed_curve25519" },
+        "@c:elsewhere.fr": { "X": "signed_curve25519" },
+        "@nobody:x.fr": { "X": "signed_curve25519" },
         alice.user_id(): { "GONE": "signed_curve25519", "ALICE": "unknown" },
     });
     let answer = bob.ok("POST", CLAIM, json!({ "one_time_keys": wish, "timeout": 1 })).await;
     assert_eq!(answer["one_time_keys"], json!({}));
-    assert_eq!(answer["failures"]["elsewhere.org"]["errcode"], "M_UNREACHABLE");
+    assert_eq!(answer["failures"]["elsewhere.fr"]["errcode"], "M_UNREACHABLE");
     for (bad, errcode) in [
         (json!({}), "M_BAD_JSON"),
         (json!({ "one_time_keys": { alice.user_id(): { "ALICE": 1 } } }), "M_BAD_JSON"),
@@ -167,14 +174,15 @@ async fn claims_that_cannot_be_answered() {
 /// A room of hundreds of devices is claimed by several writes; none may be lost between them.
 #[tokio::test]
 async fn one_request_may_claim_more_than_one_write_does() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     alice.upload_device_keys().await;
     alice.upload(json!({ "one_time_keys": alice.one_time_keys([1]) })).await;
     let mut wish = json!({ alice.user_id(): { "ALICE": "signed_curve25519" } });
     for n in 0..1_200 {
-        wish[format!("@a{n}:example.org")] = json!({ "X": "signed_curve25519" });
+        wish[format!("@a{n}:x.fr")] = json!({ "X": "signed_curve25519" });
     }
-    wish["@zoe:example.org"] = json!({ "X": "signed_curve25519" });
+    wish["@zoe:x.fr"] = json!({ "X": "signed_curve25519" });
     let answer = bob.ok("POST", CLAIM, json!({ "one_time_keys": wish })).await;
     assert!(answer["one_time_keys"][alice.user_id()]["ALICE"].is_object());
     assert_eq!(bob.claim(&alice).await, None);
@@ -183,7 +191,8 @@ async fn one_request_may_claim_more_than_one_write_does() {
 /// E5: the device hears of its counts in its next sync, with an explicit 0.
 #[tokio::test]
 async fn a_sync_tells_counts_and_unused_fallback_keys() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     let zero = json!({ "signed_curve25519": 0 });
     let first = alice.sync(None).await;
     assert_eq!(first["device_one_time_keys_count"], zero);
@@ -206,7 +215,7 @@ async fn a_sync_tells_counts_and_unused_fallback_keys() {
     assert_eq!(fourth["device_unused_fallback_key_types"], json!([]));
 }
 
-async fn encrypted_room(owner: &TestDevice, guests: &[&TestDevice]) -> String {
+async fn encrypted_room(owner: &TestDevice<'_>, guests: &[&TestDevice<'_>]) -> String {
     let encryption = json!({
         "type": "m.room.encryption",
         "state_key": "",
@@ -230,12 +239,13 @@ fn users(lists: &Value, name: &str) -> BTreeSet<String> {
 /// E6: who shares an encrypted room hears of every change, in the sync and in `/keys/changes`.
 #[tokio::test]
 async fn changes_reach_those_who_share_an_encrypted_room() {
-    let (server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     let carol = TestDevice::log_in(&server, "carol", "CAROL").await;
     let room = encrypted_room(&alice, &[&bob]).await;
     let mut token = alice.sync(None).await["next_batch"].clone();
     let outsider = carol.sync(None).await["next_batch"].clone();
-    let named = |device: &TestDevice| BTreeSet::from([device.user_id().to_owned()]);
+    let named = |device: &TestDevice<'_>| BTreeSet::from([device.user_id().to_owned()]);
     let look = async |token: &mut Value| {
         let from = token.clone();
         let answer = alice.sync(Some(&from)).await;
@@ -266,7 +276,8 @@ async fn changes_reach_those_who_share_an_encrypted_room() {
 
 #[tokio::test]
 async fn changes_need_two_tokens() {
-    let (_server, alice, _bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, _bob) = alice_and_bob(&server).await;
     for (query, errcode) in [
         ("", "M_MISSING_PARAM"),
         ("?from=s1_0", "M_MISSING_PARAM"),

@@ -3,16 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{client::keys::tests::device::TestDevice, testing_keys::TestServer};
+use crate::{client::keys::tests::device::TestDevice, testing::TestServer};
 
 const VERSION: &str = "/v3/room_keys/version";
 const NULL: Value = Value::Null;
-
-async fn alice() -> (TestServer, TestDevice) {
-    let server = TestServer::new();
-    let alice = TestDevice::log_in(&server, "alice", "A").await;
-    (server, alice)
-}
 
 fn auth_data(key: &str) -> Value {
     let algorithm = "m.megolm_backup.v1.curve25519-aes-sha2";
@@ -34,7 +28,8 @@ fn error(status: u16, errcode: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn versions_of_a_backup() {
-    let (_server, alice) = alice().await;
+    let server = TestServer::start().await;
+    let alice = TestDevice::log_in(&server, "alice", "A").await;
     let not_found = error(404, "M_NOT_FOUND");
     assert_eq!(alice.fails("GET", VERSION, NULL).await, not_found);
     assert_eq!(alice.ok("POST", VERSION, auth_data("one")).await, json!({ "version": "1" }));
@@ -62,7 +57,8 @@ async fn versions_of_a_backup() {
 
 #[tokio::test]
 async fn bad_versions_are_refused() {
-    let (_server, alice) = alice().await;
+    let server = TestServer::start().await;
+    let alice = TestDevice::log_in(&server, "alice", "A").await;
     alice.ok("POST", VERSION, auth_data("one")).await;
     for body in
         [json!({}), json!({ "algorithm": "x" }), json!({ "algorithm": "x", "auth_data": 1 })]
@@ -82,7 +78,8 @@ async fn bad_versions_are_refused() {
 
 #[tokio::test]
 async fn keys_go_in_and_come_out() {
-    let (_server, alice) = alice().await;
+    let server = TestServer::start().await;
+    let alice = TestDevice::log_in(&server, "alice", "A").await;
     alice.ok("POST", VERSION, auth_data("one")).await;
     let keys = |path: &str| format!("/v3/room_keys/keys{path}?version=1");
     assert_eq!(alice.ok("GET", &keys(""), NULL).await, json!({ "rooms": {} }));
@@ -119,7 +116,8 @@ async fn keys_go_in_and_come_out() {
 
 #[tokio::test]
 async fn keys_for_another_version_are_refused_with_the_current_one() {
-    let (_server, alice) = alice().await;
+    let server = TestServer::start().await;
+    let alice = TestDevice::log_in(&server, "alice", "A").await;
     let put = |version: &'static str| {
         let path = format!("/v3/room_keys/keys/!r:x/s1{version}");
         let alice = &alice;
@@ -147,7 +145,8 @@ async fn keys_for_another_version_are_refused_with_the_current_one() {
 
 #[tokio::test]
 async fn bad_keys_are_refused_whole() {
-    let (_server, alice) = alice().await;
+    let server = TestServer::start().await;
+    let alice = TestDevice::log_in(&server, "alice", "A").await;
     alice.ok("POST", VERSION, auth_data("one")).await;
     let path = "/v3/room_keys/keys/!r:x?version=1";
     let with = |member: &str, value: Value| {

@@ -96,7 +96,7 @@ async fn e2ee(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreResult<
             })
         });
         if !lists.is_empty() {
-            lists.write(&mut part, "device_lists");
+            devices::write_device_lists(&lists, &mut part, "device_lists");
         }
     }
     let keys = ("device_one_time_keys_count", "device_unused_fallback_key_types");

@@ -155,7 +155,7 @@ async fn write(
             let lists = devices::device_lists(reader, since.pos, &ids).await?;
             if !lists.is_empty() {
                 told = true;
-                lists.write(&mut answer, "device_lists");
+                devices::write_device_lists(&lists, &mut answer, "device_lists");
             }
         }
     }

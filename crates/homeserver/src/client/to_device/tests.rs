@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{client::keys::tests::device::TestDevice, testing_keys::TestServer};
+use crate::{client::keys::tests::device::TestDevice, testing::TestServer};
 
-async fn send(from: &TestDevice, txn_id: &str, messages: Value) {
+async fn send(from: &TestDevice<'_>, txn_id: &str, messages: Value) {
     let path = format!("/v3/sendToDevice/m.test/{txn_id}");
     let answer = from.ok("PUT", &path, json!({ "messages": messages })).await;
     assert_eq!(answer, json!({}));
@@ -19,14 +19,14 @@ fn numbers(answer: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn messages_arrive_once_until_they_are_acknowledged() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A1").await;
     let other = TestDevice::log_in(&server, "alice", "A2").await;
     let bob = TestDevice::log_in(&server, "bob", "B").await;
     let user = alice.user_id();
     send(&bob, "1", json!({ user: { "A1": { "n": 1 } } })).await;
     send(&bob, "1", json!({ user: { "A1": { "n": 1 } } })).await;
-    send(&bob, "2", json!({ user: { "*": { "n": 2 } }, "@nobody:example.org": { "*": {} } })).await;
+    send(&bob, "2", json!({ user: { "*": { "n": 2 } }, "@nobody:x.fr": { "*": {} } })).await;
     let first = alice.sync(None).await;
     assert_eq!(numbers(&first), [1, 2]);
     let event = &first["to_device"]["events"][0];
@@ -46,7 +46,7 @@ async fn messages_arrive_once_until_they_are_acknowledged() {
 
 #[tokio::test]
 async fn a_hundred_messages_at_a_time() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A1").await;
     for n in 0..230 {
         send(&alice, &n.to_string(), json!({ alice.user_id(): { "A1": { "n": n } } })).await;
@@ -63,7 +63,7 @@ async fn a_hundred_messages_at_a_time() {
 
 #[tokio::test]
 async fn bad_requests_send_nothing() {
-    let server = TestServer::new();
+    let server = TestServer::start().await;
     let alice = TestDevice::log_in(&server, "alice", "A1").await;
     let user = alice.user_id();
     let good = json!({ "A1": { "n": 1 } });
@@ -77,7 +77,7 @@ async fn bad_requests_send_nothing() {
         (format!("m.test/{long}"), json!({ user: good }), (400, "M_INVALID_PARAM")),
         (
             "m.test/1".to_owned(),
-            json!({ user: good, "@c:else.org": { "X": {} } }),
+            json!({ user: good, "@c:else.fr": { "X": {} } }),
             (403, "M_FORBIDDEN"),
         ),
     ] {

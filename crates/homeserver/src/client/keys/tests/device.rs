@@ -8,11 +8,13 @@ use estafette_core::{
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::testing_keys::{TestClient, TestServer};
+use crate::testing::{PASSWORD, TestServer};
 
 /// A device of a user, logged in, with an ed25519 key.
-pub(crate) struct TestDevice {
-    pub(crate) client: TestClient,
+pub(crate) struct TestDevice<'s> {
+    server: &'s TestServer,
+    token: String,
+    user_id: String,
     pub(crate) device_id: String,
     pub(crate) key: SigningKey,
 }
@@ -39,21 +41,28 @@ pub(crate) fn signed(object: &Value, by: &str, key: &SigningKey) -> Value {
     (&estafette_core::json::Value::Object(object)).into()
 }
 
-impl TestDevice {
-    pub(crate) async fn log_in(server: &TestServer, name: &str, device_id: &str) -> Self {
-        let client = server.device(name, device_id).await;
-        let device_id = device_id.to_owned();
-        let key = key(&format!("{name} {device_id}"), &device_id);
-        Self { client, device_id, key }
+impl<'s> TestDevice<'s> {
+    /// A new device of a user, who is registered if need be.
+    pub(crate) async fn log_in(server: &'s TestServer, name: &str, device_id: &str) -> Self {
+        let account = json!({
+            "username": name, "password": PASSWORD, "inhibit_login": true,
+            "auth": { "type": "m.login.dummy" },
+        });
+        let (_, answer) = server.request("POST", "/v3/register", "", account).await;
+        assert!(matches!(answer["errcode"].as_str(), None | Some("M_USER_IN_USE")), "{answer}");
+        let answer = server.login(name, device_id).await;
+        let text = |member: &str| answer[member].as_str().unwrap().to_owned();
+        let key = key(&format!("{name} {device_id}"), device_id);
+        let (token, user_id) = (text("access_token"), text("user_id"));
+        Self { server, token, user_id, device_id: device_id.to_owned(), key }
     }
 
     pub(crate) fn user_id(&self) -> &str {
-        &self.client.user_id
+        &self.user_id
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
-        let body = Some(body).filter(|body| !body.is_null());
-        self.client.call(method, &format!("/_matrix/client{path}"), body).await
+        self.server.request(method, path, &self.token, body).await
     }
 
     /// The answer of a request that must succeed.
@@ -114,7 +123,7 @@ impl TestDevice {
     }
 
     /// `name` of the claimed key of one device, if there was one.
-    pub(crate) async fn claim(&self, of: &TestDevice) -> Option<String> {
+    pub(crate) async fn claim(&self, of: &TestDevice<'_>) -> Option<String> {
         let wish = json!({ of.user_id(): { &of.device_id: "signed_curve25519" } });
         let answer = self.ok("POST", "/v3/keys/claim", json!({ "one_time_keys": wish })).await;
         let keys = answer["one_time_keys"][of.user_id()][&of.device_id].as_object()?;

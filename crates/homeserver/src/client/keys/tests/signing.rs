@@ -8,13 +8,15 @@ use super::{
     device::{TestDevice, cross_key, key, signed},
     invalid,
 };
+use crate::testing::{PASSWORD, TestServer};
 
 const KEYS: &str = "/v3/keys/device_signing/upload";
 const SIGNATURES: &str = "/v3/keys/signatures/upload";
 
 #[tokio::test]
 async fn cross_signing_keys_are_published_to_the_right_people() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     alice.ok("POST", KEYS, alice.cross_signing("1")).await;
     let shown = bob.query(&[alice.user_id()]).await;
     let uploaded = alice.cross_signing("1");
@@ -28,18 +30,32 @@ async fn cross_signing_keys_are_published_to_the_right_people() {
 /// MSC3967.
 #[tokio::test]
 async fn only_new_keys_in_place_of_others_need_a_proof() {
-    let (_server, alice, _bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, _bob) = alice_and_bob(&server).await;
     alice.ok("POST", KEYS, alice.cross_signing("1")).await;
     alice.ok("POST", KEYS, alice.cross_signing("1")).await;
-    let (status, _) = alice.call("POST", KEYS, alice.cross_signing("2")).await;
-    assert_ne!(status.as_u16(), 200);
-    let master = &alice.query(&[alice.user_id()]).await["master_keys"][alice.user_id()]["keys"];
-    assert_eq!(*master, alice.cross_signing("1")["master_key"]["keys"]);
+    let mut other = alice.cross_signing("2");
+    let (status, challenge) = alice.call("POST", KEYS, other.clone()).await;
+    assert_eq!(status.as_u16(), 401);
+    let master = async || {
+        let answer = alice.query(&[alice.user_id()]).await;
+        answer["master_keys"][alice.user_id()]["keys"].clone()
+    };
+    assert_eq!(master().await, alice.cross_signing("1")["master_key"]["keys"]);
+    other["auth"] = json!({
+        "type": "m.login.password",
+        "session": challenge["session"],
+        "identifier": { "type": "m.id.user", "user": "alice" },
+        "password": PASSWORD,
+    });
+    alice.ok("POST", KEYS, other).await;
+    assert_eq!(master().await, alice.cross_signing("2")["master_key"]["keys"]);
 }
 
 #[tokio::test]
 async fn cross_signing_keys_are_checked_before_they_are_stored() {
-    let (_server, alice, bob) = alice_and_bob().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = alice_and_bob(&server).await;
     alice.upload_device_keys().await;
     let good = alice.cross_signing("1");
     let with = |member: &str, value: Value| {
@@ -73,21 +89,21 @@ async fn cross_signing_keys_are_checked_before_they_are_stored() {
 
 #[tokio::test]
 async fn a_cross_signing_key_cannot_be_taken_for_a_device() {
-    let server = crate::testing_keys::TestServer::new();
-    let public = key("@eve:example.org m1", "").public_base64();
+    let server = TestServer::start().await;
+    let public = key("@eve:x.fr m1", "").public_base64();
     let device = TestDevice::log_in(&server, "eve", &public).await;
     let answer = device.fails("POST", KEYS, device.cross_signing("1")).await;
     assert_eq!(answer, (403, "M_FORBIDDEN".into()));
 }
 
 /// Alice and Bob with devices and cross-signing keys published.
-async fn introduced() -> (crate::testing_keys::TestServer, TestDevice, TestDevice) {
-    let (server, alice, bob) = alice_and_bob().await;
+async fn introduced(server: &TestServer) -> (TestDevice<'_>, TestDevice<'_>) {
+    let (alice, bob) = alice_and_bob(server).await;
     for device in [&alice, &bob] {
         device.upload_device_keys().await;
         device.ok("POST", KEYS, device.cross_signing("1")).await;
     }
-    (server, alice, bob)
+    (alice, bob)
 }
 
 fn public(key: &Value) -> String {
@@ -95,14 +111,15 @@ fn public(key: &Value) -> String {
 }
 
 /// Uploads one signed object and returns the errcode of its failure, empty if there is none.
-async fn upload(by: &TestDevice, target: &str, key: &str, object: Value) -> String {
+async fn upload(by: &TestDevice<'_>, target: &str, key: &str, object: Value) -> String {
     let answer = by.ok("POST", SIGNATURES, json!({ target: { key: object } })).await;
     answer["failures"][target][key]["errcode"].as_str().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
 async fn the_three_allowed_signatures_are_stored_and_shown() {
-    let (_server, alice, bob) = introduced().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = introduced(&server).await;
     let (a, b) = (alice.user_id(), bob.user_id());
     let master = alice.cross_signing("1")["master_key"].clone();
     let self_signing = cross_key(&format!("{a} s1"));
@@ -128,7 +145,8 @@ async fn the_three_allowed_signatures_are_stored_and_shown() {
 
 #[tokio::test]
 async fn forged_foreign_and_malformed_signatures_are_listed_and_not_stored() {
-    let (server, alice, bob) = introduced().await;
+    let server = TestServer::start().await;
+    let (alice, bob) = introduced(&server).await;
     let second = TestDevice::log_in(&server, "alice", "SECOND").await;
     second.upload_device_keys().await;
     let (a, b) = (alice.user_id().to_owned(), bob.user_id().to_owned());
@@ -161,7 +179,7 @@ async fn forged_foreign_and_malformed_signatures_are_listed_and_not_stored() {
     ] {
         assert_eq!(upload(&alice, target, key, object.clone()).await, errcode, "{key} {object}");
     }
-    let remote = upload(&alice, "@c:elsewhere.org", "X", json!({})).await;
+    let remote = upload(&alice, "@c:elsewhere.fr", "X", json!({})).await;
     assert_eq!(remote, "M_NOT_FOUND");
     assert_eq!(bob.query(&[&a, &b]).await, before);
     // A good one in the same request is stored all the same.
