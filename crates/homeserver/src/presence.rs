@@ -3,8 +3,12 @@
 
 use std::collections::HashMap;
 
-use estafette_core::{ids::UserId, limits::PRESENCE_USERS_MAX};
+use estafette_core::{
+    ids::UserId,
+    limits::{PRESENCE_ACTIVE_MS, PRESENCE_USERS_MAX},
+};
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 
 /// What a user says of being there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,23 @@ pub struct UserPresence {
     pub active_ms: i64,
     /// The number of the change.
     pub version: u64,
+}
+
+impl UserPresence {
+    /// The content of `m.presence` (Client-Server API, "Presence").
+    pub fn content(&self, now_ms: i64) -> Value {
+        let ago = now_ms.saturating_sub(self.active_ms).max(0);
+        let mut content = json!({ "presence": self.presence, "last_active_ago": ago });
+        if let Some(members) = content.as_object_mut() {
+            if self.presence == "online" {
+                members.insert("currently_active".into(), (ago < PRESENCE_ACTIVE_MS).into());
+            }
+            if let Some(text) = &self.status_msg {
+                members.insert("status_msg".into(), text.as_str().into());
+            }
+        }
+        content
+    }
 }
 
 /// Everybody's presence.
@@ -52,6 +73,31 @@ impl PresenceBook {
     /// What is known of a user.
     pub fn of(&self, user_id: &UserId) -> Option<UserPresence> {
         self.state.lock().1.get(user_id).cloned()
+    }
+
+    /// Notes that a user syncs, with the presence that the sync asks for. `true` when others should
+    /// hear of it: a new presence, or activity after a long time.
+    pub fn synced(&self, user_id: &UserId, presence: &str, now_ms: i64) -> bool {
+        let known = self.of(user_id);
+        let (said, active_ms) =
+            known.as_ref().map_or(("offline", 0), |known| (&known.presence, known.active_ms));
+        let fresh = now_ms.saturating_sub(active_ms) < PRESENCE_ACTIVE_MS;
+        if said == presence && (fresh || presence == "offline") {
+            return false;
+        }
+        let status_msg = known.and_then(|known| known.status_msg);
+        self.set(user_id, presence, status_msg, now_ms);
+        true
+    }
+
+    /// Everybody whose presence changed after `version`.
+    pub fn changed_since(&self, version: u64) -> Vec<(UserId, UserPresence)> {
+        let state = self.state.lock();
+        if state.0 <= version {
+            return Vec::new();
+        }
+        let changed = state.1.iter().filter(|(_, known)| known.version > version);
+        changed.map(|(user, known)| (user.clone(), known.clone())).collect()
     }
 
     /// The number of the last change.

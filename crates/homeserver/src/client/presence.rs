@@ -2,11 +2,7 @@
 //! Presence (Client-Server API, "Presence").
 
 use axum::{Router, extract::State, response::Response, routing::get};
-use estafette_core::{
-    event::Membership,
-    ids::UserId,
-    limits::{PRESENCE_ACTIVE_MS, STATUS_MSG_BYTES_MAX},
-};
+use estafette_core::{event::Membership, ids::UserId, limits::STATUS_MSG_BYTES_MAX};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -69,15 +65,7 @@ async fn presence(
     let Some(known) = server.presence.of(&user_id) else {
         return Ok(Json(json!({ "presence": "offline" })));
     };
-    let ago = server.now_ms().saturating_sub(known.active_ms).max(0);
-    let mut answer = json!({ "presence": known.presence, "last_active_ago": ago });
-    if known.presence == "online" {
-        answer["currently_active"] = (ago < PRESENCE_ACTIVE_MS).into();
-    }
-    if let Some(text) = known.status_msg {
-        answer["status_msg"] = text.into();
-    }
-    Ok(Json(answer))
+    Ok(Json(known.content(server.now_ms())))
 }
 
 async fn share_a_room(server: &Shared, requester: &Requester, other: &UserId) -> ApiResult<bool> {
