@@ -175,6 +175,9 @@ impl Event {
         };
         let redacts = redacts_of(version, &header);
         let content = header.content.get();
+        if !content.starts_with('{') {
+            return Err(Corrupt("content".into()));
+        }
         // The content is a slice of `json`, so their addresses tell where it stands.
         let start = (content.as_ptr() as usize).wrapping_sub(json.as_ptr() as usize);
         let at = |at: usize| u32::try_from(at).map_err(|_| Corrupt("it is too long".into()));

@@ -332,6 +332,33 @@ fn the_limits_of_a_pdu() {
     assert_eq!(parsed("5", &event("-1", 0, 0, 1, 1)), named("depth"));
 }
 
+#[test]
+fn rows_that_cannot_be_are_corrupt() {
+    let good = draft(RoomVersion::V11, &content());
+    let read = |json: String| {
+        Event::from_stored(RoomVersion::V11, good.event_id().clone(), json).map(|_| ())
+    };
+    assert_eq!(read(good.json().to_owned()), Ok(()));
+    for (from, to) in [
+        ("\"content\":{", "\"content\":5,\"x\":{"),
+        ("\"content\":{", "\"content\":[],\"x\":{"),
+        ("\"content\"", "\"x\""),
+        ("\"type\"", "\"x\""),
+        ("@a:x.fr", "a"),
+        ("!r:x.fr", "r"),
+        ("\"depth\":7", "\"depth\":\"7\""),
+        ("\"origin_server_ts\":5", "\"origin_server_ts\":5.5"),
+        ("}", ""),
+    ] {
+        let bad = good.json().replacen(from, to, 1);
+        assert_ne!(bad, good.json());
+        assert!(read(bad).is_err(), "{from}");
+    }
+    for cut in [0, 1, good.json().len() / 2, good.json().len() - 1] {
+        assert!(read(good.json()[..cut].to_owned()).is_err());
+    }
+}
+
 mod properties {
     use proptest::prelude::*;
 

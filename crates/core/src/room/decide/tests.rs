@@ -351,6 +351,10 @@ fn a_room_that_cannot_be_is_corrupt() {
     assert_eq!(load("m.room.create", end()), Some(CorruptRoom::NoCreate));
     assert_eq!(load("", Vec::new()), Some(CorruptRoom::NoExtremity));
     assert_eq!(load("", end()), None);
+    let state = view.state().iter().cloned().collect::<Vec<_>>();
+    let other = crate::ids::RoomId::parse("!other:x.fr").unwrap();
+    let other = RoomView::load(view.version(), other, state, end()).err();
+    assert_eq!(other, Some(CorruptRoom::OtherRoom));
 }
 
 #[test]
