@@ -82,6 +82,7 @@ async fn send(
     Content(content): Content,
 ) -> ApiResult<Json<serde_json::Value>> {
     server.rate_limiter.check(Cost::Message, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_not_suspended()?;
     let txn = transaction(&requester, &["send", room_id.as_str(), &kind], &txn_id)?;
     let room = room(&server, &room_id).await?;
     let redacts = (kind == "m.room.redaction").then(|| redacted_by(&content)).transpose()?;
