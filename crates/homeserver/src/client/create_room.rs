@@ -213,3 +213,6 @@ async fn new_alias(
     }
     Ok(alias)
 }
+
+#[cfg(test)]
+mod tests;

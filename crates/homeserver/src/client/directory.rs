@@ -269,3 +269,6 @@ fn passes(room: &Summary<'_>, term: Option<&str>, filter: &SearchFilter) -> bool
     let has = |term: &str| texts.iter().flatten().any(|text| text.to_lowercase().contains(term));
     filter.room_types.as_ref().is_none_or(of_type) && term.is_none_or(has)
 }
+
+#[cfg(test)]
+mod tests;

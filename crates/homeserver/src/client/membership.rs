@@ -347,3 +347,6 @@ pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> Ap
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,3 +154,6 @@ async fn target(
     let found = server.store.event(event_id).await?;
     Ok(found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event))
 }
+
+#[cfg(test)]
+mod tests;

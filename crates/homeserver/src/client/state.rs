@@ -228,3 +228,6 @@ fn aliases_in(content: &Object) -> Vec<&str> {
     let all = content.get("alias").into_iter().chain(alternatives);
     all.filter_map(Value::as_str).filter(|alias| !alias.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,3 +142,6 @@ fn with_replacement(content: &str, old: &RoomId, new: &RoomId) -> Option<String>
     }
     changed.then(|| direct.to_string())
 }
+
+#[cfg(test)]
+mod tests;
