@@ -111,6 +111,8 @@ pub const TXN_ID_BYTES_MAX: usize = 255;
 pub const CREATE_ROOM_INVITES_MAX: usize = 200;
 /// State events that the maker of a room gives it.
 pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// Rooms that are told at once of a change of one account.
+pub const ACCOUNT_CHANGE_ROOMS_AT_ONCE: usize = 8;
 /// Rooms whose typing is remembered.
 pub const TYPING_ROOMS_MAX: usize = 50_000;
 /// Users who are shown as typing in one room.

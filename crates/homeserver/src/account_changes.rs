@@ -4,12 +4,15 @@
 //! A user of many rooms costs one event in each, so this happens behind the request, one user after
 //! another. Who changes twice before being looked at costs one round.
 
+mod apply;
+
 use std::collections::{HashMap, VecDeque};
 
 use estafette_core::{ids::UserId, limits::ACCOUNT_CHANGES_MAX};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub(crate) use self::apply::apply;
 use crate::{ApiError, ApiResult};
 
 /// What has to be done in a user's rooms.

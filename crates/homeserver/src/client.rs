@@ -41,6 +41,7 @@ mod well_known;
 
 use axum::{Router, routing::MethodRouter};
 
+pub(crate) use self::membership::member_profile;
 use crate::Shared;
 
 /// Every route of the client-server API.

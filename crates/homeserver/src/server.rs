@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
-    account_changes::AccountChanges,
+    account_changes::{self, AccountChanges},
     appservice::{Appservices, RegistrationError},
     auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
@@ -61,7 +61,7 @@ pub struct Server {
     /// Bridges and bots.
     pub appservices: Appservices,
     /// Profiles and deactivations that have to reach rooms.
-    pub account_changes: AccountChanges,
+    pub account_changes: Arc<AccountChanges>,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// The rooms in memory.
@@ -145,7 +145,7 @@ impl Server {
         let server = Arc::new(Self {
             auth: Auth::new(passwords(&*random)?),
             appservices,
-            account_changes: AccountChanges::default(),
+            account_changes: Arc::default(),
             server_name,
             store,
             clock,
@@ -166,6 +166,11 @@ impl Server {
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
+        tokio::spawn(account_changes::apply(
+            Arc::downgrade(&server),
+            Arc::clone(&server.account_changes),
+            server.stopping(),
+        ));
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
         tokio::spawn(device_use::run(Arc::downgrade(&server)));

@@ -2,6 +2,8 @@
 //! A whole server in this process, for tests: a temporary folder, a clock that stands still and
 //! chance that repeats itself.
 
+mod rooms;
+
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{Router, body::Body};
@@ -15,6 +17,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+pub(crate) use self::rooms::bodies;
 use crate::{
     Server, Shared,
     clock::{ManualClock, SeededRandom},

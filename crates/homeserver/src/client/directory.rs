@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    create_room::check_alias_namespace,
     room_access::{joined_room, readable_room},
     room_summary::{Summary, write_summary},
     v3,
@@ -72,9 +73,11 @@ async fn put_alias(
     Json(body): Json<PutAliasBody>,
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
+    requester.check_not_suspended()?;
     if alias.server_name() != server.server_name.as_str() {
         return Err(ApiError::invalid_param("The alias is one of another server."));
     }
+    check_alias_namespace(&server, &requester, &alias)?;
     joined_room(&server, &requester.user_id, &body.room_id).await?;
     if server.store.put_alias(&alias, &body.room_id, &requester.user_id).await? {
         return Ok(empty_object());
@@ -266,3 +269,6 @@ fn passes(room: &Summary<'_>, term: Option<&str>, filter: &SearchFilter) -> bool
     let has = |term: &str| texts.iter().flatten().any(|text| text.to_lowercase().contains(term));
     filter.room_types.as_ref().is_none_or(of_type) && term.is_none_or(has)
 }
+
+#[cfg(test)]
+mod tests;

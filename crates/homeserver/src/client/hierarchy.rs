@@ -179,3 +179,6 @@ fn entry(room: &Snapshot, children: &[Arc<Event>]) -> String {
     object.close();
     out
 }
+
+#[cfg(test)]
+mod tests;

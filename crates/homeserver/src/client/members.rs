@@ -116,3 +116,6 @@ async fn joined_members(
 
 /// The members of a membership's content, and how this endpoint names them.
 const PROFILE: [(&str, &str); 2] = [("avatar_url", "avatar_url"), ("displayname", "display_name")];
+
+#[cfg(test)]
+mod tests;

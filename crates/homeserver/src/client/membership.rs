@@ -14,7 +14,7 @@ use estafette_core::{
     limits::REASON_BYTES_MAX,
     room::{Command, MemberAct, RoomView},
 };
-use estafette_store::{AccountDataStore as _, RoomStore as _};
+use estafette_store::{AccountDataStore as _, AccountStore as _, RoomStore as _};
 use http::StatusCode;
 use serde_json::json;
 
@@ -24,7 +24,7 @@ use super::{
     v3,
 };
 use crate::{
-    ApiError, ApiResult, Shared,
+    ApiError, ApiResult, Server, Shared,
     auth::Requester,
     http::{Json, Path, empty_object},
     rate_limit::Cost,
@@ -267,6 +267,10 @@ pub(super) async fn member_request(
     (target, act): (&UserId, MemberAct),
     mut content: Object,
 ) -> ApiResult<Request> {
+    if act != MemberAct::Leave {
+        // Client-Server API, "Account suspension": of all this they may only leave.
+        requester.check_not_suspended()?;
+    }
     let mut in_allowed_room = false;
     match act {
         MemberAct::Join => in_allowed_room = is_in_allowed_room(server, target, view).await?,
@@ -285,8 +289,22 @@ pub(super) async fn member_request(
 
 /// `displayname` and `avatar_url` as membership events hold them; nothing for users of other
 /// servers.
-pub(super) async fn member_profile(_server: &Shared, _user_id: &UserId) -> ApiResult<Object> {
-    Ok(Object::new())
+pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResult<Object> {
+    let mut content = Object::new();
+    if user_id.server_name() != server.server_name.as_str() {
+        return Ok(content);
+    }
+    for (name, json) in server.store.profile(user_id).await?.unwrap_or_default() {
+        if !matches!(name.as_str(), "displayname" | "avatar_url") {
+            continue;
+        }
+        if let Ok(text) = serde_json::from_str::<String>(&json)
+            && !text.is_empty()
+        {
+            content.insert(name, text.into());
+        }
+    }
+    Ok(content)
 }
 
 /// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
@@ -329,3 +347,6 @@ pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> Ap
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

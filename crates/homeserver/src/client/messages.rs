@@ -270,3 +270,6 @@ async fn timestamp_to_event(
         "origin_server_ts": event.origin_server_ts(),
     })))
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,3 +81,6 @@ async fn share_a_room(server: &Shared, requester: &Requester, other: &UserId) ->
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests;

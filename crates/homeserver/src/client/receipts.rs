@@ -131,3 +131,6 @@ async fn put_receipt(
     server.store.put_receipt(room_id, receipt).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

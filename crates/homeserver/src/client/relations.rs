@@ -233,3 +233,6 @@ async fn threads(
     }
     answer(&server, &reader, &room_id, &seen, (None, next, None)).await
 }
+
+#[cfg(test)]
+mod tests;

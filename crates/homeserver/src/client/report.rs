@@ -103,3 +103,6 @@ async fn put(
     server.store.put_report(report).await?;
     Ok(empty_object())
 }
+
+#[cfg(test)]
+mod tests;

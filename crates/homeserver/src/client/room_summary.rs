@@ -155,3 +155,6 @@ fn allowed_rooms(room: &Summary<'_>) -> Vec<String> {
     };
     allow.into_iter().flatten().filter_map(named).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -389,3 +389,6 @@ impl Answering<'_> {
         Ok(Value::Object(states))
     }
 }
+
+#[cfg(test)]
+mod tests;

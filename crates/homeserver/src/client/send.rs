@@ -82,6 +82,7 @@ async fn send(
     Content(content): Content,
 ) -> ApiResult<Json<serde_json::Value>> {
     server.rate_limiter.check(Cost::Message, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_not_suspended()?;
     let txn = transaction(&requester, &["send", room_id.as_str(), &kind], &txn_id)?;
     let room = room(&server, &room_id).await?;
     let redacts = (kind == "m.room.redaction").then(|| redacted_by(&content)).transpose()?;
@@ -153,3 +154,6 @@ async fn target(
     let found = server.store.event(event_id).await?;
     Ok(found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ async fn set_typing(
     }
     Ok(empty_object())
 }
+
+#[cfg(test)]
+mod tests;

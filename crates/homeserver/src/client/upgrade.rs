@@ -52,6 +52,7 @@ async fn upgrade(
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
     server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_not_suspended()?;
     if body.additional_creators.len() > CREATE_ROOM_INVITES_MAX {
         return Err(ApiError::too_large("There are too many creators."));
     }
@@ -141,3 +142,6 @@ fn with_replacement(content: &str, old: &RoomId, new: &RoomId) -> Option<String>
     }
     changed.then(|| direct.to_string())
 }
+
+#[cfg(test)]
+mod tests;
