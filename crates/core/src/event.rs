@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The membership values of `m.room.member`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Membership {
     /// In the room.
     Join,
@@ -35,7 +35,8 @@ pub enum Membership {
     Invite,
     /// Asked to be let in.
     Knock,
-    /// Not in the room.
+    /// Not in the room. What a user without a member event is.
+    #[default]
     Leave,
     /// Not allowed in.
     Ban,

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod dag;
 pub mod device_keys;
 pub mod devices;
+pub mod directory;
 pub mod event;
 pub mod filter;
 pub mod glob;

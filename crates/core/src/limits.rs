@@ -137,10 +137,29 @@ pub const CONTEXT_EVENTS_MAX: usize = 100;
 pub const HIERARCHY_ROOMS_MAX: usize = 50;
 /// See [`HIERARCHY_ROOMS_MAX`].
 pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms of one hierarchy in all its pages.
+pub const HIERARCHY_WALK_MAX: usize = 1_000;
+/// Words of one search.
+pub const SEARCH_WORDS_MAX: usize = 20;
+/// Users whose presence is remembered.
+pub const PRESENCE_USERS_MAX: usize = 100_000;
+/// How long ago somebody may have acted to be called currently active, in ms.
+pub const PRESENCE_ACTIVE_MS: i64 = 60_000;
+/// A status message of presence.
+pub const STATUS_MSG_BYTES_MAX: usize = 1_024;
 /// Rooms in one page of the public directory.
 pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.
 pub const REASON_BYTES_MAX: usize = 4_096;
+
+/// Lists of one sliding sync request, and subscriptions to rooms (MSC4186).
+pub const SLIDING_LISTS_MAX: usize = 100;
+/// See [`SLIDING_LISTS_MAX`].
+pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 100;
+/// Entries of `required_state` for one list or room.
+pub const SLIDING_REQUIRED_STATE_MAX: usize = 200;
+/// Sliding sync connections of one user; beyond it the one longest unused starts afresh.
+pub const SLIDING_CONNECTIONS_MAX: usize = 50;
 
 // Filters.
 
@@ -226,6 +245,67 @@ pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Sessions of a deleted key backup that one write removes.
 pub const BACKUP_DELETE_ROWS_MAX: usize = 1_000;
 
+// Accounts.
+
+/// A password. Longer ones are refused rather than cut.
+pub const PASSWORD_BYTES_MAX: usize = 512;
+/// Passwords that are hashed at once.
+pub const PASSWORD_HASHES_MAX: usize = 2;
+/// Passwords that wait to be hashed; beyond it the caller is told to come back.
+pub const PASSWORD_QUEUE_MAX: usize = 64;
+/// The whole profile of a user as JSON (Client-Server API, `PUT /profile/{userId}/{keyName}`).
+pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+/// The name of a profile field.
+pub const PROFILE_KEY_BYTES_MAX: usize = 255;
+/// A display name, and an avatar's URI: they are copied into every room of their user.
+pub const DISPLAYNAME_BYTES_MAX: usize = 1_024;
+/// See [`DISPLAYNAME_BYTES_MAX`].
+pub const AVATAR_URL_BYTES_MAX: usize = 1_024;
+/// Devices of one account.
+pub const DEVICES_PER_USER_MAX: u64 = 1_000;
+/// The name of a device.
+pub const DEVICE_NAME_BYTES_MAX: usize = 512;
+/// Used refresh tokens that one device remembers, to notice their reuse.
+pub const REFRESH_GENERATIONS_MAX: u64 = 100;
+/// Sessions held in memory.
+pub const SESSIONS_CACHED_MAX: usize = 100_000;
+/// Uses of devices that wait to be written down.
+pub const DEVICE_USES_MAX: usize = 100_000;
+/// How often the use of devices is written down.
+pub const DEVICE_USE_INTERVAL_S: u64 = 60;
+/// A user agent, as it is remembered of a device.
+pub const USER_AGENT_BYTES_MAX: usize = 256;
+/// User-interactive authentications under way.
+pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// How long one may take.
+pub const UIA_SESSION_S: u64 = 15 * 60;
+/// Login tokens, nonces and OpenID tokens that wait to be used, each.
+pub const SHORT_LIVED_TOKENS_MAX: usize = 10_000;
+/// How long a login token lives (Client-Server API, `POST /login/get_token`).
+pub const LOGIN_TOKEN_S: u64 = 120;
+/// How long a nonce of the shared-secret registration lives.
+pub const REGISTRATION_NONCE_S: u64 = 60;
+/// A registration token (Client-Server API, "Token-authenticated registration").
+pub const REGISTRATION_TOKEN_BYTES_MAX: usize = 64;
+/// What somebody types to find people.
+pub const DIRECTORY_SEARCH_BYTES_MAX: usize = 256;
+/// Words of it that count.
+pub const DIRECTORY_TERMS_MAX: usize = 8;
+/// People in one answer of the user directory.
+pub const DIRECTORY_RESULTS_MAX: u64 = 50;
+/// Index entries that one search looks at.
+pub const DIRECTORY_CANDIDATES_MAX: u64 = 5_000;
+/// Accounts in one answer of the administration.
+pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
+/// Users whose changed profile or deactivation waits to reach their rooms.
+pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
+
+// Application services.
+
+/// A registration file.
+pub const APPSERVICE_REGISTRATION_BYTES_MAX: usize = 1 << 20;
+/// Memory of one compiled pattern of a namespace.
+pub const APPSERVICE_PATTERN_BYTES_MAX: usize = 1 << 20;
 // The web client.
 
 /// Files of a folder that is served instead of the embedded client.

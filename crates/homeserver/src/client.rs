@@ -2,22 +2,42 @@
 //! The client-server API: one file per section of the specification.
 
 pub(crate) mod account_data;
+mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
+mod directory;
 mod filter;
+mod hierarchy;
 mod keys;
+pub(crate) mod login;
 mod media;
+mod members;
 mod membership;
+mod messages;
+mod page;
+mod presence;
 pub(crate) mod push_rules;
 mod pushers;
+mod receipts;
+pub(crate) mod register;
+mod relations;
+mod report;
 mod room_access;
 mod room_error;
 mod room_keys;
+mod room_summary;
+mod search;
 mod send;
+mod session;
+pub mod sliding_sync;
 mod state;
 pub mod sync;
 mod to_device;
+mod typing;
+mod upgrade;
+mod versions;
+mod well_known;
 
 use axum::{Router, routing::MethodRouter};
 
@@ -26,18 +46,37 @@ use crate::Shared;
 /// Every route of the client-server API.
 pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
     Router::new()
+        .merge(versions::routes())
+        .merge(well_known::routes())
+        .merge(capabilities::routes())
+        .merge(register::routes())
+        .merge(login::routes())
+        .merge(session::routes())
         .merge(account_data::routes())
         .merge(filter::routes())
         .merge(media::routes())
         .merge(push_rules::routes())
         .merge(pushers::routes())
+        .merge(sliding_sync::routes())
         .merge(sync::routes())
         .merge(create_room::routes())
+        .merge(members::routes())
         .merge(membership::routes())
+        .merge(messages::routes())
+        .merge(receipts::routes())
+        .merge(relations::routes())
         .merge(send::routes())
         .merge(state::routes())
         .merge(keys::routes())
         .merge(to_device::routes())
+        .merge(typing::routes())
+        .merge(directory::routes())
+        .merge(report::routes())
+        .merge(room_summary::routes())
+        .merge(upgrade::routes())
+        .merge(hierarchy::routes())
+        .merge(search::routes())
+        .merge(presence::routes())
         .merge(room_keys::routes())
         .merge(dehydrated_device::routes())
 }

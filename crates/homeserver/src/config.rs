@@ -125,11 +125,20 @@ pub struct Login {
     pub password: bool,
     /// How long an access token of a client that asked for refresh tokens lives, in seconds.
     pub access_token_lifetime_s: u64,
+    /// How many characters a new password must have.
+    pub password_length_min: usize,
+    /// Whether access tokens are also accepted in the query, as clients before v1.20 may send them.
+    pub token_in_query: bool,
 }
 
 impl Default for Login {
     fn default() -> Self {
-        Self { password: true, access_token_lifetime_s: 3_600 }
+        Self {
+            password: true,
+            access_token_lifetime_s: 3_600,
+            password_length_min: 8,
+            token_in_query: true,
+        }
     }
 }
 

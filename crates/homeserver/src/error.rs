@@ -137,7 +137,11 @@ impl ApiError {
 
     /// The body as the specification shapes it.
     pub fn body(&self) -> Value {
-        let mut body = json!({ "errcode": self.errcode, "error": self.message });
+        let mut body = match self.errcode {
+            // The challenge of user-interactive authentication is an answer, not yet an error.
+            "" => json!({}),
+            errcode => json!({ "errcode": errcode, "error": self.message }),
+        };
         if let (Some(extra), Some(body)) = (&self.extra, body.as_object_mut()) {
             body.extend(extra.iter().map(|(key, value)| (key.clone(), value.clone())));
         }

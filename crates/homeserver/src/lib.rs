@@ -5,6 +5,8 @@
 //! `http → auth → client/send → room_worker → core::room::decide → store → 200 → notify → sync`.
 //! See `docs/ARCHITECTURE.md` for the walk.
 
+pub mod account_changes;
+pub mod appservice;
 pub mod auth;
 pub mod client;
 pub mod clock;
@@ -17,6 +19,7 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod presence;
 pub mod push;
 pub mod rate_limit;
 pub mod render;

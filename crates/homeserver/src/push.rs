@@ -170,8 +170,7 @@ pub(crate) async fn run(server: Weak<Server>) {
 impl Sender {
     async fn load(server: &Shared) -> StoreResult<Self> {
         let (pos, waiting) = server.store.push_progress().await?;
-        let mut sender =
-            Self { users: HashMap::new(), lanes: HashMap::new(), pos, saved: pos };
+        let mut sender = Self { users: HashMap::new(), lanes: HashMap::new(), pos, saved: pos };
         let owners: HashSet<UserId> =
             server.store.pushers(None).await?.into_iter().map(|(_, p)| p.user_id).collect();
         for user_id in owners {

@@ -24,17 +24,21 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
+    account_changes::AccountChanges,
+    appservice::{Appservices, RegistrationError},
+    auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
     media::{self, MediaService},
     notify::Notifier,
     outbound::Outbound,
+    presence::PresenceBook,
     push::{self, Push},
     rate_limit::RateLimiter,
     rooms::Rooms,
-    web::WebClient,
     typing::Typing,
+    web::WebClient,
 };
 
 /// What every handler holds.
@@ -52,12 +56,20 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// Who asks.
+    pub auth: Auth,
+    /// Bridges and bots.
+    pub appservices: Appservices,
+    /// Profiles and deactivations that have to reach rooms.
+    pub account_changes: AccountChanges,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// The rooms in memory.
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is there.
+    pub presence: PresenceBook,
     /// Who is typing where.
     pub typing: Typing,
     /// Uploaded files.
@@ -72,6 +84,7 @@ pub struct Server {
     pub default_rules: RuleSet,
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
+    started_ms: i64,
     signing_key: SigningKey,
     stop: watch::Sender<bool>,
 }
@@ -88,6 +101,9 @@ pub enum StartError {
     /// The signing key cannot be read or made.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// An application service's registration cannot be used.
+    #[error(transparent)]
+    Appservice(#[from] RegistrationError),
     /// The configuration names something impossible.
     #[error("the configuration is wrong: {0}")]
     Config(String),
@@ -124,7 +140,12 @@ impl Server {
         let web = WebClient::open(&config.web)
             .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
         let outbound = Outbound::new(&config.outbound)?;
+        let started_ms = clock.now_ms();
+        let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
+            auth: Auth::new(passwords(&*random)?),
+            appservices,
+            account_changes: AccountChanges::default(),
             server_name,
             store,
             clock,
@@ -132,6 +153,7 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            presence: PresenceBook::default(),
             typing: Typing::default(),
             media,
             outbound,
@@ -139,12 +161,14 @@ impl Server {
             push: Push::default(),
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
+            started_ms,
             stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        tokio::spawn(device_use::run(Arc::downgrade(&server)));
         tokio::spawn(push::run(Arc::downgrade(&server)));
         Ok(server)
     }
@@ -164,10 +188,24 @@ impl Server {
         self.stop.send_replace(true);
     }
 
+    /// When this server was started, in ms since the epoch.
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+}
+
+/// Tests of other things do not wait for slow hashes.
+fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
+    #[cfg(test)]
+    let passwords = Ok(Passwords::quick(random));
+    #[cfg(not(test))]
+    let passwords = Passwords::new(random);
+    passwords.map_err(|error: crate::ApiError| StartError::Config(error.message().to_owned()))
 }
 
 /// Does after a commit what must not hold it up.
@@ -175,6 +213,9 @@ async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fac
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
         server.push.hear(&fact);
+        if server.notifier.take_missed() {
+            server.push.missed();
+        }
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;
             if let Err(error) = woken {

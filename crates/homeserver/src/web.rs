@@ -249,9 +249,8 @@ fn group(mut forms: HashMap<String, Form>) -> HashMap<String, Asset> {
     let mut assets = HashMap::new();
     for name in names {
         let compressed = [".br", ".gz"].iter().any(|suffix| {
-            name.strip_suffix(suffix).is_some_and(|plain| {
-                forms.contains_key(plain) || assets.contains_key(plain)
-            })
+            name.strip_suffix(suffix)
+                .is_some_and(|plain| forms.contains_key(plain) || assets.contains_key(plain))
         });
         if compressed {
             continue;
@@ -266,7 +265,8 @@ fn group(mut forms: HashMap<String, Form>) -> HashMap<String, Asset> {
 }
 
 fn etag(version: u64) -> HeaderValue {
-    HeaderValue::from_str(&format!("\"{version:016x}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_str(&format!("\"{version:016x}\""))
+        .unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 fn content_type(name: &str) -> &'static str {

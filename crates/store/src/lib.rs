@@ -16,6 +16,7 @@
 //! - **All or nothing**: each writing call is atomic, whatever else shares its commit group.
 
 pub mod account_data;
+pub mod accounts;
 pub mod dehydrated_device;
 pub mod error;
 pub mod fact;
@@ -23,11 +24,13 @@ pub mod key_backup;
 pub mod keys;
 pub mod media;
 pub mod push;
+pub mod reports;
 pub mod rooms;
 pub mod sqlite;
 pub mod to_device;
 
 pub use account_data::AccountDataStore;
+pub use accounts::AccountStore;
 pub use dehydrated_device::DehydratedDeviceStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
@@ -35,6 +38,7 @@ pub use key_backup::KeyBackupStore;
 pub use keys::KeyStore;
 pub use media::MediaStore;
 pub use push::PushStore;
+pub use reports::ReportStore;
 pub use rooms::RoomStore;
 pub use to_device::ToDeviceStore;
 

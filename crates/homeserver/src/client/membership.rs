@@ -29,6 +29,7 @@ use crate::{
     http::{Json, Path, empty_object},
     rate_limit::Cost,
     room_worker::{Request, submit_to},
+    typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -77,6 +78,7 @@ async fn join(
         let target = (&requester.user_id, MemberAct::Join);
         let request = member_request(&server, &requester, &snapshot.view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        super::upgrade::follow(&server, &requester.user_id, &room.snapshot().view).await?;
     }
     Ok(Json(json!({ "room_id": room_id })))
 }
@@ -117,6 +119,7 @@ async fn leave(
         let target = (user_id, MemberAct::Leave);
         let request = member_request(&server, &requester, view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        typing::stop(&server, &room_id, user_id);
     }
     Ok(empty_object())
 }
@@ -227,6 +230,9 @@ async fn act_on(
     let view = &room.snapshot().view;
     let request = member_request(server, requester, view, target, content).await?;
     submit_to(server, &room, request).await?;
+    if !room.snapshot().view.is_joined(target.0) {
+        typing::stop(server, room_id, target.0);
+    }
     Ok(())
 }
 
@@ -285,7 +291,11 @@ pub(super) async fn member_profile(_server: &Shared, _user_id: &UserId) -> ApiRe
 
 /// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
 /// version 8, "Authorization rules"). Asked afresh for every join.
-async fn is_in_allowed_room(server: &Shared, user_id: &UserId, view: &RoomView) -> ApiResult<bool> {
+pub(super) async fn is_in_allowed_room(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+) -> ApiResult<bool> {
     if !matches!(view.join_rule(), "restricted" | "knock_restricted") {
         return Ok(false);
     }

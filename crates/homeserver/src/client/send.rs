@@ -25,6 +25,7 @@ use crate::{
     rate_limit::Cost,
     room_worker::{Request, submit_to},
     rooms::HotRoom,
+    typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -94,6 +95,8 @@ async fn send(
     request.txn = txn;
     request.origin_server_ts = query.timestamp(&requester);
     let event_id = submit_to(&server, &room, request).await?;
+    // Whoever has sent is not typing any more, whether or not the client says so.
+    typing::stop(&server, &room_id, &requester.user_id);
     Ok(Json(json!({ "event_id": event_id })))
 }
 

@@ -5,6 +5,11 @@
 mod answer;
 mod rooms;
 
+pub(crate) use self::{
+    answer::account_data_event,
+    rooms::{receipt_event, typing_event},
+};
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, response::Response, routing::get};

@@ -20,6 +20,11 @@ const OPTIONS: &[(&str, &str)] = &[
     ("registration.shared_secret", "Tools with this secret may create accounts. Empty: off."),
     ("login.password", "Whether passwords are accepted."),
     ("login.access_token_lifetime_s", "Life of an access token that has a refresh token, s."),
+    ("login.password_length_min", "Characters that a new password must have."),
+    (
+        "login.token_in_query",
+        "Whether access tokens are also accepted in the query (before v1.20).",
+    ),
     ("rate_limits.enabled", "One switch for all rate limits. Off only in tests."),
     ("rate_limits.messages_per_s", "Events that one account may send per second on average."),
     ("rate_limits.messages_burst", "Events that one account may send at once."),

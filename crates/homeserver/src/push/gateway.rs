@@ -103,8 +103,8 @@ async fn describe(server: &Shared, pusher: &Pusher, item: &Item, into: &mut Map<
     let event = &stored.event;
     into.insert("type".to_owned(), json!(event.kind()));
     into.insert("sender".to_owned(), json!(event.sender()));
-    let target = event.kind() == "m.room.member"
-        && event.state_key() == Some(pusher.user_id.as_str());
+    let target =
+        event.kind() == "m.room.member" && event.state_key() == Some(pusher.user_id.as_str());
     if target {
         into.insert("user_is_target".to_owned(), json!(true));
     }

@@ -213,12 +213,8 @@ impl Lane {
                 state.done.push(outgoing.pos);
             }
         }
-        let written: HashSet<Position> = progress
-            .done
-            .iter()
-            .filter(|(nid, _)| *nid == self.nid)
-            .map(|(_, pos)| *pos)
-            .collect();
+        let written: HashSet<Position> =
+            progress.done.iter().filter(|(nid, _)| *nid == self.nid).map(|(_, pos)| *pos).collect();
         state.done.retain(|pos| !written.contains(pos));
     }
 }
@@ -252,8 +248,7 @@ async fn drain(lane: Arc<Lane>, server: std::sync::Weak<crate::Server>) {
                 let mut random = [0; 8];
                 strong.random.fill(&mut random);
                 let random = u64::from_le_bytes(random);
-                attempts =
-                    attempts.failed(&PUSH_GATEWAY, now_ms, random, None).unwrap_or(attempts);
+                attempts = attempts.failed(&PUSH_GATEWAY, now_ms, random, None).unwrap_or(attempts);
                 let wait_ms = attempts.next_ms.saturating_sub(now_ms).max(0).cast_unsigned();
                 let mut stopping = strong.stopping();
                 drop(strong);

@@ -41,14 +41,26 @@ async fn files_have_types_policies_and_lifetimes() {
         ("/", "<!doctype html>page", "text/html; charset=utf-8", "no-cache"),
         ("/room/!a:x.fr", "<!doctype html>page", "text/html; charset=utf-8", "no-cache"),
         ("/settings", "<!doctype html>page", "text/html; charset=utf-8", "no-cache"),
-        ("/assets/app-1a2b3c.js", "script", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"),
+        (
+            "/assets/app-1a2b3c.js",
+            "script",
+            "text/javascript; charset=utf-8",
+            "public, max-age=31536000, immutable",
+        ),
         ("/assets/crypto.wasm", "wasm", "application/wasm", "public, max-age=31536000, immutable"),
         ("/manifest.webmanifest", "{}", "application/manifest+json", "no-cache"),
     ] {
         let path = if path == "/room/!a:x.fr" { "/room/abc" } else { path };
         let answer = get(&server, path, "").await;
-        assert_eq!((answer.status, answer.bytes.as_ref()), (StatusCode::OK, body.as_bytes()), "{path}");
-        assert_eq!((header(&answer, "content-type"), header(&answer, "cache-control")), (kind, cache));
+        assert_eq!(
+            (answer.status, answer.bytes.as_ref()),
+            (StatusCode::OK, body.as_bytes()),
+            "{path}"
+        );
+        assert_eq!(
+            (header(&answer, "content-type"), header(&answer, "cache-control")),
+            (kind, cache)
+        );
         let policy = header(&answer, "content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"));
@@ -80,7 +92,13 @@ async fn the_smallest_accepted_form_is_sent() {
 #[tokio::test]
 async fn nothing_outside_the_list_is_served_and_the_api_is_not_shadowed() {
     let (server, _folder) = with_client().await;
-    for path in ["/secret.txt", "/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "/gone.js"] {
+    for path in [
+        "/secret.txt",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/../../secret.txt",
+        "/gone.js",
+    ] {
         let answer = get(&server, path, "").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }

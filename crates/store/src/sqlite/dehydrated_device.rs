@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Dehydrated devices: an ordinary device row without a session, and what its owner keeps with it.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use estafette_core::ids::{DeviceId, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{SqliteStore, Tx, device_rows, key_index::KeyIndex, keys};
+use super::{
+    SqliteStore, Tx,
+    device_rows::{self, Indexes},
+    keys,
+};
 use crate::{
     StoreResult,
     dehydrated_device::{
@@ -23,8 +25,8 @@ impl DehydratedDeviceStore for SqliteStore {
         upload: DehydratedDeviceUpload,
         now_ms: i64,
     ) -> StoreResult<DehydratedDeviceOutcome> {
-        let (index, user_id) = (Arc::clone(&self.inner.key_index), user_id.clone());
-        self.write(move |tx| put(&index, tx, &user_id, upload, now_ms)).await
+        let (indexes, user_id) = (self.indexes(), user_id.clone());
+        self.write(move |tx| put(&indexes, tx, &user_id, upload, now_ms)).await
     }
 
     async fn dehydrated_device(&self, user_id: &UserId) -> StoreResult<Option<DehydratedDevice>> {
@@ -33,8 +35,8 @@ impl DehydratedDeviceStore for SqliteStore {
     }
 
     async fn delete_dehydrated_device(&self, user_id: &UserId) -> StoreResult<Option<DeviceId>> {
-        let (index, user_id) = (Arc::clone(&self.inner.key_index), user_id.clone());
-        self.write(move |tx| delete(&index, tx, &user_id)).await
+        let (indexes, user_id) = (self.indexes(), user_id.clone());
+        self.write(move |tx| delete(&indexes, tx, &user_id)).await
     }
 }
 
@@ -51,7 +53,7 @@ fn find(conn: &Connection, user_id: &UserId) -> StoreResult<Option<(i64, Dehydra
 }
 
 fn put(
-    index: &Arc<KeyIndex>,
+    indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
     upload: DehydratedDeviceUpload,
@@ -65,7 +67,7 @@ fn put(
     if let Some(algorithm) = keys::too_many_keys(&upload.keys) {
         return Ok(DehydratedDeviceOutcome::TooManyKeys(algorithm));
     }
-    delete(index, tx, user_id)?;
+    delete(indexes, tx, user_id)?;
     let name = upload.display_name.as_deref();
     let nid = device_rows::insert(tx.conn, user_id, &upload.device_id, name, now_ms)?;
     keys::store_upload(tx, nid, user_id, &upload.device_id, upload.keys)?;
@@ -77,13 +79,8 @@ fn put(
     Ok(DehydratedDeviceOutcome::Stored)
 }
 
-fn delete(
-    index: &Arc<KeyIndex>,
-    tx: &mut Tx<'_>,
-    user_id: &UserId,
-) -> StoreResult<Option<DeviceId>> {
+fn delete(indexes: &Indexes, tx: &mut Tx<'_>, user_id: &UserId) -> StoreResult<Option<DeviceId>> {
     let Some((nid, device)) = find(tx.conn, user_id)? else { return Ok(None) };
-    keys::delete_device(index, tx, nid, user_id, &device.device_id)?;
-    device_rows::delete(tx.conn, nid)?;
+    device_rows::delete_device_rows(indexes, tx, nid, user_id, &device.device_id)?;
     Ok(Some(device.device_id))
 }

@@ -1,10 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Devices as the other aggregates refer to them: by number.
 
+use std::sync::Arc;
+
 use estafette_core::ids::{DeviceId, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::{StoreError, StoreResult};
+use super::{Tx, key_index::KeyIndex, keys, push, session_index::SessionIndex};
+use crate::{StoreError, StoreResult, accounts::TokenHash};
+
+/// What is held in memory of devices, to be told when one goes.
+#[derive(Clone)]
+pub(super) struct Indexes {
+    pub(super) keys: Arc<KeyIndex>,
+    pub(super) sessions: Arc<SessionIndex>,
+}
+
+impl Indexes {
+    /// Forgets sessions once the commit that ends or changes them is durable (I13).
+    pub(super) fn end_after_commit(&self, tx: &mut Tx<'_>, tokens: Vec<TokenHash>) {
+        if !tokens.is_empty() {
+            let sessions = Arc::clone(&self.sessions);
+            tx.after_commit(move || sessions.forget(&tokens));
+        }
+    }
+}
 
 /// The number of a device.
 pub(super) fn nid(
@@ -69,15 +89,36 @@ pub(super) fn insert(
     now_ms: i64,
 ) -> StoreResult<i64> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO device (user_id, device_id, display_name, created_ts) VALUES (?1, ?2, ?3, ?4)
-         RETURNING nid",
+        "INSERT INTO device (user_id, device_id, display_name, created_ts)
+         VALUES (?1, ?2, ?3, ?4) RETURNING nid",
     )?;
     let parameters = (user_id.as_str(), device_id.as_str(), display_name, now_ms);
     Ok(insert.query_row(parameters, |row| row.get(0))?)
 }
 
-/// Removes a device's row.
-pub(super) fn delete(conn: &Connection, nid: i64) -> StoreResult<()> {
-    conn.prepare_cached("DELETE FROM device WHERE nid = ?1")?.execute((nid,))?;
+/// Deletes a device and everything that hangs on it, in the caller's transaction (E10). Every
+/// aggregate that keeps something for a device has its line here.
+pub(super) fn delete_device_rows(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    nid: i64,
+    user_id: &UserId,
+    device_id: &DeviceId,
+) -> StoreResult<()> {
+    let ended = delete_tokens(tx.conn, nid)?;
+    indexes.end_after_commit(tx, ended);
+    keys::delete_device(&indexes.keys, tx, nid, user_id, device_id)?;
+    push::remove_pushers_of_device(tx.conn, user_id, device_id)?;
+    tx.conn.prepare_cached("DELETE FROM device WHERE nid = ?1")?.execute((nid,))?;
     Ok(())
+}
+
+/// Deletes a device's tokens and returns the access tokens among them.
+pub(super) fn delete_tokens(conn: &Connection, nid: i64) -> StoreResult<Vec<TokenHash>> {
+    let mut delete =
+        conn.prepare_cached("DELETE FROM access_token WHERE device_nid = ?1 RETURNING sha256")?;
+    let ended = delete.query_map((nid,), |row| Ok(TokenHash(row.get(0)?)))?;
+    let ended = ended.collect::<Result<_, _>>()?;
+    conn.prepare_cached("DELETE FROM refresh_token WHERE device_nid = ?1")?.execute((nid,))?;
+    Ok(ended)
 }

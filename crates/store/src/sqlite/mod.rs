@@ -6,6 +6,7 @@
 //! the WAL into the database file, away from the commit path.
 
 mod account_data;
+mod accounts;
 mod checkpoint;
 mod dehydrated_device;
 mod device_rows;
@@ -15,10 +16,12 @@ mod keys;
 mod media;
 mod push;
 mod readers;
+mod reports;
 mod room_reads;
 mod room_writes;
 mod rooms;
 mod schema;
+mod session_index;
 mod to_device;
 mod writer;
 
@@ -34,6 +37,7 @@ use self::{
     checkpoint::Checkpointer,
     key_index::{IndexingSink, KeyIndex},
     readers::Readers,
+    session_index::SessionIndex,
     writer::Writer,
 };
 use crate::{CommitSink, Position, StoreError, StoreResult};
@@ -78,6 +82,7 @@ struct Inner {
     writer: Writer,
     readers: Readers,
     key_index: Arc<KeyIndex>,
+    session_index: Arc<SessionIndex>,
     _checkpointer: Checkpointer,
 }
 
@@ -95,7 +100,13 @@ impl SqliteStore {
         let readers = Readers::open(options)?;
         let checkpointer = Checkpointer::start(options)?;
         Ok(Self {
-            inner: Arc::new(Inner { writer, readers, key_index, _checkpointer: checkpointer }),
+            inner: Arc::new(Inner {
+                writer,
+                readers,
+                key_index,
+                session_index: Arc::default(),
+                _checkpointer: checkpointer,
+            }),
         })
     }
 

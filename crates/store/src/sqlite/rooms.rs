@@ -212,6 +212,17 @@ impl RoomStore for SqliteStore {
         .await
     }
 
+    async fn move_aliases(&self, from: &RoomId, to: &RoomId) -> StoreResult<()> {
+        let (from, to) = (from.clone(), to.clone());
+        self.write(move |tx| {
+            tx.conn
+                .prepare_cached("UPDATE room_alias SET room_id = ?2 WHERE room_id = ?1")?
+                .execute((from.as_str(), to.as_str()))?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn delete_alias(&self, alias: &RoomAlias) -> StoreResult<bool> {
         let alias = alias.clone();
         self.write(move |tx| {

@@ -155,7 +155,7 @@ async fn write(
             let lists = devices::device_lists(reader, since.pos, &ids).await?;
             if !lists.is_empty() {
                 told = true;
-                lists.write(&mut answer, "device_lists");
+                devices::write_device_lists(&lists, &mut answer, "device_lists");
             }
         }
     }
@@ -188,7 +188,7 @@ async fn changed_account_data(
 }
 
 /// An account data event. Deleted data is told as empty content (MSC3391).
-pub(super) fn account_data_event(data: &AccountData) -> String {
+pub(crate) fn account_data_event(data: &AccountData) -> String {
     let mut out = String::from("{\"content\":");
     out.push_str(data.content.as_deref().unwrap_or("{}"));
     out.push_str(",\"type\":");
