@@ -8,8 +8,8 @@ export default defineConfig({
   testDir: "./e2e/journeys",
   globalSetup: "./e2e/support/server.ts",
   outputDir: "./test-results/output",
-  timeout: 120_000,
-  expect: { timeout: 20_000 },
+  timeout: 300_000,
+  expect: { timeout: 30_000 },
   workers: 1,
   reporter: [["list"]],
   use: {
@@ -17,7 +17,7 @@ export default defineConfig({
     locale: "fr-FR",
     timezoneId: "Europe/Paris",
     viewport: { width: 1280, height: 800 },
-    actionTimeout: 20_000,
+    actionTimeout: 30_000,
     launchOptions: {
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
       args: [

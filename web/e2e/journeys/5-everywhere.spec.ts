@@ -32,7 +32,7 @@ async function furnish(camille: Person): Promise<void> {
 }
 
 test("axe finds nothing on any screen, in each theme", async ({ person }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(600_000);
   const camille = await person("Camille Durand");
   const { page } = camille;
   await page.goto("/");

@@ -34,12 +34,12 @@ export function Dialog({ title, children, onClose, size = "small", footer }: Pro
       onClick={(event) => { if (event.target === ref.current) onClose?.(); }}
     >
       <div className={styles.frame}>
-        <header className={styles.head}>
+        <div className={styles.head}>
           <h2 id={id} className={styles.title}>{title}</h2>
           {onClose ? <IconButton icon="close" label={words.app.close} onClick={onClose} /> : null}
-        </header>
+        </div>
         <div className={styles.body}>{children}</div>
-        {footer ? <footer className={styles.foot}>{footer}</footer> : null}
+        {footer ? <div className={styles.foot}>{footer}</div> : null}
       </div>
     </dialog>
   );

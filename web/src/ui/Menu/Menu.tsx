@@ -58,7 +58,7 @@ export function Menu({ label, items, icon = "more", className, head, tabIndex }:
     <>
       <IconButton
         ref={button} icon={icon} label={label} className={className} aria-haspopup="menu" aria-expanded={open} tabIndex={tabIndex}
-        aria-controls={open ? id : undefined} onClick={(event) => { event.stopPropagation(); open ? close() : show(); }}
+        aria-controls={open ? id : undefined} onClick={(event) => { event.stopPropagation(); if (open) close(); else show(); }}
       />
       <div
         ref={popup} id={id} popover="auto" className={styles.menu} onKeyDown={onKey}

@@ -18,6 +18,7 @@ interface Props {
 export function Devices({ devices, actions }: Props) {
   const words = useWords();
   const w = words.settings;
+  const [now] = useState(() => Date.now());
   const [removing, setRemoving] = useState<Device | null>(null);
   if (devices === null) return <p role="status">{words.app.loading}</p>;
   return (
@@ -29,7 +30,7 @@ export function Devices({ devices, actions }: Props) {
             <div className={styles.deviceText}>
               <Editable label={w.deviceName} value={device.name} may onSave={(name) => void actions.renameDevice(device.id, name)} />
               <p className={styles.soft}>
-                {[device.current ? w.thisDevice : device.lastSeen ? w.lastSeen(shortWhen(device.lastSeen, Date.now())) : "", device.id].filter(Boolean).join(" · ")}
+                {[device.current ? w.thisDevice : device.lastSeen ? w.lastSeen(shortWhen(device.lastSeen, now)) : "", device.id].filter(Boolean).join(" · ")}
               </p>
             </div>
             <span className={styles.trust} data-ok={device.verified || undefined}>{device.verified ? w.verified : w.unverified}</span>

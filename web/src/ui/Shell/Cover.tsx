@@ -15,7 +15,7 @@ export function Cover({ text, help, action, onAction, busy = false }: CoverProps
   return (
     <main className={styles.cover}>
       <img src="/icon.svg" alt="" width={64} height={64} />
-      <h1 className={styles.coverText} role="status">{text}</h1>
+      <div role="status"><h1 className={styles.coverText}>{text}</h1></div>
       {help ? <p>{help}</p> : null}
       {busy ? <span className={styles.bar} aria-hidden="true" /> : null}
       {action ? <Button look="primary" onClick={onAction}>{action}</Button> : null}
