@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The client-server API: one file per section of the specification.
 
+pub(crate) mod account;
 pub(crate) mod account_data;
+mod admin;
 mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
+mod devices;
 mod filter;
 mod keys;
 pub(crate) mod login;
 mod media;
 mod membership;
+mod openid;
+pub(crate) mod profile;
 pub(crate) mod push_rules;
 mod pushers;
 pub(crate) mod register;
@@ -22,6 +27,7 @@ mod session;
 mod state;
 pub mod sync;
 mod to_device;
+mod user_directory;
 mod versions;
 mod well_known;
 
@@ -38,6 +44,12 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(register::routes())
         .merge(login::routes())
         .merge(session::routes())
+        .merge(devices::routes())
+        .merge(account::routes())
+        .merge(profile::routes())
+        .merge(user_directory::routes())
+        .merge(admin::routes())
+        .merge(openid::routes())
         .merge(account_data::routes())
         .merge(filter::routes())
         .merge(media::routes())
