@@ -20,6 +20,15 @@ pub enum SharingFact {
     Parted(UserId),
 }
 
+impl SharingFact {
+    /// Whom it is about.
+    pub fn user_id(&self) -> &UserId {
+        match self {
+            Self::Changed(user_id) | Self::Met(user_id) | Self::Parted(user_id) => user_id,
+        }
+    }
+}
+
 /// `device_lists` of a sync, each user at most once and in one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceLists {
@@ -27,6 +36,13 @@ pub struct DeviceLists {
     pub changed: BTreeSet<UserId>,
     /// Whose keys need not be followed any more.
     pub left: BTreeSet<UserId>,
+}
+
+impl DeviceLists {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.left.is_empty()
+    }
 }
 
 /// Sorts the facts of a window for the reader `me`.

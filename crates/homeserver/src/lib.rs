@@ -19,6 +19,8 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod presence;
+pub mod push;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;
@@ -26,7 +28,9 @@ pub mod rooms;
 mod server;
 mod synapse_admin;
 pub mod sync;
+
 pub mod typing;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

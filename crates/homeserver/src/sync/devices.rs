@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a device must hear of keys: to-device messages, device lists, key counts (E1–E6).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use estafette_core::{
+    devices::{DeviceLists, SharingFact, device_lists as sort_device_lists},
     event::{Event, Membership},
     ids::{RoomId, UserId},
     json::write_json_string,
@@ -18,38 +22,22 @@ use super::{
     writer::{ObjectWriter, array},
 };
 
-/// The users whose keys must be fetched again, and those of whom nothing more will be heard.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct DeviceLists {
-    /// Their devices changed, or they came to share an encrypted room.
-    pub changed: BTreeSet<UserId>,
-    /// They share no encrypted room any more.
-    pub left: BTreeSet<UserId>,
-}
-
-impl DeviceLists {
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.left.is_empty()
-    }
-
-    /// Writes the `device_lists` member.
-    pub fn write(&self, into: &mut ObjectWriter<'_>, key: &str) {
-        let list = |users: &BTreeSet<UserId>| {
-            let mut out = String::new();
-            let names = users.iter().map(|user| {
-                let mut name = String::new();
-                write_json_string(&mut name, user.as_str());
-                name
-            });
-            array(&mut out, names);
-            out
-        };
-        let mut lists = into.object(key);
-        lists.raw("changed", &list(&self.changed));
-        lists.raw("left", &list(&self.left));
-        lists.close();
-    }
+/// Writes the `device_lists` member.
+pub fn write_device_lists(lists: &DeviceLists, into: &mut ObjectWriter<'_>, key: &str) {
+    let list = |users: &BTreeSet<UserId>| {
+        let mut out = String::new();
+        let names = users.iter().map(|user| {
+            let mut name = String::new();
+            write_json_string(&mut name, user.as_str());
+            name
+        });
+        array(&mut out, names);
+        out
+    };
+    let mut both = into.object(key);
+    both.raw("changed", &list(&lists.changed));
+    both.raw("left", &list(&lists.left));
+    both.close();
 }
 
 /// Whether device lists may have changed for the reader after `since`; cheap.
@@ -66,54 +54,43 @@ pub async fn device_lists(
     rooms: &[RoomId],
 ) -> StoreResult<DeviceLists> {
     let server = &reader.server;
-    let mut candidates = Candidates::default();
+    let mut facts = Vec::new();
     for room_id in rooms {
-        room_candidates(reader, since, room_id, &mut candidates).await?;
+        room_facts(reader, since, room_id, &mut facts).await?;
     }
     let updated = match server.notifier.device_list_changes(since, reader.head) {
         Some(users) => users,
         None => server.store.device_list_changes(since, reader.head).await?,
     };
-    let mut lists = DeviceLists::default();
+    let mut signed = Vec::new();
     for user in updated {
         if user == *reader.user_id() {
-            let signed = server.store.signature_changes(&user, since).await?;
-            lists.changed.extend(signed);
-            lists.changed.insert(user);
-        } else {
-            candidates.changed.insert(user);
+            signed = server.store.signature_changes(&user, since).await?;
+        }
+        facts.push(SharingFact::Changed(user));
+    }
+    let mut sharing = HashSet::new();
+    for user in facts.iter().map(SharingFact::user_id).collect::<BTreeSet<_>>() {
+        if shares_encrypted_room(reader, user).await? {
+            sharing.insert(user.clone());
         }
     }
-    for user in candidates.changed {
-        if shares_encrypted_room(reader, &user).await? {
-            lists.changed.insert(user);
-        }
-    }
-    for user in candidates.gone {
-        let is_self = user == *reader.user_id();
-        if !is_self
-            && !lists.changed.contains(&user)
-            && !shares_encrypted_room(reader, &user).await?
-        {
-            lists.left.insert(user);
-        }
+    let mut lists = sort_device_lists(reader.user_id(), facts, |user| sharing.contains(user));
+    // Whom the reader signed is for the reader's own devices to hear.
+    for user in signed {
+        lists.left.remove(&user);
+        lists.changed.insert(user);
     }
     Ok(lists)
 }
 
-#[derive(Default)]
-struct Candidates {
-    changed: BTreeSet<UserId>,
-    gone: BTreeSet<UserId>,
-}
-
 /// Who came or went in one room, or came to be reachable because the room became encrypted or the
 /// reader came in.
-async fn room_candidates(
+async fn room_facts(
     reader: &Reader,
     since: Position,
     room_id: &RoomId,
-    candidates: &mut Candidates,
+    facts: &mut Vec<SharingFact>,
 ) -> StoreResult<()> {
     let server = &reader.server;
     let Some(own) = reader.user.room(room_id) else { return Ok(()) };
@@ -134,7 +111,7 @@ async fn room_candidates(
         let members = snapshot.view.state().iter_kind_unordered("m.room.member");
         let members = members.filter(|member| member.membership() == Some(Membership::Join));
         let users = members.filter_map(|member| UserId::parse(member.state_key()?).ok());
-        if went { candidates.gone.extend(users) } else { candidates.changed.extend(users) }
+        facts.extend(users.map(if went { SharingFact::Parted } else { SharingFact::Met }));
     }
     if !joined {
         return Ok(());
@@ -143,12 +120,22 @@ async fn room_candidates(
         let Some(user) = event.state_key().and_then(|key| UserId::parse(key).ok()) else {
             continue;
         };
-        match event.membership() {
-            Some(Membership::Join) => candidates.changed.insert(user),
-            _ => candidates.gone.insert(user),
-        };
+        facts.push(match event.membership() {
+            Some(Membership::Join) => SharingFact::Met(user),
+            _ => SharingFact::Parted(user),
+        });
     }
     Ok(())
+}
+
+/// Whether the reader and `user` are both in some room that is in memory, encrypted or not.
+pub fn shares_known_room(reader: &Reader, user: &UserId) -> bool {
+    let mut shared = false;
+    reader.user.for_each_room(|room_id, own| {
+        shared |= own.membership == Membership::Join
+            && reader.server.rooms.published(room_id).is_some_and(|room| room.view.is_joined(user));
+    });
+    shared
 }
 
 /// Whether the reader and `user` are both in some encrypted room.

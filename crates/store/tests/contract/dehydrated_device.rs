@@ -33,7 +33,7 @@ fn upload(device_id: &str) -> DehydratedDeviceUpload {
 
 #[tokio::test]
 async fn a_new_one_takes_the_place_of_the_old_one_with_all_that_is_its() {
-    let world = World::new();
+    let world = World::new().await;
     let owner = user("a");
     let put = |device_id: &str| world.store.put_dehydrated_device(&owner, upload(device_id), 0);
     assert_eq!(put("A1").await.unwrap(), DehydratedDeviceOutcome::IsOrdinaryDevice);
@@ -57,7 +57,7 @@ async fn a_new_one_takes_the_place_of_the_old_one_with_all_that_is_its() {
 /// E10: what belongs to a device goes with it.
 #[tokio::test]
 async fn deleting_it_leaves_nothing_behind() {
-    let mut world = World::new();
+    let mut world = World::new().await;
     let tables = ["device_keys", "one_time_key", "issued_key", "fallback_key", "to_device"];
     let owner = user("a");
     let put = world.store.put_dehydrated_device(&owner, upload("D1"), 0);

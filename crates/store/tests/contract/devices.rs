@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    CommitSink, Fact, FactKind, Position,
+    AccountStore as _, CommitSink, Fact, FactKind, Position,
+    accounts::{CreateOutcome, LoginOutcome, NewAccount},
     sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
 use parking_lot::Mutex;
@@ -42,7 +43,7 @@ pub(crate) struct World {
 
 impl World {
     /// With the devices `@a:x.fr A1 A2`, `@b:x.fr B1` and `@c:x.fr C1`.
-    pub(crate) fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // A process that ends loses nothing that was written, flushed or not; flushing is what the
         // crash tests are for.
@@ -54,21 +55,31 @@ impl World {
         let heard = Arc::<Heard>::default();
         let store = SqliteStore::open(&options, Arc::clone(&heard) as Arc<dyn CommitSink>).unwrap();
         let world = Self { store, heard, options, folder };
-        for (user_id, device_id) in [("@a", "A1"), ("@a", "A2"), ("@b", "B1"), ("@c", "C1")] {
-            world.add_device(&format!("{user_id}:x.fr"), device_id);
+        for (name, device_id) in [("a", "A1"), ("a", "A2"), ("b", "B1"), ("c", "C1")] {
+            world.add_device(name, device_id).await;
         }
+        world.heard();
         world
     }
 
-    pub(crate) fn add_device(&self, user_id: &str, device_id: &str) {
-        let conn = rusqlite::Connection::open(self.folder.path().join("db")).unwrap();
-        conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-        conn.execute(
-            "INSERT INTO device (user_id, device_id, display_name, created_ts)
-             VALUES (?1, ?2, 'Phone', 0)",
-            (user_id, device_id),
-        )
-        .unwrap();
+    pub(crate) async fn add_device(&self, name: &str, device_id: &str) {
+        let user_id = user(name);
+        if self.store.account(&user_id).await.unwrap().is_none() {
+            let account = NewAccount {
+                user_id: user_id.clone(),
+                password_hash: None,
+                appservice_id: None,
+                is_admin: false,
+                displayname: None,
+                registration_token: None,
+                login: None,
+                now_ms: 0,
+            };
+            assert_eq!(self.store.create_account(account).await.unwrap(), CreateOutcome::Created);
+        }
+        let device_id = device(device_id);
+        let made = self.store.put_device(&user_id, &device_id, Some("Phone"), 0).await.unwrap();
+        assert_eq!(made, LoginOutcome::LoggedIn);
     }
 
     /// Rows of a table.

@@ -33,7 +33,7 @@ fn state(etag: u64, count: u64) -> BackupPut {
 
 #[tokio::test]
 async fn versions_count_up_and_are_never_used_twice() {
-    let mut world = World::new();
+    let mut world = World::new().await;
     assert!(world.store.backup(&user("a"), None).await.unwrap().is_none());
     assert_eq!((create(&world).await, create(&world).await), (1, 2));
     assert_eq!(world.store.create_backup(&user("b"), "x".into(), "1".into()).await.unwrap(), 1);
@@ -48,7 +48,7 @@ async fn versions_count_up_and_are_never_used_twice() {
 
 #[tokio::test]
 async fn the_algorithm_of_a_version_stays() {
-    let world = World::new();
+    let world = World::new().await;
     create(&world).await;
     let update = |version, algorithm: &str, data: &str| {
         let (store, algorithm, data) = (world.store.clone(), algorithm.into(), data.into());
@@ -63,7 +63,7 @@ async fn the_algorithm_of_a_version_stays() {
 
 #[tokio::test]
 async fn count_and_etag_move_with_the_sessions() {
-    let world = World::new();
+    let world = World::new().await;
     create(&world).await;
     let one = session("!r", "s1", (false, 5, 0), "1");
     let two = session("!r", "s2", (false, 5, 0), "2");
@@ -96,7 +96,7 @@ async fn a_better_key_replaces_a_worse_one_and_never_the_other_way_round() {
         [(true, 3, 1), (true, 3, 2), (true, 9, 0), (false, 0, 0), (false, 0, 3), (false, 1, 0)];
     for (at, better) in ranks.iter().enumerate() {
         for worse in &ranks[at..] {
-            let world = World::new();
+            let world = World::new().await;
             create(&world).await;
             let keep = |world: &World| {
                 let store = world.store.clone();
@@ -118,7 +118,7 @@ async fn a_better_key_replaces_a_worse_one_and_never_the_other_way_round() {
 
 #[tokio::test]
 async fn only_the_current_version_takes_sessions() {
-    let world = World::new();
+    let world = World::new().await;
     let one = || vec![session("!r", "s", (false, 0, 0), "1")];
     assert_eq!(put(&world, 1, one()).await, BackupPut::NotFound);
     create(&world).await;
@@ -133,7 +133,7 @@ async fn only_the_current_version_takes_sessions() {
 
 #[tokio::test]
 async fn a_large_backup_is_deleted_to_the_last_session() {
-    let world = World::new();
+    let world = World::new().await;
     create(&world).await;
     let many = (0..2_500).map(|n| session("!r", &n.to_string(), (false, 0, 0), "x")).collect();
     assert_eq!(put(&world, 1, many).await, state(1, 2_500));

@@ -4,14 +4,19 @@
 
 use estafette_core::limits::ONE_TIME_KEYS_MAX;
 use estafette_store::{
-    KeyStore as _, Position,
+    AccountStore as _, KeyStore as _, Position, ToDeviceStore as _,
+    accounts::Devices,
     keys::{
         CrossSigningKey, CrossSigningOutcome, CrossSigningUpload, DeviceKeysUpload, KeyClaim,
         KeySignature, KeyUpload, KeyUploadOutcome, OneTimeKey, OneTimeKeyState,
     },
+    to_device::ToDeviceTxn,
 };
 
-use crate::devices::{World, device, user};
+use crate::{
+    devices::{World, device, user},
+    to_device::message,
+};
 
 fn key(id: &str, key: &str) -> OneTimeKey {
     OneTimeKey {
@@ -63,7 +68,7 @@ async fn count(world: &World, name: &str, device_id: &str) -> u64 {
 
 #[tokio::test]
 async fn keys_leave_in_the_order_in_which_they_came_and_never_come_back() {
-    let mut world = World::new();
+    let mut world = World::new().await;
     upload(&world, "a", "A1", keys([3, 1])).await;
     upload(&world, "a", "A1", keys([2])).await;
     assert_eq!(claim(&world, &[("a", "A1"), ("a", "A1"), ("b", "B1")]).await, ["id3", "id1"]);
@@ -79,7 +84,7 @@ async fn keys_leave_in_the_order_in_which_they_came_and_never_come_back() {
 
 #[tokio::test]
 async fn one_key_under_two_names_waits_once() {
-    let world = World::new();
+    let world = World::new().await;
     let twice = KeyUpload {
         one_time_keys: vec![key("x", "same"), key("y", "same")],
         ..KeyUpload::default()
@@ -89,7 +94,7 @@ async fn one_key_under_two_names_waits_once() {
 
 #[tokio::test]
 async fn another_key_under_a_name_in_use_is_refused_whole() {
-    let world = World::new();
+    let world = World::new().await;
     upload(&world, "a", "A1", keys([1])).await;
     let mut bad = keys([2]);
     bad.one_time_keys.push(key("id1", "different"));
@@ -109,7 +114,7 @@ async fn another_key_under_a_name_in_use_is_refused_whole() {
 
 #[tokio::test]
 async fn a_device_holds_a_bounded_number_of_keys() {
-    let world = World::new();
+    let world = World::new().await;
     upload(&world, "a", "A1", keys(0..ONE_TIME_KEYS_MAX)).await;
     let more = keys(0..=ONE_TIME_KEYS_MAX);
     let outcome = world.store.upload_keys(&user("a"), &device("A1"), more).await.unwrap();
@@ -120,7 +125,7 @@ async fn a_device_holds_a_bounded_number_of_keys() {
 
 #[tokio::test]
 async fn a_fallback_key_is_given_only_when_nothing_else_is_left() {
-    let mut world = World::new();
+    let mut world = World::new().await;
     upload(&world, "a", "A1", keys([1])).await;
     let state = upload(&world, "a", "A1", fallback("f1", "f1")).await;
     assert_eq!(state.unused_fallback, ["signed_curve25519"]);
@@ -138,7 +143,7 @@ async fn a_fallback_key_is_given_only_when_nothing_else_is_left() {
 
 #[tokio::test]
 async fn counts_are_told_with_an_explicit_zero_after_every_change() {
-    let world = World::new();
+    let world = World::new().await;
     assert_eq!(count(&world, "a", "A1").await, 0);
     upload(&world, "a", "A1", keys([1])).await;
     assert_eq!(world.heard(), ["keys @a:x.fr A1"]);
@@ -152,7 +157,7 @@ async fn counts_are_told_with_an_explicit_zero_after_every_change() {
 
 #[tokio::test]
 async fn a_device_that_starts_anew_loses_the_keys_of_its_old_identity() {
-    let world = World::new();
+    let world = World::new().await;
     let mut first = device_keys("A1", "old");
     first.one_time_keys = keys([1]).one_time_keys;
     first.fallback_keys = fallback("f", "f").fallback_keys;
@@ -182,7 +187,7 @@ async fn a_device_that_starts_anew_loses_the_keys_of_its_old_identity() {
 
 #[tokio::test]
 async fn published_keys_are_shown_with_the_name_of_the_device() {
-    let world = World::new();
+    let world = World::new().await;
     upload(&world, "a", "A2", device_keys("A2", "two")).await;
     upload(&world, "a", "A1", device_keys("A1", "one")).await;
     let shown = world.store.user_keys(&[user("b"), user("a"), user("nobody")]).await.unwrap();
@@ -199,7 +204,7 @@ async fn published_keys_are_shown_with_the_name_of_the_device() {
 
 #[tokio::test]
 async fn keys_for_a_device_that_is_gone_are_not_kept() {
-    let world = World::new();
+    let world = World::new().await;
     let outcome = world.store.upload_keys(&user("a"), &device("GONE"), keys([1])).await.unwrap();
     assert_eq!(outcome, KeyUploadOutcome::UnknownDevice);
 }
@@ -221,7 +226,7 @@ fn all_three(generation: u8) -> CrossSigningUpload {
 
 #[tokio::test]
 async fn only_the_first_cross_signing_upload_is_free() {
-    let world = World::new();
+    let world = World::new().await;
     let set = |upload, only_first| {
         let store = world.store.clone();
         async move { store.set_cross_signing_keys(&user("a"), upload, only_first).await.unwrap() }
@@ -248,7 +253,7 @@ async fn only_the_first_cross_signing_upload_is_free() {
 
 #[tokio::test]
 async fn signatures_are_shown_to_those_who_may_see_them_and_go_with_their_key() {
-    let world = World::new();
+    let world = World::new().await;
     for name in ["a", "b"] {
         let owner = user(name);
         let set = world.store.set_cross_signing_keys(&owner, all_three(1), true);
@@ -282,7 +287,7 @@ async fn signatures_are_shown_to_those_who_may_see_them_and_go_with_their_key() 
 
 #[tokio::test]
 async fn each_change_of_a_list_has_its_line_in_the_log() {
-    let world = World::new();
+    let world = World::new().await;
     let changes = |since, upto| {
         let store = world.store.clone();
         async move { store.device_list_changes(Position(since), Position(upto)).await.unwrap() }
@@ -300,7 +305,7 @@ async fn each_change_of_a_list_has_its_line_in_the_log() {
 
 #[tokio::test]
 async fn after_a_restore_no_key_is_given_that_may_have_been_given_before() {
-    let world = World::new();
+    let world = World::new().await;
     upload(&world, "a", "A1", keys([1])).await;
     upload(&world, "b", "B1", keys([1])).await;
     assert_eq!(count(&world, "a", "A1").await, 1);
@@ -309,4 +314,43 @@ async fn after_a_restore_no_key_is_given_that_may_have_been_given_before() {
     assert_eq!(world.heard(), ["keys @a:x.fr A1", "keys @b:x.fr B1"]);
     assert_eq!(count(&world, "a", "A1").await, 0);
     assert!(claim(&world, &[("a", "A1"), ("b", "B1")]).await.is_empty());
+}
+
+/// E10: what belongs to a device goes with it, in one commit, and others hear of it.
+#[tokio::test]
+async fn a_deleted_device_leaves_nothing_behind() {
+    let mut world = World::new().await;
+    let mut all = device_keys("A1", "one");
+    all.one_time_keys = keys([1, 2]).one_time_keys;
+    all.fallback_keys = fallback("f", "f").fallback_keys;
+    upload(&world, "a", "A1", all).await;
+    assert_eq!(claim(&world, &[("a", "A1")]).await, ["id1"]);
+    let messages = vec![message("a", Some("A1"), "x")];
+    world.store.send_to_device(None, messages.clone()).await.unwrap();
+    let txn = ToDeviceTxn {
+        sender: user("a"),
+        device_id: Some(device("A1")),
+        event_type: "t".into(),
+        txn_id: "1".into(),
+    };
+    world.store.send_to_device(Some(txn), messages).await.unwrap();
+    world.heard();
+    let these = Devices::These(vec![device("A1")]);
+    let deleted = world.store.delete_devices(&user("a"), these).await.unwrap();
+    assert_eq!(deleted, [device("A1")]);
+    assert_eq!(world.heard(), ["list @a:x.fr"]);
+    for table in
+        ["device_keys", "one_time_key", "issued_key", "fallback_key", "to_device", "to_device_txn"]
+    {
+        assert_eq!(world.count(table), 0, "{table}");
+    }
+    assert!(world.store.user_keys(&[user("a")]).await.unwrap()[0].devices.is_empty());
+    assert_eq!(count(&world, "a", "A1").await, 0);
+    assert_eq!(world.store.last_to_device(&user("a"), &device("A1")), Position(0));
+    assert!(claim(&world, &[("a", "A1")]).await.is_empty());
+    world.restart();
+    world.add_device("a", "A1").await;
+    let store = &world.store;
+    let messages = store.to_device_after(&user("a"), &device("A1"), Position(0), 10).await.unwrap();
+    assert!(messages.is_empty(), "a new device of the same name is another device");
 }

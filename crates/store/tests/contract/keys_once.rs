@@ -6,7 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use estafette_store::{
-    DehydratedDeviceStore as _, KeyStore as _,
+    AccountStore as _, DehydratedDeviceStore as _, KeyStore as _,
+    accounts::Devices,
     dehydrated_device::{DehydratedDeviceOutcome, DehydratedDeviceUpload},
     keys::{KeyClaim, KeyUpload, KeyUploadOutcome, OneTimeKey},
 };
@@ -24,11 +25,11 @@ enum Step {
     /// Requests at the same time, each claiming so many keys of the device.
     Claim(usize, Vec<usize>),
     /// The device goes, with its keys, and comes back under the same name.
-    Replace,
+    Replace(usize),
     Restart,
 }
 
-/// An ordinary device, and one that can be replaced.
+/// An ordinary device and a dehydrated one.
 const DEVICES: [(&str, &str); 2] = [("a", "A1"), ("b", "DRY")];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,9 +37,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (which.clone(), 1..6usize).prop_map(|(at, count)| Step::Upload(at, count)),
         3 => (which.clone(), 1..9usize).prop_map(|(at, count)| Step::UploadAgain(at, count)),
-        5 => (which, prop::collection::vec(1..4usize, 1..4))
+        5 => (which.clone(), prop::collection::vec(1..4usize, 1..4))
             .prop_map(|(at, claims)| Step::Claim(at, claims)),
-        1 => Just(Step::Replace),
+        1 => which.prop_map(Step::Replace),
         1 => Just(Step::Restart),
     ]
 }
@@ -69,16 +70,23 @@ fn key(number: usize) -> OneTimeKey {
 impl Run {
     async fn new() -> Self {
         let run = Self {
-            world: World::new(),
+            world: World::new().await,
             models: Default::default(),
             next_key: 0,
             given: BTreeSet::new(),
         };
-        run.replace().await;
+        run.replace_dehydrated().await;
         run
     }
 
-    async fn replace(&self) {
+    async fn replace_ordinary(&self) {
+        let these = Devices::These(vec![device("A1")]);
+        let deleted = self.world.store.delete_devices(&user("a"), these).await.unwrap();
+        assert_eq!(deleted, [device("A1")]);
+        self.world.add_device("a", "A1").await;
+    }
+
+    async fn replace_dehydrated(&self) {
         let upload = DehydratedDeviceUpload {
             device_id: device("DRY"),
             display_name: None,
@@ -134,9 +142,12 @@ impl Run {
                 self.upload(at, &numbers).await;
             }
             Step::Claim(at, requests) => self.claim(at, &requests).await,
-            Step::Replace => {
-                self.replace().await;
-                self.models[1] = Model::default();
+            Step::Replace(at) => {
+                match at {
+                    0 => self.replace_ordinary().await,
+                    _ => self.replace_dehydrated().await,
+                }
+                self.models[at] = Model::default();
             }
             Step::Restart => self.world.restart(),
         }

@@ -34,7 +34,7 @@ async fn read(world: &World, device_id: &str, td: u64) -> Vec<String> {
 
 #[tokio::test]
 async fn a_message_reaches_the_devices_it_is_for_in_order() {
-    let world = World::new();
+    let world = World::new().await;
     let messages = vec![
         message("a", Some("A1"), "1"),
         message("a", None, "2"),
@@ -56,7 +56,7 @@ async fn a_message_reaches_the_devices_it_is_for_in_order() {
 
 #[tokio::test]
 async fn a_transaction_acts_once_also_after_a_restart() {
-    let mut world = World::new();
+    let mut world = World::new().await;
     let send = |world: &World, device_id: Option<&'static str>, event_type, txn_id| {
         let store = world.store.clone();
         let txn = txn(device_id, event_type, txn_id);
@@ -79,7 +79,7 @@ async fn a_transaction_acts_once_also_after_a_restart() {
 
 #[tokio::test]
 async fn a_long_queue_comes_in_portions_without_loss() {
-    let world = World::new();
+    let world = World::new().await;
     let messages = (0..250).map(|n| message("a", Some("A1"), &n.to_string())).collect();
     world.store.send_to_device(None, messages).await.unwrap();
     let mut td = Position(0);
@@ -98,7 +98,7 @@ async fn a_long_queue_comes_in_portions_without_loss() {
 
 #[tokio::test]
 async fn a_number_that_was_not_delivered_acknowledges_nothing() {
-    let world = World::new();
+    let world = World::new().await;
     let messages = vec![
         message("a", Some("A1"), "1"),
         message("a", Some("A2"), "2"),

@@ -134,7 +134,7 @@ proptest! {
     fn every_message_is_seen_in_order(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut run = Run { world: World::new(), clients: Default::default(), sent: 0 };
+            let mut run = Run { world: World::new().await, clients: Default::default(), sent: 0 };
             for step in steps {
                 run.step(step).await;
             }

@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     ApiError, ApiResult, Shared,
-    auth::Requester,
+    auth::{
+        Requester,
+        uia::{self, Stage, UiaRequest},
+    },
     client::content::Content,
     http::{empty_object, json_response},
     rate_limit::Cost,
@@ -111,8 +114,16 @@ fn check_cross_signing(
 }
 
 /// User-interactive authentication before keys are replaced.
-async fn prove_identity(_: &Shared, _: &Requester, _: &Object) -> ApiResult<()> {
-    Err(ApiError::forbidden("Replacing cross-signing keys needs a proof of identity."))
+async fn prove_identity(server: &Shared, requester: &Requester, body: &Object) -> ApiResult<()> {
+    let body = body.iter().map(|(key, value)| (key.clone(), value.into())).collect();
+    let request = UiaRequest {
+        user_id: Some(&requester.user_id),
+        who: requester.user_id.as_str(),
+        method: "POST",
+        path: "/keys/device_signing/upload",
+        body: &body,
+    };
+    uia::authenticate(server, request, &[&[Stage::Password]]).await.map(|_| ())
 }
 
 /// `POST /_matrix/client/v3/keys/signatures/upload`
