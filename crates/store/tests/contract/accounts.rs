@@ -6,7 +6,6 @@ use std::sync::Arc;
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     AccountStore as _, CommitSink, Fact, FactKind, KeyStore as _, Position, PushStore as _,
-    ToDeviceStore as _,
     accounts::{
         AccountFlag, AccountPage, CreateOutcome, DeviceSeen, Devices, DirectoryQuery, LoginOutcome,
         NewAccount, NewLogin, PasswordHash, ProfileOutcome, RefreshOutcome, RegistrationToken,
