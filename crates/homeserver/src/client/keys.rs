@@ -153,4 +153,4 @@ pub(super) fn parse_user(text: &str) -> ApiResult<UserId> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
