@@ -40,6 +40,21 @@ pub(crate) struct Options {
     pub(crate) pid: Option<u32>,
 }
 
+impl Options {
+    /// The small form of all scenarios on our server.
+    pub(crate) fn small() -> Self {
+        Self {
+            server: "estafette".to_owned(),
+            peer: None,
+            scenario: Vec::new(),
+            quick: true,
+            seconds: None,
+            registration_shared_secret: None,
+            pid: None,
+        }
+    }
+}
+
 /// Measures, and fails when a scenario failed or a delivery went missing.
 pub(crate) fn run(options: &Options) -> Result<()> {
     // The load generator must be optimised, or it would measure itself.

@@ -19,7 +19,7 @@ use estafette_testkit::{
 use crate::shell;
 
 /// Which clients, against which server.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Options {
     /// Suites to run; all by default.
     #[arg(long, value_enum, num_args = 1..)]
@@ -34,6 +34,12 @@ pub(crate) struct ServerChoice {
     /// `estafette` (built and started), `synapse` (installed and started), or an `http://` URL.
     #[arg(long, default_value = "estafette")]
     pub(crate) server: String,
+}
+
+impl Default for ServerChoice {
+    fn default() -> Self {
+        Self { server: "estafette".to_owned() }
+    }
 }
 
 /// A command that is given a server.
@@ -148,7 +154,12 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             let folder = shell::root().join("tests/js");
             let node = install_js(&folder)?;
             let mut command = Command::new(node);
-            command.args(["--test", "--test-reporter=spec", "journey.test.mjs"]);
+            command.args([
+                "--test",
+                "--test-force-exit",
+                "--test-reporter=spec",
+                "journey.test.mjs",
+            ]);
             shell::run(running.told(command.current_dir(folder)))
         }
         Suite::Nio => {
@@ -159,13 +170,6 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             shell::run(running.told(command.current_dir(shell::root().join("tests/nio"))))
         }
     }
-}
-
-/// Installs what `tests/sdk`, `tests/js` and `tests/nio` need, without running them.
-pub(crate) fn install() -> Result<()> {
-    install_nio()?;
-    install_js(&shell::root().join("tests/js"))?;
-    Ok(())
 }
 
 /// Installs the packages and answers a Node.js that is recent enough.

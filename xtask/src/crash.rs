@@ -28,6 +28,13 @@ pub(crate) struct Options {
     pub(crate) server: String,
 }
 
+impl Options {
+    /// A few crashes with a seed of their own.
+    pub(crate) fn short(runs: usize, mode: How) -> Self {
+        Self { runs, mode, seed: None, server: "estafette".to_owned() }
+    }
+}
+
 /// The modes by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum How {

@@ -125,7 +125,8 @@ pub struct Candidate<'a> {
     pub redacts: Option<&'a EventId>,
     /// The events that it follows.
     pub prev_events: &'a [EventId],
-    /// Its own id in versions 1 and 2, whose server may redact.
+    /// Its own id in versions 1 and 2, whose server may redact. `None` while it is being built
+    /// here: it will be of the sender's server.
     pub event_id: Option<&'a EventId>,
 }
 
@@ -295,10 +296,11 @@ fn redaction<S: AuthState + ?Sized>(case: &Case<'_, S>) -> Result<(), AuthError>
     if case.levels.user(case.event.sender) >= case.levels.redact {
         return Ok(());
     }
-    let own = case.event.event_id.and_then(EventId::server_name);
+    let sender_server = Some(case.event.sender.server_name());
+    let own = case.event.event_id.map_or(sender_server, EventId::server_name);
     let redacted = case.event.redacts.and_then(EventId::server_name);
     if own.is_some() && own == redacted { Ok(()) } else { Err(AuthError::Redaction) }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The membership values of `m.room.member`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Membership {
     /// In the room.
     Join,
@@ -35,7 +35,8 @@ pub enum Membership {
     Invite,
     /// Asked to be let in.
     Knock,
-    /// Not in the room.
+    /// Not in the room. What a user without a member event is.
+    #[default]
     Leave,
     /// Not allowed in.
     Ban,
@@ -174,6 +175,9 @@ impl Event {
         };
         let redacts = redacts_of(version, &header);
         let content = header.content.get();
+        if !content.starts_with('{') {
+            return Err(Corrupt("content".into()));
+        }
         // The content is a slice of `json`, so their addresses tell where it stands.
         let start = (content.as_ptr() as usize).wrapping_sub(json.as_ptr() as usize);
         let at = |at: usize| u32::try_from(at).map_err(|_| Corrupt("it is too long".into()));

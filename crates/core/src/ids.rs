@@ -238,8 +238,7 @@ fn check_server_name(text: &str) -> Result<(), IdError> {
             let (literal, port) = rest.split_once(']').ok_or(IdError::ServerName)?;
             (
                 literal.parse::<std::net::Ipv6Addr>().is_ok(),
-                port.strip_prefix(':')
-                    .or_else(|| if port.is_empty() { None } else { Some("not a port") }),
+                port.strip_prefix(':').or(if port.is_empty() { None } else { Some("not a port") }),
             )
         }
         None => {

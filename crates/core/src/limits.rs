@@ -111,6 +111,8 @@ pub const TXN_ID_BYTES_MAX: usize = 255;
 pub const CREATE_ROOM_INVITES_MAX: usize = 200;
 /// State events that the maker of a room gives it.
 pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// Rooms that are told at once of a change of one account.
+pub const ACCOUNT_CHANGE_ROOMS_AT_ONCE: usize = 8;
 /// Rooms whose typing is remembered.
 pub const TYPING_ROOMS_MAX: usize = 50_000;
 /// Users who are shown as typing in one room.
@@ -137,6 +139,16 @@ pub const CONTEXT_EVENTS_MAX: usize = 100;
 pub const HIERARCHY_ROOMS_MAX: usize = 50;
 /// See [`HIERARCHY_ROOMS_MAX`].
 pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms of one hierarchy in all its pages.
+pub const HIERARCHY_WALK_MAX: usize = 1_000;
+/// Words of one search.
+pub const SEARCH_WORDS_MAX: usize = 20;
+/// Users whose presence is remembered.
+pub const PRESENCE_USERS_MAX: usize = 100_000;
+/// How long ago somebody may have acted to be called currently active, in ms.
+pub const PRESENCE_ACTIVE_MS: i64 = 60_000;
+/// A status message of presence.
+pub const STATUS_MSG_BYTES_MAX: usize = 1_024;
 /// Rooms in one page of the public directory.
 pub const DIRECTORY_PAGE_MAX: usize = 500;
 /// A `reason` for a change of membership, a redaction or a report.
@@ -205,6 +217,16 @@ pub const PUSHKEY_BYTES_MAX: usize = 512;
 pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
 /// Any other text of a pusher, and its `data` as JSON.
 pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+/// Notifications that wait for one pusher; beyond it the oldest go.
+pub const PUSH_QUEUE_MAX: usize = 1_000;
+/// Requests to gateways at once.
+pub const PUSH_REQUESTS_MAX: usize = 64;
+/// How old an event may be and still be pushed.
+pub const PUSH_AGE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+/// Facts that wait for the sender of notifications; beyond it the store is asked.
+pub const PUSH_HEARD_MAX: usize = 16_384;
+/// Events read at once by those who follow the whole log.
+pub const LOG_BATCH_MAX: usize = 256;
 
 // Keys and to-device messages.
 
@@ -286,3 +308,9 @@ pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 pub const APPSERVICE_REGISTRATION_BYTES_MAX: usize = 1 << 20;
 /// Memory of one compiled pattern of a namespace.
 pub const APPSERVICE_PATTERN_BYTES_MAX: usize = 1 << 20;
+// The web client.
+
+/// Files of a folder that is served instead of the embedded client.
+pub const WEB_FILES_MAX: usize = 4_096;
+/// How deeply its folders may be nested.
+pub const WEB_FOLDER_DEPTH_MAX: usize = 8;

@@ -12,6 +12,7 @@ mod tests;
 use serde_json::json;
 
 use crate::{
+    event::Event,
     json::{Object, Value},
     limits::{ID_BYTES_MAX, THREAD_HOPS_MAX},
 };
@@ -90,6 +91,22 @@ pub struct Related<'a> {
 }
 
 impl<'a> Related<'a> {
+    /// An event that has not been redacted, at this place in the server's order.
+    #[must_use]
+    pub fn of(event: &'a Event, position: i64) -> Self {
+        Self {
+            event_id: event.event_id().as_str(),
+            room_id: event.room_id().as_str(),
+            sender: event.sender().as_str(),
+            kind: event.kind(),
+            is_state: event.state_key().is_some(),
+            redacted: false,
+            origin_server_ts: event.origin_server_ts(),
+            position,
+            content: event.content(),
+        }
+    }
+
     /// The event's relation, which ends with its redaction.
     #[must_use]
     pub fn relation(&self) -> Option<Relation<'a>> {

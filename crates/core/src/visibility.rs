@@ -14,6 +14,11 @@ mod tests;
 
 use std::cmp::Ordering;
 
+use crate::{
+    event::{Event, Membership},
+    json::Value,
+};
+
 /// Who may see the events of a room, from `m.room.history_visibility`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HistoryVisibility {
@@ -40,59 +45,28 @@ impl HistoryVisibility {
             _ => Self::Shared,
         }
     }
+
+    /// The visibility that an `m.room.history_visibility` event sets, or that of a room that has
+    /// none.
+    #[must_use]
+    pub fn of(event: Option<&Event>) -> Self {
+        let value = event.and_then(|event| event.content().get("history_visibility"));
+        Self::parse(value.and_then(Value::as_str))
+    }
 }
 
-/// A user's membership of a room, from `m.room.member`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Membership {
-    /// Invited and not joined yet.
-    Invite,
-    /// In the room.
-    Join,
-    /// Asked to be let in.
-    Knock,
-    /// Not, or no longer, in the room. What a user without a member event is.
-    #[default]
-    Leave,
-    /// Kept out.
-    Ban,
-}
-
-impl Membership {
-    /// Reads `membership` of the event's content; `None` for what the specification does not
-    /// know.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Invite, Self::Join, Self::Knock, Self::Leave, Self::Ban]
-            .into_iter()
-            .find(|membership| membership.as_str() == text)
-    }
-
-    /// The word of the specification; also what `unsigned.membership` says (MSC4115).
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Invite => "invite",
-            Self::Join => "join",
-            Self::Knock => "knock",
-            Self::Leave => "leave",
-            Self::Ban => "ban",
-        }
-    }
-
-    /// Which of two memberships lets their holder see more. For a server the strongest one of
-    /// its users counts.
-    #[must_use]
-    pub fn stronger(self, other: Self) -> Self {
-        let strength = |membership| match membership {
-            Self::Join => 2,
-            Self::Invite => 1,
-            Self::Knock | Self::Leave | Self::Ban => 0,
-        };
-        match strength(self).cmp(&strength(other)) {
-            Ordering::Less => other,
-            Ordering::Equal | Ordering::Greater => self,
-        }
+/// Which of two memberships lets their holder see more. For a server the strongest one of its
+/// users counts.
+#[must_use]
+pub fn stronger(one: Membership, other: Membership) -> Membership {
+    let strength = |membership| match membership {
+        Membership::Join => 2,
+        Membership::Invite => 1,
+        Membership::Knock | Membership::Leave | Membership::Ban => 0,
+    };
+    match strength(one).cmp(&strength(other)) {
+        Ordering::Less => other,
+        Ordering::Equal | Ordering::Greater => one,
     }
 }
 

@@ -4,12 +4,15 @@
 //! A user of many rooms costs one event in each, so this happens behind the request, one user after
 //! another. Who changes twice before being looked at costs one round.
 
+mod apply;
+
 use std::collections::{HashMap, VecDeque};
 
 use estafette_core::{ids::UserId, limits::ACCOUNT_CHANGES_MAX};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub(crate) use self::apply::apply;
 use crate::{ApiError, ApiResult};
 
 /// What has to be done in a user's rooms.
@@ -72,5 +75,28 @@ impl AccountChanges {
         let user_id = waiting.order.pop_front()?;
         let change = waiting.changes.remove(&user_id)?;
         Some((user_id, change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it a user who changes often would fill every room with events, or be forgotten.
+    #[test]
+    fn changes_of_one_user_are_joined_and_leaving_wins() {
+        let changes = AccountChanges::default();
+        let user = |id: &str| UserId::parse(id).unwrap();
+        for (id, change) in [
+            ("@a:x", AccountChange::Profile),
+            ("@b:x", AccountChange::Leave),
+            ("@a:x", AccountChange::Profile),
+            ("@b:x", AccountChange::Profile),
+        ] {
+            changes.push(user(id), change);
+        }
+        assert_eq!(changes.try_next(), Some((user("@a:x"), AccountChange::Profile)));
+        assert_eq!(changes.try_next(), Some((user("@b:x"), AccountChange::Leave)));
+        assert_eq!(changes.try_next(), None);
     }
 }

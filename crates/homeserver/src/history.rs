@@ -13,8 +13,7 @@ use estafette_core::{
     event::Membership,
     ids::{EventId, RoomId, UserId},
     visibility::{
-        Answer, HistoryVisibility, MemberHistory, Membership as At, Point, RoomHistory, Standing,
-        Subject, for_user,
+        Answer, HistoryVisibility, MemberHistory, Point, RoomHistory, Standing, Subject, for_user,
     },
 };
 use estafette_store::{
@@ -93,7 +92,7 @@ pub async fn visible(
 
 /// What holds for somebody who is in the room at an event and after it.
 const PRESENT: Point = {
-    let joined = Standing { visibility: HistoryVisibility::Joined, membership: At::Join };
+    let joined = Standing { visibility: HistoryVisibility::Joined, membership: Membership::Join };
     Point { before: joined, after: joined, joined_later: false }
 };
 
@@ -127,8 +126,8 @@ async fn histories(
         (pos.0.cast_signed(), HistoryVisibility::parse(word))
     }));
     let member = MemberHistory::new(memberships.iter().map(|(pos, event)| {
-        let membership = event.membership().and_then(|known| At::parse(known.as_str()));
-        (pos.0.cast_signed(), membership.unwrap_or_default())
+        let membership = event.membership();
+        (pos.0.cast_signed(), membership.unwrap_or(Membership::Leave))
     }));
     Ok((room, member))
 }
@@ -139,7 +138,7 @@ pub async fn ignored_users(
     server: &Shared,
     user: &Arc<HotUser>,
 ) -> StoreResult<Arc<HashSet<UserId>>> {
-    let ticket = match user.ignored() {
+    let ticket = match user.ignored.get() {
         Ok(known) => return Ok(known),
         Err(ticket) => ticket,
     };
@@ -153,7 +152,7 @@ pub async fn ignored_users(
         .filter_map(|user| UserId::parse(user).ok())
         .collect();
     let users = Arc::new(users);
-    user.set_ignored(ticket, &users);
+    user.ignored.set(ticket, Arc::clone(&users));
     Ok(users)
 }
 

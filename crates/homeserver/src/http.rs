@@ -22,7 +22,7 @@ pub use self::{
     },
     listener::{ListenError, Listening, listen},
 };
-use crate::{ApiError, Shared, client};
+use crate::{ApiError, Shared, client, synapse_admin, web};
 
 /// Bodies below this many bytes are cheaper to send than to compress.
 const COMPRESS_MIN_BYTES: u64 = 1024;
@@ -39,7 +39,8 @@ pub fn router(server: Shared) -> Router {
     );
     Router::new()
         .merge(client::routes(&server))
-        .fallback(unknown_route)
+        .merge(synapse_admin::routes())
+        .fallback(web::fallback)
         .method_not_allowed_fallback(wrong_method)
         .layer(compression)
         .layer(middleware::from_fn(cors))
@@ -57,10 +58,6 @@ impl Predicate for MayCompress {
     fn should_compress<B: axum::body::HttpBody>(&self, response: &http::Response<B>) -> bool {
         response.extensions().get::<NoCompression>().is_none()
     }
-}
-
-async fn unknown_route() -> ApiError {
-    ApiError::unrecognized()
 }
 
 /// Client-Server API, "Standard error response": 405 with `M_UNRECOGNIZED`.

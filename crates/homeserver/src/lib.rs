@@ -19,13 +19,18 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod presence;
+pub mod push;
 pub mod rate_limit;
 pub mod render;
 pub mod room_worker;
 pub mod rooms;
 mod server;
+mod synapse_admin;
 pub mod sync;
+
 pub mod typing;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

@@ -9,11 +9,13 @@
 //! Order of things (I5): the logs are written before `head` is published, so a reader that took
 //! `head` finds every fact up to it.
 
+mod remembered;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -30,6 +32,7 @@ use estafette_store::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, OnceCell};
 
+pub(crate) use self::remembered::Remembered;
 use crate::{
     client::sliding_sync::connection::Connections,
     rooms::Rooms,
@@ -88,8 +91,9 @@ pub struct HotUser {
     counts_generation: AtomicU64,
     /// Sliding sync connections.
     pub(crate) connections: Mutex<Connections>,
-    rules: RwLock<Option<Arc<RuleSet>>>,
-    ignored: Mutex<(u64, Option<Arc<HashSet<UserId>>>)>,
+    pub(crate) ignored: Remembered<Arc<HashSet<UserId>>>,
+    /// The user's push rules; `None` for the default ones.
+    pub(crate) rules: Remembered<Option<Arc<RuleSet>>>,
 }
 
 impl HotUser {
@@ -105,8 +109,8 @@ impl HotUser {
             counts: Mutex::default(),
             counts_generation: AtomicU64::new(0),
             connections: Mutex::default(),
-            rules: RwLock::default(),
-            ignored: Mutex::default(),
+            ignored: Remembered::default(),
+            rules: Remembered::default(),
         }
     }
 
@@ -146,36 +150,6 @@ impl HotUser {
     /// The position of the last thing that changed for this user, or where the log began.
     pub fn last_change(&self) -> Position {
         Position(self.last.load(Ordering::Acquire))
-    }
-
-    /// The user's push rules, where they are not the default ones.
-    pub fn rules(&self) -> Option<Arc<RuleSet>> {
-        self.rules.read().clone()
-    }
-
-    /// Adopts changed push rules; `None` for the default ones. Counts by the old ones are dropped.
-    pub fn set_rules(&self, rules: Option<RuleSet>) {
-        *self.rules.write() = rules.map(Arc::new);
-        self.forget_counts(None);
-    }
-
-    /// Whom the user ignores, where that is known; otherwise the ticket for [`Self::set_ignored`].
-    pub(crate) fn ignored(&self) -> Result<Arc<HashSet<UserId>>, u64> {
-        let ignored = self.ignored.lock();
-        ignored.1.clone().ok_or(ignored.0)
-    }
-
-    /// Remembers whom the user ignores, unless that changed since the ticket was given.
-    pub(crate) fn set_ignored(&self, ticket: u64, users: &Arc<HashSet<UserId>>) {
-        let mut ignored = self.ignored.lock();
-        if ignored.0 == ticket {
-            ignored.1 = Some(Arc::clone(users));
-        }
-    }
-
-    fn forget_ignored(&self) {
-        let mut ignored = self.ignored.lock();
-        *ignored = (ignored.0.wrapping_add(1), None);
     }
 
     /// Changes whenever counts were dropped.
@@ -241,6 +215,7 @@ pub struct Notifier {
     listeners: RwLock<HashMap<RoomId, Vec<Arc<HotUser>>>>,
     device_lists: Mutex<DeviceListLog>,
     hints: OnceCell<tokio::sync::mpsc::Sender<Fact>>,
+    hints_missed: AtomicBool,
     rooms: std::sync::OnceLock<Arc<Rooms>>,
 }
 
@@ -259,6 +234,12 @@ impl Notifier {
         self.device_lists.lock().complete_after = head;
         let _ = self.rooms.set(rooms);
         let _ = self.hints.set(hints);
+    }
+
+    /// Whether facts were dropped because those who do slow work after a commit fell behind; asks
+    /// once.
+    pub fn take_missed(&self) -> bool {
+        self.hints_missed.swap(false, Ordering::AcqRel)
     }
 
     /// The last position whose facts are all published.
@@ -391,10 +372,15 @@ impl Notifier {
                 }
             }
             FactKind::AccountData { user_id, room_id, kind } => {
-                if kind == "m.ignored_user_list"
-                    && let Some(user) = self.hot(user_id)
-                {
-                    user.forget_ignored();
+                if let Some(user) = self.hot(user_id) {
+                    match kind.as_str() {
+                        "m.ignored_user_list" => user.ignored.forget(),
+                        "m.push_rules" => {
+                            user.rules.forget();
+                            user.forget_counts(None);
+                        }
+                        _ => {}
+                    }
                 }
                 self.tell(fact.pos, user_id, UserFact::AccountData(room_id.clone()), woken);
             }
@@ -472,8 +458,9 @@ impl CommitSink for Notifier {
         }
         if let Some(hints) = self.hints.get() {
             for fact in facts {
-                // A full queue only delays: whoever listens looks at the store again later.
-                let _ = hints.try_send(fact.clone());
+                if hints.try_send(fact.clone()).is_err() {
+                    self.hints_missed.store(true, Ordering::Release);
+                }
             }
         }
     }

@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use estafette_core::{
@@ -24,7 +27,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
-    account_changes::AccountChanges,
+    account_changes::{self, AccountChanges},
     appservice::{Appservices, RegistrationError},
     auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
@@ -33,9 +36,12 @@ use crate::{
     media::{self, MediaService},
     notify::Notifier,
     outbound::Outbound,
+    presence::PresenceBook,
+    push::{self, Push},
     rate_limit::RateLimiter,
     rooms::Rooms,
     typing::Typing,
+    web::WebClient,
 };
 
 /// What every handler holds.
@@ -58,17 +64,23 @@ pub struct Server {
     /// Bridges and bots.
     pub appservices: Appservices,
     /// Profiles and deactivations that have to reach rooms.
-    pub account_changes: AccountChanges,
+    pub account_changes: Arc<AccountChanges>,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// The rooms in memory.
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
     pub notifier: Arc<Notifier>,
+    /// Who is there.
+    pub presence: PresenceBook,
     /// Who is typing where.
     pub typing: Typing,
     /// Uploaded files.
     pub media: MediaService,
+    /// Notifications to gateways.
+    pub push: Push,
+    /// The web client.
+    pub web: WebClient,
     /// The way to other servers.
     pub outbound: Outbound,
     /// The rules of everybody who changed none.
@@ -76,6 +88,7 @@ pub struct Server {
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     started_ms: i64,
+    last_unique_ms: AtomicI64,
     signing_key: SigningKey,
     stop: watch::Sender<bool>,
 }
@@ -128,13 +141,15 @@ impl Server {
         notifier.start(store.head(), Arc::clone(&rooms), hints);
         let media = MediaService::open(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let web = WebClient::open(&config.web)
+            .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
         let outbound = Outbound::new(&config.outbound)?;
         let started_ms = clock.now_ms();
         let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
             auth: Auth::new(passwords(&*random)?),
             appservices,
-            account_changes: AccountChanges::default(),
+            account_changes: Arc::default(),
             server_name,
             store,
             clock,
@@ -142,19 +157,29 @@ impl Server {
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             rooms,
             notifier,
+            presence: PresenceBook::default(),
             typing: Typing::default(),
             media,
             outbound,
+            web,
+            push: Push::default(),
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             started_ms,
+            last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
+        tokio::spawn(account_changes::apply(
+            Arc::downgrade(&server),
+            Arc::clone(&server.account_changes),
+            server.stopping(),
+        ));
         tokio::spawn(follow(Arc::downgrade(&server), facts));
         tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
         tokio::spawn(device_use::run(Arc::downgrade(&server)));
+        tokio::spawn(push::run(Arc::downgrade(&server)));
         Ok(server)
     }
 
@@ -178,6 +203,15 @@ impl Server {
         self.started_ms
     }
 
+    /// The time, moved on a little where it was given out before. The id of a room is the hash of
+    /// its create event, so two rooms that one user makes in one millisecond need two times.
+    pub fn unique_ms(&self) -> i64 {
+        let now = self.now_ms();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_unique_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        last.map_or(now, |last| now.max(last.saturating_add(1)))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
@@ -197,6 +231,10 @@ fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
 async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
+        server.push.hear(&fact);
+        if server.notifier.take_missed() {
+            server.push.missed();
+        }
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;
             if let Err(error) = woken {

@@ -51,6 +51,8 @@ pub struct DeviceMemory {
     pub answered: Option<Token>,
     /// The version of typing that the device has seen.
     pub typing: u64,
+    /// The version of presence that the device has seen.
+    pub presence: u64,
     /// Members that were sent for lazy loading.
     pub members: HashMap<RoomId, HashSet<UserId>>,
 }

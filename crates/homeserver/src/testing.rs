@@ -2,6 +2,8 @@
 //! A whole server in this process, for tests: a temporary folder, a clock that stands still and
 //! chance that repeats itself.
 
+mod rooms;
+
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{Router, body::Body};
@@ -15,6 +17,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+pub(crate) use self::rooms::bodies;
 use crate::{
     Server, Shared,
     clock::{ManualClock, SeededRandom},
@@ -168,5 +171,14 @@ impl TestServer {
         self.server.store.create_account(account).await.unwrap();
         self.tokens.lock().insert(user_id.to_string(), token.clone());
         token
+    }
+}
+
+/// Waits until `condition` holds, a few seconds at most: for what happens behind a request.
+pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !condition().await {
+        assert!(std::time::Instant::now() < until, "it does not happen");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }

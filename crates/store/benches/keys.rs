@@ -3,7 +3,11 @@
 //!
 //! `cargo bench -p estafette-store --bench keys [-- FOLDER]` prints one line per act. The folder
 //! should be on the disk that is meant; the default is one below the build folder.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that fails may stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measurement that fails may stop"
+)]
 
 use std::{
     path::PathBuf,
@@ -37,10 +41,8 @@ fn device() -> DeviceId {
 
 fn upload(n: usize) -> KeyUpload {
     let public = |m: usize| format!("{n:020}{m:023}");
-    let signatures = format!(
-        r#"{{"@user{n}:example.org":{{"ed25519:DEVICE":"{}"}}}}"#,
-        "s".repeat(86)
-    );
+    let signatures =
+        format!(r#"{{"@user{n}:example.org":{{"ed25519:DEVICE":"{}"}}}}"#, "s".repeat(86));
     let one_time_keys = (0..50).map(|m| OneTimeKey {
         algorithm: "signed_curve25519".into(),
         key_id: format!("AAAAAAAA{m:03}"),

@@ -24,6 +24,7 @@ pub mod key_backup;
 pub mod keys;
 pub mod media;
 pub mod push;
+pub mod reports;
 pub mod rooms;
 pub mod sqlite;
 pub mod to_device;
@@ -37,6 +38,7 @@ pub use key_backup::KeyBackupStore;
 pub use keys::KeyStore;
 pub use media::MediaStore;
 pub use push::PushStore;
+pub use reports::ReportStore;
 pub use rooms::RoomStore;
 pub use to_device::ToDeviceStore;
 

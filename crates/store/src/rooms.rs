@@ -299,6 +299,11 @@ pub trait RoomStore: Send + Sync {
         range: TimelineRange,
     ) -> StoreResult<Vec<StoredEvent>>;
 
+    /// The events of all rooms within `range`, in walking order; without rejected and soft-failed
+    /// events. For those who follow the whole log: push, application services.
+    async fn events_between(&self, range: TimelineRange)
+    -> StoreResult<Vec<(RoomId, StoredEvent)>>;
+
     /// The room's state once everything up to `upto` had happened: all of it, or the keys asked for
     /// as (type, state key), where a missing state key means all of that type.
     async fn state_at(
@@ -375,6 +380,9 @@ pub trait RoomStore: Send + Sync {
         room_id: &RoomId,
         creator: &UserId,
     ) -> StoreResult<bool>;
+
+    /// Moves the aliases of a room to the one that replaces it.
+    async fn move_aliases(&self, from: &RoomId, to: &RoomId) -> StoreResult<()>;
 
     /// Removes an alias. `false` when there was none.
     async fn delete_alias(&self, alias: &RoomAlias) -> StoreResult<bool>;

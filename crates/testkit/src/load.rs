@@ -31,6 +31,7 @@ use crate::{
     process,
 };
 
+pub use send::waiting::{Polling, Waiting};
 pub use world::World;
 
 /// What is measured.
@@ -238,7 +239,7 @@ impl Bench {
             "incremental_sync" => self.incremental_sync().await,
             "history" => self.history().await,
             "keys" => self.keys().await,
-            "to_device" => self.to_device().await,
+            "to_device" => self.send_to_devices().await,
             "media" => self.media().await,
             "cold_start" => self.cold_start().await,
             other => bail!("no scenario {other}; there are {}", SCENARIOS.join(", ")),

@@ -39,6 +39,11 @@ pub fn rss_bytes(pid: u32) -> u64 {
     sum_rollup(pid, "Rss:")
 }
 
+/// The largest resident set size in bytes that `pid` ever had.
+pub fn peak_rss_bytes(pid: u32) -> u64 {
+    field_bytes(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
 /// Bytes that the files below a folder take on disk (blocks, not lengths).
 pub fn disk_bytes(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -68,11 +73,12 @@ pub fn raise_open_files() -> u64 {
 
 fn sum_rollup(pid: u32, field: &str) -> u64 {
     let stats = all_stats();
-    tree(pid, &stats).into_iter().map(|p| rollup_bytes(p, field)).sum()
+    let path = |pid| format!("/proc/{pid}/smaps_rollup");
+    tree(pid, &stats).into_iter().map(|pid| field_bytes(&path(pid), field)).sum()
 }
 
-fn rollup_bytes(pid: u32, field: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+fn field_bytes(path: &str, field: &str) -> u64 {
+    let text = fs::read_to_string(path).unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.split_whitespace().next())

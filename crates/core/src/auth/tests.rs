@@ -9,7 +9,7 @@ mod dump;
 mod member;
 mod power_levels;
 mod properties;
-mod room_text;
+pub(crate) mod room_text;
 mod selection;
 mod send;
 

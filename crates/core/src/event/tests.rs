@@ -331,3 +331,73 @@ fn the_limits_of_a_pdu() {
     assert_eq!(parsed("5", &event("1.0", 0, 0, 1, 1)), named("depth"));
     assert_eq!(parsed("5", &event("-1", 0, 0, 1, 1)), named("depth"));
 }
+
+#[test]
+fn rows_that_cannot_be_are_corrupt() {
+    let good = draft(RoomVersion::V11, &content());
+    let read = |json: String| {
+        Event::from_stored(RoomVersion::V11, good.event_id().clone(), json).map(|_| ())
+    };
+    assert_eq!(read(good.json().to_owned()), Ok(()));
+    for (from, to) in [
+        ("\"content\":{", "\"content\":5,\"x\":{"),
+        ("\"content\":{", "\"content\":[],\"x\":{"),
+        ("\"content\"", "\"x\""),
+        ("\"type\"", "\"x\""),
+        ("@a:x.fr", "a"),
+        ("!r:x.fr", "r"),
+        ("\"depth\":7", "\"depth\":\"7\""),
+        ("\"origin_server_ts\":5", "\"origin_server_ts\":5.5"),
+        ("}", ""),
+    ] {
+        let bad = good.json().replacen(from, to, 1);
+        assert_ne!(bad, good.json());
+        assert!(read(bad).is_err(), "{from}");
+    }
+    for cut in [0, 1, good.json().len() / 2, good.json().len() - 1] {
+        assert!(read(good.json()[..cut].to_owned()).is_err());
+    }
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        /// P3: a change of any byte is noticed: the event is no event, its signature is wrong, or
+        /// only what is signed is kept of it.
+        #[test]
+        fn a_changed_byte_is_noticed(number in 1_u8..=12, at in any::<prop::sample::Index>(), to in any::<u8>()) {
+            let version = RoomVersion::parse(&number.to_string()).unwrap();
+            let event = draft(version, &content());
+            let mut bytes = event.json().as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            prop_assume!(bytes[at] != to);
+            bytes[at] = to;
+            let Ok(raw) = RawPdu::parse(&bytes, version) else { return Ok(()) };
+            let Ok(checked) = raw.check(&Ours) else { return Ok(()) };
+            // Only what redaction takes away may have changed.
+            prop_assert!(checked.redacted, "{}", String::from_utf8_lossy(&bytes));
+            prop_assert!(checked.event.content().is_empty());
+            if version.rules().event_id_format != EventIdFormat::Server {
+                prop_assert_eq!(checked.event.event_id(), event.event_id());
+            }
+        }
+
+        /// P3: `unsigned` may say what it likes, and is not kept.
+        #[test]
+        fn unsigned_does_not_matter(number in 1_u8..=12, text in any::<String>()) {
+            let version = RoomVersion::parse(&number.to_string()).unwrap();
+            let event = draft(version, &content());
+            let mut json: serde_json::Value = serde_json::from_str(event.json()).unwrap();
+            json["unsigned"] = serde_json::json!({"age": 7, "transaction_id": text});
+            let raw = RawPdu::parse(json.to_string().as_bytes(), version).unwrap();
+            let checked = raw.check(&Ours).unwrap();
+            prop_assert!(!checked.redacted);
+            prop_assert_eq!(checked.event.json(), event.json());
+        }
+    }
+}

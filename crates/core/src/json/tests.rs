@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these two servers could hash the same event to different bytes.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn canonical(text: &str) -> String {
@@ -107,4 +109,74 @@ fn depth_is_bounded() {
     assert!(parse(deep(max).as_bytes(), Strictness::Strict).is_ok());
     assert_eq!(parse(deep(max + 1).as_bytes(), Strictness::Strict), Err(JsonError::Depth));
     assert_eq!(parse(deep(1_000_000).as_bytes(), Strictness::Strict), Err(JsonError::Depth));
+}
+
+/// Any value that canonical JSON allows.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        (-crate::limits::INTEGER_MAX..=crate::limits::INTEGER_MAX).prop_map(Value::Integer),
+        any::<String>().prop_map(Value::String),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            prop::collection::btree_map(any::<String>(), inner, 0..6).prop_map(Value::Object),
+        ]
+    })
+}
+
+proptest! {
+    /// P2: what is printed is read back as it was, in the specification's order and form.
+    #[test]
+    fn printing_and_parsing_are_inverse(value in any_value()) {
+        let printed = value.to_canonical();
+        let read = parse(printed.as_bytes(), Strictness::Strict);
+        prop_assert_eq!(read.as_ref(), Ok(&value));
+        let read = parse(printed.as_bytes(), Strictness::Tolerant);
+        prop_assert_eq!(read.as_ref(), Ok(&value));
+        let theirs: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        prop_assert_eq!(serde_json::Value::from(&value), theirs);
+        prop_assert!(value.is_canonical(0));
+    }
+
+    /// P2: space between tokens and the order of members make no difference.
+    #[test]
+    fn every_spelling_has_one_canonical_form(value in any_value()) {
+        let pretty = serde_json::to_string_pretty(&serde_json::Value::from(&value)).unwrap();
+        let parsed = parse(pretty.as_bytes(), Strictness::Strict).unwrap();
+        prop_assert_eq!(parsed.to_canonical(), value.to_canonical());
+    }
+
+    /// P2: integers within ±(2⁵³ − 1) and no others.
+    #[test]
+    fn integers_have_their_range(number in any::<i64>()) {
+        let allowed = number.abs_diff(0) <= crate::limits::INTEGER_MAX.unsigned_abs();
+        let text = number.to_string();
+        prop_assert_eq!(parse(text.as_bytes(), Strictness::Strict).is_ok(), allowed);
+        prop_assert_eq!(Value::Integer(number).is_canonical(0), allowed);
+        let tolerant = parse(text.as_bytes(), Strictness::Tolerant).unwrap();
+        prop_assert_eq!(tolerant.to_canonical(), text);
+    }
+
+    /// Whatever the bytes are: an answer, not a crash.
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let strict = parse(&bytes, Strictness::Strict);
+        if strict.is_ok() {
+            prop_assert_eq!(strict, parse(&bytes, Strictness::Tolerant));
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_signed() {
+    let nested = |levels: usize| (0..levels).fold(Value::Null, |inner, _| vec![inner].into());
+    assert!(nested(crate::limits::JSON_DEPTH_MAX).is_canonical(0));
+    assert!(!nested(crate::limits::JSON_DEPTH_MAX + 1).is_canonical(0));
+    assert!(!nested(crate::limits::JSON_DEPTH_MAX).is_canonical(1));
+    let object = |value: Value| Value::from([("a", value)]);
+    assert!(!object(Value::Number("1.5".into())).is_canonical(0));
+    assert!(!Value::from(vec![Value::Integer(1 << 53)]).is_canonical(0));
 }

@@ -2,6 +2,7 @@
 //! An event as push rules see it, prepared once for all rule sets.
 
 use crate::{
+    event::Event,
     glob::FoldedText,
     json::{Object, Value},
     limits::INTEGER_MAX,
@@ -60,6 +61,19 @@ impl<'a> PushEvent<'a> {
             body: content.get("body").and_then(Value::as_str).map(Text::new),
             content,
         }
+    }
+
+    /// Prepares an event as it stands.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Self {
+        Self::new(
+            event.event_id().as_str(),
+            event.room_id().as_str(),
+            event.sender().as_str(),
+            event.kind(),
+            event.state_key(),
+            event.content(),
+        )
     }
 
     pub(super) fn sender(&self) -> &'a str {

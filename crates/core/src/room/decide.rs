@@ -256,3 +256,6 @@ fn member(
     };
     event(&wanted, view, signer, now_ms)
 }
+
+#[cfg(test)]
+mod tests;

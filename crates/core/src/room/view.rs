@@ -19,6 +19,9 @@ pub enum CorruptRoom {
     /// There is no create event in its state.
     #[error("the room has no create event")]
     NoCreate,
+    /// An event of another room is among its state.
+    #[error("an event of another room is in the room's state")]
+    OtherRoom,
     /// It has no forward extremity.
     #[error("the room has no forward extremity")]
     NoExtremity,
@@ -57,6 +60,9 @@ impl RoomView {
         let state: StateMap = state.into_iter().collect();
         if state.get("m.room.create", "").is_none() {
             return Err(CorruptRoom::NoCreate);
+        }
+        if state.iter_unordered().any(|event| *event.room_id() != room_id) {
+            return Err(CorruptRoom::OtherRoom);
         }
         let extremities: Vec<Extremity> = extremities
             .into_iter()

@@ -141,7 +141,7 @@ impl FromIterator<Arc<Event>> for StateMap {
 
 fn sorted(of_kind: &ByStateKey) -> std::vec::IntoIter<&Arc<Event>> {
     let mut entries: Vec<_> = of_kind.iter().collect();
-    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    entries.sort_unstable_by_key(|(state_key, _)| *state_key);
     entries.into_iter().map(|(_, event)| event).collect::<Vec<_>>().into_iter()
 }
 

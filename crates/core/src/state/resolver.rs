@@ -2,9 +2,6 @@
 //! Resolution of state maps: the interned graph of a room, its events, and the authorisation
 //! rules of its version put together.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::{BTreeSet, HashMap},
     hash::{BuildHasherDefault, Hasher},

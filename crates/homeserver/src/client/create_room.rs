@@ -72,6 +72,7 @@ async fn create(
     OptionalJson(body): OptionalJson<Body>,
 ) -> ApiResult<Json<Value>> {
     server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_not_suspended()?;
     let new = new_room(&server, &requester, body).await?;
     let room_id = create_room(&server, new).await?;
     Ok(Json(json!({ "room_id": room_id })))
@@ -90,6 +91,23 @@ impl From<CreateError> for ApiError {
             CreateError::Room(error) => error.into(),
         }
     }
+}
+
+/// Application Service API, "Registration": 400 `M_EXCLUSIVE` for a name that belongs to an
+/// application service alone.
+pub(super) fn check_alias_namespace(
+    server: &Shared,
+    requester: &Requester,
+    alias: &RoomAlias,
+) -> ApiResult<()> {
+    if server.appservices.claims_alias(alias, requester.appservice.as_deref()) {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "M_EXCLUSIVE",
+            "The alias belongs to an application service.",
+        ));
+    }
+    Ok(())
 }
 
 /// 400 `M_ROOM_IN_USE`.
@@ -120,7 +138,7 @@ async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResu
     };
     let version = version_of(server, body.room_version.as_deref())?;
     let alias = match &body.room_alias_name {
-        Some(localpart) => Some(new_alias(server, localpart).await?),
+        Some(localpart) => Some(new_alias(server, requester, localpart).await?),
         None => None,
     };
     let mut invite: Vec<(UserId, Object)> = Vec::with_capacity(body.invite.len());
@@ -178,15 +196,23 @@ pub(super) fn version_of(server: &Shared, wanted: Option<&str>) -> ApiResult<Roo
 }
 
 /// The alias with that localpart, if it is free. That it stays free is for the commit to see.
-async fn new_alias(server: &Shared, localpart: &str) -> ApiResult<RoomAlias> {
+async fn new_alias(
+    server: &Shared,
+    requester: &Requester,
+    localpart: &str,
+) -> ApiResult<RoomAlias> {
     let wrong = || ApiError::invalid_param("`room_alias_name` cannot be part of an alias.");
     if localpart.contains(|letter: char| letter == ':' || letter == '#' || letter.is_whitespace()) {
         return Err(wrong());
     }
     let alias =
         RoomAlias::parse(&format!("#{localpart}:{}", server.server_name)).map_err(|_| wrong())?;
+    check_alias_namespace(server, requester, &alias)?;
     if server.store.alias(&alias).await?.is_some() {
         return Err(alias_taken());
     }
     Ok(alias)
 }
+
+#[cfg(test)]
+mod tests;

@@ -498,3 +498,5 @@ async fn serve_thumbnail(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod throughput;

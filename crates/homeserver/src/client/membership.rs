@@ -14,7 +14,7 @@ use estafette_core::{
     limits::REASON_BYTES_MAX,
     room::{Command, MemberAct, RoomView},
 };
-use estafette_store::{AccountDataStore as _, RoomStore as _};
+use estafette_store::{AccountDataStore as _, AccountStore as _, RoomStore as _};
 use http::StatusCode;
 use serde_json::json;
 
@@ -24,11 +24,12 @@ use super::{
     v3,
 };
 use crate::{
-    ApiError, ApiResult, Shared,
+    ApiError, ApiResult, Server, Shared,
     auth::Requester,
     http::{Json, Path, empty_object},
     rate_limit::Cost,
     room_worker::{Request, submit_to},
+    typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -77,6 +78,7 @@ async fn join(
         let target = (&requester.user_id, MemberAct::Join);
         let request = member_request(&server, &requester, &snapshot.view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        super::upgrade::follow(&server, &requester.user_id, &room.snapshot().view).await?;
     }
     Ok(Json(json!({ "room_id": room_id })))
 }
@@ -117,6 +119,7 @@ async fn leave(
         let target = (user_id, MemberAct::Leave);
         let request = member_request(&server, &requester, view, target, content).await?;
         submit_to(&server, &room, request).await?;
+        typing::stop(&server, &room_id, user_id);
     }
     Ok(empty_object())
 }
@@ -227,6 +230,9 @@ async fn act_on(
     let view = &room.snapshot().view;
     let request = member_request(server, requester, view, target, content).await?;
     submit_to(server, &room, request).await?;
+    if !room.snapshot().view.is_joined(target.0) {
+        typing::stop(server, room_id, target.0);
+    }
     Ok(())
 }
 
@@ -261,6 +267,10 @@ pub(super) async fn member_request(
     (target, act): (&UserId, MemberAct),
     mut content: Object,
 ) -> ApiResult<Request> {
+    if act != MemberAct::Leave {
+        // Client-Server API, "Account suspension": of all this they may only leave.
+        requester.check_not_suspended()?;
+    }
     let mut in_allowed_room = false;
     match act {
         MemberAct::Join => in_allowed_room = is_in_allowed_room(server, target, view).await?,
@@ -279,13 +289,31 @@ pub(super) async fn member_request(
 
 /// `displayname` and `avatar_url` as membership events hold them; nothing for users of other
 /// servers.
-pub(super) async fn member_profile(_server: &Shared, _user_id: &UserId) -> ApiResult<Object> {
-    Ok(Object::new())
+pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResult<Object> {
+    let mut content = Object::new();
+    if user_id.server_name() != server.server_name.as_str() {
+        return Ok(content);
+    }
+    for (name, json) in server.store.profile(user_id).await?.unwrap_or_default() {
+        if !matches!(name.as_str(), "displayname" | "avatar_url") {
+            continue;
+        }
+        if let Ok(text) = serde_json::from_str::<String>(&json)
+            && !text.is_empty()
+        {
+            content.insert(name, text.into());
+        }
+    }
+    Ok(content)
 }
 
 /// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
 /// version 8, "Authorization rules"). Asked afresh for every join.
-async fn is_in_allowed_room(server: &Shared, user_id: &UserId, view: &RoomView) -> ApiResult<bool> {
+pub(super) async fn is_in_allowed_room(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+) -> ApiResult<bool> {
     if !matches!(view.join_rule(), "restricted" | "knock_restricted") {
         return Ok(false);
     }
@@ -319,3 +347,6 @@ pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> Ap
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

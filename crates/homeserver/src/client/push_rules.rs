@@ -10,7 +10,7 @@ use estafette_core::{
         edit::{Place, parse_actions},
     },
 };
-use estafette_store::{AccountDataStore as _, Position, account_data::SetOutcome};
+use estafette_store::{AccountDataStore as _, Position, StoreResult, account_data::SetOutcome};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -61,6 +61,13 @@ pub(crate) async fn load(server: &Server, user_id: &UserId) -> ApiResult<Loaded>
         Some(stored) => read_stored(server, &stored)?,
     };
     Ok(Loaded { rule_set, pos })
+}
+
+/// A user's rules where the user changed any and they can be read.
+pub(crate) async fn stored(server: &Server, user_id: &UserId) -> StoreResult<Option<RuleSet>> {
+    let data = server.store.account_data(user_id, None, KIND).await?;
+    let content = data.and_then(|data| data.content);
+    Ok(content.and_then(|content| read_stored(server, &content).ok()))
 }
 
 /// Rules from the content of the stored account data.

@@ -97,6 +97,7 @@ async fn set_pusher(
     check_key(&body)?;
     let Some(kind) = body.kind.clone() else {
         server.store.remove_pusher(&user_id, &body.app_id, &body.pushkey).await?;
+        server.push.pushers_changed(&user_id, false);
         return Ok(empty_object());
     };
     if kind != "http" {
@@ -107,6 +108,7 @@ async fn set_pusher(
     if !server.store.set_pusher(pusher, append, PUSHERS_PER_USER_MAX).await? {
         return Err(ApiError::forbidden("The account has as many pushers as it may have."));
     }
+    server.push.pushers_changed(&user_id, !append);
     Ok(empty_object())
 }
 

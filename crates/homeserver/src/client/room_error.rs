@@ -38,8 +38,8 @@ impl From<Rejection> for ApiError {
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {
                 Self::too_large(sentence)
             }
-            Rejection::Draft(DraftError::ForeignSender) => Self::forbidden(sentence),
             Rejection::Draft(DraftError::NotCanonical) => Self::bad_json(sentence),
+            Rejection::Draft(DraftError::ForeignSender) => Self::forbidden(sentence),
             Rejection::Draft(DraftError::Inconsistent(_)) => Self::internal(sentence),
             Rejection::UnableToAuthoriseJoin => {
                 Self::new(StatusCode::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN", sentence)

@@ -25,6 +25,7 @@ use crate::{
     rate_limit::Cost,
     room_worker::{Request, submit_to},
     rooms::HotRoom,
+    typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -81,6 +82,7 @@ async fn send(
     Content(content): Content,
 ) -> ApiResult<Json<serde_json::Value>> {
     server.rate_limiter.check(Cost::Message, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_not_suspended()?;
     let txn = transaction(&requester, &["send", room_id.as_str(), &kind], &txn_id)?;
     let room = room(&server, &room_id).await?;
     let redacts = (kind == "m.room.redaction").then(|| redacted_by(&content)).transpose()?;
@@ -94,6 +96,8 @@ async fn send(
     request.txn = txn;
     request.origin_server_ts = query.timestamp(&requester);
     let event_id = submit_to(&server, &room, request).await?;
+    // Whoever has sent is not typing any more, whether or not the client says so.
+    typing::stop(&server, &room_id, &requester.user_id);
     Ok(Json(json!({ "event_id": event_id })))
 }
 
@@ -150,3 +154,6 @@ async fn target(
     let found = server.store.event(event_id).await?;
     Ok(found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event))
 }
+
+#[cfg(test)]
+mod tests;

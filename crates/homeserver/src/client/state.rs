@@ -147,6 +147,9 @@ async fn put_state_of_key(
     Content(content): Content,
 ) -> ApiResult<Response> {
     server.rate_limiter.check(Cost::Message, requester.user_id.as_str(), server.now_ms())?;
+    if kind != "m.room.member" {
+        requester.check_not_suspended()?;
+    }
     let room = room(&server, &room_id).await?;
     let sender = requester.user_id.clone();
     let mut request = if kind == "m.room.member" {
@@ -225,3 +228,6 @@ fn aliases_in(content: &Object) -> Vec<&str> {
     let all = content.get("alias").into_iter().chain(alternatives);
     all.filter_map(Value::as_str).filter(|alias| !alias.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests;

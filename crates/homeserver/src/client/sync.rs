@@ -86,9 +86,26 @@ async fn sync(
     if let Some(since) = wish.since {
         devices::acknowledge(&reader, since.td);
     }
+    note_presence(&reader, parameters.set_presence.as_deref()).await?;
     let waiting = Duration::from_millis(parameters.timeout.min(SYNC_TIMEOUT_MS_MAX));
     let answer = wait(&mut reader, &wish, waiting).await?;
     Ok(json_response(StatusCode::OK, answer.json))
+}
+
+/// A sync says that its user is there, unless it asks for something else.
+async fn note_presence(reader: &Reader, presence: Option<&str>) -> ApiResult<()> {
+    let server = &reader.server;
+    let presence = presence.unwrap_or("online");
+    if !server.config.presence.enabled {
+        return Ok(());
+    }
+    if !matches!(presence, "online" | "unavailable" | "offline") {
+        return Err(ApiError::invalid_param("`set_presence` is none of the known words."));
+    }
+    if server.presence.synced(reader.user_id(), presence, server.now_ms()) {
+        server.notifier.wake_sharers(&server.store, reader.user_id()).await?;
+    }
+    Ok(())
 }
 
 /// Answers at once when there is something to tell, else at the next change or the time-out.

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT_S: u64 = 10;
 const ADDRESSES_MAX: usize = 8;
 
 /// The answer to "which addresses has this name".
-pub type Resolved = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+pub(super) type Resolved = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Turns a name into addresses. Handed in, so that tests can lie.
 pub trait Resolve: Send + Sync {

@@ -4,11 +4,12 @@
 //! Client-Server API, "Receiving notifications" and "Threading". A user's own message counts as
 //! read up to it. Threads are counted apart; whoever asks without threads gets their sum.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use estafette_core::{
     ids::{EventId, RoomId, UserId},
     limits::UNREAD_SCAN_MAX,
+    push_rules::RuleSet,
 };
 use estafette_store::{
     Position, RoomStore as _, StoreResult,
@@ -17,6 +18,7 @@ use estafette_store::{
 
 use super::Reader;
 use crate::{
+    client::push_rules,
     notification,
     rooms::{Snapshot, TimelineEvent},
 };
@@ -53,6 +55,7 @@ impl Unread {
 
 /// The reader's unread counts in a room as of `reader.head`.
 pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreResult<Unread> {
+    let rules = own_rules(reader).await?;
     let known = reader.user.counts.lock().get(room_id).cloned();
     if let Some(mut known) = known
         && let Some(newer) = snapshot.recent.after(known.upto, reader.head)
@@ -60,13 +63,13 @@ pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> S
         if newer.is_empty() {
             return Ok(known);
         }
-        advance(reader, snapshot, &mut known, newer);
+        advance(reader, snapshot, &mut known, newer, rules.as_deref());
         known.upto = reader.head.max(known.upto);
         reader.user.counts.lock().insert(room_id.clone(), known.clone());
         return Ok(known);
     }
     let generation = reader.user.counts_generation();
-    let counted = count(reader, room_id, snapshot).await?;
+    let counted = count(reader, room_id, snapshot, rules.as_deref()).await?;
     // A receipt that came meanwhile has made this count old: it is told, but not kept.
     if generation == reader.user.counts_generation() {
         reader.user.counts.lock().insert(room_id.clone(), counted.clone());
@@ -74,13 +77,27 @@ pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> S
     Ok(counted)
 }
 
+/// The reader's push rules, where they are not the default ones. Rules that cannot be read count
+/// as the default ones.
+async fn own_rules(reader: &Reader) -> StoreResult<Option<Arc<RuleSet>>> {
+    let ticket = match reader.user.rules.get() {
+        Ok(known) => return Ok(known),
+        Err(ticket) => ticket,
+    };
+    let stored = push_rules::stored(&reader.server, reader.user_id()).await?;
+    let default = reader.server.default_rules.hash();
+    let rules = stored.filter(|rules| rules.hash() != default).map(Arc::new);
+    reader.user.rules.set(ticket, rules.clone());
+    Ok(rules)
+}
+
 fn advance(
     reader: &Reader,
     snapshot: &Snapshot,
     unread: &mut Unread,
-    events: &[std::sync::Arc<TimelineEvent>],
+    events: &[Arc<TimelineEvent>],
+    rules: Option<&RuleSet>,
 ) {
-    let rules = reader.user.rules();
     for event in events {
         if event.event.sender() == reader.user_id() {
             match notification::thread_root(&event.event) {
@@ -89,7 +106,7 @@ fn advance(
             }
             continue;
         }
-        let (notifies, highlights) = match &rules {
+        let (notifies, highlights) = match rules {
             None => by_default(event, reader.user_id()),
             Some(rules) => notification::by_rules(rules, snapshot, &event.event, reader.user_id()),
         };
@@ -135,7 +152,12 @@ impl ReadUpTo {
 }
 
 /// Counts from the store.
-async fn count(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreResult<Unread> {
+async fn count(
+    reader: &Reader,
+    room_id: &RoomId,
+    snapshot: &Snapshot,
+    rules: Option<&RuleSet>,
+) -> StoreResult<Unread> {
     let (store, user_id) = (&reader.server.store, reader.user_id());
     let mut unread = Unread { upto: reader.head, ..Unread::default() };
     let joined = reader.user.room(room_id).map_or(Position(0), |own| own.joined_at);
@@ -147,7 +169,7 @@ async fn count(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreR
     }
     let own = store.last_sent_by(room_id, user_id, read.main, reader.head).await?;
     read.main = read.main.max(own);
-    if let Some(rules) = reader.user.rules() {
+    if let Some(rules) = rules {
         let range = estafette_store::rooms::TimelineRange {
             after: read.main.min(read.everywhere),
             upto: reader.head,
@@ -161,7 +183,7 @@ async fn count(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreR
                 || stored.flags.has(EventFlags::EDIT)
                 || stored.event.sender() == user_id;
             let (notifies, highlights) =
-                notification::by_rules(&rules, snapshot, &stored.event, user_id);
+                notification::by_rules(rules, snapshot, &stored.event, user_id);
             if notifies && !skipped {
                 unread.add(thread, highlights);
             }

@@ -128,6 +128,16 @@ async fn room_facts(
     Ok(())
 }
 
+/// Whether the reader and `user` are both in some room that is in memory, encrypted or not.
+pub fn shares_known_room(reader: &Reader, user: &UserId) -> bool {
+    let mut shared = false;
+    reader.user.for_each_room(|room_id, own| {
+        shared |= own.membership == Membership::Join
+            && reader.server.rooms.published(room_id).is_some_and(|room| room.view.is_joined(user));
+    });
+    shared
+}
+
 /// Whether the reader and `user` are both in some encrypted room.
 pub async fn shares_encrypted_room(reader: &Reader, user: &UserId) -> StoreResult<bool> {
     let server = &reader.server;

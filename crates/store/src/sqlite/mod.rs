@@ -16,6 +16,7 @@ mod keys;
 mod media;
 mod push;
 mod readers;
+mod reports;
 mod room_reads;
 mod room_writes;
 mod rooms;

@@ -188,6 +188,30 @@ fn timeline_of(
     })
 }
 
+pub(super) fn events_between(
+    conn: &Connection,
+    range: TimelineRange,
+) -> StoreResult<Vec<(RoomId, StoredEvent)>> {
+    let order = match range.direction {
+        Direction::Forward => "ASC",
+        Direction::Backward => "DESC",
+    };
+    let hidden = EventFlags::REJECTED | EventFlags::SOFT_FAILED;
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, room.room_id, room.version
+         FROM event e JOIN room ON room.nid = e.room_nid {EVENT_JOINS}
+         WHERE e.nid > ?1 AND e.nid <= ?2 AND e.flags & ?3 = 0 ORDER BY e.nid {order} LIMIT ?4"
+    );
+    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+    let bounds = (signed(range.after), signed(range.upto), hidden.0, limit);
+    rows(conn, &sql, bounds, |row| {
+        let room_id: String = row.get(EVENT_COLUMN_COUNT)?;
+        let version: String = row.get(EVENT_COLUMN_COUNT + 1)?;
+        let event = stored_event(room_version(&version)?, row)?;
+        Ok((RoomId::parse(&room_id).map_err(corrupt)?, event))
+    })
+}
+
 pub(super) fn state_at(
     conn: &Connection,
     room_id: &RoomId,

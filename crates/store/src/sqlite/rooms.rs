@@ -53,6 +53,13 @@ impl RoomStore for SqliteStore {
         self.read(move |conn| room_reads::timeline(conn, &room_id, range)).await
     }
 
+    async fn events_between(
+        &self,
+        range: TimelineRange,
+    ) -> StoreResult<Vec<(RoomId, StoredEvent)>> {
+        self.read(move |conn| room_reads::events_between(conn, range)).await
+    }
+
     async fn state_at(
         &self,
         room_id: &RoomId,
@@ -201,6 +208,17 @@ impl RoomStore for SqliteStore {
                 )?
                 .execute((alias.as_str(), room_id.as_str(), creator.as_str()))?;
             Ok(inserted > 0)
+        })
+        .await
+    }
+
+    async fn move_aliases(&self, from: &RoomId, to: &RoomId) -> StoreResult<()> {
+        let (from, to) = (from.clone(), to.clone());
+        self.write(move |tx| {
+            tx.conn
+                .prepare_cached("UPDATE room_alias SET room_id = ?2 WHERE room_id = ?1")?
+                .execute((from.as_str(), to.as_str()))?;
+            Ok(())
         })
         .await
     }

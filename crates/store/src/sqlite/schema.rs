@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/005_media.sql"),
     include_str!("schema/006_push.sql"),
     include_str!("schema/007_account_data.sql"),
+    include_str!("schema/008_reports.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

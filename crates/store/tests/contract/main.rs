@@ -2,6 +2,7 @@
 //! The contract suite: what every engine promises, aggregate by aggregate.
 
 mod account_data;
+mod accounts;
 mod dehydrated_device;
 mod devices;
 mod key_backup;

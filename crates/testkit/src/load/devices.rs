@@ -61,7 +61,7 @@ impl Bench {
     }
 
     /// One message to each of two hundred devices.
-    pub(super) async fn to_device(&mut self) -> Result<Value> {
+    pub(super) async fn send_to_devices(&mut self) -> Result<Value> {
         let accounts = self.world.accounts(self.sizes.big_room).await?;
         let owners = accounts.get(..self.sizes.devices.min(accounts.len())).unwrap_or_default();
         let content = opaque_message(&"y".repeat(1_024));

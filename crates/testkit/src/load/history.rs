@@ -93,7 +93,7 @@ impl Bench {
         }
         let mut line = meter.stop(&self.target, "events", events);
         line.insert("walks".to_owned(), walks.into());
-        line.insert("disk_bytes_per_event".to_owned(), bytes_per_event.into());
+        line.insert("disk_bytes_per_event".to_owned(), bytes_per_event);
         Ok(line.into())
     }
 

@@ -3,6 +3,7 @@
 
 mod engine;
 mod listener;
+pub(super) mod waiting;
 
 pub(super) use listener::field;
 

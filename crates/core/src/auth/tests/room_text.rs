@@ -30,20 +30,20 @@ use crate::{
 
 /// A line of the text.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) sender: UserId,
-    pub(super) kind: String,
-    pub(super) state_key: Option<String>,
-    pub(super) content: Object,
-    pub(super) redacts: Option<EventId>,
-    pub(super) after_create: bool,
+pub(crate) struct Line {
+    pub(crate) sender: UserId,
+    pub(crate) kind: String,
+    pub(crate) state_key: Option<String>,
+    pub(crate) content: Object,
+    pub(crate) redacts: Option<EventId>,
+    pub(crate) after_create: bool,
 }
 
 /// The state of a text, by type and state key.
-pub(super) struct TextRoom {
-    pub(super) version: RoomVersion,
-    pub(super) room_id: RoomId,
-    pub(super) state: BTreeMap<(String, String), Event>,
+pub(crate) struct TextRoom {
+    pub(crate) version: RoomVersion,
+    pub(crate) room_id: RoomId,
+    pub(crate) state: BTreeMap<(String, String), Event>,
 }
 
 impl AuthState for TextRoom {
@@ -53,7 +53,7 @@ impl AuthState for TextRoom {
 }
 
 /// What the rules say to the last line.
-pub(super) fn judge(version: RoomVersion, text: &str) -> Result<(), AuthError> {
+pub(crate) fn judge(version: RoomVersion, text: &str) -> Result<(), AuthError> {
     let mut lines = lines(version, text);
     let last = lines.pop().unwrap();
     let room = room(version, &lines);
@@ -82,7 +82,7 @@ pub(super) fn judge(version: RoomVersion, text: &str) -> Result<(), AuthError> {
 }
 
 /// The state that `lines` make.
-pub(super) fn room(version: RoomVersion, lines: &[Line]) -> TextRoom {
+pub(crate) fn room(version: RoomVersion, lines: &[Line]) -> TextRoom {
     let mut room_id = RoomId::parse("!r:x.fr").unwrap();
     if version.rules().room_id_is_create_hash {
         room_id = room_id_of_create(&EventId::parse("$e0").unwrap()).unwrap();
@@ -122,13 +122,13 @@ fn event(version: RoomVersion, room_id: &RoomId, number: usize, line: &Line) -> 
 }
 
 /// `alice` to `@alice:x.fr`, `bob@y.fr` to `@bob:y.fr`.
-pub(super) fn user(name: &str) -> UserId {
+pub(crate) fn user(name: &str) -> UserId {
     let (localpart, server) = name.split_once('@').unwrap_or((name, "x.fr"));
     UserId::parse(&format!("@{localpart}:{server}")).unwrap()
 }
 
 /// The lines of a text.
-pub(super) fn lines(version: RoomVersion, text: &str) -> Vec<Line> {
+pub(crate) fn lines(version: RoomVersion, text: &str) -> Vec<Line> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(|text| line(version, text)).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     event::{EventDraft, RawPdu},
-    ids::{RoomId, ServerName, UserId},
+    ids::{ServerName, UserId},
     json::{Object, Strictness, Value, parse},
     room::{Command, CreateRoom, Decision, MemberAct, Preset, Signer, create, decide},
     sign::{SigningKey, VerifyKey, VerifyKeys},
@@ -86,6 +86,10 @@ impl Surroundings for Rooms {
 
 impl Rooms {
     fn new(version: RoomVersion) -> Self {
+        Self::named(version, "r")
+    }
+
+    fn named(version: RoomVersion, nonce: &str) -> Self {
         let request = CreateRoom {
             creator: user("@alice:x.fr"),
             creator_profile: Object::new(),
@@ -99,7 +103,7 @@ impl Rooms {
             creation_content: Object::new(),
             initial_state: Vec::new(),
             power_level_content_override: Object::new(),
-            nonce: "r".into(),
+            nonce: nonce.into(),
         };
         let (name, key) = (server("x.fr"), key("x.fr"));
         let created = create(&request, &Signer { server: &name, key: &key }, 1).unwrap();
@@ -451,15 +455,10 @@ fn an_event_of_another_room_is_dropped() {
     let raw = RawPdu::parse(event.json().as_bytes(), RoomVersion::V10).unwrap();
     let refused = receive(raw.check(&keys()).unwrap(), &one.view, &one);
     assert_eq!(refused.err(), Some(Rejection::OtherRoom));
-    let elsewhere = RoomView::load(
-        RoomVersion::V11,
-        RoomId::parse("!other:x.fr").unwrap(),
-        one.view.state().iter().cloned(),
-        [(one.ends().remove(0), 1)],
-    );
+    let elsewhere = Rooms::named(RoomVersion::V11, "other");
     let event = one.draft("@bob:y.fr", "m.room.message", None, "{}");
     let raw = RawPdu::parse(event.json().as_bytes(), RoomVersion::V11).unwrap();
-    let refused = receive(raw.check(&keys()).unwrap(), &elsewhere.unwrap(), &one);
+    let refused = receive(raw.check(&keys()).unwrap(), &elsewhere.view, &elsewhere);
     assert_eq!(refused.err(), Some(Rejection::OtherRoom));
 }
 

@@ -15,7 +15,10 @@ use super::{
     request::{OfRooms, Request},
 };
 use crate::{
-    client::sync::{account_data_event, receipt_event, typing_event},
+    client::{
+        account_data::shown,
+        sync::{account_data_event, receipt_event, typing_event},
+    },
     notify::UserFact,
     sync::{Reader, devices, writer::ObjectWriter},
 };
@@ -155,6 +158,7 @@ async fn account_data(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> Stor
             data.extend(store.room_account_data(reader.user_id(), room_id).await?);
         }
     }
+    let mut data = shown(&reader.server, reader.user_id(), data, context.place.is_first());
     data.retain(|entry| match &entry.room_id {
         None => true,
         Some(room_id) => speaks_of(context, wish, room_id),

@@ -9,6 +9,8 @@ use estafette_store::{
     to_device::ToDeviceStore as _,
 };
 
+use serde_json::json;
+
 use super::{Wish, rooms};
 use crate::{
     client::account_data::shown,
@@ -33,6 +35,10 @@ pub(super) struct Scope {
     pub(super) typing: BTreeSet<RoomId>,
     /// The version of typing that this answer tells.
     typing_version: u64,
+    /// `m.presence` events that the device has not seen.
+    presence: Vec<String>,
+    /// The version of presence that this answer tells.
+    presence_version: u64,
 }
 
 /// Builds the answer as of `reader.head`; `None` when there is nothing to tell and `even_if_empty`
@@ -53,6 +59,7 @@ pub(super) async fn build(
         && !wish.full_state
         && scope.rooms.is_empty()
         && !scope.account_data
+        && scope.presence.is_empty()
         && waits <= td
         && !keys
         && !since.is_some_and(|since| devices::may_have_changed(reader, since));
@@ -75,8 +82,16 @@ fn scope(reader: &Reader, wish: &Wish) -> Scope {
     let since = wish.since.map(|since| since.pos);
     let changes = since.and_then(|since| reader.user.changes(since, reader.head));
     let (typing_version, typing) = rooms::typing(reader, wish);
-    let mut scope =
-        Scope { rooms: Vec::new(), account_data: false, receipts: None, typing, typing_version };
+    let (presence_version, presence) = presence(reader, wish);
+    let mut scope = Scope {
+        rooms: Vec::new(),
+        account_data: false,
+        receipts: None,
+        typing,
+        typing_version,
+        presence,
+        presence_version,
+    };
     let Some(changes) = changes else {
         // The first sync, or a log that does not reach back: every room is looked at.
         scope.account_data = true;
@@ -143,6 +158,10 @@ async fn write(
             told = true;
             answer.events("account_data", global);
         }
+        if !scope.presence.is_empty() {
+            told = true;
+            answer.events("presence", &scope.presence);
+        }
         told |= rooms::write(reader, wish, scope, &account_data, &mut answer).await?;
         let (messages, last) = devices::to_device(reader, td, SYNC_TO_DEVICE_MAX).await?;
         if !messages.is_empty() {
@@ -167,8 +186,27 @@ async fn write(
     let token = Token { pos: reader.head, td };
     answer.text("next_batch", &token.to_string());
     answer.close();
-    rooms::remember_answer(reader, token, scope.typing_version);
+    rooms::remember_answer(reader, token, (scope.typing_version, scope.presence_version));
     Ok(Some(Answer { json }))
+}
+
+/// The version of presence as of now, and what the device has not seen of those who share a room
+/// with its user.
+fn presence(reader: &Reader, wish: &Wish) -> (u64, Vec<String>) {
+    let book = &reader.server.presence;
+    let now = book.version();
+    let seen = rooms::seen(reader, wish).map_or(0, |memory| memory.1);
+    let mut events = Vec::new();
+    for (user, known) in book.changed_since(seen) {
+        let wanted = wish.filter.presence.wants("m.presence", user.as_str());
+        if !wanted || !(user == *reader.user_id() || devices::shares_known_room(reader, &user)) {
+            continue;
+        }
+        let content = known.content(reader.server.now_ms());
+        let event = json!({ "type": "m.presence", "sender": user, "content": content });
+        events.push(event.to_string());
+    }
+    (now, events)
 }
 
 async fn changed_account_data(

@@ -38,11 +38,7 @@ const TIMELINE_DEFAULT: u32 = 10;
 pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
     let typing = &reader.server.typing;
     let now = typing.version();
-    let seen = reader.device_id.as_ref().map_or(0, |device_id| {
-        let devices = reader.user.devices.lock();
-        let memory = devices.get(device_id).filter(|memory| memory.answered == wish.since);
-        memory.map_or(0, |memory| memory.typing)
-    });
+    let seen = seen(reader, wish).map_or(0, |memory| memory.0);
     let is_in = |room_id: &RoomId| {
         reader.user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
     };
@@ -52,13 +48,22 @@ pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
     (now, changed.into_iter().collect())
 }
 
+/// The versions of typing and of presence that the device has seen, if it goes on from the answer
+/// that is remembered.
+pub(super) fn seen(reader: &Reader, wish: &Wish) -> Option<(u64, u64)> {
+    let devices = reader.user.devices.lock();
+    let memory = devices.get(reader.device_id.as_ref()?)?;
+    (memory.answered == wish.since).then_some((memory.typing, memory.presence))
+}
+
 /// Notes what the device knows once it has this answer.
-pub(super) fn remember_answer(reader: &Reader, token: Token, typing: u64) {
+pub(super) fn remember_answer(reader: &Reader, token: Token, (typing, presence): (u64, u64)) {
     let Some(device_id) = &reader.device_id else { return };
     let mut devices = reader.user.devices.lock();
     let memory = devices.entry(device_id.clone()).or_default();
     memory.answered = Some(token);
     memory.typing = typing;
+    memory.presence = presence;
 }
 
 /// Writes the `rooms` member; `false` when there was nothing to write.

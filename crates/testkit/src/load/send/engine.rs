@@ -57,11 +57,14 @@ pub(super) struct Run {
     epoch: Instant,
     /// Acknowledged messages of each room.
     acknowledged: Vec<usize>,
-    listeners: Vec<(usize, Arc<Mutex<Deliveries>>, JoinHandle<Result<()>>)>,
+    listeners: Vec<Attending>,
     delivered: Arc<AtomicUsize>,
     totals: Sent,
     sending: Duration,
 }
+
+/// A listener at work: its room, what it has seen, its task.
+type Attending = (usize, Arc<Mutex<Deliveries>>, JoinHandle<Result<()>>);
 
 /// What a run gave.
 #[derive(Debug)]

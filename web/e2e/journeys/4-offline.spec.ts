@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+import { expect, test } from "../support/person.ts";
+
+test("offline: says so, queues, survives a reload, sends when back", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  const jean = await person("Jean Martin");
+  await camille.signUp();
+  await jean.signUp();
+  await camille.writeTo(jean);
+  await camille.say("Avant la coupure");
+  await camille.sent("Avant la coupure");
+  await jean.accept(camille.name);
+  await camille.page.evaluate(async () => { await navigator.serviceWorker.ready; });
+  // One visit under the worker, as any second visit is.
+  await camille.page.reload();
+  await expect(camille.message("Avant la coupure")).toBeVisible();
+
+  await camille.context.setOffline(true);
+  await camille.say("Écrit dans le tunnel");
+  await expect(camille.message("Écrit dans le tunnel").getByText("En attente du réseau")).toBeAttached();
+  await camille.say("Message annulé");
+  await camille.page.reload();
+  await expect(camille.message("Avant la coupure")).toBeVisible({ timeout: 30_000 });
+  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible({ timeout: 40_000 });
+  await expect(camille.message("Écrit dans le tunnel")).toBeVisible();
+  await camille.page.screenshot({ path: "test-results/screens/offline-1280.png" });
+
+  await camille.message("Message annulé").getByRole("button", { name: "Annuler l’envoi" }).click();
+  await expect(camille.message("Message annulé")).toHaveCount(0);
+
+  await camille.context.setOffline(false);
+  await camille.sent("Écrit dans le tunnel");
+  await expect(jean.message("Écrit dans le tunnel")).toHaveCount(1);
+  await expect(jean.message("Message annulé")).toHaveCount(0);
+  await expect(camille.page.getByText("Vous êtes hors connexion")).toHaveCount(0);
+});
+
+test("a second tab is told, and may take over", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  await camille.signUp();
+  const other = await camille.context.newPage();
+  await other.goto("/");
+  await expect(other.getByText("déjà ouverte dans un autre onglet")).toBeVisible();
+  await other.getByRole("button", { name: "Utiliser ici" }).click();
+  await expect(other.getByRole("heading", { name: "Conversations" })).toBeVisible();
+  await expect(camille.page.getByText("déjà ouverte dans un autre onglet")).toBeVisible();
+});

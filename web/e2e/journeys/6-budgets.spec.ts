@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "@playwright/test";
+import { Api, freshName } from "../support/matrix.ts";
+import { expect, test } from "../support/person.ts";
+
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const budget = (what: string, measured: number, limit: number, unit: string): void => {
+  console.log(`budget: ${what}: ${measured.toFixed(unit === "ms" ? 0 : 1)} ${unit} (limit ${limit} ${unit})`);
+  expect.soft(measured, what).toBeLessThanOrEqual(limit);
+};
+
+/** When the application first reached a state, in milliseconds after the page began to load. */
+const markedAt = (page: Page, name: string): Promise<number> =>
+  page.evaluate((mark) => performance.getEntriesByName(mark)[0]?.startTime ?? Number.POSITIVE_INFINITY, name);
+
+test("first load: at most 300 kB of JavaScript, brotli, without the cryptography", async () => {
+  const html = readFileSync(join(dist, "index.html"), "utf8");
+  const files = readdirSync(join(dist, "assets")).filter((name) => name.endsWith(".js.br"));
+  const size = (pattern: RegExp): number => files.filter((name) => pattern.test(name)).reduce((sum, name) => sum + statSync(join(dist, "assets", name)).size, 0) / 1000;
+  const signIn = [...html.matchAll(/assets\/([\w.-]+\.js)/g)].map((match) => match[1] ?? "");
+  budget("JavaScript of the sign-in page", signIn.reduce((sum, name) => sum + statSync(join(dist, "assets", `${name}.br`)).size, 0) / 1000, 120, "kB");
+  // Emoji, Markdown, PDF, OAuth and key files are fetched when used; the cryptography after the sign-in.
+  budget("JavaScript to the conversations", size(/^(?!compact|markdown|recovery-pdf|oauth|keyfile|rust-crypto|matrix-sdk-crypto|key-passphrase)/), 300, "kB");
+  console.log(`cryptography: ${size(/rust-crypto|matrix-sdk-crypto|key-passphrase/).toFixed(1)} kB of JavaScript, ${(statSync(join(dist, "assets", readdirSync(join(dist, "assets")).find((name) => name.endsWith(".wasm.br")) ?? "")).size / 1000).toFixed(0)} kB of wasm`);
+});
+
+test("sign in, start again and open a room with 50 rooms; the view does not move", async ({ person }) => {
+  test.setTimeout(300_000);
+  const camille = await person("Camille Durand");
+  const writer = await Api.register(freshName("redacteur"), "Rédacteur");
+  const me = await Api.register(camille.username, camille.name);
+  for (let index = 0; index < 50; index += 1) {
+    const roomId = await writer.createRoom({ name: `Salon ${String(index).padStart(2, "0")}`, preset: "private_chat", invite: [me.userId] });
+    await me.join(roomId);
+    await writer.send(roomId, `Premier message du salon ${index}`);
+    if (index === 49) for (let line = 0; line < 260; line += 1) await writer.send(roomId, `Ligne ${line} ${"mot ".repeat(line % 37)}`);
+  }
+  const { page } = camille;
+  await page.goto("/");
+  await page.getByLabel("Identifiant").waitFor();
+  budget("sign-in page interactive", await markedAt(page, "estafette:sign-in"), 1000, "ms");
+  // A person takes a moment to type; meanwhile the rest is fetched.
+  await page.waitForLoadState("networkidle");
+  const before = Date.now();
+  await camille.signIn().catch(() => undefined);
+  await page.getByRole("link", { name: /Salon 49/ }).waitFor({ timeout: 60_000 });
+  budget("sign-in to room list, page load included, 50 rooms", Date.now() - before, 3000, "ms");
+  await page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  await page.evaluate(async () => { await navigator.serviceWorker.ready; });
+  // The sync is written to disk now and then, and when the page hides: give it one turn.
+  await page.waitForTimeout(1000);
+  await page.reload();
+  await page.getByRole("link", { name: /Salon 49/ }).waitFor();
+  await page.waitForTimeout(3000);
+  await page.reload();
+  await page.getByRole("link", { name: /Salon 49/ }).waitFor();
+  budget("warm start, 50 rooms", await markedAt(page, "estafette:list"), 1000, "ms");
+  await page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 }).catch(() => undefined);
+
+  await camille.open(/Salon 48/);
+  await expect(camille.message("Premier message du salon 48")).toBeVisible();
+  await camille.open(/Salon 49/);
+  await expect(camille.message("Ligne 259")).toBeVisible();
+  const opened = await page.evaluate(async () => {
+    const start = performance.now();
+    const link = [...document.querySelectorAll<HTMLElement>("[data-line] a")].find((one) => one.textContent?.includes("Salon 48"));
+    link?.click();
+    for (;;) {
+      await new Promise(requestAnimationFrame);
+      if ([...document.querySelectorAll("article")].some((one) => one.textContent?.includes("salon 48"))) return performance.now() - start;
+      if (performance.now() - start > 5000) return 5000;
+    }
+  });
+  budget("open a room from memory", opened, 150, "ms");
+
+  await camille.open(/Salon 49/);
+  await expect(camille.message("Ligne 259")).toBeVisible();
+  const drift = await page.evaluate(async () => {
+    const scroller = document.querySelector<HTMLElement>("[data-timeline]");
+    if (!scroller) return 9999;
+    let worst = 0;
+    const frame = (): Promise<number> => new Promise(requestAnimationFrame);
+    for (let page = 0; page < 6; page += 1) {
+      // Moves up by hand, then holds still while older messages arrive.
+      for (let step = 0; step < 12; step += 1) { scroller.scrollTop -= 60; await frame(); }
+      const settle = performance.now();
+      while (performance.now() - settle < 400) await frame();
+      const anchor = [...document.querySelectorAll<HTMLElement>("article[data-event]")].find((one) => one.getBoundingClientRect().top > 200);
+      const id = anchor?.dataset["event"] ?? "";
+      const at = anchor?.getBoundingClientRect().top ?? 0;
+      const wait = performance.now();
+      while (performance.now() - wait < 1500) {
+        await frame();
+        const now = document.querySelector<HTMLElement>(`article[data-event="${CSS.escape(id)}"]`);
+        if (now) worst = Math.max(worst, Math.abs(now.getBoundingClientRect().top - at));
+      }
+    }
+    return worst;
+  });
+  budget("drift while history is prepended", drift, 0.5, "px");
+
+  const longest = await page.evaluate(async () => {
+    const tasks: number[] = [];
+    const observer = new PerformanceObserver((list) => { for (const entry of list.getEntries()) tasks.push(entry.duration); });
+    observer.observe({ type: "longtask" });
+    Object.assign(window, { stopMeasuring: () => { observer.disconnect(); return Math.max(0, ...tasks); } });
+    return 0;
+  });
+  expect(longest).toBe(0);
+  await camille.composer.pressSequentially("Une phrase tapée tranquillement, lettre après lettre.", { delay: 30 });
+  budget("longest task while typing", await page.evaluate(() => (window as unknown as { stopMeasuring: () => number }).stopMeasuring()), 50, "ms");
+});

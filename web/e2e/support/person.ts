@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A person with a browser: what they do is said in the words they read. */
+import { test as base, type Browser, type BrowserContext, expect, type Page } from "@playwright/test";
+import { baseURL } from "../../playwright.config.ts";
+import { freshName, PASSWORD } from "./matrix.ts";
+
+export interface Screen { readonly width: number; readonly height: number }
+export const DESKTOP: Screen = { width: 1280, height: 800 };
+export const PHONE: Screen = { width: 390, height: 844 };
+
+export class Person {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly name: string;
+  username: string;
+  code = "";
+
+  constructor(context: BrowserContext, page: Page, name: string, username: string) {
+    this.context = context;
+    this.page = page;
+    this.name = name;
+    this.username = username;
+  }
+
+  async signUp(): Promise<void> {
+    const { page } = this;
+    await page.goto("/");
+    await page.getByRole("button", { name: "Créer un compte" }).click();
+    await page.getByLabel("Prénom et nom").fill(this.name);
+    await page.getByLabel("Identifiant").fill(this.username);
+    await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
+    await page.getByRole("button", { name: "Créer un compte" }).click();
+    await this.setUpEncryption();
+  }
+
+  async setUpEncryption(): Promise<void> {
+    const { page } = this;
+    await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click({ timeout: 40_000 });
+    this.code = (await page.locator("[data-recovery-code]").innerText({ timeout: 40_000 })).replace(/\s+/g, " ").trim();
+    await page.getByLabel("J’ai conservé mon code en lieu sûr").check();
+    await page.getByRole("button", { name: "Continuer" }).click();
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+  }
+
+  async signIn(): Promise<void> {
+    const { page } = this;
+    await page.goto("/");
+    await page.getByLabel("Identifiant").fill(this.username);
+    await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
+    await page.getByRole("button", { name: "Se connecter" }).click();
+  }
+
+  /** Starts (or opens) a direct conversation with someone found in the directory. */
+  async writeTo(other: Person): Promise<void> {
+    const { page } = this;
+    await page.getByRole("button", { name: "Nouvelle conversation" }).click();
+    await page.getByLabel("Chercher une personne").fill(other.username);
+    await page.getByRole("button", { name: new RegExp(other.name) }).click();
+    await expect(this.composer).toBeVisible();
+  }
+
+  async accept(from: string): Promise<void> {
+    await this.open(from);
+    await this.page.getByRole("button", { name: "Accepter", exact: true }).click();
+    await expect(this.composer).toBeVisible();
+  }
+
+  async open(conversation: string | RegExp): Promise<void> {
+    await this.page.getByRole("link", { name: conversation }).first().click();
+  }
+
+  get composer() {
+    return this.page.locator("[data-composer]");
+  }
+
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.page.getByRole("button", { name: "Envoyer", exact: true }).click();
+    await expect(this.composer).toHaveValue("");
+  }
+
+  message(text: string | RegExp) {
+    return this.page.locator("article[data-item]").filter({ hasText: text });
+  }
+
+  /** Waits until a message of one's own is acknowledged by the server. */
+  async sent(text: string): Promise<void> {
+    await expect(this.message(text).locator("[title='Envoyé']")).toBeVisible();
+  }
+
+  async act(text: string, action: string): Promise<void> {
+    const row = this.message(text);
+    await row.hover();
+    await row.getByRole("button", { name: "Actions du message" }).click();
+    await this.page.getByRole("menuitem", { name: action }).click();
+  }
+
+  async signOut(): Promise<void> {
+    const { page } = this;
+    await page.getByRole("button", { name: "Réglages" }).click();
+    await page.getByRole("button", { name: "Se déconnecter" }).click();
+    await page.getByRole("dialog").last().getByRole("button", { name: "Se déconnecter" }).click();
+    await expect(page.getByLabel("Identifiant")).toBeVisible();
+  }
+}
+
+interface Fixtures {
+  /** Makes a person with their own browser; every request they cause is watched. */
+  readonly person: (name: string, options?: { username?: string; screen?: Screen; touch?: boolean }) => Promise<Person>;
+}
+
+/** Every journey also proves: no other host is contacted, the policy is never broken, nothing throws. */
+export const test = base.extend<Fixtures>({
+  person: async ({ browser }, use) => {
+    const faults: string[] = [];
+    const contexts: BrowserContext[] = [];
+    await use(async (name, options = {}) => {
+      const context = await newContext(browser, options.screen ?? DESKTOP, options.touch ?? false);
+      contexts.push(context);
+      watch(context, faults);
+      const username = options.username ?? freshName(name.split(" ")[0]?.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "") ?? "agent");
+      return new Person(context, await context.newPage(), name, username);
+    });
+    for (const context of contexts) await context.close();
+    expect(faults).toEqual([]);
+  },
+});
+
+async function newContext(browser: Browser, screen: Screen, touch: boolean): Promise<BrowserContext> {
+  return browser.newContext({ baseURL, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
+}
+
+function watch(context: BrowserContext, faults: string[]): void {
+  const origin = new URL(baseURL).origin;
+  context.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(origin) && !url.startsWith("blob:") && !url.startsWith("data:")) faults.push(`third party: ${url}`);
+  });
+  context.on("weberror", (error) => faults.push(`error: ${error.error().stack ?? error.error().message}`));
+  context.on("console", (message) => {
+    if (/Content Security Policy|TrustedHTML|TrustedScript/.test(message.text())) faults.push(`policy: ${message.text()}`);
+  });
+}
+
+export { expect };

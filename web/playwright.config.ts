@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+import { defineConfig } from "@playwright/test";
+
+/** BASE_URL: a running server. ESTAFETTE_SERVER_CMD: how to start one, when BASE_URL is absent. */
+export const baseURL = process.env["BASE_URL"] ?? "http://localhost:8008";
+
+export default defineConfig({
+  testDir: "./e2e/journeys",
+  globalSetup: "./e2e/support/server.ts",
+  outputDir: "./test-results/output",
+  timeout: 300_000,
+  expect: { timeout: 30_000 },
+  workers: 1,
+  reporter: [["list"]],
+  use: {
+    baseURL,
+    locale: "fr-FR",
+    timezoneId: "Europe/Paris",
+    viewport: { width: 1280, height: 800 },
+    actionTimeout: 30_000,
+    launchOptions: {
+      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync",
+      ],
+    },
+  },
+});

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The composition root: services to view models, view models to views. */
+import { useEffect, useMemo } from "react";
+import { prefetchCore } from "../core/index.ts";
+import type { AuthPort } from "../core/port/session.ts";
+import { type AppSnapshot, type AppViewModel } from "../viewmodels/app.ts";
+import { AuthViewModel, MIN_PASSWORD } from "../viewmodels/auth.ts";
+import type { PreferencesViewModel } from "../viewmodels/preferences.ts";
+import { Cover } from "../ui/Shell/Cover.tsx";
+import { SignInView } from "../ui/SignIn/SignInView.tsx";
+import { useWords } from "../ui/words.ts";
+import { loadWorkspace } from "./lazy.ts";
+import { useSnapshot } from "./use-snapshot.ts";
+import { lazy, Suspense } from "react";
+
+export interface AppServicesView {
+  readonly app: AppViewModel;
+  readonly auth: AuthPort;
+  readonly preferences: PreferencesViewModel;
+}
+
+const Workspace = lazy(loadWorkspace);
+
+export function App(services: AppServicesView) {
+  const words = useWords();
+  const state: AppSnapshot = useSnapshot(services.app);
+  switch (state.phase) {
+    case "signIn": return <SignIn {...services} />;
+    case "opening": return <Cover text={words.app.loading} busy />;
+    case "otherTab":
+      return <Cover text={words.app.otherTab} help={words.app.otherTabHelp} action={words.app.useHere} onAction={() => void services.app.takeOver()} />;
+    case "failed": return <Cover text={words.app.startFailed} action={words.app.retry} onAction={() => window.location.reload()} />;
+    case "signedOut": return <Cover text={words.app.signedOut} action={words.app.signInAgain} onAction={() => void services.app.start()} />;
+    case "open":
+      return (
+        <Suspense fallback={<Cover text={words.app.loading} busy />}>
+          <Workspace key={state.core.account.key} {...services} core={state.core} />
+        </Suspense>
+      );
+  }
+}
+
+function SignIn({ app, auth, preferences }: AppServicesView) {
+  const words = useWords();
+  const vm = useMemo(() => new AuthViewModel(auth, (account) => void app.open(account), (url) => window.location.assign(url)), [app, auth]);
+  const state = useSnapshot(vm);
+  const settings = useSnapshot(preferences);
+  useEffect(() => {
+    const query = new URLSearchParams(window.location.search);
+    const [code, returned] = [query.get("code"), query.get("state")];
+    if (code && returned) {
+      window.history.replaceState(null, "", window.location.pathname);
+      void vm.finishOAuth(code, returned).then(() => vm.load());
+    } else void vm.load();
+    performance.mark("estafette:sign-in");
+    // What comes next is fetched while the person types, once the page is drawn.
+    const timer = setTimeout(() => { prefetchCore(); void loadWorkspace(); }, 300);
+    return () => { clearTimeout(timer); vm.dispose(); };
+  }, [vm]);
+  return (
+    <>
+      <title>{words.app.name}</title>
+      <SignInView
+        state={state} actions={vm} minPassword={MIN_PASSWORD}
+        onLanguage={() => preferences.set({ language: settings.language === "fr" ? "en" : "fr" })}
+      />
+    </>
+  );
+}

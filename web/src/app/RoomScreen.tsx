@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One open conversation: its head, its messages, its composer, its panel. */
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { UnreadableReason } from "../core/port/content.ts";
+import type { Core } from "../core/port/core.ts";
+import type { TimelineItem } from "../core/port/timeline.ts";
+import type { KeyValue } from "../viewmodels/base.ts";
+import { ComposerViewModel } from "../viewmodels/composer.ts";
+import { RoomViewModel } from "../viewmodels/room.ts";
+import { TimelineViewModel } from "../viewmodels/timeline.ts";
+import { ComposerView } from "../ui/Composer/ComposerView.tsx";
+import { Confirm } from "../ui/Dialog/Dialog.tsx";
+import { EmojiPicker } from "../ui/EmojiPicker/EmojiPicker.tsx";
+import type { MessageActions } from "../ui/Message/MessageRow.tsx";
+import { Notice } from "../ui/Notice/Notice.tsx";
+import { IconButton } from "../ui/Button/Button.tsx";
+import { RichContext } from "../ui/Rich/Rich.tsx";
+import { RoomHeadView } from "../ui/RoomHead/RoomHeadView.tsx";
+import { RoomPanelView } from "../ui/RoomPanel/RoomPanelView.tsx";
+import { DropZone, InvitePrompt, RoomLayout } from "../ui/Shell/Shell.tsx";
+import { TimelineView } from "../ui/Timeline/TimelineView.tsx";
+import { useWords } from "../ui/words.ts";
+import { copyText } from "./browser.ts";
+import { loadEmoji } from "./emoji.ts";
+import { LiveAnnouncer } from "./LiveAnnouncer.tsx";
+import { go } from "./routes.ts";
+import { useAttention, useOwned, useSnapshot } from "./use-snapshot.ts";
+
+interface Props {
+  readonly core: Core;
+  readonly roomId: string;
+  readonly eventId: string | null;
+  readonly memory: KeyValue;
+  readonly now: number;
+  readonly onPerson: (userId: string) => void;
+  readonly onAttendEncryption: () => void;
+  readonly onImportKeys: () => void;
+}
+
+export function RoomScreen(props: Props) {
+  const { core, roomId } = props;
+  const room = useOwned(() => new RoomViewModel(core, core.room(roomId)), [core, roomId]);
+  return room ? <OpenRoom {...props} room={room} /> : null;
+}
+
+function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
+  const { core, room, onPerson, roomId } = props;
+  const words = useWords();
+  const state = useSnapshot(room);
+  const { details } = state;
+  const joinLink = useCallback((target: string, eventId: string | null): void => {
+    const known = core.rooms.summaries.get().find((one) => one.id === target);
+    const id = known ? Promise.resolve(known.id) : core.rooms.joinByAddress(target);
+    void id.then((found) => go({ page: "room", roomId: found, eventId }), () => undefined);
+  }, [core]);
+  const links = useMemo(() => ({ onRoom: joinLink, onPerson, me: core.account.userId }), [joinLink, onPerson, core]);
+  const leave = async (): Promise<void> => {
+    await room.leave();
+    if (room.get().failure === null) go({ page: "home" });
+  };
+  return (
+    <RichContext value={links}>
+      <RoomLayout
+        head={<RoomHeadView details={details} panelOpen={state.panelOpen} verified={state.otherVerified} onBack={() => go({ page: "home" })} onPanel={room.togglePanel} />}
+        panel={state.panelOpen ? (
+          <RoomPanelView
+            state={state} actions={{ ...bind(room), leave }} me={core.account.userId} onWrite={onPerson}
+            onVerify={(userId) => void core.encryption.verifyUser(userId).catch(() => undefined)}
+          />
+        ) : null}
+      >
+        {details.membership === "invite" ? (
+          <InvitePrompt
+            inviter={details.inviter?.name ?? null} busy={state.busy} problem={state.failure ? words.failure[state.failure as keyof typeof words.failure] : null}
+            onAccept={() => void room.join()} onDecline={() => void leave()}
+          />
+        ) : <Conversation key={roomId} {...props} />}
+      </RoomLayout>
+    </RichContext>
+  );
+}
+
+/** The actions of a view model as a plain object, so that one of them can be replaced. */
+function bind(room: RoomViewModel) {
+  const { closePanel, searchMembers, searchInvite, invite, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications } = room;
+  return { closePanel, searchMembers, searchInvite, invite, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications };
+}
+
+function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryption, onImportKeys }: Props & { readonly room: RoomViewModel }) {
+  const words = useWords();
+  const { details } = useSnapshot(room);
+  const timeline = useOwned(() => new TimelineViewModel(core.timeline(roomId), null), [core, roomId]);
+  const composer = useOwned(() => new ComposerViewModel({
+    room: room.port, timeline: core.timeline(roomId), memory, emoji: loadEmoji, uploadLimit: () => core.media.uploadLimit(),
+  }), [core, room, roomId, memory]);
+  useEffect(() => { if (eventId) void timeline?.focus(eventId); }, [timeline, eventId]);
+  if (!timeline || !composer) return null;
+  return (
+    <DropZone onFiles={(files) => void composer.addFiles(files)}>
+      <Messages timeline={timeline} composer={composer} name={details.name} direct={details.direct} now={now}
+        onAttend={(reason) => (reason === "backupMissing" ? onImportKeys() : onAttendEncryption())} />
+      {details.membership !== "join" ? <Notice>{words.room.left}</Notice>
+        : details.rights.send ? <Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} />
+        : <Notice>{words.room.readOnly}</Notice>}
+    </DropZone>
+  );
+}
+
+interface MessagesProps {
+  readonly timeline: TimelineViewModel;
+  readonly composer: ComposerViewModel;
+  readonly name: string;
+  readonly direct: boolean;
+  readonly now: number;
+  readonly onAttend: (reason: UnreadableReason) => void;
+}
+
+function Messages({ timeline, composer, name, direct, now, onAttend }: MessagesProps) {
+  const words = useWords();
+  const state = useSnapshot(timeline);
+  const [removing, setRemoving] = useState<TimelineItem | null>(null);
+  const [picking, setPicking] = useState<TimelineItem | null>(null);
+  useAttention(timeline.setAttentive);
+  const actions = useMemo((): MessageActions => ({
+    reply: (item) => composer.reply(item, item.content.kind === "text" ? item.content.body : ""),
+    edit: composer.edit,
+    remove: setRemoving,
+    react: (item, key) => void timeline.react(item, key),
+    pickReaction: setPicking,
+    retry: (item) => void timeline.retry(item),
+    cancel: (item) => void timeline.cancel(item),
+    copyText: (item) => { if (item.content.kind === "text") void copyText(item.content.body); },
+    copyLink: (item) => void copyText(timeline.permalink(item)),
+    openEvent: (eventId) => void timeline.focus(eventId),
+    attend: onAttend,
+    // `onAttend` is made anew by the parent; what it does never changes.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }), [composer, timeline]);
+  return (
+    <>
+      <TimelineView state={state} actions={timeline} messageActions={actions} name={name} direct={direct} now={now} />
+      <LiveAnnouncer rows={state.rows} />
+      {state.failure ? <Notice tone="danger" actions={<IconButton icon="close" label={words.app.close} onClick={timeline.clearFailure} />}>{words.failure[state.failure]}</Notice> : null}
+      {removing ? (
+        <Confirm title={words.timeline.remove} text={words.timeline.removeConfirm} action={words.timeline.remove} danger
+          onCancel={() => setRemoving(null)} onConfirm={() => { void timeline.remove(removing); setRemoving(null); }} />
+      ) : null}
+      {picking ? <EmojiPicker source={loadEmoji} onClose={() => setPicking(null)} onPick={(key) => { void timeline.react(picking, key); setPicking(null); }} /> : null}
+    </>
+  );
+}
+
+function Writing({ composer, timeline, name, encrypted }: Pick<MessagesProps, "composer" | "timeline" | "name"> & { readonly encrypted: boolean }) {
+  const state = useSnapshot(composer);
+  const editLast = useCallback(() => {
+    const item = timeline.lastEditable();
+    if (item) composer.edit(item);
+  }, [composer, timeline]);
+  return <ComposerView state={state} actions={composer} name={name} encrypted={encrypted} emoji={loadEmoji} onEditLast={editLast} />;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The signed-in application: list, conversation, and what opens over them. */
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { Core } from "../core/port/core.ts";
+import { EncryptionViewModel } from "../viewmodels/encryption.ts";
+import { CreateViewModel } from "../viewmodels/create.ts";
+import { RoomListViewModel } from "../viewmodels/room-list.ts";
+import { CreateView } from "../ui/Create/CreateView.tsx";
+import { EncryptionBanner } from "../ui/Encryption/EncryptionBanner.tsx";
+import { EncryptionView } from "../ui/Encryption/EncryptionView.tsx";
+import { MediaContext } from "../ui/media.ts";
+import { Notice } from "../ui/Notice/Notice.tsx";
+import { RoomListView } from "../ui/RoomList/RoomListView.tsx";
+import { NothingOpen, Shell } from "../ui/Shell/Shell.tsx";
+import { SwitcherView } from "../ui/Switcher/SwitcherView.tsx";
+import { VerificationView } from "../ui/Verification/VerificationView.tsx";
+import { useWords } from "../ui/words.ts";
+import type { AppServicesView } from "./App.tsx";
+import { notify, saveFile, showTitle } from "./browser.ts";
+import { copyText } from "./browser.ts";
+import { longDate } from "../i18n/format.ts";
+import { RoomScreen } from "./RoomScreen.tsx";
+import { go, route } from "./routes.ts";
+import { SettingsScreen } from "./SettingsScreen.tsx";
+import { localMemory } from "./storage.ts";
+import { useNow, useSnapshot } from "./use-snapshot.ts";
+import { useShortcuts } from "./use-shortcuts.ts";
+import { UpdatePrompt } from "./UpdatePrompt.tsx";
+
+type Over = "create" | "switcher" | "settings" | null;
+
+export function Workspace({ app, auth, preferences, core }: AppServicesView & { readonly core: Core }) {
+  const words = useWords();
+  const now = useNow();
+  const memory = useMemo(() => localMemory(core.account.key), [core]);
+  const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
+  const encryption = useMemo(() => new EncryptionViewModel(core), [core]);
+  const listState = useSnapshot(list);
+  const encryptionState = useSnapshot(encryption);
+  const connection = useSnapshot(core.connection);
+  const current = useSnapshot(route);
+  const [over, setOver] = useState<Over>(null);
+  const roomId = current.page === "room" ? current.roomId : null;
+  const known = useSnapshot(core.rooms.summaries).some((room) => room.id === roomId);
+
+  useEffect(() => () => { list.dispose(); encryption.dispose(); }, [list, encryption]);
+  useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
+  useEffect(() => list.select(roomId), [list, roomId]);
+  useEffect(() => core.onAlert((alert) => notify(alert, preferences.get())), [core, preferences]);
+  useEffect(() => showTitle(listState.unreadRooms), [listState.unreadRooms]);
+
+  const openRoom = useCallback((id: string): void => {
+    setOver(null);
+    go({ page: "room", roomId: id, eventId: null });
+  }, []);
+  const write = useCallback((userId: string): void => {
+    void core.rooms.createDirect(userId).then(openRoom, () => undefined);
+  }, [core, openRoom]);
+  useShortcuts({
+    switcher: () => setOver((now) => (now === "switcher" ? null : "switcher")),
+    next: (step, unread) => { const id = list.neighbour(step, unread); if (id) openRoom(id); },
+  });
+
+  const savePdf = (code: string): void => {
+    const w = words.encryption.code;
+    void import("./recovery-pdf.ts").then(({ recoveryPdf }) => {
+      const pdf = recoveryPdf({ title: w.pdfTitle, account: w.pdfAccount(core.account.userId), date: w.pdfDate(longDate(Date.now())), help: w.pdfHelp }, code);
+      saveFile(pdf, "estafette-code-de-recuperation.pdf");
+    });
+  };
+
+  return (
+    <MediaContext value={core.media}>
+      <Shell
+        inRoom={roomId !== null}
+        banners={<>
+          {connection === "offline" ? <Notice>{words.app.offline}</Notice> : null}
+          <EncryptionBanner state={encryptionState} onAttend={encryption.attend} onHide={encryption.hideBanner} />
+          <UpdatePrompt />
+        </>}
+        list={<RoomListView state={listState} actions={list} now={now} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
+        main={roomId && known ? (
+          <RoomScreen
+            key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} now={now}
+            onPerson={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}
+          />
+        ) : <NothingOpen />}
+      />
+      {over === "create" ? <CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
+      {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
+      {over === "settings" ? (
+        <SettingsScreen
+          app={app} auth={auth} preferences={preferences} core={core} hasRecovery={encryptionState.status.hasRecovery}
+          onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
+          onClose={() => setOver(null)}
+        />
+      ) : null}
+      {encryptionState.verification ? null : <EncryptionView key={encryptionState.state.name} state={encryptionState} actions={encryption} onCopy={copyText} onPrint={() => window.print()} onPdf={savePdf} />}
+      {encryptionState.verification ? (
+        <VerificationView
+          state={encryptionState.verification} onAccept={encryption.acceptVerification} onConfirm={encryption.confirmEmoji}
+          onReject={encryption.rejectEmoji} onClose={encryption.closeVerification}
+        />
+      ) : null}
+    </MediaContext>
+  );
+}
+
+function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly onOpen: (id: string) => void; readonly onClose: () => void }) {
+  const vm = useMemo(() => new CreateViewModel(core, onOpen), [core, onOpen]);
+  const state = useSnapshot(vm);
+  useEffect(() => () => vm.dispose(), [vm]);
+  return <CreateView state={state} actions={vm} onClose={onClose} />;
+}
+

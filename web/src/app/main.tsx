@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+import "../ui/tokens.css";
+import "../ui/base.css";
+import { createRoot } from "react-dom/client";
+import { createAuth, openCore } from "../core/index.ts";
+import { AppViewModel } from "../viewmodels/app.ts";
+import { PreferencesViewModel } from "../viewmodels/preferences.ts";
+import { App } from "./App.tsx";
+import { registerWorker } from "./register-worker.ts";
+import { forgetMemory, localMemory } from "./storage.ts";
+import { tabLock } from "./tab-lock.ts";
+
+const preferences = new PreferencesViewModel(localMemory("estafette"), navigator.languages);
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const contrast = window.matchMedia("(prefers-contrast: more)");
+
+function dress(): void {
+  const { theme, language } = preferences.get();
+  const system = contrast.matches ? (dark.matches ? "contrastDark" : "contrastLight") : dark.matches ? "dark" : "light";
+  document.documentElement.dataset["theme"] = theme === "system" ? system : theme;
+  document.documentElement.lang = language;
+}
+dress();
+preferences.subscribe(dress);
+dark.addEventListener("change", dress);
+contrast.addEventListener("change", dress);
+
+const auth = createAuth();
+const app = new AppViewModel({
+  auth,
+  openCore,
+  lockFor: (account) => tabLock(`estafette.${account.key}`),
+  forget: (account) => forgetMemory(account.key),
+});
+void app.start();
+
+const root = document.getElementById("root");
+if (root) createRoot(root).render(<App app={app} auth={auth} preferences={preferences} />);
+registerWorker();

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Registers the service worker and offers its new versions instead of imposing them. */
+import { Cell } from "../core/port/observable.ts";
+
+export const updateReady = new Cell(false);
+let waiting: ServiceWorker | null = null;
+
+interface ScriptUrlPolicy { createScriptURL(url: string): unknown }
+interface TrustedTypesApi { createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): ScriptUrlPolicy }
+
+const WORKER = "/sw.js";
+
+/** The only script address this application ever hands to the browser as a string. */
+function workerUrl(): string {
+  const api = (window as { trustedTypes?: TrustedTypesApi }).trustedTypes;
+  const policy = api?.createPolicy("estafette", {
+    createScriptURL: (url) => {
+      if (url !== WORKER) throw new TypeError("unexpected script address");
+      return url;
+    },
+  });
+  return (policy ? policy.createScriptURL(WORKER) : WORKER) as string;
+}
+
+export function registerWorker(): void {
+  if (!("serviceWorker" in navigator) || !import.meta.env.PROD) return;
+  void navigator.serviceWorker.register(workerUrl(), { scope: "/", updateViaCache: "none" }).then((registration) => {
+    const watch = (worker: ServiceWorker | null): void => {
+      if (!worker) return;
+      const check = (): void => {
+        if (worker.state !== "installed" || !navigator.serviceWorker.controller) return;
+        waiting = worker;
+        updateReady.set(true);
+      };
+      worker.addEventListener("statechange", check);
+      check();
+    };
+    watch(registration.waiting);
+    registration.addEventListener("updatefound", () => watch(registration.installing));
+  }, () => undefined);
+}
+
+export function applyUpdate(): void {
+  navigator.serviceWorker.addEventListener("controllerchange", () => window.location.reload(), { once: true });
+  waiting?.postMessage({ type: "activate" });
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The doors of the core: sign in now, open a session later (the SDK loads on first use). */
+import type { Core } from "./port/core.ts";
+import type { AccountRef, AuthPort } from "./port/session.ts";
+import { Auth } from "./matrix/auth.ts";
+
+export function createAuth(): AuthPort {
+  return new Auth();
+}
+
+export async function openCore(account: AccountRef): Promise<Core> {
+  const { openSession } = await import("./matrix/session.ts");
+  return openSession(account);
+}
+
+/** Starts fetching what a session needs while the person is still typing. */
+export function prefetchCore(): void {
+  void import("./matrix/session.ts");
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A key-value table in IndexedDB; enough for the outbox, and nothing more. */
+
+function asPromise<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("storage failure"));
+  });
+}
+
+const STORE = "entries";
+
+/** A durable table of records that carry their own `id`. */
+export class Table<T extends { readonly id: string }> {
+  readonly #name: string;
+  #database: Promise<IDBDatabase> | null = null;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  #open(): Promise<IDBDatabase> {
+    this.#database ??= (() => {
+      const request = indexedDB.open(this.#name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
+      return asPromise(request);
+    })();
+    return this.#database;
+  }
+
+  async #store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
+    return (await this.#open()).transaction(STORE, mode).objectStore(STORE);
+  }
+
+  async all(): Promise<T[]> {
+    return asPromise((await this.#store("readonly")).getAll() as IDBRequest<T[]>);
+  }
+
+  async put(record: T): Promise<void> {
+    await asPromise((await this.#store("readwrite")).put(record));
+  }
+
+  async delete(id: string): Promise<void> {
+    await asPromise((await this.#store("readwrite")).delete(id));
+  }
+
+  /** Closes and removes the whole table. */
+  async destroy(): Promise<void> {
+    const opened = this.#database;
+    this.#database = null;
+    (await opened?.catch(() => null))?.close();
+    await asPromise(indexedDB.deleteDatabase(this.#name));
+  }
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Cross-signing, key backup and secret storage under one idea: this device is safe, and one
+ * recovery code gives everything back (client-server API, "Secrets" and "Server-side key backups").
+ */
+import { ClientEvent, EventType, type MatrixClient, type MatrixEvent } from "matrix-js-sdk";
+import {
+  CryptoEvent, type CryptoApi, type CryptoCallbacks, decodeRecoveryKey, deriveRecoveryKeyFromPassphrase,
+  type VerificationRequest,
+} from "matrix-js-sdk/lib/crypto-api";
+import { Cell, Disposables } from "../port/observable.ts";
+import type {
+  Device, EncryptionPort, EncryptionStatus, PasswordPrompt, VerificationFlow,
+} from "../port/encryption.ts";
+import { CoreError } from "../port/session.ts";
+import { listDevices, removeDevice, renameDevice } from "./devices.ts";
+import { guarded } from "./errors.ts";
+import { openKeyFile, sealKeyFile } from "./keyfile.ts";
+import { passwordAuth } from "./uia.ts";
+import { Verification } from "./verification.ts";
+
+/** The secret-storage key of this page's life: asked once, never written down. */
+export class SecretKeys {
+  #key: Uint8Array<ArrayBuffer> | null = null;
+
+  readonly callbacks: CryptoCallbacks = {
+    getSecretStorageKey: async ({ keys }) => {
+      const id = Object.keys(keys)[0];
+      return id && this.#key ? [id, this.#key] : null;
+    },
+    cacheSecretStorageKey: (_id, _info, key) => { this.#key = key as Uint8Array<ArrayBuffer>; },
+  };
+
+  hold(key: Uint8Array<ArrayBuffer> | null): void {
+    this.#key = key;
+  }
+}
+
+const LOADING: EncryptionStatus = { phase: "loading", hasRecovery: false, otherDevices: false, restoring: null };
+
+export class Encryption implements EncryptionPort {
+  readonly status = new Cell<EncryptionStatus>(LOADING);
+  readonly verification = new Cell<VerificationFlow | null>(null);
+  readonly #client: MatrixClient;
+  readonly #secrets: SecretKeys;
+  readonly #undo = new Disposables();
+  #refreshing: Promise<void> | null = null;
+  #again = false;
+
+  constructor(client: MatrixClient, secrets: SecretKeys) {
+    this.#client = client;
+    this.#secrets = secrets;
+    const refresh = (): void => void this.refresh();
+    const onData = (event: MatrixEvent): void => {
+      if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) refresh();
+    };
+    const onRequest = (request: VerificationRequest): void => {
+      if (request.pending && !request.initiatedByMe) this.#show(request);
+    };
+    const pairs: [string, (...args: never[]) => void][] = [
+      [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, refresh],
+      [CryptoEvent.DevicesUpdated, refresh], [CryptoEvent.KeyBackupStatus, refresh],
+      [ClientEvent.AccountData, onData as never], [CryptoEvent.VerificationRequestReceived, onRequest as never],
+    ];
+    for (const [event, handler] of pairs) {
+      client.on(event as never, handler as never);
+      this.#undo.add(() => client.off(event as never, handler as never));
+    }
+  }
+
+  get #crypto(): CryptoApi {
+    const crypto = this.#client.getCrypto();
+    if (!crypto) throw new CoreError("unsupported", "encryption is not available");
+    return crypto;
+  }
+
+  /** Reads the state again; concurrent calls share one reading and one more after it. */
+  refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#again = true;
+      return this.#refreshing;
+    }
+    this.#refreshing = this.#read().catch(() => undefined).finally(() => {
+      this.#refreshing = null;
+      if (this.#again) { this.#again = false; void this.refresh(); }
+    });
+    return this.#refreshing;
+  }
+
+  async #read(): Promise<void> {
+    const me = this.#client.getSafeUserId();
+    const deviceId = this.#client.getDeviceId() ?? "";
+    const hasKeys = await this.#crypto.userHasCrossSigningKeys(me, true);
+    const trust = await this.#crypto.getDeviceVerificationStatus(me, deviceId);
+    const hasRecovery = (await this.#client.secretStorage.getDefaultKeyId()) !== null;
+    const devices = (await this.#crypto.getUserDeviceInfo([me])).get(me);
+    const others = [...(devices?.values() ?? [])].filter((one) => one.deviceId !== deviceId && !one.dehydrated);
+    const verified = trust?.crossSigningVerified ?? false;
+    const phase = !hasKeys ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
+    this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
+  }
+
+  async setUp(password: PasswordPrompt): Promise<string> {
+    return guarded(async () => {
+      await this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: passwordAuth(this.#client, password) });
+      return this.#newCode(true);
+    });
+  }
+
+  async renewCode(): Promise<string> {
+    return guarded(async () => {
+      // Without the private halves a "new code" would protect nothing: refuse instead of losing.
+      const held = (await this.#crypto.getCrossSigningStatus()).privateKeysCachedLocally;
+      if (!held.masterKey || !held.selfSigningKey || !held.userSigningKey) {
+        throw new CoreError("forbidden", "this device does not hold the identity");
+      }
+      const backup = await this.#crypto.getKeyBackupInfo();
+      const backupHeld = (await this.#crypto.getSessionBackupPrivateKey()) !== null;
+      return this.#newCode(!backup || !backupHeld);
+    });
+  }
+
+  async reset(password: PasswordPrompt): Promise<string> {
+    return guarded(async () => {
+      await this.#crypto.resetEncryption(passwordAuth(this.#client, password));
+      return this.#newCode(false);
+    });
+  }
+
+  async #newCode(newBackup: boolean): Promise<string> {
+    const key = await this.#crypto.createRecoveryKeyFromPassphrase();
+    this.#secrets.hold(key.privateKey);
+    await this.#crypto.bootstrapSecretStorage({
+      createSecretStorageKey: async () => key, setupNewSecretStorage: true, setupNewKeyBackup: newBackup,
+    });
+    await this.#crypto.checkKeyBackupAndEnable();
+    await this.#dehydrate();
+    await this.refresh();
+    return key.encodedPrivateKey ?? "";
+  }
+
+  /** A device that receives keys while all others are closed (MSC3814); only where offered. */
+  async #dehydrate(): Promise<void> {
+    try {
+      if (await this.#crypto.isDehydrationSupported()) await this.#crypto.startDehydration();
+    } catch {
+      // A convenience: its absence changes nothing else.
+    }
+  }
+
+  async recover(code: string): Promise<void> {
+    await guarded(async () => {
+      const [, info] = (await this.#client.secretStorage.getKey()) ?? [null, null];
+      if (!info) throw new CoreError("notFound", "no recovery is set up");
+      const key = await this.#decode(code, info.passphrase);
+      if (!(await this.#client.secretStorage.checkKey(key, info))) throw new CoreError("credentials");
+      this.#secrets.hold(key);
+      await this.#crypto.bootstrapCrossSigning({});
+      await this.#crypto.crossSignDevice(this.#client.getDeviceId() ?? "");
+      await this.refresh();
+      void this.#restore();
+    });
+  }
+
+  async #decode(code: string, passphrase?: { salt: string; iterations: number }): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      return decodeRecoveryKey(code.trim()) as Uint8Array<ArrayBuffer>;
+    } catch {
+      if (!passphrase) throw new CoreError("credentials", "not a recovery code");
+      return await deriveRecoveryKeyFromPassphrase(code.trim(), passphrase.salt, passphrase.iterations) as Uint8Array<ArrayBuffer>;
+    }
+  }
+
+  async #restore(): Promise<void> {
+    try {
+      await this.#crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+      await this.#crypto.checkKeyBackupAndEnable();
+      await this.#crypto.restoreKeyBackup({
+        progressCallback: (progress) => {
+          if (progress.stage !== "load_keys") return;
+          this.status.update((old) => ({ ...old, restoring: [progress.successes + progress.failures, progress.total] }));
+        },
+      });
+      await this.#dehydrate();
+    } catch {
+      // Without a backup there is nothing to restore; the messages say so themselves.
+    } finally {
+      this.status.update((old) => ({ ...old, restoring: null }));
+    }
+  }
+
+  #show(request: VerificationRequest): void {
+    const room = request.roomId ? this.#client.getRoom(request.roomId) : null;
+    const name = room?.getMember(request.otherUserId)?.rawDisplayName ?? request.otherUserId;
+    this.verification.set(new Verification(request, name, () => void this.refresh()));
+  }
+
+  async verifyThisDevice(): Promise<void> {
+    this.#show(await guarded(() => this.#crypto.requestOwnUserVerification()));
+  }
+
+  async verifyDevice(deviceId: string): Promise<void> {
+    this.#show(await guarded(() => this.#crypto.requestDeviceVerification(this.#client.getSafeUserId(), deviceId)));
+  }
+
+  async verifyUser(userId: string): Promise<void> {
+    const rooms = (this.#client.getAccountData(EventType.Direct)?.getContent() ?? {}) as Record<string, string[]>;
+    const roomId = rooms[userId]?.find((id) => this.#client.getRoom(id)?.getMyMembership() === "join");
+    if (!roomId) throw new CoreError("notFound", "no direct conversation with this person");
+    this.#show(await guarded(() => this.#crypto.requestVerificationDM(userId, roomId)));
+  }
+
+  async userVerified(userId: string): Promise<boolean> {
+    return (await guarded(() => this.#crypto.getUserVerificationStatus(userId))).isCrossSigningVerified();
+  }
+
+  dismissVerification(): void {
+    const flow = this.verification.get();
+    const phase = flow?.state.get().phase;
+    if (flow && phase !== "done" && phase !== "cancelled" && phase !== "mismatch") void flow.cancel();
+    this.verification.set(null);
+  }
+
+  devices(): Promise<readonly Device[]> {
+    return guarded(() => listDevices(this.#client));
+  }
+
+  renameDevice(deviceId: string, name: string): Promise<void> {
+    return guarded(() => renameDevice(this.#client, deviceId, name));
+  }
+
+  removeDevice(deviceId: string, password: PasswordPrompt): Promise<void> {
+    return guarded(() => removeDevice(this.#client, deviceId, password));
+  }
+
+  exportKeys(passphrase: string): Promise<Blob> {
+    return guarded(async () => sealKeyFile(await this.#crypto.exportRoomKeysAsJson(), passphrase));
+  }
+
+  importKeys(file: File, passphrase: string): Promise<number> {
+    return guarded(async () => {
+      const keys = await openKeyFile(await file.text(), passphrase);
+      await this.#crypto.importRoomKeysAsJson(keys);
+      return (JSON.parse(keys) as unknown[]).length;
+    });
+  }
+
+  dispose(): void {
+    this.dismissVerification();
+    this.#secrets.hold(null);
+    this.#undo.dispose();
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Turns whatever the SDK or the network threw into the one error the port speaks. */
+import { CoreError, type FailureKind } from "../port/session.ts";
+
+interface ServerFailure {
+  readonly errcode?: string;
+  readonly httpStatus?: number;
+  readonly data?: { readonly error?: string; readonly retry_after_ms?: number };
+  readonly name?: string;
+  readonly message?: string;
+}
+
+const BY_CODE: Readonly<Record<string, FailureKind>> = {
+  M_USER_IN_USE: "nameTaken",
+  M_EXCLUSIVE: "nameTaken",
+  M_INVALID_USERNAME: "nameInvalid",
+  M_WEAK_PASSWORD: "passwordWeak",
+  M_PASSWORD_TOO_SHORT: "passwordWeak",
+  M_LIMIT_EXCEEDED: "limit",
+  M_TOO_LARGE: "tooLarge",
+  M_NOT_FOUND: "notFound",
+  M_UNKNOWN_TOKEN: "signedOut",
+  M_USER_DEACTIVATED: "credentials",
+  M_UNRECOGNIZED: "unsupported",
+};
+
+export function toCoreError(error: unknown): CoreError {
+  if (error instanceof CoreError) return error;
+  const failure = (typeof error === "object" && error !== null ? error : {}) as ServerFailure;
+  const detail = failure.data?.error ?? failure.message ?? String(error);
+  const retry = failure.data?.retry_after_ms ?? 0;
+  const known = failure.errcode ? BY_CODE[failure.errcode] : undefined;
+  if (known) return new CoreError(known, detail, retry);
+  if (failure.name === "ConnectionError" || error instanceof TypeError) {
+    return new CoreError("offline", detail);
+  }
+  if (failure.httpStatus === 429) return new CoreError("limit", detail, retry);
+  if (failure.httpStatus === 413) return new CoreError("tooLarge", detail);
+  if (failure.httpStatus === 404) return new CoreError("notFound", detail);
+  if (failure.httpStatus === 403) return new CoreError("forbidden", detail);
+  return new CoreError("server", detail);
+}
+
+/** True when trying again later can succeed without anybody changing anything. */
+export function isTransient(error: unknown): boolean {
+  const failure = toCoreError(error);
+  const status = (error as ServerFailure | null)?.httpStatus ?? 0;
+  return failure.kind === "offline" || failure.kind === "limit" || status >= 500;
+}
+
+/** Runs an operation and lets only `CoreError` out. */
+export async function guarded<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw toCoreError(error);
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The server's own sign-in pages: OAuth 2.0 authorization code with PKCE
+ * (client-server API, "OAuth 2.0 API"; dynamic registration, RFC 7591).
+ */
+import { createClient, OAuth2 } from "matrix-js-sdk";
+import { CoreError } from "../port/session.ts";
+import type { StoredAccount } from "./accounts.ts";
+import { guarded } from "./errors.ts";
+
+/** What must be remembered while the person is away on the server's pages. */
+export interface PendingOAuth {
+  readonly state: string;
+  readonly clientId: string;
+  readonly deviceId: string;
+  readonly codeVerifier: string;
+}
+
+const redirectUri = (): string => `${window.location.origin}/`;
+
+function randomState(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(24));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export async function beginOAuth(baseUrl: string, action: "signIn" | "signUp"): Promise<{ url: string; pending: PendingOAuth }> {
+  return guarded(async () => {
+    const metadata = await createClient({ baseUrl }).getAuthMetadata();
+    const clientId = await OAuth2.registerClient(metadata, {
+      application_type: "web",
+      client_name: "Estafette",
+      client_uri: redirectUri(),
+      redirect_uris: [redirectUri()],
+      response_types: ["code"],
+      grant_types: ["authorization_code", "refresh_token"],
+      token_endpoint_auth_method: "none",
+    });
+    const oauth = new OAuth2(metadata, { clientId });
+    const state = randomState();
+    const prompt = action === "signUp" ? "create" : undefined;
+    const url = await oauth.generateAuthorizationCodeGrantUrl(state, redirectUri(), "query", prompt);
+    const { deviceId, codeVerifier } = oauth.context;
+    return { url, pending: { state, clientId, deviceId, codeVerifier } };
+  });
+}
+
+export async function finishOAuth(
+  baseUrl: string, pending: PendingOAuth | null, code: string, state: string,
+): Promise<StoredAccount> {
+  if (!pending || pending.state !== state) throw new CoreError("forbidden", "unexpected sign-in state");
+  return guarded(async () => {
+    const metadata = await createClient({ baseUrl }).getAuthMetadata();
+    const oauth = new OAuth2(metadata, pending);
+    const tokens = await oauth.completeAuthorizationCodeGrant(code, redirectUri());
+    const client = createClient({ baseUrl, accessToken: tokens.access_token });
+    const { user_id: userId, device_id: deviceId } = await client.whoami();
+    if (!deviceId) throw new CoreError("server", "the session has no device");
+    return {
+      key: `${userId}|${deviceId}`, userId, deviceId, accessToken: tokens.access_token,
+      ...(tokens.refresh_token ? { refreshToken: tokens.refresh_token } : {}),
+      oauthClientId: pending.clientId,
+    };
+  });
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The send queue. A message is on disk before it is shown, is sent in order within its room, is
+ * retried by itself while the network is away, and is kept for the person to decide otherwise.
+ * One transaction id per message, for ever: the server drops a second copy.
+ */
+import type { MatrixClient } from "matrix-js-sdk";
+import { Cell, type Observable } from "../port/observable.ts";
+import type { SendState } from "../port/timeline.ts";
+import type { MessageContent } from "../content/outgoing.ts";
+import { Table } from "./database.ts";
+import { isTransient, toCoreError } from "./errors.ts";
+import { uploadedContent } from "./upload.ts";
+
+export interface PendingFile {
+  readonly blob: Blob;
+  readonly name: string;
+  readonly mime: string;
+  readonly caption: string;
+}
+
+export interface OutboxEntry {
+  /** Also the Matrix transaction id. */
+  readonly id: string;
+  readonly roomId: string;
+  readonly at: number;
+  readonly type: string;
+  /** Complete for a text; for a file, the parts known before the upload (relations). */
+  readonly content: MessageContent;
+  readonly file: PendingFile | null;
+  readonly state: SendState;
+  readonly eventId: string | null;
+}
+
+/** Waits between two tries, in milliseconds; the last one repeats. */
+const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
+/** Messages waiting at once, all rooms together. */
+const MAX_ENTRIES = 500;
+
+export class Outbox {
+  readonly #client: MatrixClient;
+  readonly #online: () => boolean;
+  readonly #table: Table<OutboxEntry>;
+  readonly #entries = new Cell<readonly OutboxEntry[]>([]);
+  readonly #busy = new Set<string>();
+  readonly #uploads = new Map<string, AbortController>();
+  #failures = 0;
+  #loaded = false;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  /** `online` tells whether the server answers now; nothing is tried while it does not. */
+  constructor(client: MatrixClient, accountKey: string, online: () => boolean) {
+    this.#client = client;
+    this.#online = () => navigator.onLine && online();
+    this.#table = new Table(`estafette-outbox-${accountKey}`);
+    window.addEventListener("online", this.#wake);
+  }
+
+  get entries(): Observable<readonly OutboxEntry[]> {
+    return this.#entries;
+  }
+
+  /** Takes up what an earlier page left behind. */
+  async load(): Promise<void> {
+    if (this.#loaded) return;
+    this.#loaded = true;
+    const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
+    const queued = stored.map((one): OutboxEntry =>
+      one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
+    const added = this.#entries.get();
+    const earlier = queued.filter((one) => !added.some((other) => other.id === one.id));
+    this.#entries.set([...earlier, ...added].sort((a, b) => a.at - b.at));
+  }
+
+  async add(entry: Omit<OutboxEntry, "id" | "at" | "state" | "eventId">): Promise<void> {
+    if (this.#entries.get().length >= MAX_ENTRIES) throw toCoreError({ errcode: "M_LIMIT_EXCEEDED" });
+    const complete: OutboxEntry = {
+      ...entry, id: `e${crypto.randomUUID()}`, at: Date.now(), state: { phase: "queued" }, eventId: null,
+    };
+    await this.#table.put(complete);
+    this.#entries.update((all) => [...all, complete]);
+    this.pump();
+  }
+
+  async retry(id: string): Promise<void> {
+    await this.#change(id, { state: { phase: "queued" } });
+    this.pump();
+  }
+
+  async cancel(id: string): Promise<void> {
+    this.#uploads.get(id)?.abort();
+    this.#drop(id);
+    await this.#table.delete(id);
+  }
+
+  /** The sync has shown the event: the local copy has done its work. */
+  confirm(id: string): void {
+    if (this.#find(id)?.state.phase === "sent") this.#drop(id);
+  }
+
+  /** Starts sending in every room that has something to send. */
+  pump(): void {
+    // Without a network the SDK would hold on to the message: it waits here, and says so.
+    if (this.#stopped || !this.#online()) return;
+    for (const roomId of new Set(this.#entries.get().map((one) => one.roomId))) {
+      void this.#pumpRoom(roomId);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+    window.removeEventListener("online", this.#wake);
+  }
+
+  destroy(): Promise<void> {
+    return this.#table.destroy();
+  }
+
+  readonly #wake = (): void => {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.pump();
+  };
+
+  #find(id: string): OutboxEntry | undefined {
+    return this.#entries.get().find((one) => one.id === id);
+  }
+
+  #drop(id: string): void {
+    this.#entries.update((all) => all.filter((one) => one.id !== id));
+  }
+
+  #show(id: string, change: Partial<OutboxEntry>): void {
+    this.#entries.update((all) => all.map((one) => (one.id === id ? { ...one, ...change } : one)));
+  }
+
+  async #change(id: string, change: Partial<OutboxEntry>): Promise<void> {
+    this.#show(id, change);
+    const entry = this.#find(id);
+    if (entry) await this.#table.put(entry);
+  }
+
+  async #pumpRoom(roomId: string): Promise<void> {
+    if (this.#busy.has(roomId) || this.#retryTimer !== undefined) return;
+    this.#busy.add(roomId);
+    try {
+      for (;;) {
+        const next = this.#entries.get().find((one) => one.roomId === roomId && one.state.phase === "queued");
+        if (!next || this.#stopped || !this.#online() || !(await this.#deliver(next))) return;
+      }
+    } finally {
+      this.#busy.delete(roomId);
+    }
+  }
+
+  /** False when the room must wait before the next try. */
+  async #deliver(entry: OutboxEntry): Promise<boolean> {
+    try {
+      const content = entry.file ? await this.#upload(entry, entry.file) : entry.content;
+      if (!this.#find(entry.id)) return true;
+      this.#show(entry.id, { state: { phase: "sending" } });
+      const eventId = await this.#send(entry, content);
+      this.#failures = 0;
+      this.#show(entry.id, { state: { phase: "sent" }, eventId });
+      await this.#table.delete(entry.id);
+      return true;
+    } catch (error) {
+      return this.#failed(entry, error);
+    }
+  }
+
+  async #failed(entry: OutboxEntry, error: unknown): Promise<boolean> {
+    if (!this.#find(entry.id) || this.#stopped) return true;
+    // A failure of the encryption while the server is away is the network's doing too.
+    if (isTransient(error) || !this.#online()) {
+      await this.#change(entry.id, { state: { phase: "queued" } });
+      const wait = Math.max(toCoreError(error).retryAfterMs, BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0);
+      this.#failures += 1;
+      this.#retryTimer ??= setTimeout(this.#wake, wait);
+      return false;
+    }
+    const failure = toCoreError(error);
+    await this.#change(entry.id, { state: { phase: "failed", reason: failure.kind } });
+    return true;
+  }
+
+  async #upload(entry: OutboxEntry, file: PendingFile): Promise<MessageContent> {
+    const abort = new AbortController();
+    this.#uploads.set(entry.id, abort);
+    try {
+      const encrypted = (await this.#client.getCrypto()?.isEncryptionEnabledInRoom(entry.roomId)) ?? false;
+      const uploaded = await uploadedContent(this.#client, file, encrypted, abort, (fraction) =>
+        this.#show(entry.id, { state: { phase: "uploading", fraction } }));
+      return { ...uploaded, ...entry.content };
+    } finally {
+      this.#uploads.delete(entry.id);
+    }
+  }
+
+  async #send(entry: OutboxEntry, content: MessageContent): Promise<string> {
+    try {
+      const answer = await this.#client.sendEvent(entry.roomId, entry.type as never, content as never, entry.id);
+      return answer.event_id;
+    } catch (error) {
+      this.#forgetSdkEcho(entry);
+      throw error;
+    }
+  }
+
+  /** The SDK keeps its own failed copy and would refuse the same transaction id next time. */
+  #forgetSdkEcho(entry: OutboxEntry): void {
+    const room = this.#client.getRoom(entry.roomId);
+    const echo = room?.getPendingEvents().find((event) => event.getTxnId() === entry.id);
+    try {
+      if (echo) this.#client.cancelPendingEvent(echo);
+    } catch {
+      // Already gone.
+    }
+  }
+}

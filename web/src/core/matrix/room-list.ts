@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The list of conversations over the SDK: one summary per room, remade only when it changed. */
+import {
+  ClientEvent, EventType, type ICreateRoomOpts, type MatrixClient, type MatrixEvent, MatrixEventEvent,
+  NotificationCountType, Preset, type Room, RoomEvent, RoomStateEvent, Visibility,
+} from "matrix-js-sdk";
+import { unreadState } from "../content/unread.ts";
+import { Cell, Disposables } from "../port/observable.ts";
+import type { NewRoom, Preview, RoomListPort, RoomSummary } from "../port/rooms.ts";
+import { summaryOf } from "../content/message.ts";
+import { directPartner, markDirect } from "./directs.ts";
+import { guarded } from "./errors.ts";
+import { contentOf, person } from "./items.ts";
+import { notificationLevel } from "./push-rules.ts";
+
+/** Delay that gathers a burst of changes into one update, in milliseconds. */
+const GATHER_MS = 30;
+/** Events looked at, from the newest, to find one worth showing. */
+const PREVIEW_DEPTH = 30;
+
+export class RoomList implements RoomListPort {
+  readonly summaries = new Cell<readonly RoomSummary[]>([]);
+  readonly #client: MatrixClient;
+  readonly #undo = new Disposables();
+  readonly #cache = new Map<string, RoomSummary>();
+  readonly #dirty = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: MatrixClient) {
+    this.#client = client;
+    this.#listen();
+  }
+
+  #listen(): void {
+    const on = (event: string, roomOf: (...args: never[]) => string | undefined): void => {
+      const handler = (...args: never[]): void => {
+        const roomId = roomOf(...args);
+        if (roomId) this.#touch(roomId);
+      };
+      this.#client.on(event as never, handler as never);
+      this.#undo.add(() => this.#client.off(event as never, handler as never));
+    };
+    on(ClientEvent.Room, (room: Room) => room.roomId);
+    on(ClientEvent.DeleteRoom, (roomId: string) => roomId);
+    on(RoomEvent.Timeline, (_event: MatrixEvent, room: Room | undefined) => room?.roomId);
+    on(RoomEvent.Receipt, (_event: MatrixEvent, room: Room) => room.roomId);
+    on(RoomEvent.Name, (room: Room) => room.roomId);
+    on(RoomEvent.Tags, (_event: MatrixEvent, room: Room) => room.roomId);
+    on(RoomEvent.AccountData, (_event: MatrixEvent, room: Room) => room.roomId);
+    on(RoomEvent.MyMembership, (room: Room) => room.roomId);
+    on(RoomEvent.Redaction, (_event: MatrixEvent, room: Room) => room.roomId);
+    on(RoomStateEvent.Events, (event: MatrixEvent) => event.getRoomId());
+    on(MatrixEventEvent.Decrypted, (event: MatrixEvent) => event.getRoomId());
+    const all = (event: MatrixEvent): void => {
+      if (event.getType() === EventType.Direct || event.getType() === EventType.PushRules) this.touchAll();
+    };
+    this.#client.on(ClientEvent.AccountData, all);
+    this.#undo.add(() => this.#client.off(ClientEvent.AccountData, all));
+  }
+
+  touchAll(): void {
+    for (const room of this.#client.getRooms()) this.#touch(room.roomId);
+  }
+
+  #touch(roomId: string): void {
+    this.#dirty.add(roomId);
+    this.#timer ??= setTimeout(() => this.#refresh(), GATHER_MS);
+  }
+
+  #refresh(): void {
+    this.#timer = undefined;
+    for (const roomId of this.#dirty) {
+      const room = this.#client.getRoom(roomId);
+      const summary = room ? this.#summarise(room) : null;
+      if (summary) this.#cache.set(roomId, summary);
+      else this.#cache.delete(roomId);
+    }
+    this.#dirty.clear();
+    this.summaries.set([...this.#cache.values()].sort((a, b) => b.lastActivity - a.lastActivity));
+  }
+
+  #summarise(room: Room): RoomSummary | null {
+    const membership = room.getMyMembership();
+    if (membership !== "join" && membership !== "invite") return null;
+    if (room.currentState.getStateEvents(EventType.RoomTombstone, "") && room.findPredecessor() === null
+      && this.#replacedByJoined(room)) return null;
+    const me = this.#client.getSafeUserId();
+    const partner = directPartner(this.#client, room);
+    const last = this.#lastShown(room);
+    const counts = this.#unread(room);
+    const joinRule = room.currentState.getStateEvents(EventType.RoomJoinRules, "")?.getContent()["join_rule"];
+    return {
+      id: room.roomId,
+      name: room.name,
+      direct: partner !== null,
+      otherUserId: partner,
+      avatar: room.getMxcAvatarUrl() ?? (partner ? person(room, partner).avatar : null),
+      membership,
+      inviter: membership === "invite" ? this.#inviter(room, me) : null,
+      encrypted: room.hasEncryptionStateEvent(),
+      isPublic: joinRule === "public",
+      ...counts,
+      favourite: "m.favourite" in room.tags,
+      lowPriority: "m.lowpriority" in room.tags,
+      notifications: notificationLevel(this.#client, room.roomId),
+      lastActivity: this.#activity(room, last),
+      preview: last ? this.#preview(room, last, me) : null,
+      memberCount: room.getJoinedMemberCount(),
+    };
+  }
+
+  #replacedByJoined(room: Room): boolean {
+    const next: unknown = room.currentState.getStateEvents(EventType.RoomTombstone, "")?.getContent()["replacement_room"];
+    return typeof next === "string" && this.#client.getRoom(next)?.getMyMembership() === "join";
+  }
+
+  #inviter(room: Room, me: string): RoomSummary["inviter"] {
+    const sender = room.getMember(me)?.events.member?.getSender();
+    return sender ? { id: sender, name: person(room, sender).name } : null;
+  }
+
+  #lastShown(room: Room): MatrixEvent | null {
+    const events = room.getLiveTimeline().getEvents();
+    for (let index = events.length - 1; index >= Math.max(0, events.length - PREVIEW_DEPTH); index -= 1) {
+      const event = events[index];
+      if (!event || event.isState()) continue;
+      if (event.isEncrypted() && event.shouldAttemptDecryption()) void this.#client.decryptEventIfNeeded(event);
+      const content = contentOf(event);
+      if (content) return event;
+    }
+    return null;
+  }
+
+  #activity(room: Room, last: MatrixEvent | null): number {
+    if (last) return last.getTs();
+    const me = this.#client.getSafeUserId();
+    const membership = room.getMember(me)?.events.member?.getTs();
+    return membership ?? room.currentState.getStateEvents(EventType.RoomCreate, "")?.getTs() ?? 0;
+  }
+
+  #preview(room: Room, event: MatrixEvent, me: string): Preview | null {
+    const content = contentOf(event);
+    if (!content || content.kind === "state") return null;
+    const sender = event.getSender() ?? "";
+    const kind = content.kind === "unreadable" ? "undecryptable" : content.kind === "unsupported" ? "text" : content.kind;
+    return { senderName: person(room, sender).name, mine: sender === me, kind, text: summaryOf(content) };
+  }
+
+  #unread(room: Room): Pick<RoomSummary, "unread" | "mentions" | "markedUnread"> {
+    const me = this.#client.getSafeUserId();
+    const marked = room.getAccountData("m.marked_unread")?.getContent()["unread"] === true;
+    if (room.getMyMembership() === "invite") return { unread: 0, mentions: 0, markedUnread: false };
+    const events = room.getLiveTimeline().getEvents();
+    return unreadState({
+      serverUnread: room.getUnreadNotificationCount(NotificationCountType.Total),
+      serverMentions: room.getUnreadNotificationCount(NotificationCountType.Highlight),
+      markedUnread: marked,
+      events: events.slice(-200).map((event) => ({
+        id: event.getId() ?? "", mine: event.getSender() === me, counts: !event.isState() && contentOf(event) !== null,
+      })),
+      readUpTo: room.getEventReadUpTo(me),
+    });
+  }
+
+  async create(request: NewRoom): Promise<string> {
+    const secure = request.kind === "secure";
+    const options: ICreateRoomOpts = {
+      name: request.name.trim(),
+      ...(request.topic.trim() ? { topic: request.topic.trim() } : {}),
+      preset: secure ? Preset.PrivateChat : Preset.PublicChat,
+      visibility: secure ? Visibility.Private : Visibility.Public,
+      invite: [...request.invite],
+      initial_state: secure ? [ENCRYPTION] : [],
+    };
+    return guarded(async () => (await this.#client.createRoom(options)).room_id);
+  }
+
+  async createDirect(userId: string): Promise<string> {
+    const existing = this.#client.getRooms().find((room) =>
+      (room.getMyMembership() === "join" || room.getMyMembership() === "invite")
+      && directPartner(this.#client, room) === userId && room.getMember(userId)?.membership !== "ban"
+      && room.getInvitedAndJoinedMemberCount() === 2);
+    if (existing) {
+      if (existing.getMyMembership() === "invite") await guarded(() => this.#client.joinRoom(existing.roomId));
+      return existing.roomId;
+    }
+    return guarded(async () => {
+      const { room_id: roomId } = await this.#client.createRoom({
+        preset: Preset.TrustedPrivateChat, visibility: Visibility.Private, is_direct: true,
+        invite: [userId], initial_state: [ENCRYPTION],
+      });
+      await markDirect(this.#client, roomId, userId);
+      return roomId;
+    });
+  }
+
+  joinByAddress(address: string): Promise<string> {
+    return guarded(async () => (await this.#client.joinRoom(address)).roomId);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#undo.dispose();
+  }
+}
+
+const ENCRYPTION = {
+  type: EventType.RoomEncryption, state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" },
+};

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One conversation over the SDK: its details, its members, and what can be done to it. */
+import {
+  EventType, type MatrixClient, type MatrixEvent, type Room, RoomEvent, type RoomMember, RoomMemberEvent,
+  RoomStateEvent,
+} from "matrix-js-sdk";
+import { Cell, Disposables } from "../port/observable.ts";
+import type { Member, NotificationLevel, Role, RoomDetails, RoomPort } from "../port/rooms.ts";
+import { CoreError } from "../port/session.ts";
+import { directPartner, markDirect } from "./directs.ts";
+import { guarded } from "./errors.ts";
+import { person } from "./items.ts";
+import { notificationLevel, setNotificationLevel } from "./push-rules.ts";
+
+const GATHER_MS = 30;
+/** How long others see "is writing" after one notice, in milliseconds. */
+const TYPING_MS = 20_000;
+/** Least time between two notices, in milliseconds. */
+const TYPING_REPEAT_MS = 8_000;
+const POWER: Readonly<Record<Role, number>> = { admin: 100, moderator: 50, member: 0 };
+
+export function roleOf(power: number): Role {
+  if (power >= POWER.admin) return "admin";
+  return power >= POWER.moderator ? "moderator" : "member";
+}
+
+export class MatrixRoom implements RoomPort {
+  readonly details: Cell<RoomDetails>;
+  readonly #client: MatrixClient;
+  readonly #room: Room;
+  readonly #undo = new Disposables();
+  #membersLoaded = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #typingSince = 0;
+
+  constructor(client: MatrixClient, room: Room) {
+    this.#client = client;
+    this.#room = room;
+    this.details = new Cell(this.#read());
+    const touch = (): void => { this.#timer ??= setTimeout(this.#refresh, GATHER_MS); };
+    const touchMine = (_event: MatrixEvent, member: RoomMember): void => { if (member.roomId === room.roomId) touch(); };
+    for (const event of [RoomEvent.Name, RoomEvent.MyMembership, RoomEvent.Tags, RoomEvent.AccountData, RoomStateEvent.Events, RoomStateEvent.Members] as never[]) {
+      room.on(event, touch as never);
+      this.#undo.add(() => room.off(event, touch as never));
+    }
+    client.on(RoomMemberEvent.Typing, touchMine);
+    this.#undo.add(() => client.off(RoomMemberEvent.Typing, touchMine));
+  }
+
+  readonly #refresh = (): void => {
+    this.#timer = undefined;
+    this.details.set(this.#read());
+  };
+
+  #read(): RoomDetails {
+    const room = this.#room;
+    const state = room.currentState;
+    const me = this.#client.getSafeUserId();
+    const partner = directPartner(this.#client, room);
+    const inviter = room.getMyMembership() === "invite" ? room.getMember(me)?.events.member?.getSender() : undefined;
+    const history: unknown = state.getStateEvents(EventType.RoomHistoryVisibility, "")?.getContent()["history_visibility"];
+    return {
+      id: room.roomId,
+      name: room.name,
+      topic: String(state.getStateEvents(EventType.RoomTopic, "")?.getContent()["topic"] ?? ""),
+      avatar: room.getMxcAvatarUrl() ?? (partner ? person(room, partner).avatar : null),
+      direct: partner !== null,
+      otherUserId: partner,
+      encrypted: room.hasEncryptionStateEvent(),
+      isPublic: state.getStateEvents(EventType.RoomJoinRules, "")?.getContent()["join_rule"] === "public",
+      alias: room.getCanonicalAlias(),
+      historyVisibility: typeof history === "string" ? history : "shared",
+      membership: room.getMyMembership() as RoomDetails["membership"],
+      inviter: inviter ? { id: inviter, name: person(room, inviter).name } : null,
+      memberCount: room.getJoinedMemberCount(),
+      members: this.#members(),
+      membersLoaded: this.#membersLoaded,
+      typing: room.getMembers().filter((one) => one.typing && one.userId !== me).map((one) => one.rawDisplayName),
+      rights: this.#rights(me),
+      favourite: "m.favourite" in room.tags,
+      lowPriority: "m.lowpriority" in room.tags,
+      notifications: notificationLevel(this.#client, room.roomId),
+      myPower: room.getMember(me)?.powerLevel ?? 0,
+    };
+  }
+
+  #members(): readonly Member[] {
+    return this.#room.getMembers()
+      .filter((one) => one.membership === "join" || one.membership === "invite" || one.membership === "ban")
+      .map((one): Member => ({
+        ...person(this.#room, one.userId),
+        membership: one.membership as Member["membership"],
+        power: one.powerLevel,
+        role: roleOf(one.powerLevel),
+      }))
+      .sort((a, b) => Math.min(b.power, 100) - Math.min(a.power, 100) || a.name.localeCompare(b.name));
+  }
+
+  #rights(me: string): RoomDetails["rights"] {
+    const state = this.#room.currentState;
+    const power = this.#room.getMember(me)?.powerLevel ?? 0;
+    const may = (type: EventType): boolean => state.maySendStateEvent(type, me);
+    const enough = (action: "kick" | "ban" | "redact"): boolean => state.hasSufficientPowerLevelFor(action, power);
+    return {
+      send: state.maySendMessage(me),
+      invite: this.#room.canInvite(me),
+      kick: enough("kick"),
+      ban: enough("ban"),
+      rename: may(EventType.RoomName),
+      topic: may(EventType.RoomTopic),
+      avatar: may(EventType.RoomAvatar),
+      roles: may(EventType.RoomPowerLevels),
+      deleteOthers: enough("redact"),
+    };
+  }
+
+  async loadMembers(): Promise<void> {
+    await guarded(() => this.#room.loadMembersIfNeeded());
+    this.#membersLoaded = true;
+    this.#refresh();
+  }
+
+  async join(): Promise<void> {
+    const inviter = this.#room.getDMInviter();
+    await guarded(() => this.#client.joinRoom(this.#room.roomId));
+    if (inviter) await markDirect(this.#client, this.#room.roomId, inviter).catch(() => undefined);
+  }
+
+  async leave(): Promise<void> {
+    await guarded(() => this.#client.leave(this.#room.roomId));
+  }
+
+  async invite(userIdOrEmail: string): Promise<void> {
+    const target = userIdOrEmail.trim();
+    if (!target.startsWith("@")) {
+      throw new CoreError("unsupported", "this server has no identity service for e-mail invitations");
+    }
+    await guarded(() => this.#client.invite(this.#room.roomId, target));
+  }
+
+  async kick(userId: string): Promise<void> {
+    await guarded(() => this.#client.kick(this.#room.roomId, userId));
+  }
+
+  async ban(userId: string): Promise<void> {
+    await guarded(() => this.#client.ban(this.#room.roomId, userId));
+  }
+
+  async unban(userId: string): Promise<void> {
+    await guarded(() => this.#client.unban(this.#room.roomId, userId));
+  }
+
+  async setRole(userId: string, role: Role): Promise<void> {
+    await guarded(() => this.#client.setPowerLevel(this.#room.roomId, userId, POWER[role]));
+  }
+
+  async rename(name: string): Promise<void> {
+    await guarded(() => this.#client.setRoomName(this.#room.roomId, name));
+  }
+
+  async setTopic(topic: string): Promise<void> {
+    await guarded(() => this.#client.setRoomTopic(this.#room.roomId, topic));
+  }
+
+  async setAvatar(file: File): Promise<void> {
+    await guarded(async () => {
+      const { content_uri: url } = await this.#client.uploadContent(file, { includeFilename: false });
+      await this.#client.sendStateEvent(this.#room.roomId, EventType.RoomAvatar, { url }, "");
+    });
+  }
+
+  async setFavourite(on: boolean): Promise<void> {
+    await this.#setTag("m.favourite", on);
+  }
+
+  async setLowPriority(on: boolean): Promise<void> {
+    await this.#setTag("m.lowpriority", on);
+  }
+
+  async #setTag(tag: string, on: boolean): Promise<void> {
+    await guarded(async () => {
+      if (on) await this.#client.setRoomTag(this.#room.roomId, tag, { order: 0.5 });
+      else await this.#client.deleteRoomTag(this.#room.roomId, tag);
+    });
+  }
+
+  async setNotifications(level: NotificationLevel): Promise<void> {
+    await guarded(() => setNotificationLevel(this.#client, this.#room.roomId, level));
+    this.#refresh();
+  }
+
+  setTyping(on: boolean): void {
+    const now = Date.now();
+    if (on && now - this.#typingSince < TYPING_REPEAT_MS) return;
+    if (!on && this.#typingSince === 0) return;
+    this.#typingSince = on ? now : 0;
+    void this.#client.sendTyping(this.#room.roomId, on, TYPING_MS).catch(() => undefined);
+  }
+
+  async markRead(): Promise<void> {
+    const last = this.#room.getLiveTimeline().getEvents().at(-1);
+    const id = last?.getId();
+    if (!last || !id) return;
+    await guarded(async () => {
+      await this.#client.setRoomReadMarkers(this.#room.roomId, id, last);
+      await this.#setMarkedUnread(false);
+    });
+  }
+
+  async markUnread(): Promise<void> {
+    await guarded(() => this.#setMarkedUnread(true));
+  }
+
+  async #setMarkedUnread(unread: boolean): Promise<void> {
+    const current = this.#room.getAccountData("m.marked_unread")?.getContent()["unread"] === true;
+    if (current !== unread) await this.#client.setRoomAccountData(this.#room.roomId, "m.marked_unread" as never, { unread } as never);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.setTyping(false);
+    this.#undo.dispose();
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Opens one account: store, cryptography, sync, and the port's services over them. */
+import {
+  ClientEvent, createClient, HttpApiEvent, type ICreateClientOpts, IndexedDBStore, type MatrixClient, PendingEventOrdering,
+  SyncState, type SyncStateData,
+} from "matrix-js-sdk";
+import { OnlySignedDevicesIsolationMode } from "matrix-js-sdk/lib/crypto-api";
+import type { Logger } from "matrix-js-sdk/lib/logger";
+import { Cell } from "../port/observable.ts";
+import type { Alert, Connection, Core } from "../port/core.ts";
+import type { RoomPort } from "../port/rooms.ts";
+import { type AccountRef, CoreError } from "../port/session.ts";
+import type { TimelinePort } from "../port/timeline.ts";
+import { listAccounts, removeAccount, type StoredAccount, updateTokens } from "./accounts.ts";
+import { Alerts } from "./alerts.ts";
+import { homeserver } from "./auth.ts";
+import { Directory } from "./directory.ts";
+import { Encryption, SecretKeys } from "./encryption.ts";
+import { Media } from "./media.ts";
+import { Outbox } from "./outbox.ts";
+import { Profile } from "./profile.ts";
+import { MatrixRoom } from "./room.ts";
+import { RoomList } from "./room-list.ts";
+import { MatrixTimeline } from "./timeline.ts";
+
+/** Events per room in the first sync. */
+const INITIAL_EVENTS = 15;
+/** Timelines kept warm so that coming back to a room shows it at once. */
+const MAX_WARM = 12;
+
+const databases = (key: string): { sync: string; crypto: string } => ({
+  sync: `estafette-sync-${key}`, crypto: `estafette-crypto-${key}`,
+});
+
+class MatrixCore implements Core {
+  readonly account: AccountRef;
+  readonly connection = new Cell<Connection>("starting");
+  readonly rooms: RoomList;
+  readonly directory: Directory;
+  readonly media: Media;
+  readonly encryption: Encryption;
+  readonly profile: Profile;
+  readonly #client: MatrixClient;
+  readonly #outbox: Outbox;
+  readonly #alerts: Alerts;
+  readonly #warm = new Map<string, MatrixTimeline>();
+
+  constructor(client: MatrixClient, account: AccountRef, secrets: SecretKeys) {
+    this.#client = client;
+    this.account = account;
+    this.rooms = new RoomList(client);
+    this.directory = new Directory(client);
+    this.media = new Media(client);
+    this.encryption = new Encryption(client, secrets);
+    this.profile = new Profile(client);
+    this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
+    this.#alerts = new Alerts(client);
+    client.on(ClientEvent.Sync, this.#onSync);
+    client.on(HttpApiEvent.SessionLoggedOut, () => this.connection.set("signedOut"));
+  }
+
+  readonly #onSync = (state: SyncState, _before: SyncState | null, data?: SyncStateData): void => {
+    if (this.connection.get() === "signedOut") return;
+    if (state === SyncState.Prepared) {
+      this.rooms.touchAll();
+      void this.#outbox.load().then(() => this.#outbox.pump());
+      void this.profile.load();
+      void this.encryption.refresh();
+    }
+    const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
+    // What the disk remembers is shown at once, but says nothing about the server.
+    if (answered && !data?.fromCache) this.connection.set("online");
+    if (state === SyncState.Reconnecting || state === SyncState.Error) this.connection.set("offline");
+    if (this.connection.get() === "online") this.#outbox.pump();
+  };
+
+  room(roomId: string): RoomPort {
+    const room = this.#client.getRoom(roomId);
+    if (!room) throw new CoreError("notFound", roomId);
+    return new MatrixRoom(this.#client, room);
+  }
+
+  timeline(roomId: string): TimelinePort {
+    const warm = this.#warm.get(roomId);
+    if (warm) {
+      this.#warm.delete(roomId);
+      this.#warm.set(roomId, warm);
+      warm.reopened();
+      return warm;
+    }
+    const room = this.#client.getRoom(roomId);
+    if (!room) throw new CoreError("notFound", roomId);
+    const timeline = new MatrixTimeline(this.#client, room, this.#outbox);
+    this.#warm.set(roomId, timeline);
+    const oldest = this.#warm.keys().next().value;
+    if (this.#warm.size > MAX_WARM && oldest !== undefined) {
+      this.#warm.get(oldest)?.dispose();
+      this.#warm.delete(oldest);
+    }
+    return timeline;
+  }
+
+  onAlert(listener: (alert: Alert) => void): () => void {
+    return this.#alerts.listen(listener);
+  }
+
+  async signOut(): Promise<void> {
+    await this.#client.logout(true).catch(() => undefined);
+    this.stop();
+    await this.#client.clearStores({ cryptoDatabasePrefix: databases(this.account.key).crypto }).catch(() => undefined);
+    await this.#outbox.destroy().catch(() => undefined);
+    removeAccount(this.account.key);
+  }
+
+  stop(): void {
+    for (const timeline of this.#warm.values()) timeline.dispose();
+    this.#outbox.stop();
+    this.rooms.dispose();
+    this.encryption.dispose();
+    this.media.release();
+    this.#client.stopClient();
+  }
+}
+
+/** Opens a stored account. Resolves before the first sync: the connection tells the rest. */
+export async function openSession(ref: AccountRef): Promise<Core> {
+  const account = listAccounts().find((one) => one.key === ref.key);
+  if (!account) throw new CoreError("signedOut");
+  const names = databases(account.key);
+  const store = new IndexedDBStore({ indexedDB, dbName: names.sync, localStorage });
+  const secrets = new SecretKeys();
+  const client = createClient({
+    baseUrl: homeserver(),
+    logger: QUIET,
+    userId: account.userId,
+    deviceId: account.deviceId,
+    accessToken: account.accessToken,
+    ...oauthOptions(account),
+    store,
+    timelineSupport: true,
+    cryptoCallbacks: secrets.callbacks,
+    verificationMethods: ["m.sas.v1"],
+  });
+  await store.startup();
+  await client.initRustCrypto({ cryptoDatabasePrefix: names.crypto });
+  client.getCrypto()?.setDeviceIsolationMode(new OnlySignedDevicesIsolationMode());
+  const core = new MatrixCore(client, { key: account.key, userId: account.userId, deviceId: account.deviceId }, secrets);
+  await client.startClient({
+    initialSyncLimit: INITIAL_EVENTS,
+    lazyLoadMembers: true,
+    pendingEventOrdering: PendingEventOrdering.Detached,
+    threadSupport: false,
+  });
+  return core;
+}
+
+/** A session opened through the server's pages renews its own token (RFC 6749, section 6). */
+function oauthOptions({ refreshToken, oauthClientId, key }: StoredAccount): Partial<ICreateClientOpts> {
+  if (!refreshToken || !oauthClientId) return {};
+  return {
+    refreshToken, oauthClientId,
+    onTokenRefresh: (tokens) => updateTokens(key, tokens.accessToken, tokens.refreshToken),
+  };
+}
+
+/** Only what went wrong is worth a line in a person's console. */
+const QUIET: Logger = {
+  trace: () => undefined, debug: () => undefined, info: () => undefined,
+  warn: (...parts) => console.warn(...parts), error: (...parts) => console.error(...parts),
+  getChild: () => QUIET,
+};

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Everything the application can ask of one signed-in account. */
+import type { Observable } from "./observable.ts";
+import type { AccountRef } from "./session.ts";
+import type { RoomListPort, RoomPort } from "./rooms.ts";
+import type { Person, TimelinePort } from "./timeline.ts";
+import type { EncryptionPort } from "./encryption.ts";
+import type { MediaRef } from "./content.ts";
+
+/** `signedOut`: the server ended the session, only signing in again helps. */
+export type Connection = "starting" | "online" | "offline" | "signedOut";
+
+export interface DirectoryPerson extends Person {
+  /** The organisation shown beside the name: the server part of the identifier. */
+  readonly organisation: string;
+}
+
+export interface PublicRoom {
+  readonly id: string;
+  readonly name: string;
+  readonly topic: string;
+  readonly alias: string | null;
+  readonly avatar: string | null;
+  readonly members: number;
+  readonly joined: boolean;
+}
+
+export interface DirectoryPort {
+  people(query: string): Promise<readonly DirectoryPerson[]>;
+  publicRooms(query: string): Promise<readonly PublicRoom[]>;
+}
+
+export interface MediaPort {
+  /** A local address for the whole file, decrypted if need be. Shared and bounded in number. */
+  open(media: MediaRef): Promise<string>;
+  /** A local address for an avatar or a preview of about `size` CSS pixels. */
+  thumbnail(mxc: string, size: number): Promise<string>;
+  save(media: MediaRef): Promise<void>;
+  /** Largest upload the server takes, in bytes; null when it does not say. */
+  uploadLimit(): Promise<number | null>;
+}
+
+/** A message worth telling the person about while the page is not looked at. */
+export interface Alert {
+  readonly roomId: string;
+  readonly eventId: string;
+  readonly roomName: string;
+  readonly senderName: string;
+  readonly text: string;
+  readonly sound: boolean;
+}
+
+export interface AccountPort {
+  readonly me: Observable<Person>;
+  setName(name: string): Promise<void>;
+  setAvatar(file: File): Promise<void>;
+  changePassword(current: string, next: string): Promise<void>;
+}
+
+export interface Core {
+  readonly account: AccountRef;
+  readonly connection: Observable<Connection>;
+  readonly rooms: RoomListPort;
+  readonly directory: DirectoryPort;
+  readonly media: MediaPort;
+  readonly encryption: EncryptionPort;
+  readonly profile: AccountPort;
+  room(roomId: string): RoomPort;
+  timeline(roomId: string): TimelinePort;
+  onAlert(listener: (alert: Alert) => void): () => void;
+  /** True when push rules want this conversation silent or loud is decided in `Alert.sound`. */
+  signOut(): Promise<void>;
+  stop(): void;
+}

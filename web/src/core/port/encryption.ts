@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Encryption as a person meets it: is this device safe, and can messages be got back. */
+import type { Observable } from "./observable.ts";
+
+/**
+ * - `fresh`: the account has no cryptographic identity yet, set-up must create one;
+ * - `unverified`: the account has one, this device has not been confirmed;
+ * - `noRecovery`: this device is confirmed but messages cannot be recovered elsewhere;
+ * - `ready`: nothing to do.
+ */
+export type EncryptionPhase = "loading" | "unavailable" | "fresh" | "unverified" | "noRecovery" | "ready";
+
+export interface EncryptionStatus {
+  readonly phase: EncryptionPhase;
+  /** Whether a recovery code exists for this account. */
+  readonly hasRecovery: boolean;
+  /** Whether another device could confirm this one. */
+  readonly otherDevices: boolean;
+  /** Messages whose keys are being fetched from the backup: [done, total]. */
+  readonly restoring: readonly [number, number] | null;
+}
+
+export interface Device {
+  readonly id: string;
+  readonly name: string;
+  readonly current: boolean;
+  readonly verified: boolean;
+  readonly lastSeen: number | null;
+  readonly lastAddress: string | null;
+}
+
+export interface VerificationEmoji {
+  readonly symbol: string;
+  /** English name of the Matrix emoji table; the views translate it. */
+  readonly name: string;
+}
+
+export type VerificationPhase =
+  | "incoming" | "waiting" | "comparing" | "confirming" | "done" | "cancelled" | "mismatch";
+
+export interface VerificationState {
+  readonly phase: VerificationPhase;
+  /** True when the other side is one of our own devices. */
+  readonly self: boolean;
+  readonly otherName: string;
+  readonly emoji: readonly VerificationEmoji[];
+}
+
+/** One run of a verification; always ends in done, cancelled or mismatch. */
+export interface VerificationFlow {
+  readonly state: Observable<VerificationState>;
+  accept(): Promise<void>;
+  confirm(): Promise<void>;
+  reject(): Promise<void>;
+  cancel(): Promise<void>;
+}
+
+/** Asked when the server wants the password again; resolves to null when the person gives up. */
+export type PasswordPrompt = () => Promise<string | null>;
+
+export interface EncryptionPort {
+  readonly status: Observable<EncryptionStatus>;
+  /** The verification in progress, started here or elsewhere. */
+  readonly verification: Observable<VerificationFlow | null>;
+  /** Creates identity, backup and recovery; answers the recovery code to show once. */
+  setUp(password: PasswordPrompt): Promise<string>;
+  /** Confirms this device and fetches the keys of old messages. */
+  recover(code: string): Promise<void>;
+  /** Replaces the recovery code, keeping identity, backup and every message. */
+  renewCode(): Promise<string>;
+  /** Last resort: new identity and backup. Old messages nobody else can give back are lost. */
+  reset(password: PasswordPrompt): Promise<string>;
+  verifyThisDevice(): Promise<void>;
+  verifyDevice(deviceId: string): Promise<void>;
+  verifyUser(userId: string): Promise<void>;
+  userVerified(userId: string): Promise<boolean>;
+  dismissVerification(): void;
+  devices(): Promise<readonly Device[]>;
+  renameDevice(deviceId: string, name: string): Promise<void>;
+  removeDevice(deviceId: string, password: PasswordPrompt): Promise<void>;
+  exportKeys(passphrase: string): Promise<Blob>;
+  /** Answers how many message keys were taken in. */
+  importKeys(file: File, passphrase: string): Promise<number>;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Accounts of this browser and the ways to open one. */
+
+/** A signed-in account. `key` names its databases and never changes; no secret is in it. */
+export interface AccountRef {
+  readonly key: string;
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+/** Who may create an account here, as the server answers before anyone is signed in. */
+export type RegistrationMode = "open" | "token" | "closed";
+
+/** The ways of signing in that this server offers. */
+export interface SignInMethods {
+  readonly password: boolean;
+  /** The server's own pages, OAuth 2.0 authorization code + PKCE (Matrix 1.15 and later). */
+  readonly oauth: boolean;
+  readonly registration: RegistrationMode;
+}
+
+export interface SignUpRequest {
+  readonly username: string;
+  readonly password: string;
+  readonly displayName: string;
+  readonly token?: string;
+}
+
+/**
+ * Why a request failed, in terms a view can explain. `wait` carries `retryAfterMs`.
+ */
+export type FailureKind =
+  | "offline"
+  | "credentials"
+  | "nameTaken"
+  | "nameInvalid"
+  | "passwordWeak"
+  | "tokenInvalid"
+  | "forbidden"
+  | "notFound"
+  | "tooLarge"
+  | "limit"
+  | "unsupported"
+  | "signedOut"
+  | "server";
+
+/** The only error class that leaves the core. `detail` is the server's own sentence, if any. */
+export class CoreError extends Error {
+  readonly kind: FailureKind;
+  readonly detail: string;
+  readonly retryAfterMs: number;
+
+  constructor(kind: FailureKind, detail = "", retryAfterMs = 0) {
+    super(detail || kind);
+    this.name = "CoreError";
+    this.kind = kind;
+    this.detail = detail;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface AuthPort {
+  methods(): Promise<SignInMethods>;
+  signIn(username: string, password: string): Promise<AccountRef>;
+  signUp(request: SignUpRequest): Promise<AccountRef>;
+  /** Prepares the OAuth journey and answers the address the browser must go to. */
+  beginOAuth(action: "signIn" | "signUp"): Promise<string>;
+  /** Finishes the OAuth journey from the address the browser came back to. */
+  finishOAuth(code: string, state: string): Promise<AccountRef>;
+  accounts(): readonly AccountRef[];
+  active(): AccountRef | null;
+  activate(key: string): void;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { EncryptionSnapshot } from "../../viewmodels/encryption.ts";
+import type { EncryptionState } from "../../viewmodels/encryption-machine.ts";
+import { CAMILLE, idle, nothing } from "../samples.ts";
+import { EncryptionBanner } from "./EncryptionBanner.tsx";
+import { EncryptionView } from "./EncryptionView.tsx";
+
+const snapshot = (state: EncryptionState): EncryptionSnapshot => ({
+  state, status: { phase: "unverified", hasRecovery: true, otherDevices: false, restoring: null }, verification: null, userId: CAMILLE.id, putOff: false, bannerHidden: false,
+});
+const show = (state: EncryptionState) => <EncryptionView state={snapshot(state)} actions={idle()} onCopy={() => Promise.resolve()} onPrint={nothing} onPdf={nothing} />;
+
+export const stories = {
+  offerSetUp: () => show({ name: "offerSetUp" }),
+  offerVerify: () => show({ name: "offerVerify" }),
+  enterCode: () => show({ name: "enterCode", wrong: false }),
+  wrongCode: () => show({ name: "enterCode", wrong: true }),
+  warnReset: () => show({ name: "warnReset" }),
+  working: () => show({ name: "working", work: "settingUp" }),
+  password: () => show({ name: "password", work: "resetting", again: true }),
+  showCode: () => show({ name: "showCode", code: "EsTo u4aL orxL", kept: false }),
+  ready: () => show({ name: "ready" }),
+  failed: () => show({ name: "failed", work: "settingUp", kind: "offline" }),
+  banner: () => <EncryptionBanner state={snapshot({ name: "hidden" })} onAttend={nothing} onHide={nothing} />,
+};

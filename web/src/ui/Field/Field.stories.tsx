@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+import { nothing } from "../samples.ts";
+import { Field } from "./Field.tsx";
+
+export const stories = {
+  plain: () => <Field label="Identifiant" help="Par exemple : camille.durand" value="" onText={nothing} />,
+  problem: () => <Field label="Mot de passe" type="password" problem="Indiquez votre mot de passe." value="" onText={nothing} />,
+  hiddenLabel: () => <Field label="Rechercher" labelHidden value="" onText={nothing} />,
+};

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type InputHTMLAttributes, type ReactNode, useId } from "react";
+import styles from "./Field.module.css";
+
+interface Props extends Omit<InputHTMLAttributes<HTMLInputElement>, "onChange"> {
+  readonly label: string;
+  readonly help?: string;
+  readonly problem?: string | null;
+  readonly onText: (value: string) => void;
+  readonly aside?: ReactNode;
+  readonly labelHidden?: boolean;
+}
+
+/** A labelled text field; its help and its problem are read with it. */
+export function Field({ label, help, problem, onText, aside, labelHidden = false, ...rest }: Props) {
+  const id = useId();
+  const described = [help ? `${id}-help` : "", problem ? `${id}-problem` : ""].filter(Boolean).join(" ");
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id} className={labelHidden ? "sr" : styles.label}>{label}</label>
+      <div className={styles.box} data-problem={problem ? "" : undefined}>
+        <input
+          id={id} className={styles.input} aria-invalid={problem ? true : undefined}
+          aria-describedby={described || undefined} onChange={(event) => onText(event.target.value)} {...rest}
+        />
+        {aside}
+      </div>
+      {help ? <p id={`${id}-help`} className={styles.help}>{help}</p> : null}
+      {problem ? <p id={`${id}-problem`} className={styles.problem}>{problem}</p> : null}
+    </div>
+  );
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type DragEvent, type ReactNode, useState } from "react";
+import { Button } from "../Button/Button.tsx";
+import { Icon } from "../Icon/Icon.tsx";
+import { Notice } from "../Notice/Notice.tsx";
+import { useWords } from "../words.ts";
+import styles from "./Shell.module.css";
+
+interface ShellProps {
+  readonly list: ReactNode;
+  readonly main: ReactNode;
+  /** On a phone one part fills the screen: the conversation when there is one. */
+  readonly inRoom: boolean;
+  readonly banners: ReactNode;
+}
+
+export function Shell({ list, main, inRoom, banners }: ShellProps) {
+  const words = useWords();
+  return (
+    <div className={styles.shell} data-in-room={inRoom || undefined}>
+      <a className={styles.skip} href="#conversation" onClick={(event) => { event.preventDefault(); document.getElementById("conversation")?.focus(); }}>{words.app.skip}</a>
+      <div className={styles.banners}>{banners}</div>
+      <div className={styles.list}>{list}</div>
+      <main id="conversation" className={styles.main} tabIndex={-1}>{main}</main>
+    </div>
+  );
+}
+
+/** A conversation and, beside it, what is known of it. */
+export function RoomLayout({ head, panel, children }: { readonly head: ReactNode; readonly panel: ReactNode | null; readonly children: ReactNode }) {
+  return (
+    <div className={styles.room}>
+      <div className={styles.conversation}>{head}{children}</div>
+      {panel ? <div className={styles.panel}>{panel}</div> : null}
+    </div>
+  );
+}
+
+export function NothingOpen() {
+  const words = useWords();
+  return (
+    <div className={styles.nothing}>
+      <img src="/icon.svg" alt="" width={72} height={72} />
+      <h2>{words.rooms.pickOne}</h2>
+      <p>{words.rooms.pickHelp}</p>
+    </div>
+  );
+}
+
+/** Takes files dropped anywhere on the conversation. */
+export function DropZone({ children, onFiles }: { readonly children: ReactNode; readonly onFiles: (files: readonly File[]) => void }) {
+  const words = useWords();
+  const [over, setOver] = useState(false);
+  const onDrag = (event: DragEvent, inside: boolean): void => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    if (inside !== over) setOver(inside);
+  };
+  return (
+    <div
+      className={styles.drop} onDragOver={(event) => onDrag(event, true)} onDragLeave={(event) => { if (event.currentTarget === event.target) onDrag(event, false); }}
+      onDrop={(event) => { onDrag(event, false); onFiles([...event.dataTransfer.files]); }}
+    >
+      {children}
+      {over ? <div className={styles.dropHint}><Icon name="attach" size={32} /> {words.composer.drop}</div> : null}
+    </div>
+  );
+}
+
+interface InviteProps {
+  readonly inviter: string | null;
+  readonly busy: boolean;
+  readonly problem: string | null;
+  readonly onAccept: () => void;
+  readonly onDecline: () => void;
+}
+
+export function InvitePrompt({ inviter, busy, problem, onAccept, onDecline }: InviteProps) {
+  const words = useWords();
+  return (
+    <div className={styles.nothing}>
+      <p>{inviter ? words.room.invitePrompt(inviter) : words.room.invitePromptAnonymous}</p>
+      {problem ? <Notice tone="danger">{problem}</Notice> : null}
+      <div className={styles.buttons}>
+        <Button disabled={busy} onClick={onDecline}>{words.room.declineInvite}</Button>
+        <Button look="primary" disabled={busy} onClick={onAccept}>{words.room.joinInvite}</Button>
+      </div>
+    </div>
+  );
+}

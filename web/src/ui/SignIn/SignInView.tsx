@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type FormEvent, useEffect, useRef } from "react";
+import type { AuthSnapshot, AuthViewModel } from "../../viewmodels/auth.ts";
+import { Button, IconButton } from "../Button/Button.tsx";
+import { Field } from "../Field/Field.tsx";
+import { Notice } from "../Notice/Notice.tsx";
+import { useWords } from "../words.ts";
+import styles from "./SignIn.module.css";
+
+export type SignInActions = Pick<AuthViewModel, "load" | "setMode" | "setField" | "submit" | "togglePassword" | "continueWithOAuth">;
+
+interface Props {
+  readonly state: AuthSnapshot;
+  readonly actions: SignInActions;
+  readonly minPassword: number;
+  readonly onLanguage: () => void;
+}
+
+export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
+  const words = useWords();
+  const { methods, mode, phase } = state;
+  const canSignUp = methods !== null && (methods.oauth || methods.registration !== "closed");
+  return (
+    <div className={styles.page}>
+      <main className={styles.card}>
+        <header className={styles.head}>
+          <img src="/icon.svg" alt="" width={56} height={56} />
+          <h1 className={styles.name}>{words.app.name}</h1>
+          <p className={styles.tagline}>{words.auth.tagline}</p>
+        </header>
+        {phase === "unreachable" ? (
+          <Notice tone="danger" actions={<Button icon="retry" onClick={() => void actions.load()}>{words.app.retry}</Button>}>
+            {words.failure.offline}
+          </Notice>
+        ) : methods?.oauth ? <OAuthForm state={state} actions={actions} /> : <PasswordForm state={state} actions={actions} minPassword={minPassword} />}
+        {canSignUp ? (
+          <p className={styles.switch}>
+            {mode === "signIn" ? words.auth.noAccount : words.auth.hasAccount}{" "}
+            <Button look="quiet" onClick={() => actions.setMode(mode === "signIn" ? "signUp" : "signIn")}>
+              {mode === "signIn" ? words.auth.signUp : words.auth.signIn}
+            </Button>
+          </p>
+        ) : methods ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
+      </main>
+      <Button look="quiet" icon="globe" className={styles.language} onClick={onLanguage}>
+        <span lang={words.auth.language === "English" ? "en" : "fr"}>{words.auth.language}</span>
+      </Button>
+    </div>
+  );
+}
+
+function OAuthForm({ state, actions }: Pick<Props, "state" | "actions">) {
+  const words = useWords();
+  return (
+    <div className={styles.form}>
+      <p>{words.auth.oauthHelp}</p>
+      {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
+      <Button look="primary" wide disabled={state.phase !== "ready"} onClick={() => void actions.continueWithOAuth()}>
+        {state.mode === "signIn" ? words.auth.signIn : words.auth.signUp}
+      </Button>
+    </div>
+  );
+}
+
+function PasswordForm({ state, actions, minPassword }: Pick<Props, "state" | "actions" | "minPassword">) {
+  const words = useWords();
+  const form = useRef<HTMLFormElement>(null);
+  const { values, problems, mode, methods } = state;
+  const signingUp = mode === "signUp";
+  const working = state.phase === "working";
+  useEffect(() => {
+    form.current?.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
+  }, [problems]);
+  const onSubmit = (event: FormEvent): void => {
+    event.preventDefault();
+    void actions.submit();
+  };
+  const passwordProblem = problems.password === "missing" ? words.auth.passwordMissing
+    : problems.password === "short" ? words.auth.passwordShort(minPassword) : null;
+  return (
+    <form ref={form} className={styles.form} onSubmit={onSubmit} noValidate aria-label={signingUp ? words.auth.signUp : words.auth.signIn}>
+      {signingUp ? (
+        <Field label={words.auth.displayName} help={words.auth.displayNameHelp} value={values.displayName} autoComplete="name"
+          onText={(value) => actions.setField("displayName", value)} />
+      ) : null}
+      <Field label={words.auth.username} help={signingUp ? words.auth.usernameHelp : undefined} value={values.username}
+        autoComplete="username" autoCapitalize="none" spellCheck={false} required
+        problem={problems.username ? words.auth.usernameMissing : null} onText={(value) => actions.setField("username", value)} />
+      <Field label={words.auth.password} help={signingUp ? words.auth.passwordHelp(minPassword) : undefined} value={values.password}
+        type={state.passwordShown ? "text" : "password"} autoComplete={signingUp ? "new-password" : "current-password"} required
+        problem={passwordProblem} onText={(value) => actions.setField("password", value)}
+        aside={<IconButton icon="eye" label={state.passwordShown ? words.auth.hide : words.auth.show} aria-pressed={state.passwordShown} onClick={actions.togglePassword} />} />
+      {signingUp && methods?.registration === "token" ? (
+        <Field label={words.auth.token} value={values.token} autoComplete="off" spellCheck={false} required
+          problem={problems.token ? words.auth.tokenMissing : null} onText={(value) => actions.setField("token", value)} />
+      ) : null}
+      {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
+      <Button look="primary" wide type="submit" disabled={working}>
+        {working ? (signingUp ? words.auth.creating : words.auth.working) : signingUp ? words.auth.signUp : words.auth.signIn}
+      </Button>
+    </form>
+  );
+}

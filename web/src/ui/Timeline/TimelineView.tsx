@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { VList, type VListHandle } from "virtua";
+import { dayName } from "../../i18n/format.ts";
+import type { Row } from "../../viewmodels/rows.ts";
+import type { TimelineSnapshot, TimelineViewModel } from "../../viewmodels/timeline.ts";
+import { Button, IconButton } from "../Button/Button.tsx";
+import { type MessageActions, MessageRow } from "../Message/MessageRow.tsx";
+import { useWords } from "../words.ts";
+import { ChangesRow } from "./ChangesRow.tsx";
+import styles from "./Timeline.module.css";
+
+export type TimelineActions = Pick<TimelineViewModel, "loadOlder" | "loadNewer" | "setAtBottom" | "jumpToLatest" | "jumpToUnread">;
+
+interface Props {
+  readonly state: TimelineSnapshot;
+  readonly actions: TimelineActions;
+  readonly messageActions: MessageActions;
+  readonly name: string;
+  readonly direct: boolean;
+  readonly now: number;
+}
+
+/** How close to an end of what is loaded more is asked for, in pixels. */
+const NEAR = 1200;
+/** How far from the end still counts as reading the newest message, in pixels. */
+const AT_BOTTOM = 24;
+
+/** True when rows were added before the ones already shown: what is read must not move. */
+export function wasPrepended(before: readonly Row[], now: readonly Row[]): boolean {
+  const known = before.find((row) => row.kind === "message" || row.kind === "changes");
+  if (!known || now === before) return false;
+  const was = before.indexOf(known);
+  const is = now.findIndex((row) => row.id === known.id || (row.kind === "changes" && known.kind === "changes" && row.items.at(-1) === known.items.at(-1)));
+  return is > was;
+}
+
+export function TimelineView({ state, actions, messageActions, name, direct, now }: Props) {
+  const words = useWords();
+  const list = useRef<VListHandle>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const stick = useRef(true);
+  const shownRows = useRef<readonly Row[]>([]);
+  const [active, setActive] = useState<string | null>(null);
+  const [atBottom, setAtBottom] = useState(true);
+  const { rows } = state;
+  const prepended = wasPrepended(shownRows.current, rows);
+
+  useLayoutEffect(() => {
+    shownRows.current = rows;
+    if (stick.current && rows.length > 0 && !prepended) list.current?.scrollToIndex(rows.length - 1, { align: "end" });
+  }, [rows, prepended]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => {
+      if (stick.current) list.current?.scrollToIndex(shownRows.current.length - 1, { align: "end" });
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  useEffect(() => {
+    const index = rows.findIndex((row) => row.id === state.target?.rowId);
+    if (index < 0) return;
+    stick.current = index === rows.length - 1;
+    list.current?.scrollToIndex(index, { align: stick.current ? "end" : "center" });
+    // Only a new request moves the view, not new rows.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [state.target]);
+
+  const onScroll = (offset: number): void => {
+    const handle = list.current;
+    if (!handle) return;
+    const below = handle.scrollSize - handle.viewportSize - offset;
+    const bottom = below <= AT_BOTTOM;
+    stick.current = bottom && state.atEnd;
+    if (bottom !== atBottom) setAtBottom(bottom);
+    actions.setAtBottom(bottom && state.atEnd);
+    if (offset < NEAR) void actions.loadOlder();
+    if (below < NEAR && !state.atEnd) void actions.loadNewer();
+  };
+
+  // A short first page does not scroll: fill the window without waiting for a gesture.
+  useEffect(() => {
+    const handle = list.current;
+    if (!state.loading && !state.loadingOlder && !state.atStart && handle && handle.scrollSize <= handle.viewportSize + NEAR) void actions.loadOlder();
+  }, [rows, state.loading, state.loadingOlder, state.atStart, actions]);
+
+  const onMove = useCallback((from: string, step: 1 | -1): void => {
+    const all = shownRows.current;
+    let index = all.findIndex((row) => row.id === from) + step;
+    while (all[index] && all[index]?.kind !== "message") index += step;
+    const next = all[index];
+    if (!next) return;
+    list.current?.scrollToIndex(index, { align: "nearest" });
+    setActive(next.id);
+    requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-item="${CSS.escape(next.id)}"]`)?.focus());
+  }, []);
+
+  const lastMessage = rows.findLast((row) => row.kind === "message")?.id ?? null;
+  const reachable = rows.some((row) => row.id === active) ? active : lastMessage;
+  return (
+    <div className={styles.box} ref={box} role="region" aria-label={words.room.messages(name)}>
+      {state.loading && rows.length === 0 ? <p className={styles.loading} role="status">{words.app.loading}</p> : null}
+      <VList ref={list} className={styles.scroll} shift={prepended} onScroll={onScroll} itemSize={56} tabIndex={-1} data-timeline>
+        {rows.map((row) => (
+          <div key={row.id} data-row={row.kind}>
+            <RowView
+              row={row} direct={direct} name={name} now={now} actions={messageActions} highlighted={row.id === state.highlighted}
+              active={row.id === reachable} onMove={onMove} onActivate={setActive}
+            />
+          </div>
+        ))}
+      </VList>
+      {state.loadingOlder ? <p className={styles.older} role="status">{words.timeline.older}</p> : null}
+      {state.firstUnread && atBottom && rows.findIndex((row) => row.kind === "unread") < rows.length - 15 ? (
+        <Button className={styles.toUnread} icon="up" onClick={actions.jumpToUnread}>{words.timeline.jumpUnread}</Button>
+      ) : null}
+      {!atBottom || !state.atEnd ? (
+        <div className={styles.toLatest}>
+          {state.newBelow > 0 ? <span className={styles.newCount} role="status">{words.timeline.newCount(state.newBelow)}</span> : null}
+          <IconButton icon="down" label={words.timeline.jumpLatest} onClick={() => { stick.current = true; void actions.jumpToLatest(); }} />
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+interface RowProps {
+  readonly row: Row;
+  readonly direct: boolean;
+  readonly name: string;
+  readonly now: number;
+  readonly actions: MessageActions;
+  readonly highlighted: boolean;
+  readonly active: boolean;
+  readonly onMove: (from: string, step: 1 | -1) => void;
+  readonly onActivate: (id: string) => void;
+}
+
+function RowView({ row, direct, name, now, actions, highlighted, active, onMove, onActivate }: RowProps) {
+  const words = useWords();
+  switch (row.kind) {
+    case "start": return <p className={styles.start}>{direct ? words.timeline.startDirect(name) : words.timeline.start}</p>;
+    case "day": return <div className={styles.day}><h2>{dayName(row.at, now)}</h2></div>;
+    case "unread": return <div className={styles.unread}><span>{words.timeline.newMessages}</span></div>;
+    case "changes": return <ChangesRow items={row.items} />;
+    case "message":
+      return (
+        <MessageRow
+          item={row.item} first={row.first} last={row.last} active={active} highlighted={highlighted} direct={direct}
+          actions={actions} onMove={onMove} onActivate={onActivate}
+        />
+      );
+  }
+}

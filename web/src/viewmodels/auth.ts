@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Signing in and creating an account. */
+import type { AccountRef, AuthPort, FailureKind, SignInMethods } from "../core/port/session.ts";
+import { ViewModel } from "./base.ts";
+import { kindOf } from "./failure.ts";
+
+/** Shortest password asked for at registration; the server may ask for more. */
+export const MIN_PASSWORD = 8;
+
+export type AuthField = "username" | "password" | "displayName" | "token";
+export type FieldProblem = "missing" | "short";
+
+export interface AuthSnapshot {
+  readonly phase: "loading" | "ready" | "working" | "unreachable";
+  readonly mode: "signIn" | "signUp";
+  readonly methods: SignInMethods | null;
+  readonly values: Readonly<Record<AuthField, string>>;
+  readonly problems: Partial<Record<AuthField, FieldProblem>>;
+  readonly failure: FailureKind | null;
+  readonly passwordShown: boolean;
+}
+
+export class AuthViewModel extends ViewModel<AuthSnapshot> {
+  readonly #auth: AuthPort;
+  readonly #opened: (account: AccountRef) => void;
+  readonly #go: (url: string) => void;
+
+  constructor(auth: AuthPort, opened: (account: AccountRef) => void, go: (url: string) => void) {
+    super({
+      phase: "loading", mode: "signIn", methods: null,
+      values: { username: "", password: "", displayName: "", token: "" },
+      problems: {}, failure: null, passwordShown: false,
+    });
+    this.#auth = auth;
+    this.#opened = opened;
+    this.#go = go;
+  }
+
+  load = async (): Promise<void> => {
+    this.merge({ phase: "loading", failure: null });
+    try {
+      this.merge({ methods: await this.#auth.methods(), phase: "ready" });
+    } catch (error) {
+      this.merge({ phase: "unreachable", failure: kindOf(error) });
+    }
+  };
+
+  setMode = (mode: "signIn" | "signUp"): void => this.merge({ mode, problems: {}, failure: null });
+
+  togglePassword = (): void => this.merge({ passwordShown: !this.get().passwordShown });
+
+  setField = (field: AuthField, value: string): void => {
+    const { values, problems } = this.get();
+    const { [field]: _gone, ...others } = problems;
+    this.merge({ values: { ...values, [field]: value }, problems: others });
+  };
+
+  submit = async (): Promise<void> => {
+    const { mode, values, phase } = this.get();
+    if (phase === "working") return;
+    const problems = this.#check();
+    this.merge({ problems, failure: null });
+    if (Object.keys(problems).length > 0) return;
+    await this.#run(() => (mode === "signIn"
+      ? this.#auth.signIn(values.username, values.password)
+      : this.#auth.signUp({ ...values, username: values.username.trim().toLowerCase() })));
+  };
+
+  /** Leaves for the server's own pages. */
+  continueWithOAuth = async (): Promise<void> => {
+    this.merge({ phase: "working", failure: null });
+    try {
+      this.#go(await this.#auth.beginOAuth(this.get().mode));
+    } catch (error) {
+      this.merge({ phase: "ready", failure: kindOf(error) });
+    }
+  };
+
+  /** Comes back from the server's own pages. */
+  finishOAuth = (code: string, state: string): Promise<void> =>
+    this.#run(() => this.#auth.finishOAuth(code, state));
+
+  async #run(open: () => Promise<AccountRef>): Promise<void> {
+    this.merge({ phase: "working" });
+    try {
+      const account = await open();
+      this.merge({ values: { ...this.get().values, password: "" } });
+      this.#opened(account);
+    } catch (error) {
+      this.merge({ phase: "ready", failure: kindOf(error) });
+    }
+  }
+
+  #check(): Partial<Record<AuthField, FieldProblem>> {
+    const { mode, values, methods } = this.get();
+    const problems: Partial<Record<AuthField, FieldProblem>> = {};
+    if (values.username.trim() === "") problems.username = "missing";
+    if (values.password === "") problems.password = "missing";
+    else if (mode === "signUp" && [...values.password].length < MIN_PASSWORD) problems.password = "short";
+    if (mode === "signUp" && methods?.registration === "token" && values.token.trim() === "") problems.token = "missing";
+    return problems;
+  }
+}

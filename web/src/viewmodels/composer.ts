@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Writing: text, replies, edits, mentions, files, and a draft that is never lost. */
+import type { Member, RoomPort } from "../core/port/rooms.ts";
+import type { FailureKind } from "../core/port/session.ts";
+import type { Mention, TimelineItem, TimelinePort } from "../core/port/timeline.ts";
+import { ViewModel, type KeyValue } from "./base.ts";
+import { kindOf } from "./failure.ts";
+import { applySuggestion, type EmojiSource, findTrigger, type Suggestion, suggestEmoji, suggestMembers, type Trigger } from "./suggestions.ts";
+
+export type ComposerMode =
+  | { readonly kind: "new" }
+  | { readonly kind: "reply"; readonly eventId: string; readonly name: string; readonly quote: string }
+  | { readonly kind: "edit"; readonly eventId: string };
+
+export interface PendingUpload {
+  readonly id: number;
+  readonly file: File;
+  readonly name: string;
+  readonly size: number;
+  readonly isImage: boolean;
+}
+
+export interface ComposerSnapshot {
+  readonly text: string;
+  /** Where the caret must go after a change made by us; null leaves it alone. */
+  readonly caret: number | null;
+  readonly mode: ComposerMode;
+  readonly uploads: readonly PendingUpload[];
+  readonly suggestions: readonly Suggestion[];
+  readonly selected: number;
+  readonly canSend: boolean;
+  readonly tooLarge: { readonly name: string; readonly limit: number } | null;
+  readonly failure: FailureKind | null;
+}
+
+interface Draft {
+  readonly text: string;
+  readonly mentions: readonly Mention[];
+  readonly mode: ComposerMode;
+}
+
+/** Files that may wait for sending at once. */
+const MAX_UPLOADS = 20;
+const NEW: ComposerMode = { kind: "new" };
+
+export interface ComposerServices {
+  readonly room: RoomPort;
+  readonly timeline: TimelinePort;
+  readonly memory: KeyValue;
+  readonly emoji: EmojiSource;
+  readonly uploadLimit: () => Promise<number | null>;
+}
+
+export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
+  readonly #services: ComposerServices;
+  readonly #draftKey: string;
+  #mentions: readonly Mention[] = [];
+  #trigger: Trigger | null = null;
+  #nextUpload = 1;
+  #beforeEdit = "";
+
+  constructor(services: ComposerServices) {
+    super({
+      text: "", caret: null, mode: NEW, uploads: [], suggestions: [], selected: 0, canSend: false,
+      tooLarge: null, failure: null,
+    });
+    this.#services = services;
+    this.#draftKey = `draft.${services.room.details.get().id}`;
+    this.#restore();
+  }
+
+  #restore(): void {
+    try {
+      const draft = JSON.parse(this.#services.memory.read(this.#draftKey) ?? "null") as Draft | null;
+      if (!draft || typeof draft.text !== "string") return;
+      this.#mentions = draft.mentions ?? [];
+      this.merge({ text: draft.text, mode: draft.mode ?? NEW, canSend: draft.text.trim() !== "", caret: draft.text.length });
+    } catch {
+      this.#services.memory.write(this.#draftKey, null);
+    }
+  }
+
+  #keepDraft(): void {
+    const { text, mode } = this.get();
+    if (mode.kind === "edit") return;
+    const empty = text.trim() === "" && mode.kind === "new";
+    const draft: Draft = { text, mentions: this.#mentions, mode };
+    this.#services.memory.write(this.#draftKey, empty ? null : JSON.stringify(draft));
+  }
+
+  setText = (text: string, caret: number): void => {
+    this.#services.room.setTyping(text.trim() !== "" && !text.startsWith("/"));
+    this.merge({ text, caret: null, canSend: this.#sendable(text), failure: null });
+    this.#keepDraft();
+    this.#suggest(text, caret);
+  };
+
+  #sendable(text: string): boolean {
+    return text.trim() !== "" || this.get().uploads.length > 0;
+  }
+
+  #suggest(text: string, caret: number): void {
+    this.#trigger = findTrigger(text, caret);
+    const trigger = this.#trigger;
+    if (!trigger) return this.merge({ suggestions: [], selected: 0 });
+    if (trigger.kind === "mention") {
+      return this.merge({ suggestions: suggestMembers(this.#members(), trigger.query), selected: 0 });
+    }
+    void this.#services.emoji().then((all) => {
+      if (this.#trigger === trigger) this.merge({ suggestions: suggestEmoji(all, trigger.query), selected: 0 });
+    });
+  }
+
+  #members(): readonly Member[] {
+    return this.#services.room.details.get().members.filter((member) => member.membership === "join");
+  }
+
+  moveSelection = (step: 1 | -1): void => {
+    const count = this.get().suggestions.length;
+    if (count > 0) this.merge({ selected: (this.get().selected + step + count) % count });
+  };
+
+  closeSuggestions = (): void => {
+    this.#trigger = null;
+    this.merge({ suggestions: [], selected: 0 });
+  };
+
+  accept = (index = this.get().selected): void => {
+    const suggestion = this.get().suggestions[index];
+    if (!suggestion || !this.#trigger) return;
+    const { text, caret } = applySuggestion(this.get().text, this.#trigger, suggestion);
+    if (suggestion.kind === "person") this.#mentions = [...this.#mentions, { userId: suggestion.userId, name: suggestion.name }];
+    this.closeSuggestions();
+    this.merge({ text, caret, canSend: true });
+    this.#keepDraft();
+  };
+
+  insert = (piece: string, at: number): void => {
+    const { text } = this.get();
+    const next = text.slice(0, at) + piece + text.slice(at);
+    this.merge({ text: next, caret: at + piece.length, canSend: this.#sendable(next) });
+    this.#keepDraft();
+  };
+
+  reply = (item: TimelineItem, quote: string): void => {
+    if (!item.eventId) return;
+    if (this.get().mode.kind === "edit") this.cancelMode();
+    this.merge({ mode: { kind: "reply", eventId: item.eventId, name: item.sender.name, quote }, caret: this.get().text.length });
+    this.#keepDraft();
+  };
+
+  edit = (item: TimelineItem): void => {
+    if (!item.eventId || !item.canEdit) return;
+    if (this.get().mode.kind !== "edit") this.#beforeEdit = this.get().text;
+    const text = this.#services.timeline.source(item.eventId);
+    this.merge({ mode: { kind: "edit", eventId: item.eventId }, text, caret: text.length, canSend: true });
+  };
+
+  cancelMode = (): void => {
+    const editing = this.get().mode.kind === "edit";
+    const text = editing ? this.#beforeEdit : this.get().text;
+    this.merge({ mode: NEW, text, caret: text.length, canSend: this.#sendable(text) });
+    this.#keepDraft();
+  };
+
+  addFiles = async (files: readonly File[]): Promise<void> => {
+    const limit = await this.#services.uploadLimit();
+    for (const file of files.slice(0, MAX_UPLOADS - this.get().uploads.length)) {
+      if (limit !== null && file.size > limit) {
+        this.merge({ tooLarge: { name: file.name, limit } });
+        continue;
+      }
+      const upload: PendingUpload = {
+        id: this.#nextUpload, file, name: file.name, size: file.size, isImage: file.type.startsWith("image/"),
+      };
+      this.#nextUpload += 1;
+      this.merge({ uploads: [...this.get().uploads, upload], canSend: true, tooLarge: null });
+    }
+  };
+
+  removeFile = (id: number): void => {
+    const uploads = this.get().uploads.filter((upload) => upload.id !== id);
+    this.merge({ uploads, canSend: uploads.length > 0 || this.get().text.trim() !== "" });
+  };
+
+  dismissTooLarge = (): void => this.merge({ tooLarge: null });
+
+  /** Hands everything to the send queue. The text comes back if the queue refuses it. */
+  send = async (): Promise<void> => {
+    const { text, mode, uploads, canSend } = this.get();
+    if (!canSend) return;
+    const mentions = this.#mentions;
+    const rest = mode.kind === "edit" ? this.#beforeEdit : "";
+    this.#mentions = [];
+    this.merge({ text: rest, caret: rest.length, mode: NEW, uploads: [], canSend: rest.trim() !== "", failure: null });
+    this.closeSuggestions();
+    this.#services.room.setTyping(false);
+    this.#keepDraft();
+    try {
+      await this.#deliver(text.trim(), mode, uploads, mentions);
+    } catch (error) {
+      this.#mentions = mentions;
+      this.merge({ text, mode, uploads, canSend: true, failure: kindOf(error) });
+      this.#keepDraft();
+    }
+  };
+
+  async #deliver(text: string, mode: ComposerMode, uploads: readonly PendingUpload[], mentions: readonly Mention[]): Promise<void> {
+    const { timeline } = this.#services;
+    const replyTo = mode.kind === "reply" ? mode.eventId : null;
+    if (uploads.length > 0 && mode.kind !== "edit") {
+      // One file carries the text as its caption; several are followed by it.
+      const caption = uploads.length === 1 ? text : "";
+      for (const upload of uploads) await timeline.sendFile({ file: upload.file, caption, replyTo });
+      if (uploads.length === 1 || text === "") return;
+    }
+    await timeline.sendText({
+      text, mentions, mentionsRoom: /(^|\s)@(?:room|salon)\b/.test(text), replyTo,
+      edits: mode.kind === "edit" ? mode.eventId : null,
+    });
+  }
+}

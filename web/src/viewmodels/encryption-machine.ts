@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The encryption screens as a state machine: every state has a way out, working states leave by
+ * success and by failure alike. Pure; its test walks the whole graph.
+ */
+import type { FailureKind } from "../core/port/session.ts";
+
+export type Work = "settingUp" | "resetting" | "renewing" | "checking" | "calling";
+
+export type EncryptionState =
+  | { readonly name: "hidden" }
+  | { readonly name: "offerSetUp" }
+  | { readonly name: "offerVerify" }
+  | { readonly name: "enterCode"; readonly wrong: boolean }
+  | { readonly name: "warnReset" }
+  | { readonly name: "working"; readonly work: Work }
+  | { readonly name: "password"; readonly work: Work; readonly again: boolean }
+  | { readonly name: "showCode"; readonly code: string; readonly kept: boolean }
+  | { readonly name: "ready" }
+  | { readonly name: "failed"; readonly work: Work; readonly kind: FailureKind };
+
+export type EncryptionEvent =
+  // What the account needs, told by the core or asked by the person.
+  | { readonly type: "needSetUp" } | { readonly type: "needVerify" } | { readonly type: "satisfied" }
+  // The person's choices.
+  | { readonly type: "start" } | { readonly type: "useCode" } | { readonly type: "useDevice" }
+  | { readonly type: "lost" } | { readonly type: "back" } | { readonly type: "later" }
+  | { readonly type: "submitCode" } | { readonly type: "confirmReset" } | { readonly type: "renew" }
+  | { readonly type: "keepCode"; readonly kept: boolean } | { readonly type: "finish" }
+  | { readonly type: "retry" } | { readonly type: "submitPassword" }
+  // Results of work.
+  | { readonly type: "askPassword"; readonly again: boolean }
+  | { readonly type: "gotCode"; readonly code: string } | { readonly type: "recovered" }
+  | { readonly type: "wrongCode" } | { readonly type: "called" }
+  | { readonly type: "failure"; readonly kind: FailureKind };
+
+const HIDDEN: EncryptionState = { name: "hidden" };
+const working = (work: Work): EncryptionState => ({ name: "working", work });
+
+/** The state after an event; an event that means nothing here changes nothing. */
+export function next(state: EncryptionState, event: EncryptionEvent): EncryptionState {
+  switch (state.name) {
+    case "hidden": return fromHidden(state, event);
+    case "offerSetUp":
+      if (event.type === "start") return working("settingUp");
+      if (event.type === "needVerify") return { name: "offerVerify" };
+      return event.type === "later" || event.type === "satisfied" ? HIDDEN : state;
+    case "offerVerify": return fromOfferVerify(state, event);
+    case "enterCode":
+      if (event.type === "submitCode") return working("checking");
+      if (event.type === "back") return { name: "offerVerify" };
+      if (event.type === "satisfied") return { name: "ready" };
+      return event.type === "later" ? HIDDEN : state;
+    case "warnReset":
+      if (event.type === "confirmReset") return working("resetting");
+      if (event.type === "satisfied") return { name: "ready" };
+      return event.type === "back" ? { name: "offerVerify" } : event.type === "later" ? HIDDEN : state;
+    case "working": return fromWorking(state, event);
+    case "password":
+      if (event.type === "submitPassword") return working(state.work);
+      if (event.type === "failure") return { name: "failed", work: state.work, kind: event.kind };
+      return event.type === "later" ? HIDDEN : state;
+    case "showCode":
+      if (event.type === "keepCode") return { ...state, kept: event.kept };
+      return event.type === "finish" && state.kept ? HIDDEN : state;
+    case "ready":
+      return event.type === "finish" || event.type === "later" ? HIDDEN : state;
+    case "failed":
+      if (event.type === "retry") return retryOf(state.work);
+      if (event.type === "satisfied") return { name: "ready" };
+      return event.type === "later" ? HIDDEN : state;
+  }
+}
+
+function fromHidden(state: EncryptionState, event: EncryptionEvent): EncryptionState {
+  switch (event.type) {
+    case "needSetUp": return { name: "offerSetUp" };
+    case "needVerify": return { name: "offerVerify" };
+    case "renew": return working("renewing");
+    default: return state;
+  }
+}
+
+function fromOfferVerify(state: EncryptionState, event: EncryptionEvent): EncryptionState {
+  switch (event.type) {
+    case "useCode": return { name: "enterCode", wrong: false };
+    case "useDevice": return working("calling");
+    case "lost": return { name: "warnReset" };
+    case "satisfied": return { name: "ready" };
+    case "later": return HIDDEN;
+    default: return state;
+  }
+}
+
+function fromWorking(state: EncryptionState & { name: "working" }, event: EncryptionEvent): EncryptionState {
+  switch (event.type) {
+    case "askPassword": return { name: "password", work: state.work, again: event.again };
+    case "gotCode": return { name: "showCode", code: event.code, kept: false };
+    case "recovered": return { name: "ready" };
+    case "wrongCode": return { name: "enterCode", wrong: true };
+    // The emoji screen takes over; this one waits behind it as the offer.
+    case "called": return { name: "offerVerify" };
+    case "failure": return { name: "failed", work: state.work, kind: event.kind };
+    default: return state;
+  }
+}
+
+/** Where "try again" leads: back to the choice, so that another road is always open. */
+function retryOf(work: Work): EncryptionState {
+  switch (work) {
+    case "settingUp": return { name: "offerSetUp" };
+    case "renewing": return working("renewing");
+    case "resetting": return { name: "warnReset" };
+    default: return { name: "offerVerify" };
+  }
+}

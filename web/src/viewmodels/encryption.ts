@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Runs the encryption machine against the core and remembers what the person put off. */
+import type { Core } from "../core/port/core.ts";
+import type { EncryptionStatus, VerificationState } from "../core/port/encryption.ts";
+import { ViewModel } from "./base.ts";
+import { type EncryptionEvent, type EncryptionState, next, type Work } from "./encryption-machine.ts";
+import { kindOf } from "./failure.ts";
+
+export interface EncryptionSnapshot {
+  readonly state: EncryptionState;
+  readonly status: EncryptionStatus;
+  readonly verification: VerificationState | null;
+  readonly userId: string;
+  readonly putOff: boolean;
+  readonly bannerHidden: boolean;
+}
+
+export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
+  readonly #core: Core;
+  #answerPassword: ((password: string | null) => void) | null = null;
+  #asked = 0;
+  #code = "";
+  #unfollow: (() => void) | null = null;
+
+  constructor(core: Core) {
+    super({
+      state: { name: "hidden" }, status: core.encryption.status.get(), verification: null,
+      userId: core.account.userId, putOff: false, bannerHidden: false,
+    });
+    this.#core = core;
+    this.follow(core.encryption.status, (status) => this.#onStatus(status));
+    this.follow(core.encryption.verification, () => this.#followVerification());
+    this.undo.add(() => this.#unfollow?.());
+  }
+
+  #onStatus(status: EncryptionStatus): void {
+    this.merge({ status });
+    if (status.phase === "ready" || status.phase === "noRecovery") this.#dispatch({ type: "satisfied" });
+    if (this.get().putOff) return;
+    if (status.phase === "fresh") this.#dispatch({ type: "needSetUp" });
+    if (status.phase === "unverified") this.#dispatch({ type: "needVerify" });
+  }
+
+  #followVerification(): void {
+    this.#unfollow?.();
+    const flow = this.#core.encryption.verification.get();
+    if (!flow) return this.merge({ verification: null });
+    const show = (): void => this.merge({ verification: flow.state.get() });
+    this.#unfollow = flow.state.subscribe(show);
+    show();
+  }
+
+  #dispatch(event: EncryptionEvent): void {
+    const before = this.get().state;
+    const after = next(before, event);
+    if (after === before) return;
+    this.merge({ state: after });
+    if (after.name === "working" && before.name !== "password") void this.#work(after.work);
+  }
+
+  async #work(work: Work): Promise<void> {
+    this.#asked = 0;
+    try {
+      this.#dispatch(await this.#perform(work));
+    } catch (error) {
+      const kind = kindOf(error);
+      const cancelled = this.get().state.name === "hidden";
+      if (cancelled) return;
+      this.#dispatch(work === "checking" && kind === "credentials" ? { type: "wrongCode" } : { type: "failure", kind });
+    }
+  }
+
+  async #perform(work: Work): Promise<EncryptionEvent> {
+    const { encryption } = this.#core;
+    switch (work) {
+      case "settingUp": return { type: "gotCode", code: await encryption.setUp(this.#askPassword) };
+      case "resetting": return { type: "gotCode", code: await encryption.reset(this.#askPassword) };
+      case "renewing": return { type: "gotCode", code: await encryption.renewCode() };
+      case "checking":
+        await encryption.recover(this.#code);
+        this.#code = "";
+        return { type: "recovered" };
+      case "calling":
+        await encryption.verifyThisDevice();
+        return { type: "called" };
+    }
+  }
+
+  readonly #askPassword = (): Promise<string | null> => {
+    this.#dispatch({ type: "askPassword", again: this.#asked > 0 });
+    this.#asked += 1;
+    return new Promise((resolve) => { this.#answerPassword = resolve; });
+  };
+
+  submitPassword = (password: string): void => {
+    this.#dispatch({ type: "submitPassword" });
+    this.#answerPassword?.(password);
+    this.#answerPassword = null;
+  };
+
+  submitCode = (code: string): void => {
+    this.#code = code;
+    this.#dispatch({ type: "submitCode" });
+  };
+
+  send = (event: Extract<EncryptionEvent, { type: "start" | "useCode" | "useDevice" | "lost" | "back" | "confirmReset" | "finish" | "retry" | "renew" | "keepCode" }>): void => {
+    this.#dispatch(event);
+  };
+
+  later = (): void => {
+    this.#answerPassword?.(null);
+    this.#answerPassword = null;
+    this.merge({ putOff: true });
+    this.#dispatch({ type: "later" });
+  };
+
+  hideBanner = (): void => this.merge({ bannerHidden: true });
+
+  /** Opens whatever this account needs now: set-up, confirmation or a first code. */
+  attend = (): void => {
+    const { phase } = this.get().status;
+    this.merge({ putOff: false });
+    if (phase === "fresh") this.#dispatch({ type: "needSetUp" });
+    if (phase === "unverified") this.#dispatch({ type: "needVerify" });
+    if (phase === "noRecovery") this.#dispatch({ type: "renew" });
+  };
+
+  acceptVerification = (): void => void this.#core.encryption.verification.get()?.accept().catch(() => undefined);
+  confirmEmoji = (): void => void this.#core.encryption.verification.get()?.confirm().catch(() => undefined);
+  rejectEmoji = (): void => void this.#core.encryption.verification.get()?.reject();
+  closeVerification = (): void => this.#core.encryption.dismissVerification();
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The settings that concern the account: profile, devices, keys, password. */
+import type { Core } from "../core/port/core.ts";
+import type { Device } from "../core/port/encryption.ts";
+import type { FailureKind } from "../core/port/session.ts";
+import type { Person } from "../core/port/timeline.ts";
+import { ViewModel } from "./base.ts";
+import { kindOf } from "./failure.ts";
+
+export type SettingsNotice =
+  | { readonly kind: "exported" } | { readonly kind: "imported"; readonly count: number }
+  | { readonly kind: "passwordChanged" } | { readonly kind: "failure"; readonly failure: FailureKind }
+  | { readonly kind: "wrongPassphrase" };
+
+export interface SettingsSnapshot {
+  readonly me: Person;
+  readonly devices: readonly Device[] | null;
+  readonly busy: boolean;
+  readonly notice: SettingsNotice | null;
+  /** True while the server waits for the password before going on. */
+  readonly passwordAsked: boolean;
+  readonly passwordAgain: boolean;
+  readonly persisted: boolean | null;
+}
+
+/** What the browser offers for keeping data; the application gives the real one. */
+export interface PersistentStorage {
+  persisted(): Promise<boolean>;
+  persist(): Promise<boolean>;
+}
+
+export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
+  readonly #core: Core;
+  readonly #storage: PersistentStorage;
+  #answer: ((password: string | null) => void) | null = null;
+  #asked = 0;
+
+  constructor(core: Core, storage: PersistentStorage) {
+    super({
+      me: core.profile.me.get(), devices: null, busy: false, notice: null, passwordAsked: false,
+      passwordAgain: false, persisted: null,
+    });
+    this.#core = core;
+    this.#storage = storage;
+    this.follow(core.profile.me, (me) => this.merge({ me }));
+    this.follow(core.encryption.status, () => void this.#loadDevices());
+    void storage.persisted().then((persisted) => this.merge({ persisted }), () => undefined);
+  }
+
+  async #loadDevices(): Promise<void> {
+    const devices = await this.#core.encryption.devices().catch(() => null);
+    if (devices) this.merge({ devices: [...devices].sort((a, b) => Number(b.current) - Number(a.current) || (b.lastSeen ?? 0) - (a.lastSeen ?? 0)) });
+  }
+
+  askPersistence = async (): Promise<void> => this.merge({ persisted: await this.#storage.persist() });
+
+  setName = (name: string): Promise<void> =>
+    name.trim() === "" || name.trim() === this.get().me.name ? Promise.resolve() : this.#try(() => this.#core.profile.setName(name));
+
+  setAvatar = (file: File): Promise<void> => this.#try(() => this.#core.profile.setAvatar(file));
+
+  verifyDevice = (id: string): Promise<void> => this.#try(() => this.#core.encryption.verifyDevice(id));
+
+  renameDevice = (id: string, name: string): Promise<void> => this.#try(async () => {
+    await this.#core.encryption.renameDevice(id, name.trim());
+    await this.#loadDevices();
+  });
+
+  removeDevice = (id: string): Promise<void> => this.#try(async () => {
+    this.#asked = 0;
+    await this.#core.encryption.removeDevice(id, this.#askPassword);
+    await this.#loadDevices();
+  });
+
+  readonly #askPassword = (): Promise<string | null> => {
+    this.merge({ passwordAsked: true, passwordAgain: this.#asked > 0 });
+    this.#asked += 1;
+    return new Promise((resolve) => { this.#answer = resolve; });
+  };
+
+  answerPassword = (password: string | null): void => {
+    this.merge({ passwordAsked: false });
+    this.#answer?.(password);
+    this.#answer = null;
+  };
+
+  changePassword = (current: string, next: string): Promise<void> => this.#try(async () => {
+    await this.#core.profile.changePassword(current, next);
+    this.merge({ notice: { kind: "passwordChanged" } });
+  });
+
+  /** Answers the file to save, or null when it could not be made. */
+  exportKeys = async (passphrase: string): Promise<Blob | null> => {
+    let blob: Blob | null = null;
+    await this.#try(async () => {
+      blob = await this.#core.encryption.exportKeys(passphrase);
+      this.merge({ notice: { kind: "exported" } });
+    });
+    return blob;
+  };
+
+  importKeys = (file: File, passphrase: string): Promise<void> => this.#try(async () => {
+    try {
+      this.merge({ notice: { kind: "imported", count: await this.#core.encryption.importKeys(file, passphrase) } });
+    } catch (error) {
+      if (kindOf(error) !== "credentials") throw error;
+      this.merge({ notice: { kind: "wrongPassphrase" } });
+    }
+  });
+
+  async #try(act: () => Promise<void>): Promise<void> {
+    this.merge({ busy: true, notice: null });
+    try {
+      await act();
+    } catch (error) {
+      this.merge({ notice: { kind: "failure", failure: kindOf(error) } });
+    } finally {
+      this.merge({ busy: false });
+    }
+  }
+}
