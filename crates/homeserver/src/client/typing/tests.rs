@@ -42,8 +42,8 @@ async fn typing_runs_out() {
     let path = format!("/v3/rooms/{room}/typing/{ALICE}");
     server.put(ALICE, &path, json!({ "typing": true, "timeout": 1 })).await;
     server.clock.advance(10);
-    let user = server.server.notifier.user(&server.server.store, &UserId::parse(ALICE).unwrap());
-    let user = user.await.unwrap();
+    let alice = UserId::parse(ALICE).unwrap();
+    let user = server.server.notifier.user(&server.server.store, &alice).await.unwrap();
     let gone = async {
         loop {
             let woken = user.woken();
