@@ -1,3 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder of the first commit.
-fn main() {}
+//! `estafette`: the one binary. Its sub-commands are the table below.
+
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use estafette_homeserver::config::{self, Config};
+
+/// Estafette: a sovereign encrypted messenger for a State.
+#[derive(Debug, Parser)]
+#[command(name = "estafette", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server until it is asked to stop.
+    Serve {
+        /// The configuration file (TOML). Without it, defaults and the environment.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Explains or checks the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Prints every option with its default.
+    Explain,
+    /// Reads the configuration and says what is wrong with it.
+    Check {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve { config } => serve::run(config.as_deref()),
+        Command::Config { command: ConfigCommand::Explain } => {
+            print!("{}", config::explain());
+            Ok(())
+        }
+        Command::Config { command: ConfigCommand::Check { config } } => {
+            Config::load(config.as_deref(), std::env::vars())
+                .map(|_| println!("The configuration is right."))
+                .map_err(Into::into)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("estafette: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

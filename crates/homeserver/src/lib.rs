@@ -1,2 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Placeholder of the first commit.
+//! THE SHELL: HTTP, timers, sockets and workers around the rules of `estafette-core`.
+//!
+//! It has no rule of its own. A message takes one straight line through it:
+//! `http → auth → client/send → room_worker → core::room::decide → store → 200 → notify → sync`.
+//! See `docs/ARCHITECTURE.md` for the walk.
+
+pub mod account_changes;
+pub mod appservice;
+pub mod auth;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod history;
+pub mod http;
+mod key_file;
+pub mod media;
+mod notification;
+pub mod notify;
+pub mod outbound;
+pub mod presence;
+pub mod push;
+pub mod rate_limit;
+pub mod render;
+pub mod room_worker;
+pub mod rooms;
+mod server;
+mod synapse_admin;
+pub mod sync;
+
+pub mod typing;
+pub mod web;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::{ApiError, ApiResult};
+pub use server::{Server, Shared, StartError};

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How people's names are compared when somebody looks for them: without case and accents.
+
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+/// `text` in lower case and without accents: `Éloïse` and `eloise`, `Cœur` and `coeur` are equal.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match c {
+            // Letters that Unicode does not take apart, as people type them without their keys.
+            'œ' => folded.push_str("oe"),
+            'æ' => folded.push_str("ae"),
+            'ß' => folded.push_str("ss"),
+            'þ' => folded.push_str("th"),
+            'ø' => folded.push('o'),
+            'ł' => folded.push('l'),
+            'đ' | 'ð' => folded.push('d'),
+            'ħ' => folded.push('h'),
+            'ı' => folded.push('i'),
+            // Lower case of `İ` leaves a mark behind.
+            c if is_combining_mark(c) => {}
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+/// The words of a folded text: what stands between anything that is no letter or digit.
+pub fn words(folded: &str) -> impl Iterator<Item = &str> {
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it a person whose name has an accent is not found by whoever types none.
+    #[test]
+    fn case_and_accents_do_not_matter() {
+        for (name, typed) in [
+            ("Éloïse Cœur-Léger", "eloise coeur-leger"),
+            ("Strauß", "strauss"),
+            ("Łukasz Øster", "lukasz oster"),
+            ("İstanbul ﬁn", "istanbul fin"),
+            ("NGUYỄN", "nguyen"),
+        ] {
+            assert_eq!(fold(name), typed);
+            assert_eq!(fold(&fold(name)), fold(name), "folding twice changes nothing");
+        }
+        let folded = fold("Jean-Pierre d'Été [DINUM]");
+        assert_eq!(words(&folded).collect::<Vec<_>>(), ["jean", "pierre", "d", "ete", "dinum"]);
+    }
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every limit of the system, in one table (I11). Units are the last word of each name.
+
+// The Matrix specification's own limits.
+
+/// A whole event in federation format, signatures included (Client-Server API, "Size limits").
+pub const EVENT_BYTES_MAX: usize = 65_536;
+/// `sender`, `room_id`, `event_id`, `type` and `state_key`, each, and every identifier.
+pub const ID_BYTES_MAX: usize = 255;
+/// Entries of `prev_events` (Server-Server API, "PDUs").
+pub const PREV_EVENTS_MAX: usize = 20;
+/// Entries of `auth_events`.
+pub const AUTH_EVENTS_MAX: usize = 10;
+/// The greatest integer of canonical JSON, and the greatest `depth`: 2⁵³ − 1.
+pub const INTEGER_MAX: i64 = (1 << 53) - 1;
+
+/// How deeply JSON may be nested, objects and lists together: as deeply as serde_json reads, so
+/// that an event that passes here can be read by every server built on it.
+pub const JSON_DEPTH_MAX: usize = 127;
+
+// Federation.
+
+/// Keys in one answer about a server's keys, old ones included.
+pub const SERVER_KEYS_MAX: usize = 64;
+/// How long after it was fetched another server's key counts at most: seven days (room version 5,
+/// "Signing key validity period").
+pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
+
+// HTTP.
+
+/// A JSON request body.
+pub const JSON_BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a JSON request body may take to arrive.
+pub const BODY_READ_TIMEOUT_S: u64 = 60;
+/// How long a request's head may take to arrive, and a TLS handshake.
+pub const HEADER_READ_TIMEOUT_S: u64 = 10;
+/// How long requests under way may go on after a stop was asked for.
+pub const SHUTDOWN_GRACE_S: u64 = 10;
+/// Buckets that the rate limiter remembers.
+pub const RATE_LIMIT_KEYS_MAX: usize = 100_000;
+
+// Push rules and globs.
+
+/// Rules that a user may add.
+pub const PUSH_RULES_MAX: usize = 10_000;
+/// Conditions of one push rule.
+pub const PUSH_RULE_CONDITIONS_MAX: usize = 64;
+/// The id of a push rule.
+pub const PUSH_RULE_ID_BYTES_MAX: usize = 1_024;
+/// A pattern of a push rule.
+pub const PUSH_PATTERN_CHARS_MAX: usize = 1_024;
+/// The conditions, or the actions, of one push rule as JSON.
+pub const PUSH_RULE_PART_BYTES_MAX: usize = 16 * 1_024;
+
+// The graph of a room.
+
+/// With more forward extremities than this an event without content ties them together.
+pub const FORWARD_EXTREMITIES_SOFT_MAX: usize = 10;
+/// Relations that are followed to find the thread of an event (Client-Server API, "Receiving
+/// notifications").
+pub const THREAD_HOPS_MAX: usize = 3;
+
+// The store.
+
+/// Writes that wait for the writer; beyond it the caller is told to come back.
+pub const STORE_QUEUE_MAX: usize = 4_096;
+/// Writes that share one transaction and one flush.
+pub const STORE_GROUP_MAX: usize = 256;
+/// Children of one event that are read to bundle them.
+pub const RELATIONS_PER_PARENT_MAX: usize = 500;
+
+// Rooms in memory, sync.
+
+/// Lines of what changed for one hot user; beyond it the oldest go and a sync asks the store.
+pub const USER_LOG_MAX: usize = 512;
+/// Device list changes kept in memory for all users together.
+pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
+/// Rooms held in memory.
+pub const HOT_ROOMS_MAX: usize = 20_000;
+/// Latest events held in memory for each of them.
+pub const RECENT_EVENTS_MAX: usize = 64;
+/// Commands that wait for one room; beyond it the caller is told to come back.
+pub const ROOM_QUEUE_MAX: usize = 512;
+/// Commands that one room decides before it commits.
+pub const ROOM_BATCH_MAX: usize = 64;
+/// Transactions of its latest events that a room remembers besides the store.
+pub const ROOM_TXNS_MAX: usize = 256;
+/// Users whom the mentions of one event are looked at for.
+pub const MENTIONS_MAX: usize = 50;
+/// Facts that wait for the work after a commit (push, application services, waking).
+pub const HINTS_MAX: usize = 16_384;
+
+/// Members that one device's lazy loading remembers as sent.
+pub const LAZY_MEMBERS_MAX: usize = 20_000;
+/// Events that are looked at to count what is unread by rules of one's own.
+pub const UNREAD_SCAN_MAX: usize = 1_000;
+/// Events of one room in one answer of a sync.
+pub const SYNC_TIMELINE_MAX: usize = 200;
+/// To-device messages in one answer (E3).
+pub const SYNC_TO_DEVICE_MAX: usize = 100;
+/// How long a sync may wait.
+pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
+/// Users named in a room's summary.
+pub const HEROES_MAX: usize = 5;
+
+// Requests about rooms.
+
+/// A client's transaction id.
+pub const TXN_ID_BYTES_MAX: usize = 255;
+/// Users who are invited when a room is made.
+pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// State events that the maker of a room gives it.
+pub const CREATE_ROOM_STATE_MAX: usize = 200;
+/// Rooms that are told at once of a change of one account.
+pub const ACCOUNT_CHANGE_ROOMS_AT_ONCE: usize = 8;
+/// Rooms whose typing is remembered.
+pub const TYPING_ROOMS_MAX: usize = 50_000;
+/// Users who are shown as typing in one room.
+pub const TYPING_USERS_PER_ROOM_MAX: usize = 500;
+/// The longest and the usual time that a typing notice holds.
+pub const TYPING_TIMEOUT_MS_MAX: u64 = 120_000;
+/// See [`TYPING_TIMEOUT_MS_MAX`].
+pub const TYPING_TIMEOUT_MS_DEFAULT: u64 = 30_000;
+/// Events in one page of history.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// Events in one page when the client does not say how many.
+pub const PAGE_EVENTS_DEFAULT: usize = 10;
+/// Events that are looked at to fill one page; beyond it the client asks again.
+pub const PAGE_SCAN_MAX: usize = 5_000;
+/// Generations of relations that `recurse` follows (Client-Server API, "Querying relations").
+pub const RELATIONS_RECURSION_MAX: usize = 3;
+/// Events that one search looks at.
+pub const SEARCH_SCAN_MAX: usize = 20_000;
+/// Results of one search.
+pub const SEARCH_RESULTS_MAX: usize = 50;
+/// Events around a result of a search, and around an event in `/context`.
+pub const CONTEXT_EVENTS_MAX: usize = 100;
+/// Rooms in one page of a space's hierarchy, and how deep it goes.
+pub const HIERARCHY_ROOMS_MAX: usize = 50;
+/// See [`HIERARCHY_ROOMS_MAX`].
+pub const HIERARCHY_DEPTH_MAX: usize = 10;
+/// Rooms of one hierarchy in all its pages.
+pub const HIERARCHY_WALK_MAX: usize = 1_000;
+/// Words of one search.
+pub const SEARCH_WORDS_MAX: usize = 20;
+/// Users whose presence is remembered.
+pub const PRESENCE_USERS_MAX: usize = 100_000;
+/// How long ago somebody may have acted to be called currently active, in ms.
+pub const PRESENCE_ACTIVE_MS: i64 = 60_000;
+/// A status message of presence.
+pub const STATUS_MSG_BYTES_MAX: usize = 1_024;
+/// Rooms in one page of the public directory.
+pub const DIRECTORY_PAGE_MAX: usize = 500;
+/// A `reason` for a change of membership, a redaction or a report.
+pub const REASON_BYTES_MAX: usize = 4_096;
+
+/// Lists of one sliding sync request, and subscriptions to rooms (MSC4186).
+pub const SLIDING_LISTS_MAX: usize = 100;
+/// See [`SLIDING_LISTS_MAX`].
+pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 100;
+/// Entries of `required_state` for one list or room.
+pub const SLIDING_REQUIRED_STATE_MAX: usize = 200;
+/// Sliding sync connections of one user; beyond it the one longest unused starts afresh.
+pub const SLIDING_CONNECTIONS_MAX: usize = 50;
+
+// Filters.
+
+/// Filters of all users that are kept parsed.
+pub const FILTERS_IN_MEMORY_MAX: usize = 10_000;
+
+/// A filter as a client sends it.
+pub const FILTER_BYTES_MAX: usize = 64 * 1024;
+/// Entries of one list in a filter.
+pub const FILTER_LIST_MAX: usize = 1_000;
+/// Filters that one account may save.
+pub const FILTERS_PER_USER_MAX: u64 = 2_000;
+
+// Account data.
+
+/// Pieces of account data of one account, over all its rooms, deleted ones included.
+pub const ACCOUNT_DATA_ENTRIES_MAX: u64 = 50_000;
+/// The type of a piece of account data.
+pub const ACCOUNT_DATA_TYPE_BYTES_MAX: usize = 255;
+/// The name of a tag (Client-Server API, "Room Tagging").
+pub const TAG_BYTES_MAX: usize = 255;
+/// Tags of one room for one account.
+pub const TAGS_PER_ROOM_MAX: usize = 100;
+
+// Media.
+
+/// Media ids that one account has reserved and not yet used (MSC2246).
+pub const MEDIA_PENDING_PER_USER_MAX: u64 = 50;
+/// The type that an uploader gives.
+pub const MEDIA_CONTENT_TYPE_BYTES_MAX: usize = 255;
+/// The file name that an uploader or downloader gives.
+pub const MEDIA_FILENAME_BYTES_MAX: usize = 255;
+/// How long a download may wait for an upload that is announced, and what is waited by default.
+pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
+/// See [`MEDIA_WAIT_MS_MAX`].
+pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
+/// Pictures that are decoded at once.
+pub const MEDIA_THUMBNAILERS_MAX: usize = 2;
+/// Pixels of a picture that is decoded.
+pub const MEDIA_IMAGE_PIXELS_MAX: u64 = 50_000_000;
+/// Memory that decoding one picture may take.
+pub const MEDIA_IMAGE_ALLOC_BYTES_MAX: u64 = 256 << 20;
+/// A moving picture up to this size serves as its own thumbnail.
+pub const MEDIA_ANIMATED_THUMBNAIL_BYTES_MAX: u64 = 4 << 20;
+
+// Push.
+
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: u64 = 100;
+/// A pusher's `pushkey` (Client-Server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
+/// A pusher's `app_id`, in characters.
+pub const PUSHER_APP_ID_CHARS_MAX: usize = 64;
+/// Any other text of a pusher, and its `data` as JSON.
+pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
+/// Notifications that wait for one pusher; beyond it the oldest go.
+pub const PUSH_QUEUE_MAX: usize = 1_000;
+/// Requests to gateways at once.
+pub const PUSH_REQUESTS_MAX: usize = 64;
+/// How old an event may be and still be pushed.
+pub const PUSH_AGE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+/// Facts that wait for the sender of notifications; beyond it the store is asked.
+pub const PUSH_HEARD_MAX: usize = 16_384;
+/// Events read at once by those who follow the whole log.
+pub const LOG_BATCH_MAX: usize = 256;
+
+// Keys and to-device messages.
+
+/// One-time keys of one algorithm that may wait for one device.
+pub const ONE_TIME_KEYS_MAX: usize = 500;
+/// One-time and fallback keys in one upload.
+pub const KEYS_PER_UPLOAD_MAX: usize = 1_000;
+/// An object of device keys or a cross-signing key, in canonical form.
+pub const DEVICE_KEYS_BYTES_MAX: usize = 65_536;
+/// A one-time or fallback key, in canonical form.
+pub const ONE_TIME_KEY_BYTES_MAX: usize = 4_096;
+/// Keys claimed in one write; a greater request takes several.
+pub const CLAIMS_PER_WRITE_MAX: usize = 500;
+/// The encrypted data of a dehydrated device.
+pub const DEHYDRATED_DEVICE_BYTES_MAX: usize = 262_144;
+/// Published keys and counts kept in memory, for all users together.
+pub const KEY_CACHE_BYTES_MAX: usize = 64 << 20;
+/// Sessions of a deleted key backup that one write removes.
+pub const BACKUP_DELETE_ROWS_MAX: usize = 1_000;
+
+// Accounts.
+
+/// A password. Longer ones are refused rather than cut.
+pub const PASSWORD_BYTES_MAX: usize = 512;
+/// Passwords that are hashed at once.
+pub const PASSWORD_HASHES_MAX: usize = 2;
+/// Passwords that wait to be hashed; beyond it the caller is told to come back.
+pub const PASSWORD_QUEUE_MAX: usize = 64;
+/// The whole profile of a user as JSON (Client-Server API, `PUT /profile/{userId}/{keyName}`).
+pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
+/// The name of a profile field.
+pub const PROFILE_KEY_BYTES_MAX: usize = 255;
+/// A display name, and an avatar's URI: they are copied into every room of their user.
+pub const DISPLAYNAME_BYTES_MAX: usize = 1_024;
+/// See [`DISPLAYNAME_BYTES_MAX`].
+pub const AVATAR_URL_BYTES_MAX: usize = 1_024;
+/// Devices of one account.
+pub const DEVICES_PER_USER_MAX: u64 = 1_000;
+/// The name of a device.
+pub const DEVICE_NAME_BYTES_MAX: usize = 512;
+/// Used refresh tokens that one device remembers, to notice their reuse.
+pub const REFRESH_GENERATIONS_MAX: u64 = 100;
+/// Sessions held in memory.
+pub const SESSIONS_CACHED_MAX: usize = 100_000;
+/// Uses of devices that wait to be written down.
+pub const DEVICE_USES_MAX: usize = 100_000;
+/// How often the use of devices is written down.
+pub const DEVICE_USE_INTERVAL_S: u64 = 60;
+/// A user agent, as it is remembered of a device.
+pub const USER_AGENT_BYTES_MAX: usize = 256;
+/// User-interactive authentications under way.
+pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// How long one may take.
+pub const UIA_SESSION_S: u64 = 15 * 60;
+/// Login tokens, nonces and OpenID tokens that wait to be used, each.
+pub const SHORT_LIVED_TOKENS_MAX: usize = 10_000;
+/// How long a login token lives (Client-Server API, `POST /login/get_token`).
+pub const LOGIN_TOKEN_S: u64 = 120;
+/// How long a nonce of the shared-secret registration lives.
+pub const REGISTRATION_NONCE_S: u64 = 60;
+/// A registration token (Client-Server API, "Token-authenticated registration").
+pub const REGISTRATION_TOKEN_BYTES_MAX: usize = 64;
+/// What somebody types to find people.
+pub const DIRECTORY_SEARCH_BYTES_MAX: usize = 256;
+/// Words of it that count.
+pub const DIRECTORY_TERMS_MAX: usize = 8;
+/// People in one answer of the user directory.
+pub const DIRECTORY_RESULTS_MAX: u64 = 50;
+/// Index entries that one search looks at.
+pub const DIRECTORY_CANDIDATES_MAX: u64 = 5_000;
+/// Accounts in one answer of the administration.
+pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
+/// Users whose changed profile or deactivation waits to reach their rooms.
+pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
+
+// Application services.
+
+/// A registration file.
+pub const APPSERVICE_REGISTRATION_BYTES_MAX: usize = 1 << 20;
+/// Memory of one compiled pattern of a namespace.
+pub const APPSERVICE_PATTERN_BYTES_MAX: usize = 1 << 20;
+// The web client.
+
+/// Files of a folder that is served instead of the embedded client.
+pub const WEB_FILES_MAX: usize = 4_096;
+/// How deeply its folders may be nested.
+pub const WEB_FOLDER_DEPTH_MAX: usize = 8;

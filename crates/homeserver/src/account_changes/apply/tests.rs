@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+use serde_json::json;
+
+use super::*;
+use crate::testing::TestServer;
+
+const ALICE: &str = "@alice:x.fr";
+
+/// Without it, rooms would show the name that somebody had when they came in.
+#[tokio::test]
+async fn a_new_profile_reaches_every_joined_room() {
+    let server = TestServer::start().await;
+    let rooms = [server.room(ALICE, json!({})).await, server.room(ALICE, json!({})).await];
+    let user_id = UserId::parse(ALICE).unwrap();
+    let store = &server.server.store;
+    estafette_store::AccountStore::set_profile_field(
+        store,
+        &user_id,
+        "displayname",
+        Some("\"Alice B.\""),
+    )
+    .await
+    .unwrap();
+    apply_one(&server.server, &user_id, AccountChange::Profile).await.unwrap();
+    for room in &rooms {
+        let path = format!("/v3/rooms/{room}/state/m.room.member/{ALICE}");
+        assert_eq!(server.get(ALICE, &path).await["displayname"], "Alice B.");
+    }
+}
+
+/// A deactivated account must not stay in rooms, nor be able to be joined by its invitations.
+#[tokio::test]
+async fn whoever_is_gone_leaves_rooms_and_rejects_invitations() {
+    let server = TestServer::start().await;
+    let joined = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    server.post("@bob:x.fr", &format!("/v3/rooms/{joined}/join"), json!({})).await;
+    let invited = server.room(ALICE, json!({ "invite": ["@bob:x.fr"] })).await;
+    let bob = UserId::parse("@bob:x.fr").unwrap();
+    apply_one(&server.server, &bob, AccountChange::Leave).await.unwrap();
+    for room in [joined, invited] {
+        let path = format!("/v3/rooms/{room}/state/m.room.member/{bob}");
+        assert_eq!(server.get(ALICE, &path).await["membership"], "leave");
+    }
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who asks: from a token to a [`Requester`], and everything that proves who somebody is.
+//!
+//! Client-Server API, "Client Authentication", "Account moderation"; Application Service API,
+//! "Identity assertion".
+
+pub mod device_use;
+pub mod password;
+pub mod short_lived;
+pub mod tokens;
+pub mod uia;
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use estafette_core::{
+    ids::{DeviceId, UserId},
+    limits::{LOGIN_TOKEN_S, REGISTRATION_NONCE_S, UIA_SESSION_S},
+};
+use estafette_store::{
+    AccountStore as _,
+    accounts::{Account, DeviceSeen, NewAccount, TokenHash},
+};
+use http::{StatusCode, header, request::Parts};
+use serde::Deserialize;
+
+use self::{device_use::DeviceUses, password::Passwords, short_lived::ShortLived, uia::UiaSession};
+use crate::{ApiError, ApiResult, Server, Shared, appservice::Registration, http::RemoteAddress};
+
+/// What the server remembers between requests to know who asks. Nothing of it outlives a restart
+/// and nothing need.
+pub struct Auth {
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// User-interactive authentications under way.
+    pub uia: ShortLived<UiaSession>,
+    /// Tokens of `POST /login/get_token`.
+    pub login_tokens: ShortLived<UserId>,
+    /// Nonces of the shared-secret registration.
+    pub nonces: ShortLived<()>,
+    /// OpenID tokens of `POST /user/{userId}/openid/request_token`.
+    pub openid_tokens: ShortLived<UserId>,
+    /// When devices were used.
+    pub device_uses: DeviceUses,
+}
+
+impl Auth {
+    /// Nothing remembered yet.
+    pub fn new(passwords: Passwords) -> Self {
+        Self {
+            passwords,
+            uia: ShortLived::new(UIA_SESSION_S),
+            login_tokens: ShortLived::new(LOGIN_TOKEN_S),
+            nonces: ShortLived::new(REGISTRATION_NONCE_S),
+            openid_tokens: ShortLived::new(OPENID_TOKEN_S),
+            device_uses: DeviceUses::default(),
+        }
+    }
+}
+
+/// How long an OpenID token lives.
+pub const OPENID_TOKEN_S: u64 = 3_600;
+
+/// The device that a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequesterDevice {
+    /// Its id.
+    pub device_id: DeviceId,
+    /// Its number, never used again for another device.
+    pub nid: i64,
+}
+
+/// Who asks. As an extractor: 401 without a valid token, or when the account is locked.
+///
+/// A suspended user passes: endpoints that are forbidden then call
+/// [`Requester::check_not_suspended`].
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// The user.
+    pub user_id: UserId,
+    /// The device; `None` for application services that name none.
+    pub device: Option<RequesterDevice>,
+    /// Whether the user may administer the server.
+    pub is_admin: bool,
+    /// The application service that speaks for the user.
+    pub appservice: Option<Arc<Registration>>,
+    suspended: bool,
+    locked: bool,
+}
+
+impl Requester {
+    /// 403 `M_USER_SUSPENDED` for whoever may read but not act (Client-Server API, "Account
+    /// suspension").
+    pub fn check_not_suspended(&self) -> ApiResult<()> {
+        if self.suspended { Err(suspended()) } else { Ok(()) }
+    }
+
+    /// Whether the account is suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// 403 `M_FORBIDDEN` for whoever does not administer the server.
+    pub fn check_admin(&self) -> ApiResult<()> {
+        if self.is_admin {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("Only an administrator of this server may do this."))
+    }
+
+    /// 403 `M_FORBIDDEN` unless `user_id` is the requester's own.
+    pub fn check_self(&self, user_id: &UserId) -> ApiResult<()> {
+        if self.user_id == *user_id {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("This may be done for one's own account alone."))
+    }
+}
+
+/// 401 `M_USER_LOCKED` (Client-Server API, "Account locking").
+pub fn locked() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "M_USER_LOCKED", "This account has been locked.")
+        .with("soft_logout", true)
+}
+
+fn suspended() -> ApiError {
+    let message = "You cannot do this while your account is suspended.";
+    ApiError::new(StatusCode::FORBIDDEN, "M_USER_SUSPENDED", message)
+}
+
+impl FromRequestParts<Shared> for Requester {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        let MaybeLocked(requester) = MaybeLocked::from_request_parts(parts, server).await?;
+        if requester.locked { Err(locked()) } else { Ok(requester) }
+    }
+}
+
+/// As [`Requester`], for the few endpoints that a locked account may use: logging out.
+#[derive(Debug, Clone)]
+pub struct MaybeLocked(pub Requester);
+
+impl FromRequestParts<Shared> for MaybeLocked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        let token = token(parts, server)?.ok_or_else(ApiError::missing_token)?;
+        if let Some(appservice) = server.appservices.by_token(&token) {
+            return assert_identity(server, appservice, parts).await.map(Self);
+        }
+        let requester = by_access_token(server, &token).await?;
+        note_use(server, parts, &requester).await;
+        Ok(Self(requester))
+    }
+}
+
+/// [`Requester`] where the specification lets one ask without a token. A wrong token is an error.
+#[derive(Debug, Clone)]
+pub struct OptionalRequester(pub Option<Requester>);
+
+impl FromRequestParts<Shared> for OptionalRequester {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        if token(parts, server)?.is_none() {
+            return Ok(Self(None));
+        }
+        Requester::from_request_parts(parts, server).await.map(|requester| Self(Some(requester)))
+    }
+}
+
+/// The application service whose token a request carries, whatever user it speaks for.
+#[derive(Debug, Clone)]
+pub struct OptionalAppservice(pub Option<Arc<Registration>>);
+
+impl FromRequestParts<Shared> for OptionalAppservice {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        let token = token(parts, server)?;
+        Ok(Self(token.and_then(|token| server.appservices.by_token(&token))))
+    }
+}
+
+#[derive(Deserialize)]
+struct QueryToken {
+    access_token: Option<String>,
+}
+
+/// The token of a request: `Authorization: Bearer`, or `?access_token=` while the configuration
+/// lets clients of the specification up to v1.19 do so.
+fn token(parts: &Parts, server: &Server) -> ApiResult<Option<String>> {
+    if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
+        let value = value.to_str().map_err(|_| ApiError::unknown_token())?;
+        let Some((scheme, token)) = value.split_once(' ') else {
+            return Err(ApiError::missing_token());
+        };
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(ApiError::missing_token());
+        }
+        return Ok(Some(token.trim().to_owned()));
+    }
+    if !server.config.login.token_in_query {
+        return Ok(None);
+    }
+    let query = axum::extract::Query::<QueryToken>::try_from_uri(&parts.uri);
+    Ok(query.ok().and_then(|query| query.0.access_token))
+}
+
+async fn by_access_token(server: &Server, token: &str) -> ApiResult<Requester> {
+    let session = server.store.session(&TokenHash::of(token)).await?;
+    let session = session.ok_or_else(ApiError::unknown_token)?;
+    if session.expires_ms.is_some_and(|expires| expires <= server.now_ms()) {
+        // The session lives on: the client is to refresh, or to log in again.
+        return Err(ApiError::unknown_token().with("soft_logout", true));
+    }
+    if !session.confirmed {
+        server.store.confirm_session(session.device_nid, session.generation).await?;
+    }
+    let device = RequesterDevice { device_id: session.device_id.clone(), nid: session.device_nid };
+    Ok(Requester {
+        user_id: session.user_id.clone(),
+        device: Some(device),
+        is_admin: session.is_admin,
+        appservice: None,
+        suspended: session.suspended,
+        locked: session.locked,
+    })
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    user_id: Option<String>,
+    device_id: Option<String>,
+    #[serde(rename = "org.matrix.msc3202.device_id")]
+    unstable_device_id: Option<String>,
+}
+
+/// Application Service API, "Identity assertion": `user_id` and `device_id` in the query.
+async fn assert_identity(
+    server: &Server,
+    appservice: Arc<Registration>,
+    parts: &Parts,
+) -> ApiResult<Requester> {
+    let query = axum::extract::Query::<Identity>::try_from_uri(&parts.uri);
+    let identity = query.map_err(|_| ApiError::invalid_param("The query is wrong."))?.0;
+    let user_id = match &identity.user_id {
+        None => appservice.sender.clone(),
+        Some(user_id) => UserId::parse(user_id)
+            .map_err(|error| ApiError::invalid_param(format!("`user_id` is wrong: {error}.")))?,
+    };
+    if !appservice.owns_user(&user_id) {
+        let message = "The user is not in the application service's namespace.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", message));
+    }
+    let account = server.store.account(&user_id).await?.filter(|account| !account.deactivated);
+    let account = match account {
+        Some(account) => account,
+        None if user_id == appservice.sender => server.create_sender(&appservice).await?,
+        None => return Err(ApiError::forbidden("The application service has no such user.")),
+    };
+    let device = match identity.device_id.or(identity.unstable_device_id) {
+        None => None,
+        Some(id) => Some(asserted_device(server, &user_id, &id).await?),
+    };
+    Ok(Requester {
+        user_id,
+        device,
+        is_admin: account.is_admin,
+        appservice: Some(appservice),
+        suspended: account.suspended,
+        locked: account.locked,
+    })
+}
+
+async fn asserted_device(
+    server: &Server,
+    user_id: &UserId,
+    device_id: &str,
+) -> ApiResult<RequesterDevice> {
+    let unknown = || {
+        let message = "The user has no such device.";
+        ApiError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN_DEVICE", message)
+    };
+    let device_id = DeviceId::parse(device_id).map_err(|_| unknown())?;
+    let device = server.store.device(user_id, &device_id).await?.ok_or_else(unknown)?;
+    Ok(RequesterDevice { device_id, nid: device.nid })
+}
+
+async fn note_use(server: &Shared, parts: &mut Parts, requester: &Requester) {
+    let (Some(device), now_ms) = (&requester.device, server.now_ms()) else { return };
+    if !server.auth.device_uses.is_due(device.nid, now_ms) {
+        return;
+    }
+    let address = RemoteAddress::from_request_parts(parts, server).await;
+    let Ok(RemoteAddress(ip)) = address else { return };
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let seen = DeviceSeen {
+        at_ms: now_ms,
+        ip: ip.to_string(),
+        user_agent: user_agent.map(device_use::shorten),
+    };
+    server.auth.device_uses.note(device.nid, seen);
+}
+
+impl Server {
+    /// Makes the user that an application service is itself.
+    async fn create_sender(&self, appservice: &Registration) -> ApiResult<Account> {
+        let new = NewAccount {
+            user_id: appservice.sender.clone(),
+            password_hash: None,
+            appservice_id: Some(appservice.id.clone()),
+            is_admin: false,
+            displayname: None,
+            registration_token: None,
+            login: None,
+            now_ms: self.now_ms(),
+        };
+        // Somebody else may have been faster, or the account is deactivated.
+        self.store.create_account(new).await?;
+        let account = self.store.account(&appservice.sender).await?;
+        account
+            .filter(|account| !account.deactivated)
+            .ok_or_else(|| ApiError::forbidden("The application service's user is deactivated."))
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Client-Server API, "Capabilities negotiation": what this user may do here.
+
+use axum::{Router, extract::State, routing::get};
+use estafette_core::version::RoomVersion;
+use estafette_store::AccountStore as _;
+use serde_json::{Map, Value, json};
+
+use super::v3;
+use crate::{ApiResult, Shared, auth::Requester, http::Json};
+
+pub(super) fn routes() -> Router<Shared> {
+    v3(Router::new(), "/capabilities", get(capabilities))
+}
+
+/// `GET /_matrix/client/v3/capabilities`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities>
+async fn capabilities(
+    State(server): State<Shared>,
+    requester: Requester,
+) -> ApiResult<Json<Value>> {
+    let account = server.store.account(&requester.user_id).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
+    let has_password = has_password && server.config.login.password;
+    let available: Map<String, Value> = RoomVersion::all()
+        .filter(|version| version.may_create())
+        .map(|version| (version.as_str().to_owned(), json!("stable")))
+        .collect();
+    let mut capabilities = json!({
+        "m.change_password": { "enabled": has_password },
+        "m.room_versions": {
+            "default": server.config.default_room_version,
+            "available": available,
+        },
+        "m.profile_fields": { "enabled": true },
+        "m.set_displayname": { "enabled": true },
+        "m.set_avatar_url": { "enabled": true },
+        "m.3pid_changes": { "enabled": false },
+        "m.get_login_token": { "enabled": has_password },
+        "m.forget_forced_upon_leave": { "enabled": false },
+        "uk.tcpip.msc4133.profile_fields": { "enabled": true },
+    });
+    if let (true, Some(capabilities)) = (requester.is_admin, capabilities.as_object_mut()) {
+        let moderation = json!({ "suspend": true, "lock": true });
+        capabilities.insert("m.account_moderation".into(), moderation.clone());
+        capabilities.insert("uk.timedout.msc4323".into(), moderation);
+    }
+    Ok(Json(json!({ "capabilities": capabilities })))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Client-Server API, "Login" (legacy API): flows, logging in, login tokens.
+
+use axum::{
+    Router,
+    extract::State,
+    routing::{get, post},
+};
+use estafette_core::ids::UserId;
+use estafette_store::{
+    AccountStore as _,
+    accounts::{Account, LoginOutcome},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{session, v3, well_known};
+use crate::{
+    ApiError, ApiResult, Server, Shared,
+    auth::{
+        self, OptionalAppservice, Requester,
+        tokens::{IssuedPair, new_login, new_token},
+        uia::{self, UiaRequest},
+    },
+    http::{Json, OptionalJson, RemoteAddress},
+    rate_limit::Cost,
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    let router = v3(Router::new(), "/login", get(flows).post(login));
+    router
+        .route("/_matrix/client/v1/login/get_token", post(get_token))
+        .route("/_matrix/client/unstable/org.matrix.msc3882/login/get_token", post(get_token))
+}
+
+/// A user identifier (Client-Server API, "Identifier types").
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Identifier {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    user: Option<String>,
+}
+
+/// The user of this server whom an identifier names. Third-party identifiers name nobody: none
+/// are kept here.
+pub(crate) fn named_user(server: &Server, identifier: &Identifier) -> Option<UserId> {
+    match identifier.kind.as_deref() {
+        Some("m.id.user") => local_user(server, identifier.user.as_deref()?),
+        _ => None,
+    }
+}
+
+/// The user whom somebody typed: a user id of this server, or a localpart.
+pub(crate) fn local_user(server: &Server, typed: &str) -> Option<UserId> {
+    let typed = typed.trim().to_lowercase();
+    if typed.starts_with('@') {
+        let user_id = UserId::parse(&typed).ok()?;
+        return (user_id.server_name() == server.server_name.as_str()).then_some(user_id);
+    }
+    UserId::from_localpart(&typed, &server.server_name).ok()
+}
+
+#[derive(Deserialize)]
+struct LoginRequest {
+    #[serde(rename = "type")]
+    kind: String,
+    identifier: Option<Identifier>,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    device_id: Option<String>,
+    initial_device_display_name: Option<String>,
+    #[serde(default)]
+    refresh_token: bool,
+}
+
+impl LoginRequest {
+    fn user(&self, server: &Server) -> Option<UserId> {
+        match (&self.identifier, &self.user) {
+            (Some(identifier), _) => named_user(server, identifier),
+            (None, Some(user)) => local_user(server, user),
+            (None, None) => None,
+        }
+    }
+}
+
+/// `GET /_matrix/client/v3/login`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3login>
+async fn flows(State(server): State<Shared>) -> Json<Value> {
+    let mut flows = Vec::new();
+    if server.config.login.password {
+        flows.push(json!({ "type": "m.login.password" }));
+    }
+    flows.push(json!({ "type": "m.login.token", "get_login_token": true }));
+    if !server.appservices.all().is_empty() {
+        flows.push(json!({ "type": "m.login.application_service" }));
+    }
+    Json(json!({ "flows": flows }))
+}
+
+/// `POST /_matrix/client/v3/login`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login>
+async fn login(
+    State(server): State<Shared>,
+    OptionalAppservice(appservice): OptionalAppservice,
+    RemoteAddress(address): RemoteAddress,
+    Json(request): Json<LoginRequest>,
+) -> ApiResult<Json<Value>> {
+    let account = match request.kind.as_str() {
+        "m.login.password" if server.config.login.password => {
+            server.rate_limiter.check(
+                Cost::Login,
+                &format!("login from {address}"),
+                server.now_ms(),
+            )?;
+            by_password(&server, &request).await?
+        }
+        "m.login.token" => {
+            server.rate_limiter.check(
+                Cost::Login,
+                &format!("login from {address}"),
+                server.now_ms(),
+            )?;
+            by_token(&server, &request).await?
+        }
+        "m.login.application_service" => {
+            let refused = || ApiError::forbidden("There is no such application service or user.");
+            let appservice = appservice.ok_or_else(refused)?;
+            let user_id = request.user(&server).ok_or_else(refused)?;
+            if !appservice.owns_user(&user_id) {
+                return Err(exclusive());
+            }
+            server.store.account(&user_id).await?.ok_or_else(refused)?
+        }
+        _ => {
+            let message = "This login type is not offered here.";
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", message));
+        }
+    };
+    start(&server, account, request).await
+}
+
+/// 400 `M_EXCLUSIVE`: the name belongs to an application service.
+pub(super) fn exclusive() -> ApiError {
+    let message = "This name belongs to an application service.";
+    ApiError::new(StatusCode::BAD_REQUEST, "M_EXCLUSIVE", message)
+}
+
+/// Checks a password. Whether the account exists shows neither in the answer nor in its time (F-24).
+async fn by_password(server: &Server, request: &LoginRequest) -> ApiResult<Account> {
+    let refused = || ApiError::forbidden("The user name or the password is not right.");
+    let Some(password) = &request.password else {
+        return Err(ApiError::missing_param("`password` is missing."));
+    };
+    let user_id = request.user(server);
+    let account = match &user_id {
+        Some(user_id) => {
+            let who = format!("login as {user_id}");
+            server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
+            server.store.account(user_id).await?
+        }
+        None => None,
+    };
+    let account = account.filter(|account| !account.deactivated);
+    let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
+    if !server.auth.passwords.matches(password, kept).await? {
+        return Err(refused());
+    }
+    account.ok_or_else(refused)
+}
+
+async fn by_token(server: &Server, request: &LoginRequest) -> ApiResult<Account> {
+    let refused = || ApiError::forbidden("The login token is not valid.");
+    let token = request.token.as_deref();
+    let token = token.ok_or_else(|| ApiError::missing_param("`token` is missing."))?;
+    let user_id = server.auth.login_tokens.take(token, server.now_ms()).ok_or_else(refused)?;
+    server.store.account(&user_id).await?.ok_or_else(refused)
+}
+
+async fn start(server: &Server, account: Account, request: LoginRequest) -> ApiResult<Json<Value>> {
+    if account.locked {
+        return Err(auth::locked());
+    }
+    let pair = IssuedPair::new(server, request.refresh_token);
+    let device_id = request.device_id.as_deref();
+    let login = new_login(server, device_id, request.initial_device_display_name, &pair)?;
+    let device_id = login.device_id.clone();
+    let outcome = server.store.log_in(&account.user_id, login, server.now_ms()).await?;
+    check_outcome(outcome)?;
+    let mut body = Map::new();
+    body.insert("user_id".into(), json!(account.user_id));
+    body.insert("device_id".into(), json!(device_id));
+    body.insert("home_server".into(), json!(server.server_name));
+    pair.describe(&mut body);
+    if let Some(base_url) = well_known::configured(server) {
+        let well_known = json!({ "m.homeserver": { "base_url": base_url } });
+        body.insert("well_known".into(), well_known);
+    }
+    Ok(Json(Value::Object(body)))
+}
+
+/// The Matrix error for a login that the store refused.
+pub(super) fn check_outcome(outcome: LoginOutcome) -> ApiResult<()> {
+    let refused = match outcome {
+        LoginOutcome::LoggedIn => return Ok(()),
+        LoginOutcome::NoAccount => "The account does not exist or is deactivated.",
+        LoginOutcome::IsCrossSigningKey => "`device_id` is the account's cross-signing key.",
+        LoginOutcome::IsDehydrated => "`device_id` is the account's dehydrated device.",
+        LoginOutcome::TooManyDevices => "The account has as many devices as it may have.",
+    };
+    Err(ApiError::forbidden(refused))
+}
+
+/// `POST /_matrix/client/v1/login/get_token`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv1loginget_token>
+async fn get_token(
+    State(server): State<Shared>,
+    requester: Requester,
+    uri: http::Uri,
+    OptionalJson(body): OptionalJson<Map<String, Value>>,
+) -> ApiResult<Json<Value>> {
+    let user_id = &requester.user_id;
+    let flows = session::password_flows(&server, user_id).await?;
+    let request = UiaRequest {
+        user_id: Some(user_id),
+        who: user_id.as_str(),
+        method: "POST",
+        path: uri.path(),
+        body: &body,
+    };
+    uia::authenticate(&server, request, flows).await?;
+    let token = new_token(&server, "esl");
+    server.auth.login_tokens.put(&token, user_id.clone(), server.now_ms())?;
+    let expires_in_ms = server.auth.login_tokens.lifetime_ms();
+    Ok(Json(json!({ "login_token": token, "expires_in_ms": expires_in_ms })))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Coming, going, asking in and sending away (Client-Server API, "Room membership").
+
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
+use estafette_core::{
+    event::Membership,
+    ids::{RoomId, UserId},
+    json::Object,
+    limits::REASON_BYTES_MAX,
+    room::{Command, MemberAct, RoomView},
+};
+use estafette_store::{AccountDataStore as _, AccountStore as _, RoomStore as _};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{
+    content::{Content, OptionalContent, text},
+    room_access::{resolve, room},
+    v3,
+};
+use crate::{
+    ApiError, ApiResult, Server, Shared,
+    auth::Requester,
+    http::{Json, Path, empty_object},
+    rate_limit::Cost,
+    room_worker::{Request, submit_to},
+    typing,
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    let mut router = Router::new();
+    router = v3(router, "/joined_rooms", get(joined_rooms));
+    router = v3(router, "/join/{room_id_or_alias}", post(join));
+    router = v3(router, "/rooms/{room_id}/join", post(join));
+    router = v3(router, "/knock/{room_id_or_alias}", post(knock));
+    router = v3(router, "/rooms/{room_id}/leave", post(leave));
+    router = v3(router, "/rooms/{room_id}/forget", post(forget));
+    router = v3(router, "/rooms/{room_id}/invite", post(invite));
+    router = v3(router, "/rooms/{room_id}/kick", post(kick));
+    router = v3(router, "/rooms/{room_id}/ban", post(ban));
+    v3(router, "/rooms/{room_id}/unban", post(unban))
+}
+
+/// `GET /_matrix/client/v3/joined_rooms`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3joined_rooms>
+async fn joined_rooms(
+    State(server): State<Shared>,
+    requester: Requester,
+) -> ApiResult<Json<serde_json::Value>> {
+    let rooms = server.store.rooms_of(&requester.user_id).await?;
+    let joined = rooms.into_iter().filter(|room| room.membership == "join");
+    let joined: Vec<RoomId> = joined.map(|room| room.room_id).collect();
+    Ok(Json(json!({ "joined_rooms": joined })))
+}
+
+/// `POST /_matrix/client/v3/join/{roomIdOrAlias}` and `POST …/rooms/{roomId}/join`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias>
+async fn join(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(id_or_alias): Path<String>,
+    OptionalContent(body): OptionalContent,
+) -> ApiResult<Json<serde_json::Value>> {
+    limit(&server, &requester)?;
+    let room_id = resolve(&server, &id_or_alias).await?;
+    let content = reason(&body)?;
+    let room = room(&server, &room_id).await?;
+    let snapshot = room.snapshot();
+    // Whoever is in the room stays as they are: their profile there may be of their own choice.
+    if !snapshot.view.is_joined(&requester.user_id) {
+        let target = (&requester.user_id, MemberAct::Join);
+        let request = member_request(&server, &requester, &snapshot.view, target, content).await?;
+        submit_to(&server, &room, request).await?;
+        super::upgrade::follow(&server, &requester.user_id, &room.snapshot().view).await?;
+    }
+    Ok(Json(json!({ "room_id": room_id })))
+}
+
+/// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3knockroomidoralias>
+async fn knock(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(id_or_alias): Path<String>,
+    OptionalContent(body): OptionalContent,
+) -> ApiResult<Json<serde_json::Value>> {
+    limit(&server, &requester)?;
+    let room_id = resolve(&server, &id_or_alias).await?;
+    let content = reason(&body)?;
+    let user_id = &requester.user_id;
+    act_on(&server, &requester, &room_id, (user_id, MemberAct::Knock), content).await?;
+    Ok(Json(json!({ "room_id": room_id })))
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/leave`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidleave>
+async fn leave(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(room_id): Path<RoomId>,
+    OptionalContent(body): OptionalContent,
+) -> ApiResult<Response> {
+    limit(&server, &requester)?;
+    let content = reason(&body)?;
+    let room = room(&server, &room_id).await?;
+    let user_id = &requester.user_id;
+    let view = &room.snapshot().view;
+    // A retry after an answer that was lost finds that all is done.
+    if view.membership(user_id) != Some(Membership::Leave) {
+        let target = (user_id, MemberAct::Leave);
+        let request = member_request(&server, &requester, view, target, content).await?;
+        submit_to(&server, &room, request).await?;
+        typing::stop(&server, &room_id, user_id);
+    }
+    Ok(empty_object())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/forget`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidforget>
+async fn forget(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(room_id): Path<RoomId>,
+) -> ApiResult<Response> {
+    limit(&server, &requester)?;
+    let user_id = &requester.user_id;
+    let present = server.rooms.get(&server.store, &room_id).await?.is_some_and(|room| {
+        let now = room.snapshot().view.membership(user_id);
+        matches!(now, Some(Membership::Join | Membership::Invite | Membership::Knock))
+    });
+    if present {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "M_UNKNOWN",
+            "You must leave the room before you can forget it.",
+        ));
+    }
+    // What was forgotten, or never was, is forgotten.
+    if server.store.forget_room(user_id, &room_id).await? {
+        server.notifier.forget(user_id, &room_id);
+    }
+    Ok(empty_object())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/invite`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite>
+async fn invite(
+    server: State<Shared>,
+    requester: Requester,
+    path: Path<RoomId>,
+    Content(body): Content,
+) -> ApiResult<Response> {
+    if body.contains_key("medium") {
+        return Err(no_third_party_invites());
+    }
+    act_on_other(server, requester, path, body, MemberAct::Invite).await
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/kick`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidkick>
+async fn kick(
+    server: State<Shared>,
+    requester: Requester,
+    path: Path<RoomId>,
+    Content(body): Content,
+) -> ApiResult<Response> {
+    act_on_other(server, requester, path, body, MemberAct::Kick).await
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/ban`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidban>
+async fn ban(
+    server: State<Shared>,
+    requester: Requester,
+    path: Path<RoomId>,
+    Content(body): Content,
+) -> ApiResult<Response> {
+    act_on_other(server, requester, path, body, MemberAct::Ban).await
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/unban`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidunban>
+async fn unban(
+    server: State<Shared>,
+    requester: Requester,
+    path: Path<RoomId>,
+    Content(body): Content,
+) -> ApiResult<Response> {
+    act_on_other(server, requester, path, body, MemberAct::Unban).await
+}
+
+async fn act_on_other(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(room_id): Path<RoomId>,
+    body: Object,
+    act: MemberAct,
+) -> ApiResult<Response> {
+    limit(&server, &requester)?;
+    let target =
+        text(&body, "user_id")?.ok_or_else(|| ApiError::missing_param("`user_id` is missing."))?;
+    let target =
+        UserId::parse(target).map_err(|_| ApiError::invalid_param("`user_id` is no user id."))?;
+    act_on(&server, &requester, &room_id, (&target, act), reason(&body)?).await?;
+    Ok(empty_object())
+}
+
+async fn act_on(
+    server: &Shared,
+    requester: &Requester,
+    room_id: &RoomId,
+    target: (&UserId, MemberAct),
+    content: Object,
+) -> ApiResult<()> {
+    let room = room(server, room_id).await?;
+    let view = &room.snapshot().view;
+    let request = member_request(server, requester, view, target, content).await?;
+    submit_to(server, &room, request).await?;
+    if !room.snapshot().view.is_joined(target.0) {
+        typing::stop(server, room_id, target.0);
+    }
+    Ok(())
+}
+
+fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
+    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
+}
+
+/// 403 `M_THREEPID_DENIED`: there is no identity server that could take such an invitation.
+pub(super) fn no_third_party_invites() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "M_THREEPID_DENIED",
+        "This server does not invite people by e-mail address or telephone number.",
+    )
+}
+
+/// The content of a membership event that a request's body gives: its `reason`.
+fn reason(body: &Object) -> ApiResult<Object> {
+    let Some(reason) = text(body, "reason")? else { return Ok(Object::new()) };
+    if reason.len() > REASON_BYTES_MAX {
+        return Err(ApiError::too_large("The reason is too long."));
+    }
+    Ok(Object::from([("reason".to_owned(), reason.into())]))
+}
+
+/// A change of membership as the room's worker takes it: with the profile of whom it concerns,
+/// and with what only the rest of the server knows.
+pub(super) async fn member_request(
+    server: &Shared,
+    requester: &Requester,
+    view: &RoomView,
+    (target, act): (&UserId, MemberAct),
+    mut content: Object,
+) -> ApiResult<Request> {
+    if act != MemberAct::Leave {
+        // Client-Server API, "Account suspension": of all this they may only leave.
+        requester.check_not_suspended()?;
+    }
+    let mut in_allowed_room = false;
+    match act {
+        MemberAct::Join => in_allowed_room = is_in_allowed_room(server, target, view).await?,
+        MemberAct::Invite => check_may_be_invited(server, target).await?,
+        _ => {}
+    }
+    if matches!(act, MemberAct::Join | MemberAct::Invite | MemberAct::Knock) {
+        for (key, value) in member_profile(server, target).await? {
+            content.entry(key).or_insert(value);
+        }
+    }
+    let sender = requester.user_id.clone();
+    let target = target.clone();
+    Ok(Request::new(Command::Member { sender, target, act, content, in_allowed_room }))
+}
+
+/// `displayname` and `avatar_url` as membership events hold them; nothing for users of other
+/// servers.
+pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResult<Object> {
+    let mut content = Object::new();
+    if user_id.server_name() != server.server_name.as_str() {
+        return Ok(content);
+    }
+    for (name, json) in server.store.profile(user_id).await?.unwrap_or_default() {
+        if !matches!(name.as_str(), "displayname" | "avatar_url") {
+            continue;
+        }
+        if let Ok(text) = serde_json::from_str::<String>(&json)
+            && !text.is_empty()
+        {
+            content.insert(name, text.into());
+        }
+    }
+    Ok(content)
+}
+
+/// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
+/// version 8, "Authorization rules"). Asked afresh for every join.
+pub(super) async fn is_in_allowed_room(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+) -> ApiResult<bool> {
+    if !matches!(view.join_rule(), "restricted" | "knock_restricted") {
+        return Ok(false);
+    }
+    for room_id in view.allowed_rooms() {
+        let room = server.rooms.get(&server.store, &room_id).await?;
+        if room.is_some_and(|room| room.snapshot().view.is_joined(user_id)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses an invitation for somebody who wants none, or whom it cannot reach.
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#invite-permission>: 403 `M_INVITE_BLOCKED`.
+pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> ApiResult<()> {
+    if target.server_name() != server.server_name.as_str() {
+        return Err(ApiError::forbidden(
+            "This server does not federate: only its own users can be invited.",
+        ));
+    }
+    let config = server.store.account_data(target, None, "m.invite_permission_config").await?;
+    let config = config.and_then(|data| data.content);
+    let config = config.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
+    if config.is_some_and(|config| config["default_action"] == "block") {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "M_INVITE_BLOCKED",
+            "The user does not accept invitations.",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

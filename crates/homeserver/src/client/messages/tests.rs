@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+use serde_json::{Value, json};
+
+use crate::testing::{TestServer, bodies};
+
+const ALICE: &str = "@alice:x.fr";
+const BOB: &str = "@bob:x.fr";
+const CAROL: &str = "@carol:x.fr";
+
+/// Walking by pages must show every event once, in both directions.
+#[tokio::test]
+async fn pages_have_no_gap_and_no_double() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let said: Vec<String> = (0..25).map(|n| format!("message {n}")).collect();
+    for text in &said {
+        server.say(ALICE, &room, text).await;
+    }
+    for dir in ["b", "f"] {
+        let mut found: Vec<String> = Vec::new();
+        let mut from = String::new();
+        for _ in 0..20 {
+            let path = format!("/v3/rooms/{room}/messages?dir={dir}&limit=4{from}");
+            let page = server.get(ALICE, &path).await;
+            found.extend(bodies(&page["chunk"]));
+            let Some(end) = page["end"].as_str() else { break };
+            from = format!("&from={end}");
+        }
+        if dir == "b" {
+            found.reverse();
+        }
+        assert_eq!(found, said, "{dir}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_fills_its_pages() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    for n in 0..30 {
+        server.say(ALICE, &room, &format!("a{n}")).await;
+        if n % 10 == 0 {
+            server.say(BOB, &room, &format!("b{n}")).await;
+        }
+    }
+    let filter = format!(
+        "filter=%7B%22senders%22:[%22{BOB}%22],%22types%22:[%22m.room.message%22],\
+                          %22lazy_load_members%22:true%7D"
+    );
+    let path = format!("/v3/rooms/{room}/messages?dir=b&limit=10&{filter}");
+    let page = server.get(ALICE, &path).await;
+    assert_eq!(bodies(&page["chunk"]), ["b20", "b10", "b0"]);
+    let state = page["state"].as_array().unwrap();
+    assert_eq!(state.len(), 1);
+    assert_eq!(state[0]["state_key"], BOB);
+}
+
+/// The four history visibilities, seen by somebody who comes in later (pitfall 40).
+#[tokio::test]
+async fn newcomers_see_what_the_room_shows_them() {
+    for (visibility, expected) in [
+        ("world_readable", vec!["joined", "invited", "early"]),
+        ("shared", vec!["joined", "invited", "early"]),
+        ("invited", vec!["joined", "invited"]),
+        ("joined", vec!["joined"]),
+    ] {
+        let server = TestServer::start().await;
+        let content = json!({ "history_visibility": visibility });
+        let state = json!([{ "type": "m.room.history_visibility", "content": content }]);
+        let room = server.room(ALICE, json!({ "initial_state": state })).await;
+        let early = server.say(ALICE, &room, "early").await;
+        server.post(ALICE, &format!("/v3/rooms/{room}/invite"), json!({ "user_id": BOB })).await;
+        server.say(ALICE, &room, "invited").await;
+        server.post(BOB, &format!("/v3/rooms/{room}/join"), json!({})).await;
+        server.say(ALICE, &room, "joined").await;
+        assert_eq!(server.bodies(BOB, &room, "dir=b&limit=50").await, expected, "{visibility}");
+        let path = format!("/v3/rooms/{room}/event/{early}");
+        let status = server.request("GET", &path, BOB, Value::Null).await.0.as_u16();
+        assert_eq!(status == 200, expected.contains(&"early"), "{visibility}");
+        let outsider = server.request("GET", &path, CAROL, Value::Null).await.0.as_u16();
+        assert_eq!(outsider == 200, visibility == "world_readable", "{visibility}");
+        let path = format!("/v3/rooms/{room}/messages?dir=b");
+        let outsider = server.request("GET", &path, CAROL, Value::Null).await.0.as_u16();
+        assert_eq!(outsider == 200, visibility == "world_readable", "{visibility}");
+    }
+}
+
+/// Whoever left sees what was said until then and nothing since (pitfall 25).
+#[tokio::test]
+async fn those_who_left_keep_their_past() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    server.say(ALICE, &room, "while here").await;
+    server.post(BOB, &format!("/v3/rooms/{room}/leave"), json!({})).await;
+    let later = server.say(ALICE, &room, "after").await;
+    assert_eq!(server.bodies(BOB, &room, "dir=b&limit=50").await, ["while here"]);
+    assert_eq!(server.bodies(BOB, &room, "dir=f&limit=50").await, ["while here"]);
+    let path = format!("/v3/rooms/{room}/context/{later}");
+    let refused = server.refused("GET", BOB, &path, Value::Null).await;
+    assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
+async fn ignored_users_are_not_heard() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    let event = server.say(BOB, &room, "spam").await;
+    let path = format!("/v3/user/{ALICE}/account_data/m.ignored_user_list");
+    assert_eq!(server.bodies(ALICE, &room, "dir=b").await, ["spam"]);
+    server.put(ALICE, &path, json!({ "ignored_users": { BOB: {} } })).await;
+    assert_eq!(server.bodies(ALICE, &room, "dir=b").await, Vec::<String>::new());
+    let event = format!("/v3/rooms/{room}/event/{event}");
+    assert_eq!(server.refused("GET", ALICE, &event, Value::Null).await.0, 404);
+    server.put(ALICE, &path, json!({ "ignored_users": {} })).await;
+    assert_eq!(server.bodies(ALICE, &room, "dir=b").await, ["spam"]);
+}
+
+#[tokio::test]
+async fn unsigned_is_for_its_reader() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    let path = format!("/v3/rooms/{room}/send/m.room.message/my-txn");
+    server.put(ALICE, &path, json!({ "body": "x" })).await;
+    let last = async |user: &str| {
+        let path = format!("/v3/rooms/{room}/messages?dir=b&limit=1");
+        server.get(user, &path).await["chunk"][0]["unsigned"].clone()
+    };
+    assert_eq!(last(ALICE).await["transaction_id"], "my-txn");
+    assert_eq!(last(BOB).await.get("transaction_id"), None);
+    assert_eq!(last(BOB).await["membership"], "join");
+    server.set(ALICE, &room, "m.room.name", json!({ "name": "one" })).await;
+    server.set(ALICE, &room, "m.room.name", json!({ "name": "two" })).await;
+    assert_eq!(last(BOB).await["prev_content"], json!({ "name": "one" }));
+}
+
+#[tokio::test]
+async fn the_context_of_an_event_lies_around_it() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let mut ids = Vec::new();
+    for n in 0..9 {
+        ids.push(server.say(ALICE, &room, &n.to_string()).await);
+    }
+    let path = format!("/v3/rooms/{room}/context/{}?limit=4", ids[4]);
+    let context = server.get(ALICE, &path).await;
+    assert_eq!(context["event"]["content"]["body"], "4");
+    assert_eq!(bodies(&context["events_before"]), ["3", "2"]);
+    assert_eq!(bodies(&context["events_after"]), ["5", "6"]);
+    let (start, end) = (context["start"].as_str().unwrap(), context["end"].as_str().unwrap());
+    assert_eq!(server.bodies(ALICE, &room, &format!("dir=b&limit=1&from={start}")).await, ["1"]);
+    assert_eq!(server.bodies(ALICE, &room, &format!("dir=f&limit=1&from={end}")).await, ["7"]);
+    let kinds: Vec<_> =
+        context["state"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+    assert!(kinds.contains(&json!("m.room.create")));
+}
+
+#[tokio::test]
+async fn an_event_is_found_by_its_time() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        server.clock.advance(1_000);
+        ids.push(server.say(ALICE, &room, &n.to_string()).await);
+    }
+    let near =
+        |ts: i64, dir: &str| format!("/v1/rooms/{room}/timestamp_to_event?ts={ts}&dir={dir}");
+    let start = 1_700_000_000_000;
+    assert_eq!(server.get(ALICE, &near(start + 1_500, "f")).await["event_id"], ids[1]);
+    assert_eq!(server.get(ALICE, &near(start + 1_500, "b")).await["event_id"], ids[0]);
+    let refused = server.refused("GET", ALICE, &near(start + 9_000, "f"), Value::Null).await;
+    assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_named() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    for (query, errcode) in [
+        ("", "M_MISSING_PARAM"),
+        ("dir=x", "M_INVALID_PARAM"),
+        ("dir=b&from=nonsense", "M_INVALID_PARAM"),
+        ("dir=b&filter=%7B", "M_INVALID_PARAM"),
+    ] {
+        let path = format!("/v3/rooms/{room}/messages?{query}");
+        let refused = server.refused("GET", ALICE, &path, Value::Null).await;
+        assert_eq!(refused, (400, errcode.to_owned()), "{query}");
+    }
+}

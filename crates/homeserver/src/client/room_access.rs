@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a requester may reach of a room.
+
+use std::sync::Arc;
+
+use estafette_core::{
+    event::Membership,
+    ids::{RoomAlias, RoomId, UserId},
+};
+use estafette_store::{Position, RoomStore as _};
+
+use super::room_error::not_in_room;
+use crate::{ApiError, ApiResult, Shared, rooms::HotRoom};
+
+/// The room, if it is one of this server; an unknown one answers like one that may not be seen.
+pub(crate) async fn room(server: &Shared, room_id: &RoomId) -> ApiResult<Arc<HotRoom>> {
+    server.rooms.get(&server.store, room_id).await?.ok_or_else(not_in_room)
+}
+
+/// The room, for somebody who is in it.
+pub(crate) async fn joined_room(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+) -> ApiResult<Arc<HotRoom>> {
+    let room = room(server, room_id).await?;
+    if room.snapshot().view.is_joined(user_id) { Ok(room) } else { Err(not_in_room()) }
+}
+
+/// Up to when somebody may know a room's state and members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// In the room, or the room is open to all eyes.
+    Now,
+    /// Not in the room any more, since this position.
+    Left(Position),
+}
+
+/// The room for somebody who is in it, was in it, or may look in from outside
+/// (`world_readable`): Client-Server API, "Room history visibility".
+pub(crate) async fn readable_room(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+) -> ApiResult<(Arc<HotRoom>, Until)> {
+    let room = room(server, room_id).await?;
+    let snapshot = room.snapshot();
+    if snapshot.view.is_joined(user_id) || snapshot.view.history_visibility() == "world_readable" {
+        return Ok((room, Until::Now));
+    }
+    let left = left_at(server, user_id, room_id).await?;
+    left.map(|left| (room, Until::Left(left))).ok_or_else(not_in_room)
+}
+
+/// Where the user's last stay in the room ended; `None` for somebody who never was in it.
+async fn left_at(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+) -> ApiResult<Option<Position>> {
+    let key = [("m.room.member".to_owned(), user_id.as_str().to_owned())];
+    let history = server.store.state_history(room_id, &key).await?;
+    let mut joined = false;
+    let mut left = None;
+    for (pos, event) in history.iter().flatten() {
+        let joins = event.membership() == Some(Membership::Join);
+        if joined && !joins {
+            left = Some(*pos);
+        }
+        joined = joins;
+    }
+    Ok(left)
+}
+
+/// The room that an id or an alias names. An alias that names nothing is `M_NOT_FOUND`.
+pub(crate) async fn resolve(server: &Shared, id_or_alias: &str) -> ApiResult<RoomId> {
+    if let Ok(room_id) = RoomId::parse(id_or_alias) {
+        return Ok(room_id);
+    }
+    let alias = RoomAlias::parse(id_or_alias)
+        .map_err(|_| ApiError::invalid_param("That is neither a room id nor a room alias."))?;
+    let found = server.store.alias(&alias).await?;
+    let (room_id, _) =
+        found.ok_or_else(|| ApiError::not_found("No room has that alias on this server."))?;
+    Ok(room_id)
+}

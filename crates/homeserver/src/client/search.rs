@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Searching what was said (Client-Server API, "Server Side Search").
+//!
+//! The search looks at the latest events of the rooms that the user is in, bounded per request: a
+//! token tells where the next one goes on. What is encrypted the server cannot read.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use axum::{Router, extract::State, response::Response, routing::post};
+use estafette_core::{
+    filter::RoomEventFilter,
+    ids::RoomId,
+    limits::{SEARCH_RESULTS_MAX, SEARCH_SCAN_MAX, SEARCH_WORDS_MAX},
+};
+use estafette_store::{
+    Position, RoomStore as _, StoreResult,
+    rooms::{Direction, TimelineRange},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    messages::Around,
+    page::{PageToken, filter as parse_filter},
+    v3,
+};
+use crate::{
+    ApiError, ApiResult, Shared,
+    auth::Requester,
+    history::{self, Reader, Visible},
+    http::{Json, Query, json_response},
+    rate_limit::Cost,
+    render,
+    sync::room::wants,
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    v3(Router::new(), "/search", post(search))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SearchQuery {
+    next_batch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Body {
+    search_categories: Categories,
+}
+
+#[derive(Debug, Deserialize)]
+struct Categories {
+    room_events: Option<Criteria>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Criteria {
+    search_term: String,
+    keys: Option<Vec<String>>,
+    filter: Option<Value>,
+    order_by: Option<String>,
+    event_context: Option<ContextWish>,
+    #[serde(default)]
+    include_state: bool,
+    #[serde(default)]
+    groupings: Groupings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ContextWish {
+    before_limit: Option<usize>,
+    after_limit: Option<usize>,
+    #[serde(default)]
+    include_profile: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Groupings {
+    #[serde(default)]
+    group_by: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    key: String,
+}
+
+/// `POST /_matrix/client/v3/search`
+///
+/// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3search>
+async fn search(
+    State(server): State<Shared>,
+    requester: Requester,
+    Query(query): Query<SearchQuery>,
+    Json(body): Json<Body>,
+) -> ApiResult<Response> {
+    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    let Some(criteria) = body.search_categories.room_events else {
+        return Ok(json_response(StatusCode::OK, "{\"search_categories\":{}}"));
+    };
+    let scan = Scan::new(&criteria, query.next_batch.as_deref())?;
+    let reader = Reader::of(&requester);
+    let (found, next) = scan.run(&server, &reader).await?;
+    let answer = Answering { server: &server, reader: &reader, criteria: &criteria };
+    let answer = answer.json(&scan, &found, next).await?;
+    let answer = json!({ "search_categories": { "room_events": answer } });
+    Ok(json_response(StatusCode::OK, answer.to_string()))
+}
+
+/// What is looked for, and where.
+struct Scan {
+    words: Vec<String>,
+    keys: Vec<&'static str>,
+    filter: RoomEventFilter,
+    upto: Position,
+    limit: usize,
+}
+
+/// What one room gave.
+struct OfRoom {
+    found: Vec<(RoomId, Visible)>,
+    /// Everything above this position was looked at.
+    down_to: Position,
+}
+
+impl Scan {
+    fn new(criteria: &Criteria, next_batch: Option<&str>) -> ApiResult<Self> {
+        const KEYS: [&str; 3] = ["content.body", "content.name", "content.topic"];
+        let keys = match &criteria.keys {
+            None => KEYS.to_vec(),
+            Some(keys) => {
+                KEYS.into_iter().filter(|key| keys.iter().any(|wanted| wanted == key)).collect()
+            }
+        };
+        if !matches!(criteria.order_by.as_deref(), None | Some("recent" | "rank")) {
+            return Err(ApiError::invalid_param("`order_by` is `recent` or `rank`."));
+        }
+        let filter = criteria.filter.as_ref().map(Value::to_string);
+        let filter = parse_filter(filter.as_deref())?;
+        let words: Vec<String> = criteria
+            .search_term
+            .to_lowercase()
+            .split_whitespace()
+            .take(SEARCH_WORDS_MAX)
+            .map(str::to_owned)
+            .collect();
+        if words.is_empty() {
+            return Err(ApiError::invalid_param("`search_term` is empty."));
+        }
+        let from = next_batch.map(PageToken::parse).transpose()?;
+        let limit = filter.event.limit.and_then(|limit| usize::try_from(limit).ok());
+        Ok(Self {
+            words,
+            keys,
+            upto: from.map_or(Position(u64::MAX >> 1), |token| token.0),
+            limit: limit.unwrap_or(10).clamp(1, SEARCH_RESULTS_MAX),
+            filter,
+        })
+    }
+
+    /// The latest matches of all rooms together, and where the next page begins.
+    async fn run(
+        &self,
+        server: &Shared,
+        reader: &Reader,
+    ) -> ApiResult<(Vec<(RoomId, Visible)>, Option<PageToken>)> {
+        let rooms = self.rooms(server, reader).await?;
+        let budget = (SEARCH_SCAN_MAX / rooms.len().max(1)).max(100);
+        let mut found = Vec::new();
+        let mut down_to = Position(0);
+        for room_id in rooms {
+            let of_room = self.of_room(server, reader, &room_id, budget).await?;
+            found.extend(of_room.found);
+            down_to = down_to.max(of_room.down_to);
+        }
+        // Below the point down to which every room was looked at, order would be a guess.
+        found.retain(|(_, event)| event.event.pos() > down_to);
+        found.sort_by_key(|(_, event)| Reverse(event.event.pos()));
+        let more = found.len() > self.limit;
+        found.truncate(self.limit);
+        let last = found.last().map(|(_, event)| event.event.pos());
+        let next = match last.filter(|_| more) {
+            Some(last) => Some(PageToken(Position(last.0.saturating_sub(1)))),
+            None => (down_to.0 > 0).then_some(PageToken(down_to)),
+        };
+        Ok((found, next))
+    }
+
+    /// The rooms to look at: those the user is in, that the filter wants and that are readable.
+    async fn rooms(&self, server: &Shared, reader: &Reader) -> ApiResult<Vec<RoomId>> {
+        let mut rooms = Vec::new();
+        for own in server.store.rooms_of(&reader.user_id).await? {
+            if own.membership != "join" || !self.filter.wants_room(&own.room_id) {
+                continue;
+            }
+            let hot = server.rooms.get(&server.store, &own.room_id).await?;
+            if hot.is_some_and(|room| !room.snapshot().view.is_encrypted()) {
+                rooms.push(own.room_id);
+            }
+        }
+        Ok(rooms)
+    }
+
+    async fn of_room(
+        &self,
+        server: &Shared,
+        reader: &Reader,
+        room_id: &RoomId,
+        budget: usize,
+    ) -> StoreResult<OfRoom> {
+        let mut of_room = OfRoom { found: Vec::new(), down_to: Position(0) };
+        let mut range = TimelineRange {
+            after: Position(0),
+            upto: self.upto,
+            direction: Direction::Backward,
+            limit: budget.min(500),
+        };
+        let mut scanned = 0;
+        loop {
+            let stored = server.store.timeline(room_id, range).await?;
+            let complete = stored.len() < range.limit;
+            scanned += stored.len();
+            let last = stored.last().map_or(Position(0), |event| event.pos);
+            let matching = stored.into_iter().filter(|event| self.matches(&event.event));
+            let events = history::from_stored(matching);
+            let seen = history::visible(server, &reader.user_id, room_id, events).await?;
+            of_room.found.extend(seen.into_iter().map(|event| (room_id.clone(), event)));
+            if complete {
+                return Ok(of_room);
+            }
+            if scanned >= budget || of_room.found.len() > self.limit {
+                of_room.down_to = Position(last.0.saturating_sub(1));
+                return Ok(of_room);
+            }
+            range.upto = Position(last.0.saturating_sub(1));
+        }
+    }
+
+    fn matches(&self, event: &estafette_core::event::Event) -> bool {
+        let texts: String = self
+            .keys
+            .iter()
+            .filter(|key| match event.kind() {
+                "m.room.name" => **key == "content.name",
+                "m.room.topic" => **key == "content.topic",
+                "m.room.message" => **key == "content.body",
+                _ => false,
+            })
+            .filter_map(|key| event.content().get(key.strip_prefix("content.")?)?.as_str())
+            .map(str::to_lowercase)
+            .collect();
+        !texts.is_empty()
+            && self.words.iter().all(|word| texts.contains(word.as_str()))
+            && wants(&self.filter, event)
+    }
+}
+
+/// Writing what was found.
+struct Answering<'a> {
+    server: &'a Shared,
+    reader: &'a Reader,
+    criteria: &'a Criteria,
+}
+
+impl Answering<'_> {
+    async fn json(
+        &self,
+        scan: &Scan,
+        found: &[(RoomId, Visible)],
+        next: Option<PageToken>,
+    ) -> ApiResult<Value> {
+        let mut results = Vec::with_capacity(found.len());
+        for (room_id, event) in found {
+            let rendered = self.events(room_id, std::slice::from_ref(event)).await?;
+            let mut result = json!({ "rank": 1.0, "result": rendered.into_iter().next() });
+            if let Some(wish) = &self.criteria.event_context {
+                result["context"] = self.context(room_id, event, wish).await?;
+            }
+            results.push(result);
+        }
+        let mut answer = json!({
+            "count": found.len(),
+            "highlights": scan.words,
+            "results": results,
+        });
+        if let Some(next) = next {
+            answer["next_batch"] = next.to_string().into();
+        }
+        if !self.criteria.groupings.group_by.is_empty() {
+            answer["groups"] = self.groups(found);
+        }
+        if self.criteria.include_state {
+            answer["state"] = self.state(found).await?;
+        }
+        Ok(answer)
+    }
+
+    async fn events(&self, room_id: &RoomId, events: &[Visible]) -> ApiResult<Vec<Value>> {
+        let rendered = history::render(self.server, self.reader, room_id, events).await?;
+        rendered
+            .iter()
+            .map(|event| serde_json::from_str(event).map_err(ApiError::internal))
+            .collect()
+    }
+
+    async fn context(
+        &self,
+        room_id: &RoomId,
+        event: &Visible,
+        wish: &ContextWish,
+    ) -> ApiResult<Value> {
+        let (before, after) = (wish.before_limit.unwrap_or(5), wish.after_limit.unwrap_or(5));
+        let limit = before.max(after).min(SEARCH_RESULTS_MAX).saturating_mul(2);
+        let at = (room_id, event.event.pos());
+        let everything = RoomEventFilter::default();
+        let mut around = Around::load(self.server, self.reader, at, &everything, limit).await?;
+        around.before.truncate(before);
+        around.after.truncate(after);
+        let first = around.before.last().unwrap_or(event).event.pos();
+        let last = around.after.last().unwrap_or(event).event.pos();
+        let mut context = json!({
+            "start": PageToken(Position(first.0.saturating_sub(1))).to_string(),
+            "end": PageToken(last).to_string(),
+            "events_before": self.events(room_id, &around.before).await?,
+            "events_after": self.events(room_id, &around.after).await?,
+        });
+        if wish.include_profile {
+            let mut events = around.events();
+            events.push(event.clone());
+            let members = super::page::members_of(self.server, room_id, &events).await?;
+            let mut profiles = Map::new();
+            for member in members {
+                let content = member.content();
+                let text = |key: &str| content.get(key).map(Value::from);
+                let profile =
+                    json!({ "avatar_url": text("avatar_url"), "displayname": text("displayname") });
+                profiles.insert(member.state_key().unwrap_or_default().to_owned(), profile);
+            }
+            context["profile_info"] = Value::Object(profiles);
+        }
+        Ok(context)
+    }
+
+    fn groups(&self, found: &[(RoomId, Visible)]) -> Value {
+        let mut groups = Map::new();
+        for group in &self.criteria.groupings.group_by {
+            let key = group.key.as_str();
+            if !matches!(key, "room_id" | "sender") {
+                continue;
+            }
+            let mut of_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for (room_id, event) in found {
+                let event = &event.event.event;
+                let name =
+                    if key == "room_id" { room_id.as_str() } else { event.sender().as_str() };
+                of_key.entry(name).or_default().push(event.event_id().as_str());
+            }
+            let of_key: Map<String, Value> = of_key
+                .into_iter()
+                .zip(1..)
+                .map(|((name, ids), order)| {
+                    (name.to_owned(), json!({ "order": order, "results": ids }))
+                })
+                .collect();
+            groups.insert(key.to_owned(), Value::Object(of_key));
+        }
+        Value::Object(groups)
+    }
+
+    async fn state(&self, found: &[(RoomId, Visible)]) -> ApiResult<Value> {
+        let rooms: BTreeSet<&RoomId> = found.iter().map(|(room_id, _)| room_id).collect();
+        let mut states = Map::new();
+        for room_id in rooms {
+            let hot = self.server.rooms.get(&self.server.store, room_id).await?;
+            let Some(hot) = hot else { continue };
+            let snapshot = hot.snapshot();
+            let events = snapshot.view.state().iter().map(|event| {
+                let mut out = String::new();
+                render::state_event(&mut out, event);
+                serde_json::from_str(&out).map_err(ApiError::internal)
+            });
+            let events: ApiResult<Vec<Value>> = events.collect();
+            states.insert(room_id.as_str().to_owned(), Value::Array(events?));
+        }
+        Ok(Value::Object(states))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+use serde_json::{Value, json};
+
+use crate::testing::TestServer;
+
+const ALICE: &str = "@alice:x.fr";
+const BOB: &str = "@bob:x.fr";
+
+fn found(answer: &Value) -> Vec<String> {
+    let results = answer["search_categories"]["room_events"]["results"].as_array().unwrap();
+    let bodies = results.iter().map(|result| &result["result"]["content"]["body"]);
+    bodies.map(|body| body.as_str().unwrap().to_owned()).collect()
+}
+
+/// Only one's own visible, unencrypted history is searched (pitfall 44).
+#[tokio::test]
+async fn what_was_said_is_found() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    let other = server.room(ALICE, json!({})).await;
+    server.say(ALICE, &room, "The red boat").await;
+    server.say(BOB, &room, "A blue BOAT").await;
+    server.say(ALICE, &other, "boat of mine").await;
+    server.say(ALICE, &room, "nothing").await;
+    let search = async |user: &str, room_events: Value| {
+        let body = json!({ "search_categories": { "room_events": room_events } });
+        server.post(user, "/v3/search", body).await
+    };
+    let boat = json!({ "search_term": "boat" });
+    assert_eq!(
+        found(&search(ALICE, boat.clone()).await),
+        ["boat of mine", "A blue BOAT", "The red boat"]
+    );
+    assert_eq!(found(&search(BOB, boat.clone()).await), ["A blue BOAT", "The red boat"]);
+    let both = json!({ "search_term": "boat red" });
+    assert_eq!(found(&search(BOB, both).await), ["The red boat"]);
+    let one = json!({
+        "search_term": "boat", "filter": { "limit": 1, "rooms": [room] },
+        "event_context": { "before_limit": 1, "after_limit": 1, "include_profile": true },
+        "groupings": { "group_by": [{ "key": "room_id" }] },
+    });
+    let first = search(ALICE, one.clone()).await;
+    assert_eq!(found(&first), ["A blue BOAT"]);
+    let results = &first["search_categories"]["room_events"];
+    let context = &results["results"][0]["context"];
+    assert_eq!(context["events_before"][0]["content"]["body"], "The red boat");
+    assert_eq!(context["events_after"][0]["content"]["body"], "nothing");
+    assert!(results["groups"]["room_id"].get(&room).is_some());
+    let next = results["next_batch"].as_str().unwrap();
+    let body = json!({ "search_categories": { "room_events": one } });
+    let second = server.post(ALICE, &format!("/v3/search?next_batch={next}"), body).await;
+    assert_eq!(found(&second), ["The red boat"]);
+    let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    server.set(ALICE, &room, "m.room.encryption", encryption).await;
+    assert_eq!(found(&search(BOB, boat).await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_empty_search_is_refused() {
+    let server = TestServer::start().await;
+    let body = json!({ "search_categories": { "room_events": { "search_term": " " } } });
+    let refused = server.refused("POST", ALICE, "/v3/search", body).await;
+    assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()));
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Simplified sliding sync (MSC4186) in today's dialect:
+//! `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`.
+//!
+//! A connection remembers, for the last answer and for the one before it, what the device was
+//! told of each room. A device that presents either goes on from there; any other `pos` is
+//! `M_UNKNOWN_POS` and the device starts afresh. Connections live in memory alone.
+
+mod answer;
+pub mod connection;
+mod extensions;
+mod lists;
+mod request;
+mod room;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, extract::State, response::Response, routing::post};
+use estafette_core::limits::SYNC_TIMEOUT_MS_MAX;
+use estafette_store::Position;
+use http::StatusCode;
+use serde::Deserialize;
+
+use self::{connection::Place, request::Request};
+use crate::{
+    ApiError, ApiResult, Shared,
+    auth::Requester,
+    http::{OptionalJson, Query, json_response},
+    sync::Reader,
+};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", post(sliding_sync))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Parameters {
+    pos: Option<String>,
+    #[serde(default)]
+    timeout: u64,
+}
+
+async fn sliding_sync(
+    State(server): State<Shared>,
+    requester: Requester,
+    Query(parameters): Query<Parameters>,
+    OptionalJson(request): OptionalJson<Request>,
+) -> ApiResult<Response> {
+    request.check()?;
+    let user = server.notifier.user(&server.store, &requester.user_id).await?;
+    let (device_id, device_nid) = match &requester.device {
+        Some(device) => (Some(device.device_id.clone()), Some(device.nid)),
+        None => (None, None),
+    };
+    let mut reader = Reader { server, user, device_id, device_nid, head: Position(0) };
+    let place = match parameters.pos.as_deref().filter(|pos| !pos.is_empty()) {
+        None => Place::default(),
+        Some(pos) => connection::resume(&reader, &request.conn_id, pos).ok_or_else(unknown_pos)?,
+    };
+    extensions::acknowledge(&reader, &request);
+    let waiting = Duration::from_millis(parameters.timeout.min(SYNC_TIMEOUT_MS_MAX));
+    let json = wait(&mut reader, &request, &place, waiting).await?;
+    Ok(json_response(StatusCode::OK, json))
+}
+
+fn unknown_pos() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "M_UNKNOWN_POS",
+        "This connection is not known any more; start it afresh.",
+    )
+}
+
+/// Answers at once when there is something to tell, else at the next change or the time-out.
+async fn wait(
+    reader: &mut Reader,
+    request: &Request,
+    place: &Place,
+    waiting: Duration,
+) -> ApiResult<String> {
+    let deadline = tokio::time::Instant::now() + waiting;
+    let user = Arc::clone(&reader.user);
+    let mut stopping = reader.server.stopping();
+    loop {
+        let woken = user.woken();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        reader.head = reader.server.notifier.head();
+        let over = waiting.is_zero()
+            || tokio::time::Instant::now() >= deadline
+            || *stopping.borrow_and_update();
+        if let Some(json) = answer::build(reader, request, place, over).await? {
+            return Ok(json);
+        }
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            _ = stopping.changed() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

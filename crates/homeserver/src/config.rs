@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The configuration: one TOML file, the same names in the environment, unknown keys refused.
+//!
+//! A key `listener.address` of the file is `ESTAFETTE__LISTENER__ADDRESS` in the environment,
+//! which wins. Values in the environment are read as TOML, and as text where they are not TOML.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+mod explain;
+
+pub use explain::explain;
+
+/// Everything that an operator may decide. Every field has a default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The name in user ids and room aliases. It can never change once accounts exist.
+    pub server_name: String,
+    /// Where everything durable is kept.
+    pub data_dir: PathBuf,
+    /// The URL under which clients reach this server, without a trailing slash. Empty: derived
+    /// from the request's `Host`.
+    pub public_base_url: String,
+    /// The room version of new rooms.
+    pub default_room_version: String,
+    /// Where the server listens.
+    pub listener: Listener,
+    /// Who may create an account.
+    pub registration: Registration,
+    /// Whether and how one logs in.
+    pub login: Login,
+    /// How often one may ask.
+    pub rate_limits: RateLimits,
+    /// The database.
+    pub storage: Storage,
+    /// Uploaded files.
+    pub media: Media,
+    /// Online, unavailable, offline.
+    pub presence: Presence,
+    /// Requests that this server makes to others.
+    pub outbound: Outbound,
+    /// Bridges and bots.
+    pub appservices: Appservices,
+    /// The web client.
+    pub web: Web,
+    /// The people directory.
+    pub user_directory: UserDirectory,
+    /// What is logged: a filter such as `info,estafette_homeserver=debug`.
+    pub log: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server_name: "localhost".into(),
+            data_dir: "./data".into(),
+            public_base_url: String::new(),
+            default_room_version: "12".into(),
+            listener: Listener::default(),
+            registration: Registration::default(),
+            login: Login::default(),
+            rate_limits: RateLimits::default(),
+            storage: Storage::default(),
+            media: Media::default(),
+            presence: Presence::default(),
+            outbound: Outbound::default(),
+            appservices: Appservices::default(),
+            web: Web::default(),
+            user_directory: UserDirectory::default(),
+            log: "info".into(),
+        }
+    }
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listener {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// TLS certificate chain (PEM). Empty: plain HTTP, for loopback or behind a proxy.
+    pub tls_certificate: PathBuf,
+    /// TLS private key (PEM).
+    pub tls_key: PathBuf,
+    /// Whether `X-Forwarded-For` of a proxy is believed.
+    pub behind_proxy: bool,
+    /// Connections at once; further ones wait in the kernel.
+    pub connections_max: usize,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 8008)),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            behind_proxy: false,
+            connections_max: 16_384,
+        }
+    }
+}
+
+/// Who may create an account.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Registration {
+    /// Anybody who reaches the server (`m.login.dummy`).
+    pub open: bool,
+    /// Whoever knows this word (`m.login.registration_token`). Empty: off.
+    pub token: String,
+    /// Tools that know this secret (`/_synapse/admin/v1/register`). Empty: off.
+    pub shared_secret: String,
+}
+
+/// Whether and how one logs in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Login {
+    /// Whether passwords are accepted (`m.login.password`).
+    pub password: bool,
+    /// How long an access token of a client that asked for refresh tokens lives, in seconds.
+    pub access_token_lifetime_s: u64,
+    /// How many characters a new password must have.
+    pub password_length_min: usize,
+    /// Whether access tokens are also accepted in the query, as clients before v1.20 may send them.
+    pub token_in_query: bool,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            password: true,
+            access_token_lifetime_s: 3_600,
+            password_length_min: 8,
+            token_in_query: true,
+        }
+    }
+}
+
+/// How often one may ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// One switch for all of them. Off only in tests and measurements.
+    pub enabled: bool,
+    /// Events per second that one account may send on average.
+    pub messages_per_s: f64,
+    /// Events that one account may send at once.
+    pub messages_burst: f64,
+    /// Tries to log in or to register, per second, for one account or source address.
+    pub login_per_s: f64,
+    /// Tries to log in or to register at once.
+    pub login_burst: f64,
+    /// Other requests that change something, per second and account.
+    pub writes_per_s: f64,
+    /// Other requests that change something, at once.
+    pub writes_burst: f64,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            messages_per_s: 10.0,
+            messages_burst: 100.0,
+            login_per_s: 0.17,
+            login_burst: 10.0,
+            writes_per_s: 20.0,
+            writes_burst: 200.0,
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// `full`: every commit is flushed before its answer. `off` exists for the power-loss control
+    /// run alone and loses data.
+    pub synchronous: SynchronousMode,
+    /// Memory for database pages, in KiB.
+    pub cache_kib: u32,
+    /// Connections for reading.
+    pub readers: usize,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { synchronous: SynchronousMode::Full, cache_kib: 16 * 1024, readers: 4 }
+    }
+}
+
+/// Whether a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SynchronousMode {
+    /// Yes.
+    Full,
+    /// No: loses data.
+    Off,
+}
+
+/// Uploaded files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    /// The largest upload, in bytes.
+    pub upload_bytes_max: u64,
+    /// All uploads of one account together, in bytes; 0 for no bound.
+    pub account_bytes_max: u64,
+    /// Whether the deprecated endpoints without authentication still serve media.
+    pub unauthenticated: bool,
+    /// How long a reserved media id waits for its upload, in seconds.
+    pub unused_expires_s: u64,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            upload_bytes_max: 100 * 1024 * 1024,
+            account_bytes_max: 0,
+            unauthenticated: false,
+            unused_expires_s: 86_400,
+        }
+    }
+}
+
+/// Online, unavailable, offline.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Whether presence is kept and shown.
+    pub enabled: bool,
+}
+
+/// Requests that this server makes to others.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outbound {
+    /// Networks (CIDR) that may be reached although they are private or loopback.
+    pub allowed_networks: Vec<String>,
+    /// Further trusted certificate authorities (PEM file). Empty: the public ones alone.
+    pub extra_ca: PathBuf,
+}
+
+/// Bridges and bots.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Appservices {
+    /// Registration files (YAML or JSON, as the application service API shapes them).
+    pub registrations: Vec<PathBuf>,
+}
+
+/// The web client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// Whether the client is served at `/`.
+    pub enabled: bool,
+    /// A folder to serve instead of what is embedded. Empty: the embedded client.
+    pub folder: PathBuf,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { enabled: true, folder: PathBuf::new() }
+    }
+}
+
+/// The people directory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserDirectory {
+    /// Whether everybody on this server can be found, or only those who share a room.
+    pub search_all_users: bool,
+}
+
+impl Default for UserDirectory {
+    fn default() -> Self {
+        Self { search_all_users: true }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key or a value of the wrong kind.
+    #[error("the configuration is wrong: {0}")]
+    Wrong(String),
+}
+
+impl Config {
+    /// Reads `file` (where given) and then the environment's `ESTAFETTE__…` variables.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut tree = match file {
+            None => toml::Table::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
+                .parse()
+                .map_err(|error: toml::de::Error| ConfigError::Wrong(error.to_string()))?,
+        };
+        let mut variables: Vec<_> = environment.into_iter().collect();
+        variables.sort();
+        for (name, value) in variables {
+            if let Some(path) = name.strip_prefix("ESTAFETTE__") {
+                set(&mut tree, &path.to_lowercase(), &value)?;
+            }
+        }
+        let config: Self = tree
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Wrong(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |text: String| Err(ConfigError::Wrong(text));
+        if let Err(error) = estafette_core::ids::ServerName::parse(&self.server_name) {
+            return wrong(format!("server_name `{}`: {error}", self.server_name));
+        }
+        let listener = &self.listener;
+        if listener.tls_certificate.as_os_str().is_empty()
+            != listener.tls_key.as_os_str().is_empty()
+        {
+            return wrong("listener.tls_certificate and listener.tls_key go together".into());
+        }
+        if self.storage.readers == 0 || listener.connections_max == 0 {
+            return wrong("storage.readers and listener.connections_max must be above 0".into());
+        }
+        Ok(())
+    }
+}
+
+/// Sets `section__key` in `tree` to `text`, read as TOML where it is TOML.
+fn set(tree: &mut toml::Table, path: &str, text: &str) -> Result<(), ConfigError> {
+    let (section, key) = match path.rsplit_once("__") {
+        Some((section, key)) => (Some(section), key),
+        None => (None, path),
+    };
+    let mut table = tree;
+    for part in section.into_iter().flat_map(|section| section.split("__")) {
+        let entry = table.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let Some(inner) = entry.as_table_mut() else {
+            return Err(ConfigError::Wrong(format!("`{part}` is not a section")));
+        };
+        table = inner;
+    }
+    let document = format!("value = {text}");
+    let value = document
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(text.to_owned()));
+    table.insert(key.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `estafette config explain`: every option, what it is for, and its default.
+
+use super::Config;
+
+/// Each option and what it decides, in the order of the file.
+const OPTIONS: &[(&str, &str)] = &[
+    ("server_name", "The name in user ids and room aliases. Never changes once accounts exist."),
+    ("data_dir", "Where everything durable is kept."),
+    ("public_base_url", "The URL by which clients reach this server. Empty: from `Host`."),
+    ("default_room_version", "The room version of new rooms."),
+    ("log", "What is logged: a level, or a filter such as `info,estafette_homeserver=debug`."),
+    ("listener.address", "Address and port to listen on."),
+    ("listener.tls_certificate", "TLS certificate chain (PEM). Empty: plain HTTP."),
+    ("listener.tls_key", "TLS private key (PEM)."),
+    ("listener.behind_proxy", "Whether `X-Forwarded-For` of a proxy is believed."),
+    ("listener.connections_max", "Connections at once; further ones wait in the kernel."),
+    ("registration.open", "Whether anybody may create an account (`m.login.dummy`)."),
+    ("registration.token", "Whoever knows this word may create an account. Empty: off."),
+    ("registration.shared_secret", "Tools with this secret may create accounts. Empty: off."),
+    ("login.password", "Whether passwords are accepted."),
+    ("login.access_token_lifetime_s", "Life of an access token that has a refresh token, s."),
+    ("login.password_length_min", "Characters that a new password must have."),
+    (
+        "login.token_in_query",
+        "Whether access tokens are also accepted in the query (before v1.20).",
+    ),
+    ("rate_limits.enabled", "One switch for all rate limits. Off only in tests."),
+    ("rate_limits.messages_per_s", "Events that one account may send per second on average."),
+    ("rate_limits.messages_burst", "Events that one account may send at once."),
+    ("rate_limits.login_per_s", "Tries to log in or register per second, per account or source."),
+    ("rate_limits.login_burst", "Tries to log in or register at once."),
+    ("rate_limits.writes_per_s", "Other changing requests per second and account."),
+    ("rate_limits.writes_burst", "Other changing requests at once."),
+    ("storage.synchronous", "`full`: flushed before each answer. `off` loses data (control runs)."),
+    ("storage.cache_kib", "Memory for database pages, KiB."),
+    ("storage.readers", "Connections for reading."),
+    ("media.upload_bytes_max", "The largest upload, bytes."),
+    ("media.account_bytes_max", "All uploads of one account together, bytes; 0: no bound."),
+    ("media.unauthenticated", "Whether the old endpoints without authentication serve media."),
+    ("media.unused_expires_s", "How long a reserved media id waits for its upload, s."),
+    ("presence.enabled", "Whether presence is kept and shown."),
+    ("outbound.allowed_networks", "Private networks (CIDR) that outbound requests may reach."),
+    ("outbound.extra_ca", "Further trusted certificate authorities (PEM file)."),
+    ("appservices.registrations", "Registration files of application services."),
+    ("web.enabled", "Whether the web client is served at `/`."),
+    ("web.folder", "A folder to serve instead of the embedded client."),
+    ("user_directory.search_all_users", "Whether everybody on this server can be found."),
+];
+
+/// The whole table as text: a TOML file with every option at its default, each explained.
+pub fn explain() -> String {
+    let defaults = toml::Value::try_from(Config::default())
+        .unwrap_or_else(|_| toml::Value::Table(toml::Table::new()));
+    let mut text = String::from(
+        "# Every option of Estafette with its default.\n\
+         # In the environment: ESTAFETTE__SECTION__KEY, which wins over the file.\n",
+    );
+    let mut section = "";
+    for (path, purpose) in OPTIONS {
+        let (in_section, key) = path.split_once('.').unwrap_or(("", path));
+        if in_section != section {
+            text.push_str(&format!("\n[{in_section}]\n"));
+            section = in_section;
+        }
+        let value = path.split('.').try_fold(&defaults, |value, part| value.get(part));
+        let value = value.map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("# {purpose}\n{key} = {value}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) fn option_paths() -> Vec<&'static str> {
+    OPTIONS.iter().map(|(path, _)| *path).collect()
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a user may see of a room's past: the one place that turns events of a timeline into what
+//! is told to a reader.
+//!
+//! Every way to an event goes through [`visible`]: sync, pages, context, search, relations,
+//! threads, single events. The rules are those of `estafette_core::visibility`.
+
+mod bundle;
+
+use std::{collections::HashSet, sync::Arc};
+
+use estafette_core::{
+    event::Membership,
+    ids::{EventId, RoomId, UserId},
+    visibility::{
+        Answer, HistoryVisibility, MemberHistory, Point, RoomHistory, Standing, Subject, for_user,
+    },
+};
+use estafette_store::{
+    AccountDataStore as _, RoomStore as _, StoreResult,
+    rooms::{EventFlags, StoredEvent},
+};
+
+pub use self::bundle::bundles;
+use crate::{
+    Shared,
+    auth::Requester,
+    notify::HotUser,
+    render::{self, Unsigned},
+    rooms::TimelineEvent,
+};
+
+/// An event that its reader may see.
+#[derive(Clone)]
+pub struct Visible {
+    /// The event.
+    pub event: Arc<TimelineEvent>,
+    /// The reader's membership at the event (`unsigned.membership`, MSC4115).
+    pub membership: &'static str,
+}
+
+/// Who reads.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The user.
+    pub user_id: UserId,
+    /// The device's number: it alone is told the transaction ids of its own events.
+    pub device_nid: Option<i64>,
+}
+
+impl Reader {
+    /// The sender of a request as a reader.
+    pub fn of(requester: &Requester) -> Self {
+        Self {
+            user_id: requester.user_id.clone(),
+            device_nid: requester.device.as_ref().map(|device| device.nid),
+        }
+    }
+}
+
+/// Of `events`, all of one room, those that the user may see, in the order given.
+pub async fn visible(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+    events: Vec<Arc<TimelineEvent>>,
+) -> StoreResult<Vec<Visible>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let user = server.notifier.user(&server.store, user_id).await?;
+    let ignored = ignored_users(server, &user).await?;
+    let stay =
+        user.room(room_id).filter(|own| own.membership == Membership::Join && own.joined_at.0 > 0);
+    // Whoever was there all the time sees it all: nothing needs to be asked.
+    let there = stay.is_some_and(|own| events.iter().all(|event| event.pos() >= own.joined_at));
+    let histories = if there { None } else { Some(histories(server, user_id, room_id).await?) };
+    let point = |event: &TimelineEvent| match &histories {
+        None => PRESENT,
+        Some((room, member)) => member.point(room, event.pos().0.cast_signed()),
+    };
+    let answer = |event: Arc<TimelineEvent>| {
+        let point = point(&event);
+        let subject = subject(user_id, &ignored, &event);
+        match for_user(&subject, &point) {
+            Answer::Visible => Some(Visible { event, membership: point.unsigned_membership() }),
+            Answer::Redacted | Answer::Hidden => None,
+        }
+    };
+    Ok(events.into_iter().filter_map(answer).collect())
+}
+
+/// What holds for somebody who is in the room at an event and after it.
+const PRESENT: Point = {
+    let joined = Standing { visibility: HistoryVisibility::Joined, membership: Membership::Join };
+    Point { before: joined, after: joined, joined_later: false }
+};
+
+fn subject(user_id: &UserId, ignored: &HashSet<UserId>, event: &TimelineEvent) -> Subject {
+    let sender = event.event.sender();
+    Subject {
+        is_state: event.event.state_key().is_some(),
+        rejected: event.flags.has(EventFlags::REJECTED),
+        soft_failed: event.flags.has(EventFlags::SOFT_FAILED),
+        is_own: sender == user_id,
+        sender_ignored: ignored.contains(sender),
+        sender_erased: false,
+    }
+}
+
+/// How the room's visibility and the user's membership changed over time.
+async fn histories(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+) -> StoreResult<(RoomHistory, MemberHistory)> {
+    let keys = [
+        ("m.room.history_visibility".to_owned(), String::new()),
+        ("m.room.member".to_owned(), user_id.as_str().to_owned()),
+    ];
+    let mut found = server.store.state_history(room_id, &keys).await?.into_iter();
+    let visibilities = found.next().unwrap_or_default();
+    let memberships = found.next().unwrap_or_default();
+    let room = RoomHistory::new(visibilities.iter().map(|(pos, event)| {
+        let word = event.content().get("history_visibility").and_then(|word| word.as_str());
+        (pos.0.cast_signed(), HistoryVisibility::parse(word))
+    }));
+    let member = MemberHistory::new(memberships.iter().map(|(pos, event)| {
+        let membership = event.membership();
+        (pos.0.cast_signed(), membership.unwrap_or(Membership::Leave))
+    }));
+    Ok((room, member))
+}
+
+/// Whom the user ignores (Client-Server API, "Ignoring Users"): kept in memory until the account
+/// data changes.
+pub async fn ignored_users(
+    server: &Shared,
+    user: &Arc<HotUser>,
+) -> StoreResult<Arc<HashSet<UserId>>> {
+    let ticket = match user.ignored.get() {
+        Ok(known) => return Ok(known),
+        Err(ticket) => ticket,
+    };
+    let data = server.store.account_data(&user.user_id, None, "m.ignored_user_list").await?;
+    let content = data.and_then(|data| data.content);
+    let content = content.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
+    let users = content.as_ref().and_then(|content| content.get("ignored_users")?.as_object());
+    let users: HashSet<UserId> = users
+        .into_iter()
+        .flat_map(|users| users.keys())
+        .filter_map(|user| UserId::parse(user).ok())
+        .collect();
+    let users = Arc::new(users);
+    user.ignored.set(ticket, Arc::clone(&users));
+    Ok(users)
+}
+
+/// One event of a room, if the user may see it; one of another room does not exist here.
+pub async fn event(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> StoreResult<Option<Visible>> {
+    let found = server.store.event(event_id).await?;
+    let Some((_, stored)) = found.filter(|(of, _)| of == room_id) else { return Ok(None) };
+    Ok(visible(server, user_id, room_id, from_stored([stored])).await?.pop())
+}
+
+/// Stored events as events of a timeline.
+pub fn from_stored(events: impl IntoIterator<Item = StoredEvent>) -> Vec<Arc<TimelineEvent>> {
+    events.into_iter().map(|event| Arc::new(TimelineEvent::from_stored(event))).collect()
+}
+
+/// The client's form of events of one room, each with its `unsigned` and what is bundled with it.
+pub async fn render(
+    server: &Shared,
+    reader: &Reader,
+    room_id: &RoomId,
+    events: &[Visible],
+) -> StoreResult<Vec<String>> {
+    let bundles = bundles(server, reader, room_id, events).await?;
+    let rendered = events.iter().zip(bundles).map(|(event, relations)| {
+        let mut out = String::with_capacity(event.event.rendered().len() + 96);
+        write(&mut out, reader, server.now_ms(), event, relations.as_deref());
+        out
+    });
+    Ok(rendered.collect())
+}
+
+/// Appends the client's form of one event.
+pub fn write(
+    out: &mut String,
+    reader: &Reader,
+    now_ms: i64,
+    visible: &Visible,
+    relations: Option<&str>,
+) {
+    let event = &visible.event;
+    let transaction_id = match (&event.txn, reader.device_nid) {
+        (Some((nid, txn_id)), Some(own)) if *nid == own => Some(&**txn_id),
+        _ => None,
+    };
+    let unsigned = Unsigned {
+        transaction_id,
+        membership: Some(visible.membership),
+        age_ms: Some(now_ms.saturating_sub(event.event.origin_server_ts())),
+        relations,
+    };
+    render::timeline_event(out, event, unsigned);
+}

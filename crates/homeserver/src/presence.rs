@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Who is there. In memory alone, and only where the operator wants it.
+
+use std::collections::HashMap;
+
+use estafette_core::{
+    ids::UserId,
+    limits::{PRESENCE_ACTIVE_MS, PRESENCE_USERS_MAX},
+};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+/// What a user says of being there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPresence {
+    /// `online`, `unavailable` or `offline`.
+    pub presence: String,
+    /// The user's own words.
+    pub status_msg: Option<String>,
+    /// When the user was last active, in ms since the epoch.
+    pub active_ms: i64,
+    /// The number of the change.
+    pub version: u64,
+}
+
+impl UserPresence {
+    /// The content of `m.presence` (Client-Server API, "Presence").
+    pub fn content(&self, now_ms: i64) -> Value {
+        let ago = now_ms.saturating_sub(self.active_ms).max(0);
+        let mut content = json!({ "presence": self.presence, "last_active_ago": ago });
+        if let Some(members) = content.as_object_mut() {
+            if self.presence == "online" {
+                members.insert("currently_active".into(), (ago < PRESENCE_ACTIVE_MS).into());
+            }
+            if let Some(text) = &self.status_msg {
+                members.insert("status_msg".into(), text.as_str().into());
+            }
+        }
+        content
+    }
+}
+
+/// Everybody's presence.
+#[derive(Debug, Default)]
+pub struct PresenceBook {
+    state: Mutex<(u64, HashMap<UserId, UserPresence>)>,
+}
+
+impl PresenceBook {
+    /// Notes what a user says; returns the number of the change.
+    pub fn set(
+        &self,
+        user_id: &UserId,
+        presence: &str,
+        status_msg: Option<String>,
+        now_ms: i64,
+    ) -> u64 {
+        let mut state = self.state.lock();
+        let (version, users) = &mut *state;
+        *version += 1;
+        if users.len() >= PRESENCE_USERS_MAX && !users.contains_key(user_id) {
+            users.retain(|_, known| known.presence != "offline");
+            if users.len() >= PRESENCE_USERS_MAX {
+                users.clear();
+            }
+        }
+        let presence = presence.to_owned();
+        let said = UserPresence { presence, status_msg, active_ms: now_ms, version: *version };
+        users.insert(user_id.clone(), said);
+        *version
+    }
+
+    /// What is known of a user.
+    pub fn of(&self, user_id: &UserId) -> Option<UserPresence> {
+        self.state.lock().1.get(user_id).cloned()
+    }
+
+    /// Notes that a user syncs, with the presence that the sync asks for. `true` when others should
+    /// hear of it: a new presence, or activity after a long time.
+    pub fn synced(&self, user_id: &UserId, presence: &str, now_ms: i64) -> bool {
+        let known = self.of(user_id);
+        let (said, active_ms) =
+            known.as_ref().map_or(("offline", 0), |known| (&known.presence, known.active_ms));
+        let fresh = now_ms.saturating_sub(active_ms) < PRESENCE_ACTIVE_MS;
+        if said == presence && (fresh || presence == "offline") {
+            return false;
+        }
+        let status_msg = known.and_then(|known| known.status_msg);
+        self.set(user_id, presence, status_msg, now_ms);
+        true
+    }
+
+    /// Everybody whose presence changed after `version`.
+    pub fn changed_since(&self, version: u64) -> Vec<(UserId, UserPresence)> {
+        let state = self.state.lock();
+        if state.0 <= version {
+            return Vec::new();
+        }
+        let changed = state.1.iter().filter(|(_, known)| known.version > version);
+        changed.map(|(user, known)| (user.clone(), known.clone())).collect()
+    }
+
+    /// The number of the last change.
+    pub fn version(&self) -> u64 {
+        self.state.lock().0
+    }
+}

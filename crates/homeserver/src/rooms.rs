@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rooms in memory: what was last committed, shared by all who read.
+//!
+//! A [`HotRoom`] publishes one immutable [`Snapshot`] at a time: the state, and the latest events
+//! already rendered for clients. Only the room's worker makes the next one, and it becomes visible
+//! only after its commit is durable (`docs/ARCHITECTURE.md`, "One message").
+
+mod timeline;
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use estafette_core::{
+    ids::RoomId,
+    limits::{HOT_ROOMS_MAX, RECENT_EVENTS_MAX},
+    room::RoomView,
+};
+use estafette_store::{Position, RoomStore as _, StoreError, StoreResult, sqlite::SqliteStore};
+use parking_lot::{Mutex, RwLock};
+
+pub use self::timeline::{Recent, TimelineEvent};
+use crate::room_worker::Inbox;
+
+/// A room as it is after its last commit.
+pub struct Snapshot {
+    /// What the rules need of it.
+    pub view: RoomView,
+    /// Its latest events.
+    pub recent: Recent,
+}
+
+impl Snapshot {
+    /// The position of the last event.
+    pub fn last_pos(&self) -> Position {
+        self.recent.last_pos()
+    }
+}
+
+/// One room that is held in memory.
+pub struct HotRoom {
+    /// Which room.
+    pub room_id: RoomId,
+    snapshot: ArcSwap<Snapshot>,
+    pub(crate) inbox: Inbox,
+}
+
+impl HotRoom {
+    pub(crate) fn new(room_id: RoomId, snapshot: Snapshot) -> Self {
+        Self { room_id, snapshot: ArcSwap::from_pointee(snapshot), inbox: Inbox::default() }
+    }
+
+    /// The room after its last commit.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Replaces what readers see. Called by the commit, on the writer's thread.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        self.snapshot.store(snapshot);
+    }
+}
+
+/// All rooms in memory.
+#[derive(Default)]
+pub struct Rooms {
+    hot: RwLock<HashMap<RoomId, Arc<HotRoom>>>,
+    loading: Mutex<HashMap<RoomId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Rooms {
+    /// The published snapshot of a room that is in memory.
+    pub fn published(&self, room_id: &RoomId) -> Option<Arc<Snapshot>> {
+        self.hot.read().get(room_id).map(|room| room.snapshot())
+    }
+
+    /// The room, loaded when it is not in memory; `None` when there is no such room here.
+    pub async fn get(
+        &self,
+        store: &SqliteStore,
+        room_id: &RoomId,
+    ) -> StoreResult<Option<Arc<HotRoom>>> {
+        if let Some(room) = self.hot.read().get(room_id) {
+            return Ok(Some(Arc::clone(room)));
+        }
+        // One load at a time per room: two copies of a room would have two writers.
+        let gate = Arc::clone(self.loading.lock().entry(room_id.clone()).or_default());
+        let held = gate.lock().await;
+        if let Some(room) = self.hot.read().get(room_id) {
+            return Ok(Some(Arc::clone(room)));
+        }
+        let loaded = load(store, room_id).await;
+        let entered = loaded.map(|room| room.map(|room| self.enter(room)));
+        drop(held);
+        self.loading.lock().remove(room_id);
+        entered
+    }
+
+    /// Puts a room into memory, unless it is there already.
+    pub(crate) fn enter(&self, room: Arc<HotRoom>) -> Arc<HotRoom> {
+        let mut hot = self.hot.write();
+        if hot.len() >= HOT_ROOMS_MAX {
+            evict(&mut hot);
+        }
+        Arc::clone(hot.entry(room.room_id.clone()).or_insert(room))
+    }
+
+    /// How many rooms are in memory.
+    pub fn len(&self) -> usize {
+        self.hot.read().len()
+    }
+
+    /// Whether no room is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Drops a tenth of the rooms that nobody holds at this moment. A room that somebody holds may be
+/// about to be written, and must stay the only copy.
+fn evict(hot: &mut HashMap<RoomId, Arc<HotRoom>>) {
+    let mut to_drop = HOT_ROOMS_MAX / 10;
+    hot.retain(|_, room| {
+        let keep = to_drop == 0 || Arc::strong_count(room) > 1;
+        if !keep {
+            to_drop -= 1;
+        }
+        keep
+    });
+}
+
+async fn load(store: &SqliteStore, room_id: &RoomId) -> StoreResult<Option<Arc<HotRoom>>> {
+    let Some(stored) = store.load_room(room_id, RECENT_EVENTS_MAX).await? else { return Ok(None) };
+    let view = RoomView::load(stored.version, room_id.clone(), stored.state, stored.extremities)
+        .map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
+    let complete = stored.timeline.len() < RECENT_EVENTS_MAX;
+    let oldest = stored.timeline.first().map(|event| event.pos);
+    let events = stored
+        .timeline
+        .into_iter()
+        .map(|event| Arc::new(TimelineEvent::from_stored(event)))
+        .collect();
+    // Everything after the event before the oldest one is here.
+    let complete_after = match oldest {
+        Some(oldest) if !complete => Position(oldest.0.saturating_sub(1)),
+        _ => Position(0),
+    };
+    let recent = Recent::new(events, complete_after, stored.last_pos);
+    Ok(Some(Arc::new(HotRoom::new(room_id.clone(), Snapshot { view, recent }))))
+}

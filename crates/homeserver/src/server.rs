@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The server as one value: everything a handler may need, handed in rather than reached for.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use estafette_core::{
+    filter::Filter,
+    ids::{ServerName, UserId},
+    limits::HINTS_MAX,
+    push_rules::{Defaults, RuleSet},
+    room::Signer,
+    sign::SigningKey,
+};
+use estafette_store::{
+    Fact, FactKind, StoreError,
+    sqlite::{SqliteOptions, SqliteStore, Synchronous},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{
+    account_changes::{self, AccountChanges},
+    appservice::{Appservices, RegistrationError},
+    auth::{Auth, device_use, password::Passwords},
+    clock::{Clock, Random},
+    config::{Config, SynchronousMode},
+    key_file::{self, KeyFileError},
+    media::{self, MediaService},
+    notify::Notifier,
+    outbound::Outbound,
+    presence::PresenceBook,
+    push::{self, Push},
+    rate_limit::RateLimiter,
+    rooms::Rooms,
+    typing::Typing,
+    web::WebClient,
+};
+
+/// What every handler holds.
+pub type Shared = Arc<Server>;
+
+/// One homeserver: its configuration, its memory, its workers.
+pub struct Server {
+    /// What the operator decided.
+    pub config: Config,
+    /// The name in the ids of this server's users.
+    pub server_name: ServerName,
+    /// The memory.
+    pub store: SqliteStore,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// Who asks.
+    pub auth: Auth,
+    /// Bridges and bots.
+    pub appservices: Appservices,
+    /// Profiles and deactivations that have to reach rooms.
+    pub account_changes: Arc<AccountChanges>,
+    /// How often somebody asked.
+    pub rate_limiter: RateLimiter,
+    /// The rooms in memory.
+    pub rooms: Arc<Rooms>,
+    /// Who waits for what.
+    pub notifier: Arc<Notifier>,
+    /// Who is there.
+    pub presence: PresenceBook,
+    /// Who is typing where.
+    pub typing: Typing,
+    /// Uploaded files.
+    pub media: MediaService,
+    /// Notifications to gateways.
+    pub push: Push,
+    /// The web client.
+    pub web: WebClient,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// The rules of everybody who changed none.
+    pub default_rules: RuleSet,
+    /// Filters by their owners and ids, as far as they were used lately.
+    pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
+    started_ms: i64,
+    last_unique_ms: AtomicI64,
+    signing_key: SigningKey,
+    stop: watch::Sender<bool>,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or used.
+    #[error("cannot use the data folder {0}: {1}")]
+    DataDir(PathBuf, std::io::Error),
+    /// The database cannot be opened.
+    #[error("cannot open the database: {0}")]
+    Store(#[from] StoreError),
+    /// The signing key cannot be read or made.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// An application service's registration cannot be used.
+    #[error(transparent)]
+    Appservice(#[from] RegistrationError),
+    /// The configuration names something impossible.
+    #[error("the configuration is wrong: {0}")]
+    Config(String),
+}
+
+impl Server {
+    /// Opens the data folder and everything in it.
+    pub fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Shared, StartError> {
+        let server_name = ServerName::parse(&config.server_name)
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
+        let options = SqliteOptions {
+            path: config.data_dir.join("estafette.db"),
+            synchronous: match config.storage.synchronous {
+                SynchronousMode::Full => Synchronous::Full,
+                SynchronousMode::Off => Synchronous::Off,
+            },
+            readers: config.storage.readers,
+            cache_kib: config.storage.cache_kib,
+        };
+        let stored_key = key_file::load_or_create(&config.data_dir.join("signing.key"), &*random)?;
+        let notifier = Arc::new(Notifier::default());
+        let store = SqliteStore::open(&options, Arc::clone(&notifier) as _)?;
+        let rooms = Arc::new(Rooms::default());
+        let (hints, facts) = tokio::sync::mpsc::channel(HINTS_MAX);
+        notifier.start(store.head(), Arc::clone(&rooms), hints);
+        let media = MediaService::open(&config.data_dir)
+            .map_err(|error| StartError::DataDir(config.data_dir.join("media"), error))?;
+        let web = WebClient::open(&config.web)
+            .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
+        let outbound = Outbound::new(&config.outbound)?;
+        let started_ms = clock.now_ms();
+        let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
+        let server = Arc::new(Self {
+            auth: Auth::new(passwords(&*random)?),
+            appservices,
+            account_changes: Arc::default(),
+            server_name,
+            store,
+            clock,
+            random,
+            rate_limiter: RateLimiter::new(config.rate_limits.clone()),
+            rooms,
+            notifier,
+            presence: PresenceBook::default(),
+            typing: Typing::default(),
+            media,
+            outbound,
+            web,
+            push: Push::default(),
+            default_rules: RuleSet::new(Defaults::ALL),
+            filters: Mutex::default(),
+            started_ms,
+            last_unique_ms: AtomicI64::new(0),
+            stop: watch::Sender::new(false),
+            signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
+            config,
+        });
+        tokio::spawn(account_changes::apply(
+            Arc::downgrade(&server),
+            Arc::clone(&server.account_changes),
+            server.stopping(),
+        ));
+        tokio::spawn(follow(Arc::downgrade(&server), facts));
+        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
+        tokio::spawn(device_use::run(Arc::downgrade(&server)));
+        tokio::spawn(push::run(Arc::downgrade(&server)));
+        Ok(server)
+    }
+
+    /// Who signs what this server decides.
+    pub fn signer(&self) -> Signer<'_> {
+        Signer { server: &self.server_name, key: &self.signing_key }
+    }
+
+    /// Turns true when the server is to stop: whoever waits should answer (pitfall 39).
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Asks everything to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// When this server was started, in ms since the epoch.
+    pub fn started_ms(&self) -> i64 {
+        self.started_ms
+    }
+
+    /// The time, moved on a little where it was given out before. The id of a room is the hash of
+    /// its create event, so two rooms that one user makes in one millisecond need two times.
+    pub fn unique_ms(&self) -> i64 {
+        let now = self.now_ms();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_unique_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        last.map_or(now, |last| now.max(last.saturating_add(1)))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+}
+
+/// Tests of other things do not wait for slow hashes.
+fn passwords(random: &dyn Random) -> Result<Passwords, StartError> {
+    #[cfg(test)]
+    let passwords = Ok(Passwords::quick(random));
+    #[cfg(not(test))]
+    let passwords = Passwords::new(random);
+    passwords.map_err(|error: crate::ApiError| StartError::Config(error.message().to_owned()))
+}
+
+/// Does after a commit what must not hold it up.
+async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fact>) {
+    while let Some(fact) = facts.recv().await {
+        let Some(server) = server.upgrade() else { return };
+        server.push.hear(&fact);
+        if server.notifier.take_missed() {
+            server.push.missed();
+        }
+        if let FactKind::DeviceList { user_id } = &fact.kind {
+            let woken = server.notifier.wake_sharers(&server.store, user_id).await;
+            if let Err(error) = woken {
+                // Their next sync finds the change in the log all the same.
+                tracing::warn!(%error, "could not wake those who share rooms with a user");
+            }
+        }
+    }
+}

@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reading rooms: timelines, state at a position, relations.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use estafette_core::{
+    event::Event,
+    ids::{EventId, RoomId, UserId},
+    limits::RELATIONS_PER_PARENT_MAX,
+    version::RoomVersion,
+};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+
+use super::room_writes::{event_id, room_nid};
+use crate::{
+    Position, StoreError, StoreResult,
+    rooms::{
+        Direction, EventFlags, PublicRoom, Receipt, RelationFilter, StoredEvent, StoredRoom,
+        TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
+    },
+};
+
+/// The columns that [`stored_event`] reads; `e` is the event, `r` the redaction of
+/// it and `p` the state event that it replaced.
+const EVENT_COLUMNS: &str = "e.nid, e.event_id, e.flags, e.device_nid, e.txn_id, e.json, \
+                             r.event_id, r.json, p.event_id, p.json";
+const EVENT_JOINS: &str = "LEFT JOIN event r ON r.nid = e.redacted_by \
+                           LEFT JOIN event p ON p.nid = e.replaces";
+/// How many columns those are: further ones come after.
+const EVENT_COLUMN_COUNT: usize = 10;
+
+fn stored_event(version: RoomVersion, row: &Row<'_>) -> StoreResult<StoredEvent> {
+    let event = parse(version, row.get_ref(1)?.as_str().map_err(corrupt)?, row.get(5)?)?;
+    let redacted_because = match row.get::<_, Option<String>>(7)? {
+        None => None,
+        Some(json) => Some(parse(version, row.get_ref(6)?.as_str().map_err(corrupt)?, json)?),
+    };
+    let replaces = match row.get::<_, Option<String>>(9)? {
+        None => None,
+        Some(json) => Some(parse(version, row.get_ref(8)?.as_str().map_err(corrupt)?, json)?),
+    };
+    let txn = match (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<String>>(4)?) {
+        (Some(device_nid), Some(txn_id)) => Some((device_nid, txn_id.into())),
+        _ => None,
+    };
+    Ok(StoredEvent {
+        pos: position(row.get(0)?),
+        event,
+        flags: EventFlags(row.get(2)?),
+        redacted_because,
+        replaces,
+        txn,
+    })
+}
+
+fn parse(version: RoomVersion, id: &str, json: String) -> StoreResult<Arc<Event>> {
+    let event = Event::from_stored(version, event_id(id)?, json)
+        .map_err(|error| StoreError::Corrupt(format!("event {id}: {error}")))?;
+    Ok(Arc::new(event))
+}
+
+fn position(nid: i64) -> Position {
+    Position(u64::try_from(nid).unwrap_or(0))
+}
+
+fn signed(pos: Position) -> i64 {
+    i64::try_from(pos.0).unwrap_or(i64::MAX)
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
+
+/// Runs `sql` and reads each row with `read`.
+fn rows<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> StoreResult<T>,
+) -> StoreResult<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// A room's number and version.
+fn room(conn: &Connection, room_id: &RoomId) -> StoreResult<Option<(i64, RoomVersion)>> {
+    let row: Option<(i64, String)> = conn
+        .prepare_cached("SELECT nid, version FROM room WHERE room_id = ?1")?
+        .query_row((room_id.as_str(),), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    row.map(|(nid, version)| Ok((nid, room_version(&version)?))).transpose()
+}
+
+fn room_version(text: &str) -> StoreResult<RoomVersion> {
+    RoomVersion::parse(text).ok_or_else(|| StoreError::Corrupt(format!("room version `{text}`")))
+}
+
+pub(super) fn load_room(
+    conn: &Connection,
+    room_id: &RoomId,
+    timeline_limit: usize,
+) -> StoreResult<Option<StoredRoom>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(None) };
+    let (extremities, last_pos): (String, i64) = conn
+        .prepare_cached("SELECT extremities, last_pos FROM room WHERE nid = ?1")?
+        .query_row((nid,), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let extremities: Vec<(String, u64)> = serde_json::from_str(&extremities).map_err(corrupt)?;
+    let extremities = extremities
+        .into_iter()
+        .map(|(id, depth)| Ok((event_id(&id)?, depth)))
+        .collect::<StoreResult<_>>()?;
+    let state = rows(
+        conn,
+        "SELECT e.event_id, e.json FROM current_state s JOIN event e ON e.nid = s.event_nid
+         WHERE s.room_nid = ?1",
+        (nid,),
+        |row| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?),
+    )?;
+    let range = TimelineRange {
+        after: Position(0),
+        upto: Position(u64::MAX),
+        direction: Direction::Backward,
+        limit: timeline_limit,
+    };
+    let mut timeline = timeline_of(conn, (nid, version), range)?;
+    timeline.reverse();
+    Ok(Some(StoredRoom { version, state, extremities, timeline, last_pos: position(last_pos) }))
+}
+
+pub(super) fn event_of_txn(conn: &Connection, txn: &Txn) -> StoreResult<Option<EventId>> {
+    let id: Option<String> = conn
+        .prepare_cached(
+            "SELECT event_id FROM event WHERE device_nid = ?1 AND txn_id = ?2 AND txn_path = ?3",
+        )?
+        .query_row((txn.device_nid, &*txn.txn_id, txn.path), |row| row.get(0))
+        .optional()?;
+    id.map(|id| event_id(&id)).transpose()
+}
+
+pub(super) fn event(conn: &Connection, id: &EventId) -> StoreResult<Option<(RoomId, StoredEvent)>> {
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, room.room_id, room.version FROM event e {EVENT_JOINS}
+         JOIN room ON room.nid = e.room_nid WHERE e.event_id = ?1"
+    );
+    let found = rows(conn, &sql, (id.as_str(),), |row| {
+        let version =
+            room_version(row.get_ref(EVENT_COLUMN_COUNT + 1)?.as_str().map_err(corrupt)?)?;
+        let room_id = RoomId::parse(row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?)
+            .map_err(corrupt)?;
+        Ok((room_id, stored_event(version, row)?))
+    })?;
+    Ok(found.into_iter().next())
+}
+
+pub(super) fn timeline(
+    conn: &Connection,
+    room_id: &RoomId,
+    range: TimelineRange,
+) -> StoreResult<Vec<StoredEvent>> {
+    match room(conn, room_id)? {
+        Some(room) => timeline_of(conn, room, range),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn timeline_of(
+    conn: &Connection,
+    (nid, version): (i64, RoomVersion),
+    range: TimelineRange,
+) -> StoreResult<Vec<StoredEvent>> {
+    let order = match range.direction {
+        Direction::Forward => "ASC",
+        Direction::Backward => "DESC",
+    };
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
+         {EVENT_JOINS}
+         WHERE t.room_nid = ?1 AND t.nid > ?2 AND t.nid <= ?3 ORDER BY t.nid {order} LIMIT ?4"
+    );
+    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+    rows(conn, &sql, (nid, signed(range.after), signed(range.upto), limit), |row| {
+        stored_event(version, row)
+    })
+}
+
+pub(super) fn events_between(
+    conn: &Connection,
+    range: TimelineRange,
+) -> StoreResult<Vec<(RoomId, StoredEvent)>> {
+    let order = match range.direction {
+        Direction::Forward => "ASC",
+        Direction::Backward => "DESC",
+    };
+    let hidden = EventFlags::REJECTED | EventFlags::SOFT_FAILED;
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, room.room_id, room.version
+         FROM event e JOIN room ON room.nid = e.room_nid {EVENT_JOINS}
+         WHERE e.nid > ?1 AND e.nid <= ?2 AND e.flags & ?3 = 0 ORDER BY e.nid {order} LIMIT ?4"
+    );
+    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+    let bounds = (signed(range.after), signed(range.upto), hidden.0, limit);
+    rows(conn, &sql, bounds, |row| {
+        let room_id: String = row.get(EVENT_COLUMN_COUNT)?;
+        let version: String = row.get(EVENT_COLUMN_COUNT + 1)?;
+        let event = stored_event(room_version(&version)?, row)?;
+        Ok((RoomId::parse(&room_id).map_err(corrupt)?, event))
+    })
+}
+
+pub(super) fn state_at(
+    conn: &Connection,
+    room_id: &RoomId,
+    upto: Position,
+    keys: Option<&[(String, Option<String>)]>,
+) -> StoreResult<Vec<Arc<Event>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let read =
+        |row: &Row<'_>| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?);
+    let select = "SELECT e.event_id, e.json FROM (
+            SELECT type, state_key, max(nid), event_nid FROM state_change
+            WHERE room_nid = ?1 AND nid <= ?2";
+    let join = "GROUP BY type, state_key) s JOIN event e ON e.nid = s.event_nid";
+    let Some(keys) = keys else {
+        return rows(conn, &format!("{select} {join}"), (nid, signed(upto)), read);
+    };
+    let mut found = Vec::new();
+    for (kind, state_key) in keys {
+        found.extend(match state_key {
+            None => rows(
+                conn,
+                &format!("{select} AND type = ?3 {join}"),
+                (nid, signed(upto), kind),
+                read,
+            )?,
+            Some(state_key) => rows(
+                conn,
+                &format!("{select} AND type = ?3 AND state_key = ?4 {join}"),
+                (nid, signed(upto), kind, state_key),
+                read,
+            )?,
+        });
+    }
+    Ok(found)
+}
+
+pub(super) fn state_changes(
+    conn: &Connection,
+    room_id: &RoomId,
+    after: Position,
+    upto: Position,
+) -> StoreResult<Vec<Arc<Event>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    rows(
+        conn,
+        "SELECT e.event_id, e.json FROM (
+            SELECT type, state_key, max(nid), event_nid
+            FROM state_change INDEXED BY state_change_by_pos
+            WHERE room_nid = ?1 AND nid > ?2 AND nid <= ?3
+            GROUP BY type, state_key) s JOIN event e ON e.nid = s.event_nid",
+        (nid, signed(after), signed(upto)),
+        |row| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?),
+    )
+}
+
+pub(super) fn state_history(
+    conn: &Connection,
+    room_id: &RoomId,
+    keys: &[(String, String)],
+) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let history = |(kind, state_key): &(String, String)| {
+        rows(
+            conn,
+            "SELECT s.nid, e.event_id, e.json FROM state_change s
+             JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.state_key = ?3 ORDER BY s.nid",
+            (nid, kind, state_key),
+            |row| {
+                let id = row.get_ref(1)?.as_str().map_err(corrupt)?;
+                Ok((position(row.get(0)?), parse(version, id, row.get(2)?)?))
+            },
+        )
+    };
+    keys.iter().map(history).collect()
+}
+
+pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<UserRoom>> {
+    rows(
+        conn,
+        "SELECT room.room_id, m.membership, m.event_nid, m.forgotten, m.joined_nid FROM membership m
+         JOIN room ON room.nid = m.room_nid WHERE m.user_id = ?1 ORDER BY m.room_nid",
+        (user_id.as_str(),),
+        |row| {
+            Ok(UserRoom {
+                room_id: RoomId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?)
+                    .map_err(corrupt)?,
+                membership: row.get(1)?,
+                pos: position(row.get(2)?),
+                forgotten: row.get(3)?,
+                joined_at: position(row.get(4)?),
+            })
+        },
+    )
+}
+
+pub(super) fn relations(
+    conn: &Connection,
+    parent: &EventId,
+    filter: &RelationFilter,
+    range: TimelineRange,
+) -> StoreResult<Vec<StoredEvent>> {
+    let order = match range.direction {
+        Direction::Forward => "ASC",
+        Direction::Backward => "DESC",
+    };
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS}, room.version FROM relation c
+         JOIN event e ON e.nid = c.nid {EVENT_JOINS}
+         JOIN room ON room.nid = e.room_nid
+         WHERE c.parent_id = ?1 AND c.nid > ?2 AND c.nid <= ?3
+           AND (?4 IS NULL OR c.rel_type = ?4) AND (?5 IS NULL OR c.type = ?5)
+         ORDER BY c.nid {order} LIMIT ?6"
+    );
+    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+    let params = params![
+        parent.as_str(),
+        signed(range.after),
+        signed(range.upto),
+        filter.rel_type,
+        filter.kind,
+        limit
+    ];
+    rows(conn, &sql, params, |row| {
+        stored_event(
+            room_version(row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?)?,
+            row,
+        )
+    })
+}
+
+pub(super) fn relations_of(
+    conn: &Connection,
+    parents: &[EventId],
+) -> StoreResult<Vec<(EventId, String, StoredEvent)>> {
+    let mut sql = String::new();
+    let _ = write!(
+        sql,
+        "SELECT {EVENT_COLUMNS}, room.version, c.rel_type FROM relation c
+         JOIN event e ON e.nid = c.nid {EVENT_JOINS}
+         JOIN room ON room.nid = e.room_nid
+         WHERE c.parent_id = ?1 ORDER BY c.nid DESC LIMIT {RELATIONS_PER_PARENT_MAX}"
+    );
+    let mut found = Vec::new();
+    for parent in parents {
+        let mut children = rows(conn, &sql, (parent.as_str(),), |row| {
+            let version = row.get_ref(EVENT_COLUMN_COUNT)?.as_str().map_err(corrupt)?;
+            let stored = stored_event(room_version(version)?, row)?;
+            Ok((parent.clone(), row.get(EVENT_COLUMN_COUNT + 1)?, stored))
+        })?;
+        children.reverse();
+        found.append(&mut children);
+    }
+    Ok(found)
+}
+
+pub(super) fn threads(
+    conn: &Connection,
+    room_id: &RoomId,
+    before: Position,
+    participant: Option<&UserId>,
+    limit: usize,
+) -> StoreResult<Vec<(EventId, Position)>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    rows(
+        conn,
+        "SELECT parent_id, max(nid) AS last FROM relation c
+         WHERE room_nid = ?1 AND rel_type = 'm.thread' AND (?3 IS NULL
+            OR EXISTS (SELECT 1 FROM relation o WHERE o.parent_id = c.parent_id
+                       AND o.rel_type = 'm.thread' AND o.sender = ?3)
+            OR EXISTS (SELECT 1 FROM event e WHERE e.event_id = c.parent_id
+                       AND json_extract(e.json, '$.sender') = ?3))
+         GROUP BY parent_id HAVING last < ?2 ORDER BY last DESC LIMIT ?4",
+        params![
+            nid,
+            signed(before),
+            participant.map(UserId::as_str),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
+        |row| Ok((event_id(row.get_ref(0)?.as_str().map_err(corrupt)?)?, position(row.get(1)?))),
+    )
+}
+
+pub(super) fn event_near(
+    conn: &Connection,
+    room_id: &RoomId,
+    ts: i64,
+    direction: Direction,
+) -> StoreResult<Option<StoredEvent>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(None) };
+    let (compare, order) = match direction {
+        Direction::Forward => (">=", "ASC"),
+        Direction::Backward => ("<=", "DESC"),
+    };
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
+         {EVENT_JOINS}
+         WHERE t.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
+         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, t.nid {order} LIMIT 1"
+    );
+    let found = rows(conn, &sql, (nid, ts), |row| stored_event(version, row))?;
+    Ok(found.into_iter().next())
+}
+
+pub(super) fn public_rooms(conn: &Connection) -> StoreResult<Vec<PublicRoom>> {
+    let listed = rows(
+        conn,
+        "SELECT room.room_id, room.version, room.nid,
+                (SELECT count(*) FROM membership m
+                 WHERE m.room_nid = room.nid AND m.membership = 'join') AS joined
+         FROM room WHERE is_public = 1 ORDER BY joined DESC, room.nid",
+        (),
+        |row| {
+            let text: String = row.get(0)?;
+            let version = room_version(row.get_ref(1)?.as_str().map_err(corrupt)?)?;
+            let joined: i64 = row.get(3)?;
+            Ok((text, version, row.get::<_, i64>(2)?, u64::try_from(joined).unwrap_or(0)))
+        },
+    )?;
+    let mut found = Vec::with_capacity(listed.len());
+    for (room_id, version, nid, joined_members) in listed {
+        let state = rows(
+            conn,
+            "SELECT e.event_id, e.json FROM current_state s JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.state_key = '' AND s.type <> 'm.room.member'",
+            (nid,),
+            |row| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?),
+        )?;
+        let room_id = RoomId::parse(&room_id).map_err(corrupt)?;
+        found.push(PublicRoom { room_id, joined_members, state });
+    }
+    Ok(found)
+}
+
+const RECEIPT_COLUMNS: &str = "user_id, kind, thread, event_id, event_nid, ts, pos";
+
+fn receipt(row: &Row<'_>) -> StoreResult<Receipt> {
+    Ok(Receipt {
+        user_id: UserId::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+        kind: row.get(1)?,
+        thread: row.get(2)?,
+        event_id: event_id(row.get_ref(3)?.as_str().map_err(corrupt)?)?,
+        event_pos: position(row.get(4)?),
+        ts: row.get(5)?,
+        pos: position(row.get(6)?),
+    })
+}
+
+pub(super) fn receipts(
+    conn: &Connection,
+    room_id: &RoomId,
+    after: Position,
+) -> StoreResult<Vec<Receipt>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    let sql = format!(
+        "SELECT {RECEIPT_COLUMNS} FROM receipt INDEXED BY receipt_by_pos
+         WHERE room_nid = ?1 AND pos > ?2 ORDER BY pos"
+    );
+    rows(conn, &sql, (nid, signed(after)), receipt)
+}
+
+pub(super) fn receipts_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+) -> StoreResult<Vec<Receipt>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    let sql = format!("SELECT {RECEIPT_COLUMNS} FROM receipt WHERE room_nid = ?1 AND user_id = ?2");
+    rows(conn, &sql, (nid, user_id.as_str()), receipt)
+}
+
+/// How many of the latest events are searched for one of the user's own.
+const OWN_EVENT_SCAN_MAX: i64 = 500;
+
+pub(super) fn last_sent_by(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+    (after, upto): (Position, Position),
+) -> StoreResult<Position> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Position(0)) };
+    let last: Option<i64> = conn
+        .prepare_cached(
+            "SELECT max(latest.nid) FROM (
+                SELECT e.nid, e.json FROM timeline t JOIN event e ON e.nid = t.nid
+                WHERE t.room_nid = ?1 AND t.nid > ?2 AND t.nid <= ?3 AND t.flags & ?5 = 0
+                ORDER BY t.nid DESC LIMIT ?6) latest
+             WHERE json_extract(latest.json, '$.sender') = ?4",
+        )?
+        .query_row(
+            params![
+                nid,
+                signed(after),
+                signed(upto),
+                user_id.as_str(),
+                EventFlags::IN_THREAD.0,
+                OWN_EVENT_SCAN_MAX
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(last.map(position).unwrap_or_default())
+}
+
+/// Flags that a timeline row must have, and must not have, to count as unread outside threads.
+const COUNTED: u8 = EventFlags::NOTIFIES.0;
+const NOT_COUNTED: u8 = EventFlags::EDIT.0 | EventFlags::IN_THREAD.0;
+
+pub(super) fn unread_counts(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+    after: Position,
+    upto: Position,
+) -> StoreResult<UnreadCounts> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(UnreadCounts::default()) };
+    let count = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> StoreResult<u64> {
+        let count: i64 = conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let notification = count(
+        "SELECT count(*) FROM timeline WHERE room_nid = ?1 AND nid > ?2 AND nid <= ?3
+            AND flags & ?4 = ?4 AND flags & ?5 = 0",
+        params![nid, signed(after), signed(upto), COUNTED, NOT_COUNTED],
+    )?;
+    let highlight = count(
+        "SELECT count(*) FROM timeline WHERE room_nid = ?1 AND nid > ?2 AND nid <= ?3
+            AND flags & ?4 = ?4 AND flags & ?5 = 0",
+        params![
+            nid,
+            signed(after),
+            signed(upto),
+            EventFlags::HIGHLIGHTS.0 | EventFlags::NOTIFIES.0,
+            NOT_COUNTED
+        ],
+    )? + count(
+        "SELECT count(*) FROM highlight h JOIN timeline t ON t.room_nid = h.room_nid
+            AND t.nid = h.nid AND t.flags & ?5 = 0
+         WHERE h.user_id = ?1 AND h.room_nid = ?2 AND h.nid > ?3 AND h.nid <= ?4",
+        params![user_id.as_str(), nid, signed(after), signed(upto), NOT_COUNTED],
+    )?;
+    Ok(UnreadCounts { notification, highlight })
+}
+
+pub(super) fn unread_in_threads(
+    conn: &Connection,
+    room_id: &RoomId,
+    user_id: &UserId,
+    (after, upto): (Position, Position),
+    limit: usize,
+) -> StoreResult<Vec<UnreadInThread>> {
+    let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
+    rows(
+        conn,
+        "SELECT c.parent_id, c.nid, EXISTS (SELECT 1 FROM highlight h
+            WHERE h.user_id = ?4 AND h.room_nid = c.room_nid AND h.nid = c.nid)
+         FROM relation c JOIN timeline t ON t.room_nid = c.room_nid AND t.nid = c.nid
+         WHERE c.room_nid = ?1 AND c.nid > ?2 AND c.nid <= ?3 AND c.rel_type = 'm.thread'
+            AND t.flags & ?5 = ?5 AND c.sender <> ?4 ORDER BY c.nid LIMIT ?6",
+        params![
+            nid,
+            signed(after),
+            signed(upto),
+            user_id.as_str(),
+            COUNTED,
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ],
+        |row| {
+            Ok(UnreadInThread {
+                thread: event_id(row.get_ref(0)?.as_str().map_err(corrupt)?)?,
+                pos: position(row.get(1)?),
+                highlight: row.get(2)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `cargo xtask test` and `cargo xtask ci`: everything that a change must pass.
+
+use std::{os::unix::fs::MetadataExt, path::Path, process::Command, time::Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{bench, clients, crash, shell, stress, tidy, web};
+
+/// What to leave out, for the inner loop.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Options {
+    /// Runs only the steps whose name contains one of these words.
+    #[arg(long, num_args = 1..)]
+    pub(crate) only: Vec<String>,
+}
+
+/// One step: a name and what it does.
+type Step = (&'static str, fn() -> Result<()>);
+
+/// All steps, the cheap ones first.
+const STEPS: &[Step] = &[
+    ("fmt", || shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))),
+    ("tidy", tidy::run),
+    ("licences", licences),
+    ("clippy", clippy),
+    ("unit and contract tests", unit_tests),
+    ("web client", web::test),
+    ("server build", || shell::server_binary().map(drop)),
+    ("real clients", || clients::run(&clients::Options::default())),
+    ("crash: kill", || crash::run(&crash::Options::short(25, crash::How::Kill))),
+    ("crash: power loss", || power_loss(12, crash::How::PowerLoss)),
+    ("crash: power loss, control", || power_loss(12, crash::How::PowerLossControl)),
+    ("stress", || stress::run(&stress::Options::default())),
+    ("bench, small", || bench::run(&bench::Options::small())),
+];
+
+/// Packages of Debian that the tests use, with a command that succeeds when each is there.
+const PACKAGES: &[(&str, &[&str])] = &[
+    ("fuse3", &["fusermount3", "--version"]),
+    ("python3-venv", &["python3", "-c", "import ensurepip, venv"]),
+    ("npm", &["npm", "--version"]),
+];
+
+/// Runs every step, also after a failure, and ends with one line per step.
+pub(crate) fn test(options: &Options) -> Result<()> {
+    let mut lines = Vec::new();
+    let mut failed = 0;
+    for (name, step) in STEPS {
+        let wanted = &options.only;
+        if !wanted.is_empty() && !wanted.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        println!("\n==== {name}");
+        let start = Instant::now();
+        let outcome = step();
+        let seconds = start.elapsed().as_secs();
+        match outcome {
+            Ok(()) => lines.push(format!("ok      {name} ({seconds} s)")),
+            Err(error) => {
+                eprintln!("{name}: {error:#}");
+                lines.push(format!("FAILED  {name} ({seconds} s)"));
+                failed += 1;
+            }
+        }
+    }
+    println!("\n==== summary\n{}", lines.join("\n"));
+    if failed > 0 {
+        bail!("{failed} of {} steps failed", lines.len());
+    }
+    println!("all {} steps passed", lines.len());
+    Ok(())
+}
+
+/// Installs what the tests need, then runs them.
+pub(crate) fn ci(options: &Options) -> Result<()> {
+    install_packages()?;
+    test(options)
+}
+
+fn install_packages() -> Result<()> {
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(_, probe)| !succeeds(probe))
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() || !Path::new("/usr/bin/apt-get").exists() {
+        return Ok(());
+    }
+    println!("installing {}", missing.join(", "));
+    let apt = |arguments: &[&str]| {
+        let root = is_root();
+        let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+        if !root {
+            command.arg("apt-get");
+        }
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    shell::run_twice(|| apt(&["update", "-qq"]))?;
+    shell::run_twice(|| {
+        let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
+        install.args(&missing);
+        install
+    })
+}
+
+fn succeeds(probe: &[&str]) -> bool {
+    let Some((program, arguments)) = probe.split_first() else { return false };
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn clippy() -> Result<()> {
+    let all = ["clippy", "--locked", "--workspace", "--all-targets", "--all-features"];
+    shell::run(shell::cargo(&all).args(["--quiet", "--", "-D", "warnings"]))
+}
+
+fn unit_tests() -> Result<()> {
+    let all = ["test", "--locked", "--workspace", "--all-features"];
+    shell::run(&mut shell::cargo(&all))
+}
+
+/// Licences and sources of all dependencies, where cargo-deny is there.
+fn licences() -> Result<()> {
+    if !succeeds(&["cargo-deny", "--version"]) {
+        println!("not checked: cargo-deny is not installed (`cargo install cargo-deny`)");
+        return Ok(());
+    }
+    let check = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+    shell::run(&mut shell::cargo(&check))
+}
+
+/// Needs the right to mount; a machine without it cannot prove this and says so.
+fn power_loss(runs: usize, how: crash::How) -> Result<()> {
+    if !Path::new("/dev/fuse").exists() {
+        println!("NOT RUN: there is no /dev/fuse on this machine");
+        return Ok(());
+    }
+    crash::run(&crash::Options::short(runs, how))
+}
