@@ -52,7 +52,7 @@ pub async fn create_room(server: &Shared, new: NewRoom) -> Result<RoomId, Create
         RoomOutcome::Committed => Ok(room_id),
         RoomOutcome::AliasTaken(alias) => Err(CreateError::AliasTaken(alias)),
         RoomOutcome::Duplicate { .. } => Err(RoomError::Store(
-            estafette_store::StoreError::Conflict("a new room repeats a transaction".into()),
+            estafette_store::StoreError::Conflict("a new room repeats a transaction"),
         )
         .into()),
     }

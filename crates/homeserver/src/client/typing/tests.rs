@@ -18,7 +18,7 @@ async fn typing_starts_and_ends() {
     let path = format!("/v3/rooms/{room}/typing/{BOB}");
     let start = json!({ "typing": true, "timeout": 60_000 });
     server.put(BOB, &path, start.clone()).await;
-    assert_eq!(typing(), [bob.clone()]);
+    assert_eq!(typing(), std::slice::from_ref(&bob));
     server.put(BOB, &path, json!({ "typing": false })).await;
     assert!(typing().is_empty());
     server.put(BOB, &path, start.clone()).await;
