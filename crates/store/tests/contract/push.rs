@@ -53,7 +53,10 @@ async fn a_pushkey_belongs_to_one_user_unless_appended() {
     let renamed = Pusher { lang: "en".into(), ..pusher("@b:x.fr", "k") };
     assert!(store.set_pusher(renamed.clone(), false, 2).await.unwrap());
     let left = store.pushers(None).await.unwrap();
-    assert_eq!(left.iter().map(|(_, p)| p.clone()).collect::<Vec<_>>(), [renamed.clone()]);
+    assert_eq!(
+        left.iter().map(|(_, p)| p.clone()).collect::<Vec<_>>(),
+        std::slice::from_ref(&renamed)
+    );
     assert!(store.set_pusher(pusher("@b:x.fr", "k2"), false, 2).await.unwrap());
     assert!(!store.set_pusher(pusher("@b:x.fr", "k3"), false, 2).await.unwrap());
     assert!(store.set_pusher(pusher("@b:x.fr", "k2"), false, 2).await.unwrap(), "replaced");

@@ -138,7 +138,7 @@ proptest! {
             for step in steps {
                 run.step(step).await;
             }
-            for at in 0..DEVICES.len() {
+            for (at, _) in DEVICES.iter().enumerate() {
                 while run.sync(at, 3, false, false).await > 0 {}
                 assert_eq!(run.clients[at].seen, run.clients[at].sent);
                 let device_id = device(DEVICES[at]);
