@@ -9,5 +9,7 @@ mod keys;
 mod keys_once;
 mod media;
 mod push;
+mod reports;
+mod rooms;
 mod to_device;
 mod to_device_until_acknowledged;
