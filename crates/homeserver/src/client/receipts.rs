@@ -11,6 +11,7 @@ use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
     http::{Json, OptionalJson, Path, empty_object},
+    rate_limit::Cost,
 };
 
 /// The account data that holds the fully read marker.
@@ -36,6 +37,7 @@ async fn receipt(
     Path((room_id, kind, event_id)): Path<(RoomId, String, EventId)>,
     OptionalJson(body): OptionalJson<ReceiptBody>,
 ) -> ApiResult<Response> {
+    limit(&server, &requester)?;
     joined_room(&server, &requester.user_id, &room_id).await?;
     match (kind.as_str(), body.thread_id.as_deref()) {
         ("m.read" | "m.read.private", thread) => {
@@ -72,6 +74,7 @@ async fn read_markers(
     Path(room_id): Path<RoomId>,
     Json(body): Json<ReadMarkersBody>,
 ) -> ApiResult<Response> {
+    limit(&server, &requester)?;
     joined_room(&server, &requester.user_id, &room_id).await?;
     if let Some(event_id) = &body.fully_read {
         set_fully_read(&server, &requester.user_id, &room_id, event_id).await?;
@@ -82,6 +85,10 @@ async fn read_markers(
         }
     }
     Ok(empty_object())
+}
+
+fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
+    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
 }
 
 /// `main`, or the id of a thread's root. "Threaded read receipts": anything else is refused.

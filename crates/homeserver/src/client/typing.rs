@@ -13,6 +13,7 @@ use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
     http::{Json, Path, empty_object},
+    rate_limit::Cost,
     typing,
 };
 
@@ -38,6 +39,7 @@ async fn set_typing(
     if user_id != requester.user_id {
         return Err(ApiError::forbidden("You can only say of yourself that you are typing."));
     }
+    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
     joined_room(&server, &user_id, &room_id).await?;
     if body.typing {
         let timeout = body.timeout.unwrap_or(TYPING_TIMEOUT_MS_DEFAULT);

@@ -20,6 +20,8 @@ mod media;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
+mod reports;
+mod rooms;
 mod to_device;
 #[cfg(test)]
 mod to_device_until_acknowledged;
