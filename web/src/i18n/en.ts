@@ -272,7 +272,7 @@ export const en: Messages = {
   composer: {
     label: (name) => `Message to ${name}`,
     placeholder: "Write a message",
-    placeholderClear: "Write a message (not encrypted)",
+    placeholderClear: "Message (not encrypted)",
     send: "Send",
     attach: "Attach a file",
     emoji: "Insert an emoji",

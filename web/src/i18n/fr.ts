@@ -271,7 +271,7 @@ export const fr = {
   composer: {
     label: (name: string) => `Message à ${name}`,
     placeholder: "Écrire un message",
-    placeholderClear: "Écrire un message (non chiffré)",
+    placeholderClear: "Message (non chiffré)",
     send: "Envoyer",
     attach: "Joindre un fichier",
     emoji: "Insérer un émoji",
