@@ -21,7 +21,9 @@ mod media;
 mod push;
 #[cfg(test)]
 mod reports;
+#[cfg(test)]
 mod rooms;
+#[cfg(test)]
 mod to_device;
 #[cfg(test)]
 mod to_device_until_acknowledged;
