@@ -158,3 +158,6 @@ async fn load_filter(
     filters.insert((requester.user_id.clone(), id), Arc::clone(&filter));
     Ok(filter)
 }
+
+#[cfg(test)]
+mod tests;
