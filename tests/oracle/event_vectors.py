@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes event vectors: what Synapse computes for events of every room version."""
 import json, random
 from synapse.api.room_versions import KNOWN_ROOM_VERSIONS as K

@@ -74,7 +74,13 @@ fn room(members: usize) -> RoomView {
         let id = EventId::parse(&format!("$member{number}")).unwrap();
         let user = user(number);
         let json = format!(
-            r#"{{"auth_events":[],"content":{{"membership":"join"}},"depth":9,"hashes":{{}},"origin_server_ts":1,"prev_events":[],"room_id":"{room_id}","sender":"{user}","signatures":{{}},"state_key":"{user}","type":"m.room.member"}}"#
+            "{}{}{}",
+            r#"{"auth_events":[],"content":{"membership":"join"},"depth":9,"hashes":{},"#,
+            format_args!(r#""origin_server_ts":1,"prev_events":[],"room_id":"{room_id}","#),
+            format_args!(
+                r#""sender":"{user}","signatures":{{}},"state_key":"{user}","type":"{kind}"}}"#,
+                kind = "m.room.member"
+            )
         );
         Arc::new(Event::from_stored(RoomVersion::V12, id, json).unwrap())
     });

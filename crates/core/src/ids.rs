@@ -91,7 +91,8 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// `@localpart:server`. Historical localparts (anything but `:` and NUL, even nothing) parse; [`UserId::from_localpart`] makes only those of the grammar.
+    /// `@localpart:server`. Historical localparts (anything but `:` and NUL, even nothing) parse;
+    /// [`UserId::from_localpart`] makes only those of the grammar.
     UserId, check_user_id
 );
 identifier!(
@@ -121,7 +122,11 @@ impl UserId {
         if localpart.is_empty() {
             return Err(IdError::Empty);
         }
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'=' | b'-' | b'/' | b'+');
+        let allowed = |byte: u8| {
+            byte.is_ascii_lowercase()
+                || byte.is_ascii_digit()
+                || matches!(byte, b'.' | b'_' | b'=' | b'-' | b'/' | b'+')
+        };
         if !localpart.bytes().all(allowed) {
             return Err(IdError::Character);
         }

@@ -77,3 +77,26 @@ impl AccountChanges {
         Some((user_id, change))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it a user who changes often would fill every room with events, or be forgotten.
+    #[test]
+    fn changes_of_one_user_are_joined_and_leaving_wins() {
+        let changes = AccountChanges::default();
+        let user = |id: &str| UserId::parse(id).unwrap();
+        for (id, change) in [
+            ("@a:x", AccountChange::Profile),
+            ("@b:x", AccountChange::Leave),
+            ("@a:x", AccountChange::Profile),
+            ("@b:x", AccountChange::Profile),
+        ] {
+            changes.push(user(id), change);
+        }
+        assert_eq!(changes.try_next(), Some((user("@a:x"), AccountChange::Profile)));
+        assert_eq!(changes.try_next(), Some((user("@b:x"), AccountChange::Leave)));
+        assert_eq!(changes.try_next(), None);
+    }
+}

@@ -182,7 +182,7 @@ fn read(file: &Path, server_name: &ServerName) -> Result<Registration, Registrat
     if text.len() > APPSERVICE_REGISTRATION_BYTES_MAX {
         return Err(wrong("it is too large".into()));
     }
-    let parsed: File = serde_saphyr::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let parsed: File = serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     if parsed.as_token.is_empty() || parsed.hs_token.is_empty() {
         return Err(wrong("its tokens must not be empty".into()));
     }

@@ -325,6 +325,3 @@ impl Server {
             .ok_or_else(|| ApiError::forbidden("The application service's user is deactivated."))
     }
 }
-
-#[cfg(test)]
-mod tests;

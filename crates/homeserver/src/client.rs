@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The client-server API: one file per section of the specification.
 
+pub(crate) mod account;
 pub(crate) mod account_data;
+mod admin;
 mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
+mod devices;
 mod directory;
 mod filter;
 mod hierarchy;
@@ -15,8 +18,10 @@ mod media;
 mod members;
 mod membership;
 mod messages;
+mod openid;
 mod page;
 mod presence;
+pub(crate) mod profile;
 pub(crate) mod push_rules;
 mod pushers;
 mod receipts;
@@ -36,6 +41,7 @@ pub mod sync;
 mod to_device;
 mod typing;
 mod upgrade;
+mod user_directory;
 mod versions;
 mod well_known;
 
@@ -53,6 +59,12 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(register::routes())
         .merge(login::routes())
         .merge(session::routes())
+        .merge(devices::routes())
+        .merge(account::routes())
+        .merge(profile::routes())
+        .merge(user_directory::routes())
+        .merge(admin::routes())
+        .merge(openid::routes())
         .merge(account_data::routes())
         .merge(filter::routes())
         .merge(media::routes())

@@ -22,7 +22,7 @@ pub use self::{
     },
     listener::{ListenError, Listening, listen},
 };
-use crate::{ApiError, Shared, client, web};
+use crate::{ApiError, Shared, client, synapse_admin, web};
 
 /// Bodies below this many bytes are cheaper to send than to compress.
 const COMPRESS_MIN_BYTES: u64 = 1024;
@@ -39,6 +39,7 @@ pub fn router(server: Shared) -> Router {
     );
     Router::new()
         .merge(client::routes(&server))
+        .merge(synapse_admin::routes())
         .fallback(web::fallback)
         .method_not_allowed_fallback(wrong_method)
         .layer(compression)

@@ -26,6 +26,7 @@ pub mod render;
 pub mod room_worker;
 pub mod rooms;
 mod server;
+mod synapse_admin;
 pub mod sync;
 
 pub mod typing;

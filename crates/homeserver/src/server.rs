@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use estafette_core::{
@@ -85,6 +88,7 @@ pub struct Server {
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     started_ms: i64,
+    last_unique_ms: AtomicI64,
     signing_key: SigningKey,
     stop: watch::Sender<bool>,
 }
@@ -162,6 +166,7 @@ impl Server {
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             started_ms,
+            last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
@@ -196,6 +201,15 @@ impl Server {
     /// When this server was started, in ms since the epoch.
     pub fn started_ms(&self) -> i64 {
         self.started_ms
+    }
+
+    /// The time, moved on a little where it was given out before. The id of a room is the hash of
+    /// its create event, so two rooms that one user makes in one millisecond need two times.
+    pub fn unique_ms(&self) -> i64 {
+        let now = self.now_ms();
+        let next = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = self.last_unique_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        last.map_or(now, |last| now.max(last.saturating_add(1)))
     }
 
     /// Milliseconds since the Unix epoch.

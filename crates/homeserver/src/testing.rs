@@ -173,3 +173,12 @@ impl TestServer {
         token
     }
 }
+
+/// Waits until `condition` holds, a few seconds at most: for what happens behind a request.
+pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !condition().await {
+        assert!(std::time::Instant::now() < until, "it does not happen");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}

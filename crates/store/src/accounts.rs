@@ -359,7 +359,8 @@ pub trait AccountStore: Send + Sync {
     /// One device.
     async fn device(&self, user_id: &UserId, device_id: &DeviceId) -> StoreResult<Option<Device>>;
 
-    /// Makes a device without tokens, for application services. What became of it is as for a login;
+    /// Makes a device without tokens, for application services. What became of it is as for a
+    /// login;
     /// one that exists gets the new name.
     async fn put_device(
         &self,

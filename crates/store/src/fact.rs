@@ -66,7 +66,8 @@ pub enum FactKind {
         /// The device.
         device_id: DeviceId,
     },
-    /// Global (`room_id` is `None`) or room account data changed. Push rules are global account data
+    /// Global (`room_id` is `None`) or room account data changed. Push rules are global account
+    /// data
     /// of type `m.push_rules`.
     AccountData {
         /// Whose.

@@ -203,7 +203,8 @@ pub trait KeyStore {
         only_first: bool,
     ) -> StoreResult<CrossSigningOutcome>;
 
-    /// Adds signatures that `signer` made. Records `DeviceList` for `signer`, whose own devices must
+    /// Adds signatures that `signer` made. Records `DeviceList` for `signer`, whose own devices
+    /// must
     /// hear of all of them; see [`KeyStore::signature_changes`].
     async fn add_signatures(
         &self,

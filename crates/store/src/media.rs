@@ -2,7 +2,8 @@
 //! Uploaded files: which media id has which content, and how often a content is referred to.
 //!
 //! The bytes are files named by their hash, kept by the caller. A content's file must be in place
-//! before [`MediaStore::finish_upload`], and may go once [`MediaStore::doomed`] lists it. The caller
+//! before [`MediaStore::finish_upload`], and may go once [`MediaStore::doomed`] lists it. The
+//! caller
 //! holds a lock per content around placing and finishing, and around removing.
 
 use async_trait::async_trait;

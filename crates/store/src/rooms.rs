@@ -223,6 +223,9 @@ pub struct RelationFilter {
     pub kind: Option<String>,
 }
 
+/// What one key of a room's state was over time, oldest first.
+pub type StateHistory = Vec<(Position, Arc<Event>)>;
+
 /// A read receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -327,7 +330,7 @@ pub trait RoomStore: Send + Sync {
         &self,
         room_id: &RoomId,
         keys: &[(String, String)],
-    ) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>>;
+    ) -> StoreResult<Vec<StateHistory>>;
 
     /// Every room in which the user has or had a membership.
     async fn rooms_of(&self, user_id: &UserId) -> StoreResult<Vec<UserRoom>>;

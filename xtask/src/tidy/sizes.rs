@@ -118,7 +118,8 @@ mod tests {
 
     fn long_function(body: usize) -> String {
         format!(
-            "trait T {{\n    fn short(&self);\n}}\npub(crate) async fn long(\n    a: u8,\n) {{\n{}}}\n",
+            "{}pub(crate) async fn long(\n    a: u8,\n) {{\n{}}}\n",
+            "trait T {\n    fn short(&self);\n}\n",
             "    let _ = 1;\n".repeat(body)
         )
     }

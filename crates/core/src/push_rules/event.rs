@@ -152,7 +152,10 @@ impl FieldPath {
 
     /// Whether this is `content.body`, where patterns match between word boundaries.
     pub(super) fn is_content_body(&self) -> bool {
-        matches!(self.segments.as_slice(), [content, body] if content == "content" && body == "body")
+        match self.segments.as_slice() {
+            [content, body] => content == "content" && body == "body",
+            _ => false,
+        }
     }
 }
 

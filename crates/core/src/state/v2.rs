@@ -226,7 +226,8 @@ fn candidate<'a, J: Judge>(
     (judge.sender_power(event), Reverse(graph.origin_server_ts(event)), Reverse(event_id), event)
 }
 
-/// The mainline ordering based on the power levels of `state`: events that rest on an older part of the
+/// The mainline ordering based on the power levels of `state`: events that rest on an older part
+/// of the
 /// mainline, or on none of it, first; then the earliest; then the one with the smallest id.
 fn mainline_order(
     graph: &AuthGraph,

@@ -207,7 +207,8 @@ pub(crate) async fn set_fully_read(
     set(server, user_id, Some(room_id), FULLY_READ, Some(&content)).await
 }
 
-/// Account data as a sync shows it. Push rules are stored as the user's changes to the defaults, and
+/// Account data as a sync shows it. Push rules are stored as the user's changes to the defaults,
+/// and
 /// shown whole; on a `first` sync they are there even if the user never changed any.
 pub(crate) fn shown(
     server: &Server,

@@ -149,7 +149,8 @@ pub(super) fn exclusive() -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "M_EXCLUSIVE", message)
 }
 
-/// Checks a password. Whether the account exists shows neither in the answer nor in its time (F-24).
+/// Checks a password. Whether the account exists shows neither in the answer nor in its time
+/// (F-24).
 async fn by_password(server: &Server, request: &LoginRequest) -> ApiResult<Account> {
     let refused = || ApiError::forbidden("The user name or the password is not right.");
     let Some(password) = &request.password else {

@@ -338,7 +338,8 @@ pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> Ap
     let config = server.store.account_data(target, None, "m.invite_permission_config").await?;
     let config = config.and_then(|data| data.content);
     let config = config.and_then(|json| serde_json::from_str::<serde_json::Value>(&json).ok());
-    if config.is_some_and(|config| config["default_action"] == "block") {
+    let action = config.as_ref().and_then(|config| config.get("default_action"));
+    if action.is_some_and(|action| action == "block") {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "M_INVITE_BLOCKED",

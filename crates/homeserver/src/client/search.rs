@@ -278,7 +278,7 @@ impl Answering<'_> {
             let rendered = self.events(room_id, std::slice::from_ref(event)).await?;
             let mut result = json!({ "rank": 1.0, "result": rendered.into_iter().next() });
             if let Some(wish) = &self.criteria.event_context {
-                result["context"] = self.context(room_id, event, wish).await?;
+                put(&mut result, "context", self.context(room_id, event, wish).await?);
             }
             results.push(result);
         }
@@ -288,13 +288,13 @@ impl Answering<'_> {
             "results": results,
         });
         if let Some(next) = next {
-            answer["next_batch"] = next.to_string().into();
+            put(&mut answer, "next_batch", next.to_string().into());
         }
         if !self.criteria.groupings.group_by.is_empty() {
-            answer["groups"] = self.groups(found);
+            put(&mut answer, "groups", self.groups(found));
         }
         if self.criteria.include_state {
-            answer["state"] = self.state(found).await?;
+            put(&mut answer, "state", self.state(found).await?);
         }
         Ok(answer)
     }
@@ -340,7 +340,7 @@ impl Answering<'_> {
                     json!({ "avatar_url": text("avatar_url"), "displayname": text("displayname") });
                 profiles.insert(member.state_key().unwrap_or_default().to_owned(), profile);
             }
-            context["profile_info"] = Value::Object(profiles);
+            put(&mut context, "profile_info", Value::Object(profiles));
         }
         Ok(context)
     }
@@ -387,6 +387,13 @@ impl Answering<'_> {
             states.insert(room_id.as_str().to_owned(), Value::Array(events?));
         }
         Ok(Value::Object(states))
+    }
+}
+
+/// Adds a member to an object.
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(key.to_owned(), value);
     }
 }
 

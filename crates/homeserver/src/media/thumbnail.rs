@@ -100,10 +100,10 @@ fn read_cached(path: &Path) -> io::Result<Option<Thumbnail>> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-        Ok(bytes) => Ok(match image::guess_format(&bytes).ok().and_then(safe_type) {
-            Some(content_type) => Some(Thumbnail::Made { bytes, content_type }),
-            None => None,
-        }),
+        Ok(bytes) => {
+            let content_type = image::guess_format(&bytes).ok().and_then(safe_type);
+            Ok(content_type.map(|content_type| Thumbnail::Made { bytes, content_type }))
+        }
     }
 }
 

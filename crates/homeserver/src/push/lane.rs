@@ -235,7 +235,8 @@ async fn drain(lane: Arc<Lane>, server: std::sync::Weak<crate::Server>) {
                 lane.sent(&next);
             }
             Answer::Rejected => {
-                tracing::info!(user = %pusher.user_id, app = pusher.app_id, "a pusher was rejected");
+                let (user, app) = (&pusher.user_id, &pusher.app_id);
+                tracing::info!(%user, app, "a pusher was rejected");
                 lane.close();
                 if let Err(error) = strong.store.remove_rejected(lane.nid).await {
                     tracing::warn!(%error, "a rejected pusher could not be removed");

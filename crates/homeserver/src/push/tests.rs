@@ -35,9 +35,8 @@ impl Gateway {
         let address = listener.local_addr().unwrap();
         let (sender, heard) = mpsc::unbounded_channel();
         let script = Script { heard: sender, answers: Arc::default() };
-        let router = Router::new()
-            .route("/_matrix/push/v1/notify", post(notify))
-            .with_state(script.clone());
+        let router =
+            Router::new().route("/_matrix/push/v1/notify", post(notify)).with_state(script.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { address, heard, script, task }
     }
@@ -62,10 +61,7 @@ impl Drop for Gateway {
     }
 }
 
-async fn notify(
-    AxumState(script): AxumState<Script>,
-    body: String,
-) -> (StatusCode, String) {
+async fn notify(AxumState(script): AxumState<Script>, body: String) -> (StatusCode, String) {
     let (status, answer) =
         script.answers.lock().pop_front().unwrap_or((200, json!({"rejected": []})));
     script.heard.send(serde_json::from_str(&body).unwrap()).unwrap();

@@ -44,7 +44,7 @@ pub enum CreateError {
 pub async fn create_room(server: &Shared, new: NewRoom) -> Result<RoomId, CreateError> {
     let creator = new.request.creator.clone();
     let created =
-        create(&new.request, &server.signer(), server.now_ms()).map_err(RoomError::from)?;
+        create(&new.request, &server.signer(), server.unique_ms()).map_err(RoomError::from)?;
     let room_id = created.view.room_id().clone();
     let aliases = new.alias.into_iter().map(|alias| (alias, creator.clone())).collect();
     let commit = first_commit(server, created, new.is_public, aliases);
@@ -52,7 +52,7 @@ pub async fn create_room(server: &Shared, new: NewRoom) -> Result<RoomId, Create
         RoomOutcome::Committed => Ok(room_id),
         RoomOutcome::AliasTaken(alias) => Err(CreateError::AliasTaken(alias)),
         RoomOutcome::Duplicate { .. } => Err(RoomError::Store(
-            estafette_store::StoreError::Conflict("a new room repeats a transaction".into()),
+            estafette_store::StoreError::Conflict("a new room repeats a transaction"),
         )
         .into()),
     }

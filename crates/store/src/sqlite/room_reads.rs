@@ -15,8 +15,8 @@ use super::room_writes::{event_id, room_nid};
 use crate::{
     Position, StoreError, StoreResult,
     rooms::{
-        Direction, EventFlags, PublicRoom, Receipt, RelationFilter, StoredEvent, StoredRoom,
-        TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
+        Direction, EventFlags, PublicRoom, Receipt, RelationFilter, StateHistory, StoredEvent,
+        StoredRoom, TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
     },
 };
 
@@ -271,7 +271,7 @@ pub(super) fn state_history(
     conn: &Connection,
     room_id: &RoomId,
     keys: &[(String, String)],
-) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+) -> StoreResult<Vec<StateHistory>> {
     let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
     let history = |(kind, state_key): &(String, String)| {
         rows(

@@ -14,8 +14,8 @@ use super::{SqliteStore, room_reads, room_writes};
 use crate::{
     Position, RoomStore, StoreError, StoreResult,
     rooms::{
-        Direction, PublicRoom, Receipt, RelationFilter, RoomCommit, RoomOutcome, StoredEvent,
-        StoredRoom, TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
+        Direction, PublicRoom, Receipt, RelationFilter, RoomCommit, RoomOutcome, StateHistory,
+        StoredEvent, StoredRoom, TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
     },
 };
 
@@ -85,7 +85,7 @@ impl RoomStore for SqliteStore {
         &self,
         room_id: &RoomId,
         keys: &[(String, String)],
-    ) -> StoreResult<Vec<Vec<(Position, Arc<Event>)>>> {
+    ) -> StoreResult<Vec<StateHistory>> {
         let (room_id, keys) = (room_id.clone(), keys.to_vec());
         self.read(move |conn| room_reads::state_history(conn, &room_id, &keys)).await
     }

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The contract suite: what every engine promises, aggregate by aggregate.
 
+#[cfg(test)]
 mod account_data;
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod dehydrated_device;
+#[cfg(test)]
 mod devices;
+#[cfg(test)]
 mod key_backup;
+#[cfg(test)]
 mod keys;
+#[cfg(test)]
 mod keys_once;
+#[cfg(test)]
 mod media;
+#[cfg(test)]
 mod push;
 mod reports;
 mod rooms;
+#[cfg(test)]
 mod to_device;
+#[cfg(test)]
 mod to_device_until_acknowledged;

@@ -2,6 +2,7 @@
 /** People and public rooms search. */
 import type { MatrixClient } from "matrix-js-sdk";
 import type { DirectoryPerson, DirectoryPort, PublicRoom } from "../port/core.ts";
+import { CoreError } from "../port/session.ts";
 import { guarded } from "./errors.ts";
 import { localpart } from "./items.ts";
 
@@ -17,23 +18,33 @@ export class Directory implements DirectoryPort {
   async people(query: string): Promise<readonly DirectoryPerson[]> {
     const term = query.trim();
     if (term === "") return [];
-    const found = await guarded(() => this.#client.searchUserDirectory({ term, limit: LIMIT }));
-    const people = found.results.map((one): DirectoryPerson => ({
-      id: one.user_id,
-      name: one.display_name || localpart(one.user_id),
-      avatar: one.avatar_url ?? null,
-      organisation: organisation(one.user_id),
-    }));
+    const people = await this.#search(term);
     const exact = await this.#exact(term, people);
     return (exact ? [exact, ...people] : people).filter((one) => one.id !== this.#client.getUserId());
   }
 
+  async #search(term: string): Promise<readonly DirectoryPerson[]> {
+    try {
+      const found = await guarded(() => this.#client.searchUserDirectory({ term, limit: LIMIT }));
+      return found.results.map((one) => toPerson(one.user_id, one.display_name, one.avatar_url));
+    } catch (error) {
+      // A server without a directory can still be asked about one identifier.
+      if (error instanceof CoreError && error.kind === "unsupported") return [];
+      throw error;
+    }
+  }
+
   /** A complete identifier is offered even when the directory does not list the person. */
   async #exact(term: string, listed: readonly DirectoryPerson[]): Promise<DirectoryPerson | null> {
-    if (!/^@[^:\s]+:[^\s]+$/.test(term) || listed.some((one) => one.id === term)) return null;
-    const profile = await this.#client.getProfileInfo(term).catch(() => null);
-    if (!profile) return null;
-    return { id: term, name: profile.displayname || localpart(term), avatar: profile.avatar_url ?? null, organisation: organisation(term) };
+    const id = /^@[^:\s]+:\S+$/.test(term) ? term
+      : /^[a-z0-9._=/+-]+$/.test(term) ? `@${term}:${organisation(this.#client.getSafeUserId())}` : null;
+    if (!id || listed.some((one) => one.id === id)) return null;
+    try {
+      const profile = await guarded(() => this.#client.getProfileInfo(id));
+      return toPerson(id, profile.displayname, profile.avatar_url);
+    } catch {
+      return null;
+    }
   }
 
   async publicRooms(query: string): Promise<readonly PublicRoom[]> {
@@ -50,6 +61,10 @@ export class Directory implements DirectoryPort {
       joined: this.#client.getRoom(room.room_id)?.getMyMembership() === "join",
     }));
   }
+}
+
+function toPerson(id: string, name?: string, avatar?: string): DirectoryPerson {
+  return { id, name: name || localpart(id), avatar: avatar ?? null, organisation: organisation(id) };
 }
 
 export const organisation = (userId: string): string => userId.slice(userId.indexOf(":") + 1);

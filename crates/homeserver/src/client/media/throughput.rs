@@ -13,7 +13,7 @@ use crate::testing::TestServer;
 const MIB: usize = 1 << 20;
 
 /// Sends one request on a kept connection and reads the answer; gives its body.
-fn ask(stream: &mut TcpStream, head: &str, body: &[u8], answer: &mut Vec<u8>) -> usize {
+fn ask(stream: &mut TcpStream, head: &str, body: &[u8], answer: &mut [u8]) -> usize {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
     let mut filled = 0;

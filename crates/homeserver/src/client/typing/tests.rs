@@ -18,7 +18,7 @@ async fn typing_starts_and_ends() {
     let path = format!("/v3/rooms/{room}/typing/{BOB}");
     let start = json!({ "typing": true, "timeout": 60_000 });
     server.put(BOB, &path, start.clone()).await;
-    assert_eq!(typing(), [bob.clone()]);
+    assert_eq!(typing(), std::slice::from_ref(&bob));
     server.put(BOB, &path, json!({ "typing": false })).await;
     assert!(typing().is_empty());
     server.put(BOB, &path, start.clone()).await;
@@ -42,8 +42,8 @@ async fn typing_runs_out() {
     let path = format!("/v3/rooms/{room}/typing/{ALICE}");
     server.put(ALICE, &path, json!({ "typing": true, "timeout": 1 })).await;
     server.clock.advance(10);
-    let user = server.server.notifier.user(&server.server.store, &UserId::parse(ALICE).unwrap());
-    let user = user.await.unwrap();
+    let alice = UserId::parse(ALICE).unwrap();
+    let user = server.server.notifier.user(&server.server.store, &alice).await.unwrap();
     let gone = async {
         loop {
             let woken = user.woken();

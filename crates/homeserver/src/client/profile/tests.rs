@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these one could speak under another's name, or fill the server with a profile.
+
+use estafette_core::{ids::UserId, limits::PROFILE_BYTES_MAX};
+use estafette_store::{AccountStore as _, accounts::AccountFlag};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::testing::{TestServer, eventually};
+
+const ALICE: &str = "/v3/profile/@alice:x.fr";
+
+async fn put(server: &TestServer, token: &str, key: &str, value: Value) -> (u16, Value) {
+    let path = format!("{ALICE}/{key}");
+    let body = json!({ key: value });
+    let (status, answer) = server.request("PUT", &path, token, body).await;
+    (status.as_u16(), answer["errcode"].clone())
+}
+
+#[tokio::test]
+async fn fields_are_set_read_and_removed() {
+    let server = TestServer::start().await;
+    let token = server.register("alice").await;
+    let bob = server.register("bob").await;
+    let ok = (200, Value::Null);
+    assert_eq!(put(&server, &token, "displayname", json!("Alice")).await, ok);
+    assert_eq!(put(&server, &token, "avatar_url", json!("mxc://x.fr/a")).await, ok);
+    assert_eq!(put(&server, &token, "m.tz", json!("Europe/Paris")).await, ok);
+    assert_eq!(put(&server, &token, "fr.x.unit", json!({ "id": [1, null] })).await, ok);
+    assert_eq!(put(&server, &token, "fr.x.nothing", Value::Null).await, ok);
+    let (_, profile) = server.request("GET", ALICE, &bob, Value::Null).await;
+    assert_eq!(
+        profile,
+        json!({ "displayname": "Alice", "avatar_url": "mxc://x.fr/a", "m.tz": "Europe/Paris",
+            "fr.x.unit": { "id": [1, null] }, "fr.x.nothing": null })
+    );
+    let path = format!("{ALICE}/fr.x.unit");
+    let (_, field) = server.request("GET", &path, &bob, Value::Null).await;
+    assert_eq!(field, json!({ "fr.x.unit": { "id": [1, null] } }));
+    for _ in 0..2 {
+        let (status, answer) = server.request("DELETE", &path, &token, Value::Null).await;
+        assert_eq!((status, answer), (StatusCode::OK, json!({})));
+    }
+    assert_eq!(server.request("GET", &path, &bob, Value::Null).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(put(&server, &token, "avatar_url", json!("")).await, ok);
+    let path = format!("{ALICE}/avatar_url");
+    assert_eq!(server.request("GET", &path, &bob, Value::Null).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_field_is_refused_and_nothing_changes() {
+    let server = TestServer::start().await;
+    let token = server.register("alice").await;
+    let bob = server.register("bob").await;
+    let text = |len: usize| json!("x".repeat(len));
+    for (key, value, expected) in [
+        ("displayname", json!(1), (400, "M_BAD_JSON")),
+        ("displayname", Value::Null, (400, "M_BAD_JSON")),
+        ("displayname", text(1025), (400, "M_INVALID_PARAM")),
+        ("avatar_url", json!("https://x.fr/a"), (400, "M_INVALID_PARAM")),
+        ("nodots", json!(1), (400, "M_INVALID_PARAM")),
+        ("Big.Letters", json!(1), (400, "M_INVALID_PARAM")),
+        ("fr.x.big", text(PROFILE_BYTES_MAX), (400, "M_PROFILE_TOO_LARGE")),
+    ] {
+        let (status, errcode) = put(&server, &token, key, value).await;
+        assert_eq!((status, errcode.as_str().unwrap()), expected, "{key}");
+    }
+    let long = format!("a.{}", "x".repeat(254));
+    assert_eq!(put(&server, &token, &long, json!(1)).await, (400, json!("M_KEY_TOO_LARGE")));
+    assert_eq!(put(&server, &bob, "displayname", json!("Eve")).await, (403, json!("M_FORBIDDEN")));
+    assert_eq!(
+        put(&server, "", "displayname", json!("Eve")).await,
+        (401, json!("M_MISSING_TOKEN"))
+    );
+    let path = format!("{ALICE}/displayname");
+    let (status, answer) = server.request("PUT", &path, &token, json!({ "name": "x" })).await;
+    assert_eq!((status.as_u16(), &answer["errcode"]), (400, &json!("M_MISSING_PARAM")));
+    let (_, profile) = server.request("GET", ALICE, &token, Value::Null).await;
+    assert_eq!(profile, json!({ "displayname": "alice" }));
+    for nobody in ["@nobody:x.fr", "@alice:other.fr"] {
+        let path = format!("/v3/profile/{nobody}");
+        let (status, answer) = server.request("GET", &path, &token, Value::Null).await;
+        assert_eq!((status.as_u16(), &answer["errcode"]), (404, &json!("M_NOT_FOUND")));
+    }
+    let (status, _) = server.request("GET", ALICE, "", Value::Null).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+/// The bound is on the whole profile: many small fields must not pass it together.
+#[tokio::test]
+async fn the_whole_profile_is_bounded() {
+    let server = TestServer::start().await;
+    let token = server.register("alice").await;
+    let mut set = 0;
+    for index in 0..10 {
+        let value = json!("x".repeat(8_000));
+        match put(&server, &token, &format!("fr.x.f{index}"), value).await {
+            (200, _) => set += 1,
+            refused => {
+                assert_eq!(refused, (400, json!("M_PROFILE_TOO_LARGE")));
+                break;
+            }
+        }
+    }
+    assert_eq!(set, 8);
+    let (_, profile) = server.request("GET", ALICE, &token, Value::Null).await;
+    assert!(profile.to_string().len() <= PROFILE_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn rooms_hear_of_a_new_name_and_suspended_users_change_nothing() {
+    let server = TestServer::start().await;
+    let token = server.register("alice").await;
+    let room = server.room(&token, json!({})).await;
+    put(&server, &token, "displayname", json!("B")).await;
+    let member = format!("/v3/rooms/{room}/state/m.room.member/@alice:x.fr");
+    eventually(async || server.get(&token, &member).await["displayname"] == "B").await;
+
+    let alice = UserId::parse("@alice:x.fr").unwrap();
+    server.server.store.set_account_flag(&alice, AccountFlag::Suspended, true).await.unwrap();
+    let refused = put(&server, &token, "displayname", json!("C")).await;
+    assert_eq!(refused, (403, json!("M_USER_SUSPENDED")));
+    let path = format!("{ALICE}/displayname");
+    let (status, _) = server.request("DELETE", &path, &token, Value::Null).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(server.get(&token, ALICE).await["displayname"], "B");
+}

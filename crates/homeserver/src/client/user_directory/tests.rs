@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these people would not find each other, or find whom they should not.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::testing::TestServer;
+
+async fn search(server: &TestServer, token: &str, body: Value) -> (Vec<String>, bool) {
+    let (status, answer) = server.request("POST", "/v3/user_directory/search", token, body).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let results = answer["results"].as_array().unwrap();
+    let ids = results.iter().map(|result| result["user_id"].as_str().unwrap().to_owned());
+    (ids.collect(), answer["limited"].as_bool().unwrap())
+}
+
+async fn named(server: &TestServer, localpart: &str, name: &str) -> String {
+    let token = server.register(localpart).await;
+    let path = format!("/v3/profile/@{localpart}:x.fr/displayname");
+    server.request("PUT", &path, &token, json!({ "displayname": name })).await;
+    token
+}
+
+#[tokio::test]
+async fn people_are_found_by_name_without_accents_best_first() {
+    let server = TestServer::start().await;
+    let token = named(&server, "u1", "Élodie Durand").await;
+    named(&server, "u2", "Martin Élodie").await;
+    named(&server, "u3", "Jean Martin [DINUM]").await;
+    named(&server, "martin", "Zoé").await;
+    let find = async |term: &str| search(&server, &token, json!({ "search_term": term })).await.0;
+    assert_eq!(find("martin").await, ["@u2:x.fr", "@u3:x.fr", "@martin:x.fr"]);
+    assert_eq!(find("MARTIN jean").await, ["@u3:x.fr"]);
+    assert_eq!(find("elo").await, ["@u2:x.fr"], "never oneself");
+    assert_eq!(find("dinum").await, ["@u3:x.fr"]);
+    assert_eq!(find("@u3:x.fr").await, ["@u3:x.fr"]);
+    assert_eq!(find("zoe").await, ["@martin:x.fr"]);
+    for nothing in ["", "   ", "artin", "%", "\u{10ffff}", "x' OR 1=1 --"] {
+        assert_eq!(find(nothing).await, Vec::<String>::new(), "{nothing}");
+    }
+    let body = json!({ "search_term": "martin", "limit": 2 });
+    assert_eq!(
+        search(&server, &token, body).await,
+        (vec!["@u2:x.fr".to_owned(), "@u3:x.fr".to_owned()], true)
+    );
+    let (status, _) = server.request("POST", "/v3/user_directory/search", "", json!({})).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    for wrong in [json!({}), json!({ "search_term": "x".repeat(257) })] {
+        let path = "/v3/user_directory/search";
+        let (status, _) = server.request("POST", path, &token, wrong).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn a_new_name_replaces_the_old_one() {
+    let server = TestServer::start().await;
+    let bob = server.register("bob").await;
+    let token = named(&server, "u1", "Before").await;
+    let path = "/v3/profile/@u1:x.fr/displayname";
+    server.request("PUT", path, &token, json!({ "displayname": "After" })).await;
+    let find = async |term: &str| search(&server, &bob, json!({ "search_term": term })).await.0;
+    assert_eq!(find("before").await, Vec::<String>::new());
+    assert_eq!(find("after").await, ["@u1:x.fr"]);
+}
+
+#[tokio::test]
+async fn only_those_in_sight_are_found_where_the_operator_wants_it() {
+    let server = TestServer::with(|config| config.user_directory.search_all_users = false).await;
+    let alice = server.register("alice").await;
+    let bob = server.register("bob").await;
+    let body = json!({ "search_term": "bob" });
+    assert_eq!(search(&server, &alice, body.clone()).await.0, Vec::<String>::new());
+    let room = json!({ "preset": "private_chat", "invite": ["@bob:x.fr"] });
+    let (status, room) = server.request("POST", "/v3/createRoom", &alice, room).await;
+    assert_eq!(status, StatusCode::OK, "{room}");
+    let path = format!("/v3/join/{}", room["room_id"].as_str().unwrap().replace('!', "%21"));
+    assert_eq!(server.request("POST", &path, &bob, json!({})).await.0, StatusCode::OK);
+    assert_eq!(search(&server, &alice, body).await.0, ["@bob:x.fr"]);
+}
