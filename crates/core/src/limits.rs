@@ -31,7 +31,9 @@ pub const SERVER_KEY_VALIDITY_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1000;
 /// A JSON request body.
 pub const JSON_BODY_BYTES_MAX: usize = 1 << 20;
 /// How long a JSON request body may take to arrive.
-pub const BODY_READ_TIMEOUT_S: u64 = 60;
+pub const BODY_READ_TIMEOUT_S: u64 = 30;
+/// How long an upload of media may pause.
+pub const UPLOAD_SILENCE_S: u64 = 60;
 /// How long a request's head may take to arrive, and a TLS handshake.
 pub const HEADER_READ_TIMEOUT_S: u64 = 10;
 /// How long requests under way may go on after a stop was asked for.

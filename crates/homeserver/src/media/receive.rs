@@ -14,7 +14,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use estafette_core::limits::BODY_READ_TIMEOUT_S;
+use estafette_core::limits::UPLOAD_SILENCE_S;
 use estafette_store::media::ContentHash;
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
@@ -168,7 +168,7 @@ async fn gather(
 ) -> Result<(Vec<Bytes>, u64), ReceiveError> {
     let mut batch = Vec::new();
     let (mut batch_bytes, mut bytes) = (0, 0_u64);
-    let silence_max = Duration::from_secs(BODY_READ_TIMEOUT_S);
+    let silence_max = Duration::from_secs(UPLOAD_SILENCE_S);
     loop {
         let frame = match tokio::time::timeout(silence_max, body.frame()).await {
             Err(_) => return Err(ReceiveError::TooSlow),
