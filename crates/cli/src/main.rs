@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `estafette`: the one binary. Its sub-commands are the table below.
 
+mod host;
 mod serve;
+mod settings;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use estafette_homeserver::config::{self, Config};
+
+use crate::settings::Settings;
 
 /// Estafette: a sovereign encrypted messenger for a State.
 #[derive(Debug, Parser)]
@@ -47,13 +50,11 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Config { command: ConfigCommand::Explain } => {
-            print!("{}", config::explain());
+            print!("{}", settings::explain());
             Ok(())
         }
         Command::Config { command: ConfigCommand::Check { config } } => {
-            Config::load(config.as_deref(), std::env::vars())
-                .map(|_| println!("The configuration is right."))
-                .map_err(Into::into)
+            Settings::load(config.as_deref()).map(|_| println!("The configuration is right."))
         }
     };
     match outcome {

@@ -58,6 +58,8 @@ impl Auth {
     }
 }
 
+pub use crate::client::account::{deactivate, forget_proofs};
+
 /// How long an OpenID token lives.
 pub const OPENID_TOKEN_S: u64 = 3_600;
 

@@ -308,20 +308,11 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut tree = match file {
-            None => toml::Table::new(),
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
-                .parse()
-                .map_err(|error: toml::de::Error| ConfigError::Wrong(error.to_string()))?,
-        };
-        let mut variables: Vec<_> = environment.into_iter().collect();
-        variables.sort();
-        for (name, value) in variables {
-            if let Some(path) = name.strip_prefix("ESTAFETTE__") {
-                set(&mut tree, &path.to_lowercase(), &value)?;
-            }
-        }
+        Self::from_tree(read_tree(file, environment)?)
+    }
+
+    /// The configuration in `tree`, checked.
+    pub fn from_tree(tree: toml::Table) -> Result<Self, ConfigError> {
         let config: Self = tree
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Wrong(error.to_string()))?;
@@ -345,6 +336,29 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// All that `file` and then the environment's `ESTAFETTE__…` variables say, unchecked: whoever owns a
+/// section takes it out before the rest becomes a [`Config`].
+pub fn read_tree(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<toml::Table, ConfigError> {
+    let mut tree = match file {
+        None => toml::Table::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::Wrong(error.to_string()))?,
+    };
+    let mut variables: Vec<_> = environment.into_iter().collect();
+    variables.sort();
+    for (name, value) in variables {
+        if let Some(path) = name.strip_prefix("ESTAFETTE__") {
+            set(&mut tree, &path.to_lowercase(), &value)?;
+        }
+    }
+    Ok(tree)
 }
 
 /// Sets `section__key` in `tree` to `text`, read as TOML where it is TOML.

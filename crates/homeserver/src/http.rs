@@ -29,6 +29,11 @@ const COMPRESS_MIN_BYTES: u64 = 1024;
 
 /// The whole server as one service.
 pub fn router(server: Shared) -> Router {
+    router_with(server, Router::new())
+}
+
+/// The same with `further` routes, which get the same CORS headers and compression.
+pub fn router_with(server: Shared, further: Router) -> Router {
     let compression = CompressionLayer::new().gzip(true).zstd(true).compress_when(
         SizeAbove::new(COMPRESS_MIN_BYTES)
             .and(NotForContentType::IMAGES)
@@ -42,9 +47,10 @@ pub fn router(server: Shared) -> Router {
         .merge(synapse_admin::routes())
         .fallback(web::fallback)
         .method_not_allowed_fallback(wrong_method)
+        .with_state(server)
+        .merge(further)
         .layer(compression)
         .layer(middleware::from_fn(cors))
-        .with_state(server)
 }
 
 /// Marks an answer that goes out as it is: a file, whose length and ranges are promised.

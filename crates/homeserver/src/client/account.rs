@@ -86,7 +86,7 @@ async fn change_password(
 }
 
 /// Forgets what was given out on the strength of the old password.
-pub(crate) fn forget_proofs(server: &Server, user_id: &UserId) {
+pub fn forget_proofs(server: &Server, user_id: &UserId) {
     server.auth.login_tokens.retain(|owner| owner != user_id);
     server.auth.openid_tokens.retain(|owner| owner != user_id);
 }
@@ -126,7 +126,7 @@ async fn deactivate_own(
 }
 
 /// Ends an account and has its rooms left. `false` when there is none.
-pub(crate) async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiResult<bool> {
+pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiResult<bool> {
     server.account_changes.check_room()?;
     let known = server.store.deactivate_account(user_id, erase).await?;
     if known {

@@ -49,16 +49,27 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 /// The whole table as text: a TOML file with every option at its default, each explained.
-pub fn explain() -> String {
-    let defaults = toml::Value::try_from(Config::default())
-        .unwrap_or_else(|_| toml::Value::Table(toml::Table::new()));
+/// `sections` are those that others own: the name, the defaults, and what each option decides.
+pub fn explain(sections: &[(&str, toml::Table, &[(&str, &str)])]) -> String {
     let mut text = String::from(
         "# Every option of Estafette with its default.\n\
          # In the environment: ESTAFETTE__SECTION__KEY, which wins over the file.\n",
     );
-    let mut section = "";
-    for (path, purpose) in OPTIONS {
-        let (in_section, key) = path.split_once('.').unwrap_or(("", path));
+    let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    write_options(&mut text, "", &defaults, OPTIONS);
+    for (name, defaults, options) in sections {
+        write_options(&mut text, name, defaults, options);
+    }
+    text
+}
+
+fn write_options(text: &mut String, root: &str, defaults: &toml::Table, options: &[(&str, &str)]) {
+    let defaults = toml::Value::Table(defaults.clone());
+    let mut section = String::new();
+    for (path, purpose) in options {
+        let (below, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let dot = if root.is_empty() || below.is_empty() { "" } else { "." };
+        let in_section = format!("{root}{dot}{below}");
         if in_section != section {
             text.push_str(&format!("\n[{in_section}]\n"));
             section = in_section;
@@ -67,7 +78,6 @@ pub fn explain() -> String {
         let value = value.map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("# {purpose}\n{key} = {value}\n"));
     }
-    text
 }
 
 #[cfg(test)]

@@ -64,6 +64,6 @@ fn explain_lists_every_option_and_is_itself_a_valid_file() {
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected);
-    let again = load(&explain(), &[]).unwrap();
+    let again = load(&explain(&[]), &[]).unwrap();
     assert_eq!(toml::Table::try_from(again).unwrap(), table);
 }

@@ -142,15 +142,22 @@ impl FromRequestParts<Shared> for RemoteAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        Ok(Self::of(parts, server.config.listener.behind_proxy))
+    }
+}
+
+impl RemoteAddress {
+    /// The same where there is no extractor.
+    pub fn of(parts: &Parts, behind_proxy: bool) -> Self {
         let connection = parts.extensions.get::<RemoteAddress>().copied();
         let unknown = Self(IpAddr::from([127, 0, 0, 1]));
-        if !server.config.listener.behind_proxy {
-            return Ok(connection.unwrap_or(unknown));
+        if !behind_proxy {
+            return connection.unwrap_or(unknown);
         }
         // The proxy appends the address it saw: only the last entry is its word.
         let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
         let last = forwarded.and_then(|list| list.rsplit(',').next());
         let told = last.and_then(|address| address.trim().parse().ok()).map(Self);
-        Ok(told.or(connection).unwrap_or(unknown))
+        told.or(connection).unwrap_or(unknown)
     }
 }

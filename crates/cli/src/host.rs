@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The running homeserver as identity sees it.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use estafette_core::ids::{ServerName, UserId};
+use estafette_homeserver::{
+    ApiError, Shared,
+    account_changes::AccountChange,
+    auth::{self, password},
+    http::RemoteAddress,
+    outbound::OutboundRequest,
+    rate_limit::Cost,
+};
+use estafette_identity::{
+    Host, HostError,
+    host::{FetchRequest, FetchResponse},
+};
+use estafette_store::accounts::PasswordHash;
+use http::{StatusCode, request::Parts};
+use zeroize::Zeroizing;
+
+/// What identity is lent.
+pub(crate) struct HomeserverHost(pub(crate) Shared);
+
+#[async_trait]
+impl Host for HomeserverHost {
+    fn server_name(&self) -> &ServerName {
+        &self.0.server_name
+    }
+
+    fn public_base_url(&self) -> Option<String> {
+        let url = self.0.config.public_base_url.trim_end_matches('/');
+        (!url.is_empty()).then(|| url.to_owned())
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.0.random.fill(bytes);
+    }
+
+    fn remote_address(&self, parts: &Parts) -> IpAddr {
+        RemoteAddress::of(parts, self.0.config.listener.behind_proxy).0
+    }
+
+    fn limit_proof(&self, who: &str) -> Result<(), HostError> {
+        self.0.rate_limiter.check(Cost::Login, who, self.0.now_ms()).map_err(|error| told(&error))
+    }
+
+    async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError> {
+        let hash = self.0.auth.passwords.hash(&*self.0.random, password).await;
+        hash.map_err(|error| told(&error))
+    }
+
+    async fn password_matches(
+        &self,
+        password: &Zeroizing<String>,
+        kept: Option<&PasswordHash>,
+    ) -> Result<bool, HostError> {
+        let matches = self.0.auth.passwords.matches(password, kept).await;
+        matches.map_err(|error| told(&error))
+    }
+
+    fn check_new_password(&self, password: &str) -> Result<(), HostError> {
+        password::check_new(password, self.0.config.login.password_length_min)
+            .map_err(|error| HostError::WeakPassword(error.message().to_owned()))
+    }
+
+    fn forget_proofs(&self, user_id: &UserId) {
+        auth::forget_proofs(&self.0, user_id);
+    }
+
+    async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
+        auth::deactivate(&self.0, user_id, erase).await.map_err(|error| told(&error))
+    }
+
+    fn profile_changed(&self, user_id: &UserId) {
+        self.0.account_changes.push(user_id.clone(), AccountChange::Profile);
+    }
+
+    async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, HostError> {
+        let request = OutboundRequest {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            timeout: request.timeout,
+            answer_bytes_max: request.answer_bytes_max,
+            redirects_max: 0,
+        };
+        match self.0.outbound.send(request).await {
+            Ok(answer) => Ok(FetchResponse {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+            }),
+            Err(error) => Err(HostError::Unreachable(error.to_string())),
+        }
+    }
+}
+
+/// What the shell's answer means to identity.
+fn told(error: &ApiError) -> HostError {
+    match error.status() {
+        StatusCode::TOO_MANY_REQUESTS => {
+            let body = error.body();
+            let wait = body.get("retry_after_ms").and_then(serde_json::Value::as_u64);
+            HostError::Limited { retry_after_ms: wait.unwrap_or(1000) }
+        }
+        StatusCode::SERVICE_UNAVAILABLE => HostError::Overloaded,
+        _ => HostError::Internal(error.message().to_owned()),
+    }
+}

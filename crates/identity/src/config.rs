@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The section `[identity]` of the configuration; unknown keys are refused.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that an operator may decide about identity. Every field has a default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// Whether the pages and the OAuth 2.0 API are served.
+    pub enabled: bool,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// Each option below `identity.` and what it decides, in the order of the file.
+pub const OPTIONS: &[(&str, &str)] =
+    &[("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served.")];

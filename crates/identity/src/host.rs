@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What identity needs of the server that runs it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use estafette_core::ids::{ServerName, UserId};
+use estafette_store::accounts::PasswordHash;
+use http::{HeaderMap, Method, StatusCode};
+use zeroize::Zeroizing;
+
+/// The running server, as far as identity may use it.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// The name in the ids of this server's users.
+    fn server_name(&self) -> &ServerName;
+
+    /// The URL by which clients reach this server, without a slash at its end. `None` where the
+    /// operator gave none: then it is the one of the request at hand.
+    fn public_base_url(&self) -> Option<String>;
+
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64;
+
+    /// Fills `bytes` with unpredictable bytes: the only source of chance.
+    fn fill_random(&self, bytes: &mut [u8]);
+
+    /// The address that a request comes from, as far as it can be believed (the operator's
+    /// `listener.behind_proxy` is respected).
+    fn remote_address(&self, parts: &http::request::Parts) -> std::net::IpAddr;
+
+    /// Takes one token of `who`'s bucket for proving who one is. Errors: [`HostError::Limited`].
+    fn limit_proof(&self, who: &str) -> Result<(), HostError>;
+
+    /// The hash to keep of a new password. Errors: [`HostError::Overloaded`].
+    async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError>;
+
+    /// Whether `password` is the one of `kept`. Takes as long, and is `false`, where there is none.
+    async fn password_matches(
+        &self,
+        password: &Zeroizing<String>,
+        kept: Option<&PasswordHash>,
+    ) -> Result<bool, HostError>;
+
+    /// Refuses a password that is too short, too long or too easily guessed, with a sentence that
+    /// says why. Errors: [`HostError::WeakPassword`].
+    fn check_new_password(&self, password: &str) -> Result<(), HostError>;
+
+    /// Forgets what was given out on the strength of somebody's old proofs (login tokens, OpenID
+    /// tokens), after a change of password or the end of sessions.
+    fn forget_proofs(&self, user_id: &UserId);
+
+    /// Ends an account and has its rooms left. `false` when there is none.
+    async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError>;
+
+    /// Carries a profile that the store has into the rooms of its owner.
+    fn profile_changed(&self, user_id: &UserId);
+
+    /// Asks another server, through the one guarded client.
+    async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, HostError>;
+}
+
+/// One request to somebody else.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// The method.
+    pub method: Method,
+    /// The whole URL, `http` or `https`.
+    pub url: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// How long everything may take.
+    pub timeout: Duration,
+    /// How many bytes of answer are read before giving up.
+    pub answer_bytes_max: usize,
+}
+
+/// The answer of somebody else, whatever its status.
+#[derive(Debug, Clone)]
+pub struct FetchResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// Why the server did not do what identity asked of it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HostError {
+    /// Asked too often.
+    #[error("too many tries: wait {retry_after_ms} ms")]
+    Limited {
+        /// How long to wait.
+        retry_after_ms: u64,
+    },
+    /// Too much is going on at once.
+    #[error("the server is busy")]
+    Overloaded,
+    /// The password cannot be used; the sentence says why.
+    #[error("{0}")]
+    WeakPassword(String),
+    /// The other server does not answer, or may not be asked.
+    #[error("the other server does not answer: {0}")]
+    Unreachable(String),
+    /// Something of ours is broken.
+    #[error("{0}")]
+    Internal(String),
+}
