@@ -6,7 +6,7 @@ use std::{os::unix::fs::MetadataExt, path::Path, process::Command, time::Instant
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench, clients, crash, shell, stress, tidy, web};
+use crate::{bench, clients, crash, licences, shell, stress, tidy, web};
 
 /// What to leave out, for the inner loop.
 #[derive(Debug, Clone, Default, Args)]
@@ -23,7 +23,7 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("fmt", || shell::run(&mut shell::cargo(&["fmt", "--all", "--check"]))),
     ("tidy", tidy::run),
-    ("licences", licences),
+    ("licences", licences::run),
     ("clippy", clippy),
     ("unit and contract tests", unit_tests),
     ("web client", web::test),
@@ -132,16 +132,6 @@ fn clippy() -> Result<()> {
 fn unit_tests() -> Result<()> {
     let all = ["test", "--locked", "--workspace", "--all-features"];
     shell::run(&mut shell::cargo(&all))
-}
-
-/// Licences and sources of all dependencies, where cargo-deny is there.
-fn licences() -> Result<()> {
-    if !succeeds(&["cargo-deny", "--version"]) {
-        println!("not checked: cargo-deny is not installed (`cargo install cargo-deny`)");
-        return Ok(());
-    }
-    let check = ["deny", "--offline", "check", "bans", "licenses", "sources"];
-    shell::run(&mut shell::cargo(&check))
 }
 
 /// Needs the right to mount; a machine without it cannot prove this and says so.

@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod clients;
 mod crash;
+mod licences;
 mod shell;
 mod start;
 mod stress;

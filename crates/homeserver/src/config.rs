@@ -338,8 +338,8 @@ impl Config {
     }
 }
 
-/// All that `file` and then the environment's `ESTAFETTE__…` variables say, unchecked: whoever owns a
-/// section takes it out before the rest becomes a [`Config`].
+/// All that `file` and then the environment's `ESTAFETTE__…` variables say, unchecked: whoever owns
+/// a section takes it out before the rest becomes a [`Config`].
 pub fn read_tree(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
