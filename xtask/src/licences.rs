@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<()> {
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("no packages")?;
+    let packages = metadata.get("packages").and_then(Value::as_array).context("no packages")?;
     let wrong: Vec<String> = packages.iter().filter_map(|one| complaint(one, &policy)).collect();
     if !wrong.is_empty() {
         bail!("dependencies that may not be:\n{}", wrong.join("\n"));
@@ -61,23 +61,27 @@ fn policy() -> Result<Policy> {
 
 /// What is wrong with a package, in one line.
 fn complaint(package: &Value, policy: &Policy) -> Option<String> {
-    let name = package["name"].as_str().unwrap_or_default();
-    let version = package["version"].as_str().unwrap_or_default();
+    let name = text(package, "name");
+    let version = text(package, "version");
     let says = |what: String| Some(format!("  {name} {version}: {what}"));
     if policy.banned.contains(name) {
         return says("is banned".into());
     }
     // Without a source it is one of ours.
-    let source = package["source"].as_str()?;
+    let source = package.get("source")?.as_str()?;
     if !source.starts_with("registry+https://github.com/rust-lang/crates.io-index") {
         return says(format!("comes from {source}"));
     }
-    let licence = package["license"].as_str().unwrap_or_default();
+    let licence = text(package, "license");
     match allowed(licence, &policy.licences) {
         Ok(true) => None,
         Ok(false) => says(format!("licence {licence}")),
         Err(error) => says(format!("licence `{licence}` cannot be read: {error}")),
     }
+}
+
+fn text<'a>(package: &'a Value, key: &str) -> &'a str {
+    package.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Whether a licence expression can be met with the allowed ones alone.
