@@ -35,6 +35,10 @@ impl Host for HomeserverHost {
         (!url.is_empty()).then(|| url.to_owned())
     }
 
+    fn serves_tls(&self) -> bool {
+        !self.0.config.listener.tls_certificate.as_os_str().is_empty()
+    }
+
     fn now_ms(&self) -> i64 {
         self.0.now_ms()
     }

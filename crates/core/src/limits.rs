@@ -304,6 +304,15 @@ pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
 /// Users whose changed profile or deactivation waits to reach their rooms.
 pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 
+// Identity: pages and what leads to them.
+
+/// A form that a browser posts.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// A path of this server to go on to after a page.
+pub const CONTINUE_BYTES_MAX: usize = 4_096;
+/// How long somebody stays signed in with a browser: a working day.
+pub const BROWSER_SESSION_S: u64 = 10 * 60 * 60;
+
 // Application services.
 
 /// A registration file.

@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 pub struct IdentityConfig {
     /// Whether the pages and the OAuth 2.0 API are served.
     pub enabled: bool,
+    /// What the service is called on its pages and in its mail.
+    pub service_name: String,
 }
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, service_name: "Estafette".into() }
     }
 }
 
 /// Each option below `identity.` and what it decides, in the order of the file.
-pub const OPTIONS: &[(&str, &str)] =
-    &[("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served.")];
+pub const OPTIONS: &[(&str, &str)] = &[
+    ("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served."),
+    ("service_name", "What the service is called on its pages and in its mail."),
+];

@@ -20,6 +20,9 @@ pub trait Host: Send + Sync {
     /// operator gave none: then it is the one of the request at hand.
     fn public_base_url(&self) -> Option<String>;
 
+    /// Whether this server itself speaks TLS to browsers.
+    fn serves_tls(&self) -> bool;
+
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 

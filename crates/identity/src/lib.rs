@@ -9,6 +9,10 @@
 
 pub mod config;
 pub mod host;
+mod pages;
+mod sign_in;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
@@ -38,6 +42,6 @@ impl Identity {
 
     /// Every page and endpoint of this crate, to be merged with the server's own.
     pub fn routes(self: &Arc<Self>) -> Router {
-        Router::new().with_state(Arc::clone(self))
+        pages::routes(self)
     }
 }

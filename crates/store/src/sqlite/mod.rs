@@ -10,6 +10,7 @@ mod accounts;
 mod checkpoint;
 mod dehydrated_device;
 mod device_rows;
+mod identity;
 mod key_backup;
 mod key_index;
 mod keys;

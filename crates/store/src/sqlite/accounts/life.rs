@@ -14,6 +14,7 @@ use crate::{
     sqlite::{
         Tx,
         device_rows::{self, Indexes},
+        identity::forget_browsers,
     },
 };
 
@@ -155,6 +156,7 @@ pub(super) fn deactivate(
         )?
         .execute((nid, erase))?;
     directory::leave(tx.conn, nid)?;
+    forget_browsers(tx.conn, user_id, None)?;
     tx.conn
         .prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?
         .execute((user_id.as_str(),))?;

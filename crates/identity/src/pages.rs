@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Pages for browsers: plain HTML rendered here, without any script.
+//!
+//! A handler takes a [`Browser`] to show something and a [`Posted`] form to change something; the
+//! latter exists only when the form carried the token of that browser, so no handler can forget to
+//! look. Every page leaves through [`Browser::show`], which sets the headers that confine it.
+
+mod form;
+mod language;
+pub(crate) mod layout;
+pub(crate) mod session;
+mod trouble;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+use http::{HeaderMap, HeaderValue, Uri, header};
+
+pub(crate) use self::{
+    form::Posted,
+    layout::{Field, Page},
+    session::Browser,
+    trouble::Trouble,
+};
+use crate::{Identity, sign_in};
+use estafette_core::limits::CONTINUE_BYTES_MAX;
+
+/// What the pages look like.
+const STYLE: &str = include_str!("pages/style.css");
+/// Changes with [`STYLE`], which may therefore be kept for ever.
+const STYLE_PATH: &str = "/_estafette/static/pages-1.css";
+
+/// What a handler of a page answers.
+pub(crate) type PageResult = Result<axum::response::Response, Trouble>;
+
+/// All pages.
+pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
+    Router::new()
+        .route(STYLE_PATH, get(style))
+        .merge(sign_in::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
+        .with_state(Arc::clone(identity))
+}
+
+async fn style() -> (HeaderMap, &'static str) {
+    let mut headers = HeaderMap::new();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CONTENT_TYPE, "text/css; charset=utf-8");
+    set(header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    (headers, STYLE)
+}
+
+/// Where to go on to, if it is a path of this server and nothing else.
+///
+/// Browsers read `//host`, `/\host` and paths with tabs or line breaks as another server (T-I8).
+pub(crate) fn local_path(given: &str) -> Option<&str> {
+    let mut bytes = given.bytes();
+    let rooted = bytes.next() == Some(b'/') && !matches!(bytes.next(), Some(b'/' | b'\\'));
+    let plain = given.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let short = given.len() <= CONTINUE_BYTES_MAX;
+    (rooted && plain && short && given.parse::<Uri>().is_ok()).then_some(given)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The browser behind a request: its cookie, who is signed in with it, what language they read.
+//!
+//! The cookie is 32 random bytes. The store knows its SHA-256, and only once somebody is signed in;
+//! until then nothing is kept. What is bound to the browser (form tokens, codes sent by mail) is
+//! keyed with the cookie itself, so whoever reads the database can use none of it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{extract::FromRequestParts, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::{
+    ids::UserId,
+    limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX},
+};
+use estafette_store::{IdentityStore as _, accounts::TokenHash, identity::BrowserSession};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
+use maud::{Markup, html};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Page, Trouble,
+    language::Language,
+    layout,
+    words::{self, Words},
+};
+use crate::Identity;
+
+/// The cookie's name over https. The prefix makes browsers refuse it from anybody but this host.
+const SECURE_COOKIE: &str = "__Host-estafette";
+/// Its name over plain http, for development on loopback.
+const PLAIN_COOKIE: &str = "estafette";
+/// How often the use of a session is written down.
+const SEEN_INTERVAL_MS: i64 = 60 * 60 * 1000;
+const SECRET_BYTES: usize = 32;
+
+/// The browser that a request comes from.
+pub(crate) struct Browser {
+    /// Everything else.
+    pub(crate) identity: Arc<Identity>,
+    /// The language of its reader.
+    pub(crate) language: Language,
+    /// Where it is, for rate limits.
+    pub(crate) address: IpAddr,
+    cookie: [u8; SECRET_BYTES],
+    /// Whether the cookie has to be set with the answer.
+    is_new: bool,
+    is_secure: bool,
+    session: Option<BrowserSession>,
+}
+
+impl FromRequestParts<Arc<Identity>> for Browser {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        identity: &Arc<Identity>,
+    ) -> Result<Self, Trouble> {
+        let is_secure = is_secure(identity, &parts.headers);
+        let presented = presented(&parts.headers, is_secure);
+        let mut browser = Self {
+            identity: Arc::clone(identity),
+            language: Language::of(&parts.headers),
+            address: identity.host.remote_address(parts),
+            cookie: presented.unwrap_or_default(),
+            is_new: presented.is_none(),
+            is_secure,
+            session: None,
+        };
+        if browser.is_new {
+            identity.host.fill_random(&mut browser.cookie);
+        } else {
+            browser.load_session().await?;
+        }
+        Ok(browser)
+    }
+}
+
+impl Browser {
+    async fn load_session(&mut self) -> Result<(), Trouble> {
+        let (key, now_ms) = (self.key(), self.identity.host.now_ms());
+        self.session = self.identity.store.browser_session(key, now_ms).await?;
+        if let Some(session) = &self.session
+            && now_ms - session.seen_ms >= SEEN_INTERVAL_MS
+        {
+            self.identity.store.note_browser_use(key, now_ms).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is signed in.
+    pub(crate) fn user_id(&self) -> Option<&UserId> {
+        self.session.as_ref().map(|session| &session.user_id)
+    }
+
+    /// When whoever is signed in proved who they are, in ms since the epoch.
+    #[expect(dead_code, reason = "no page asks for it yet")]
+    pub(crate) fn signed_in_ms(&self) -> Option<i64> {
+        self.session.as_ref().map(|session| session.created_ms)
+    }
+
+    /// Who is signed in, or the way to the sign-in page and back to `uri`.
+    #[expect(dead_code, reason = "no page asks for it yet")]
+    pub(crate) fn require_user(&self, uri: &Uri) -> Result<UserId, Box<Response>> {
+        if let Some(user_id) = self.user_id() {
+            return Ok(user_id.clone());
+        }
+        let here = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let here = if here.len() <= CONTINUE_BYTES_MAX { here } else { "/" };
+        let query = serde_urlencoded::to_string([("continue", here)]).unwrap_or_default();
+        Err(Box::new(self.redirect(&format!("/_estafette/sign-in?{query}"))))
+    }
+
+    /// Signs somebody in, with a new cookie: one that was planted beforehand is worth nothing.
+    pub(crate) async fn sign_in(&mut self, user_id: &UserId) -> Result<(), Trouble> {
+        let now_ms = self.identity.host.now_ms();
+        self.identity.store.end_browser_session(self.key()).await?;
+        self.renew_cookie();
+        let session = BrowserSession {
+            user_id: user_id.clone(),
+            created_ms: now_ms,
+            seen_ms: now_ms,
+            expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
+        };
+        self.identity.store.start_browser_session(self.key(), session.clone()).await?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Signs out whoever is signed in.
+    pub(crate) async fn sign_out(&mut self) -> Result<(), Trouble> {
+        self.identity.store.end_browser_session(self.key()).await?;
+        self.renew_cookie();
+        self.session = None;
+        Ok(())
+    }
+
+    fn renew_cookie(&mut self) {
+        self.identity.host.fill_random(&mut self.cookie);
+        self.is_new = true;
+    }
+
+    /// The name of this browser in the store.
+    pub(crate) fn key(&self) -> TokenHash {
+        TokenHash::of(&URL_SAFE_NO_PAD.encode(self.cookie))
+    }
+
+    /// A keyed hash that only this browser's cookie can make again. The parts are kept apart by
+    /// their lengths.
+    pub(crate) fn mac(&self, parts: &[&str]) -> [u8; 32] {
+        // HMAC takes a key of any length; there is nothing to fail.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.cookie) else { return [0; 32] };
+        for part in parts {
+            mac.update(&(part.len() as u64).to_le_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    /// What a form of this browser has to carry. It looks different each time, so that what a
+    /// compressed page weighs says nothing about it.
+    pub(crate) fn form_token(&self) -> String {
+        let mut token = [0; 2 * SECRET_BYTES];
+        let (pad, masked) = token.split_at_mut(SECRET_BYTES);
+        self.identity.host.fill_random(pad);
+        for ((out, pad), byte) in masked.iter_mut().zip(pad.iter()).zip(self.mac(&["form"])) {
+            *out = pad ^ byte;
+        }
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// Whether a form came from a page that this browser was shown.
+    pub(super) fn accepts_form_token(&self, token: &str) -> bool {
+        let Ok(token) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        let Some((pad, masked)) = token.split_at_checked(SECRET_BYTES) else { return false };
+        let given: Vec<u8> = pad.iter().zip(masked).map(|(pad, byte)| pad ^ byte).collect();
+        masked.len() == SECRET_BYTES
+            && !self.is_new
+            && bool::from(given.as_slice().ct_eq(&self.mac(&["form"])))
+    }
+
+    /// A form that posts to `action`, with the token of this browser in it.
+    pub(crate) fn form(&self, action: &str, body: &Markup) -> Markup {
+        html! {
+            form method="post" action=(action) novalidate {
+                input type="hidden" name="form_token" value=(self.form_token());
+                (body)
+            }
+        }
+    }
+
+    /// All words, in the language of the reader.
+    pub(crate) fn words(&self) -> &'static Words {
+        words::of(self.language)
+    }
+
+    /// A page as an answer.
+    pub(crate) fn show(&self, page: &Page) -> Response {
+        let mut response =
+            layout::response(&self.identity.config.service_name, self.language, page);
+        self.set_cookie(response.headers_mut());
+        response
+    }
+
+    /// 303 to a path of this server, or to a URL that the caller has checked.
+    pub(crate) fn redirect(&self, to: &str) -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+        let headers = response.headers_mut();
+        headers.insert(header::LOCATION, to);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        self.set_cookie(headers);
+        response
+    }
+
+    fn set_cookie(&self, headers: &mut HeaderMap) {
+        if !self.is_new {
+            return;
+        }
+        let (name, secure) =
+            if self.is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
+        let value = URL_SAFE_NO_PAD.encode(self.cookie);
+        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+/// Whether the browser speaks https, to us or to the proxy before us. A client that lies about it
+/// changes nothing but its own cookie.
+fn is_secure(identity: &Identity, headers: &HeaderMap) -> bool {
+    match identity.host.public_base_url() {
+        Some(url) => url.starts_with("https://"),
+        None => {
+            identity.host.serves_tls()
+                || headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+        }
+    }
+}
+
+/// The cookie that the request carries, where it is one of ours.
+fn presented(headers: &HeaderMap, is_secure: bool) -> Option<[u8; SECRET_BYTES]> {
+    let name = if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE };
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(found, _)| *found == name)
+        .find_map(|(_, value)| URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok())
+}

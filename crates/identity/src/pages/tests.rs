@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+use http::StatusCode;
+use maud::html;
+
+use super::{Page, language::Language, layout, local_path};
+use crate::testing::TestIdentity;
+
+/// Otherwise a link to our sign-in page could send people to a page that looks like ours.
+#[test]
+fn only_paths_of_this_server_are_gone_on_to() {
+    for good in ["/", "/oauth2/authorize?a=b&c=%2F%2Fevil", "/_estafette/account#x"] {
+        assert_eq!(local_path(good), Some(good));
+    }
+    let long = format!("/{}", "a".repeat(5_000));
+    for bad in [
+        "",
+        "x",
+        "//evil",
+        "/\\evil",
+        "https://evil",
+        "/\t/evil",
+        "/a\\b",
+        "/a b",
+        "/é",
+        "/a\r\nX: y",
+        "javascript:alert(1)",
+        &long,
+    ] {
+        assert_eq!(local_path(bad), None, "{bad}");
+    }
+}
+
+/// Otherwise a page could be framed, cached, or run what somebody smuggled into it.
+#[tokio::test]
+async fn every_page_is_confined() {
+    let site = TestIdentity::start();
+    let mut browser = site.browser();
+    let page = browser.open("/_estafette/sign-in").await;
+    let header = |name: &str| page.headers.get(name).map_or("", |value| value.to_str().unwrap());
+    let policy = header("content-security-policy");
+    for part in
+        ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
+    {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"));
+    assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("x-frame-options"), "DENY");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    assert!(!page.body.contains("<script") && !page.body.contains("style=\""));
+    let cookie = header("set-cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let style = page.body.split("stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(browser.open(style).await.status, StatusCode::OK);
+}
+
+/// Otherwise the cookie could be set by another host or read in clear.
+#[tokio::test]
+async fn over_https_the_cookie_belongs_to_this_host_alone() {
+    let site = TestIdentity::start();
+    *site.host.base_url.lock() = Some("https://chat.x.fr".into());
+    let page = site.browser().open("/_estafette/sign-in").await;
+    let cookie = page.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-estafette=") && cookie.ends_with("; Secure"), "{cookie}");
+}
+
+/// Otherwise somebody reads a page in the wrong language.
+#[tokio::test]
+async fn the_language_is_the_readers() {
+    let site = TestIdentity::start();
+    for (asked, lang) in [
+        ("", "fr"),
+        ("de", "fr"),
+        ("en", "en"),
+        ("en-GB,fr;q=0.5", "en"),
+        ("de, fr;q=0.8, en;q=0.9", "en"),
+        ("fr-FR, en", "fr"),
+        ("en;q=nan, fr;q=0.1", "fr"),
+    ] {
+        let mut browser = site.browser();
+        browser.language = asked;
+        let page = browser.open("/_estafette/sign-in").await;
+        assert!(page.body.contains(&format!("<html lang=\"{lang}\">")), "{asked}");
+    }
+}
+
+/// Otherwise a redirect URI could write itself into the policy of a page.
+#[test]
+fn a_form_may_lead_to_a_scheme_or_a_host_and_to_nothing_else() {
+    let policy = |target: &str| {
+        let page = Page::new("t", html! {}).may_lead_to(target);
+        let answer = layout::response("s", Language::French, &page);
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        policy.split("form-action 'self'").nth(1).unwrap().to_owned()
+    };
+    assert_eq!(policy("fr.x.app:/callback"), " fr.x.app:");
+    assert_eq!(policy("https://client.fr/cb?x=y"), " https://client.fr");
+    assert_eq!(policy("http://127.0.0.1:1234/cb"), " http://127.0.0.1:1234");
+    for bad in ["https:client", "x", "https://a; script-src *", "a b:c"] {
+        assert_eq!(policy(bad), "", "{bad}");
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! When a page cannot be shown: one sentence, in the reader's language.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use estafette_store::StoreError;
+use http::{HeaderValue, StatusCode, header};
+use maud::html;
+
+use super::{Page, language::Language, layout, words};
+use crate::{HostError, Identity};
+
+/// Why a page cannot be shown.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// The form was not of a page that this browser was shown, or its cookie is gone.
+    #[error("the form has no valid token")]
+    FormTooOld,
+    /// The request is malformed, too long or too slow.
+    #[error("the request is not understood")]
+    NotUnderstood,
+    /// Whatever was asked for does not exist, or may not be seen.
+    #[error("there is no such thing")]
+    #[expect(dead_code, reason = "no page asks for it yet")]
+    NotFound,
+    /// Asked too often.
+    #[error("asked too often: wait {retry_after_s} s")]
+    Limited {
+        /// How long to wait.
+        retry_after_s: u64,
+    },
+    /// It may work in a moment.
+    #[error("busy")]
+    Busy,
+    /// Something of ours is broken.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Trouble {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::FormTooOld => StatusCode::FORBIDDEN,
+            Self::NotUnderstood => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() { Self::Busy } else { Self::Broken(error.to_string()) }
+    }
+}
+
+impl From<HostError> for Trouble {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Limited { retry_after_ms } => {
+                Self::Limited { retry_after_s: retry_after_ms.div_ceil(1000) }
+            }
+            HostError::Overloaded => Self::Busy,
+            HostError::WeakPassword(_) => Self::NotUnderstood,
+            HostError::Unreachable(why) | HostError::Internal(why) => Self::Broken(why),
+        }
+    }
+}
+
+impl IntoResponse for Trouble {
+    /// The answer without its words: [`show`] writes them.
+    fn into_response(self) -> Response {
+        if let Self::Broken(why) = &self {
+            tracing::error!(%why, "a page failed");
+        }
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every [`Trouble`] a page in the language of whoever asked.
+pub(super) async fn show(
+    State(identity): State<Arc<Identity>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let language = Language::of(request.headers());
+    let response = next.run(request).await;
+    let Some(trouble) = response.extensions().get::<Trouble>() else { return response };
+    let words = &words::of(language).troubles;
+    let (title, text) = match trouble {
+        Trouble::FormTooOld => words.form_too_old,
+        Trouble::NotUnderstood => words.not_understood,
+        Trouble::NotFound => words.not_found,
+        Trouble::Limited { .. } => words.limited,
+        Trouble::Busy => words.busy,
+        Trouble::Broken(_) => words.broken,
+    };
+    let wait_s = if let Trouble::Limited { retry_after_s } = trouble { *retry_after_s } else { 0 };
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        @if wait_s > 0 { p { ((words.wait)(wait_s)) } }
+    };
+    let page = Page::new(title, body).status(trouble.status());
+    let mut answer = layout::response(&identity.config.service_name, language, &page);
+    if wait_s > 0 {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+    }
+    answer
+}

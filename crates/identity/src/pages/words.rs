@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every word on the pages, once per language. A missing one does not compile.
+
+mod frame;
+mod sign_in;
+
+use super::language::Language;
+
+/// All words in one language.
+pub(crate) struct Words {
+    /// What stands on every page.
+    pub(crate) frame: frame::Frame,
+    /// When something does not work: title and text.
+    pub(crate) troubles: frame::Troubles,
+    /// The sign-in page.
+    pub(crate) sign_in: sign_in::SignIn,
+}
+
+const FRENCH: Words =
+    Words { frame: frame::FRENCH, troubles: frame::TROUBLES_IN_FRENCH, sign_in: sign_in::FRENCH };
+
+const ENGLISH: Words = Words {
+    frame: frame::ENGLISH,
+    troubles: frame::TROUBLES_IN_ENGLISH,
+    sign_in: sign_in::ENGLISH,
+};
+
+/// All words in `language`.
+pub(crate) fn of(language: Language) -> &'static Words {
+    match language {
+        Language::French => &FRENCH,
+        Language::English => &ENGLISH,
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What stands on every page, and what is said when something does not work.
+
+/// What stands on every page.
+pub(crate) struct Frame {
+    /// The first link, for keyboards and screen readers.
+    pub(crate) skip: &'static str,
+    /// The last line.
+    pub(crate) footer: &'static str,
+    /// Over the list of what is wrong with a form.
+    pub(crate) errors_title: &'static str,
+}
+
+pub(super) const FRENCH: Frame = Frame {
+    skip: "Aller au contenu",
+    footer: "Service de messagerie de l’État.",
+    errors_title: "Il y a un problème",
+};
+
+pub(super) const ENGLISH: Frame = Frame {
+    skip: "Skip to the content",
+    footer: "Messaging service of the State.",
+    errors_title: "There is a problem",
+};
+
+/// When something does not work: title and text.
+pub(crate) struct Troubles {
+    pub(crate) form_too_old: (&'static str, &'static str),
+    pub(crate) not_understood: (&'static str, &'static str),
+    pub(crate) not_found: (&'static str, &'static str),
+    pub(crate) limited: (&'static str, &'static str),
+    pub(crate) busy: (&'static str, &'static str),
+    pub(crate) broken: (&'static str, &'static str),
+    /// How many seconds to wait.
+    pub(crate) wait: fn(u64) -> String,
+}
+
+pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
+    form_too_old: (
+        "Cette page a expiré",
+        "Revenez à la page précédente, rechargez-la et recommencez. Si cela se reproduit, vérifiez \
+         que votre navigateur accepte les cookies de ce site.",
+    ),
+    not_understood: (
+        "Demande incomprise",
+        "Le serveur n’a pas compris la demande. Revenez à la page précédente et recommencez.",
+    ),
+    not_found: ("Page introuvable", "Cette page n’existe pas, ou le lien n’est plus valable."),
+    limited: ("Trop d’essais", "Pour votre sécurité, les essais sont limités."),
+    busy: ("Service très demandé", "Réessayez dans un instant."),
+    broken: (
+        "Une erreur s’est produite",
+        "Ce n’est pas de votre fait. Réessayez plus tard ; si cela dure, prévenez votre support.",
+    ),
+    wait: |seconds| {
+        if seconds < 120 {
+            format!("Attendez {seconds} secondes, puis recommencez.")
+        } else {
+            format!("Attendez {} minutes, puis recommencez.", seconds.div_ceil(60))
+        }
+    },
+};
+
+pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
+    form_too_old: (
+        "This page has expired",
+        "Go back, reload the page and try again. If it happens again, check that your browser \
+         accepts the cookies of this site.",
+    ),
+    not_understood: (
+        "Not understood",
+        "The server did not understand the request. Go back and try again.",
+    ),
+    not_found: ("Page not found", "This page does not exist, or the link is no longer valid."),
+    limited: ("Too many tries", "For your safety the number of tries is limited."),
+    busy: ("The service is busy", "Try again in a moment."),
+    broken: (
+        "Something went wrong",
+        "It is not your fault. Try again later; if it lasts, tell your support.",
+    ),
+    wait: |seconds| {
+        if seconds < 120 {
+            format!("Wait {seconds} seconds, then try again.")
+        } else {
+            format!("Wait {} minutes, then try again.", seconds.div_ceil(60))
+        }
+    },
+};

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sign-in page.
+
+/// The sign-in page.
+pub(crate) struct SignIn {
+    pub(crate) title: &'static str,
+    pub(crate) who: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) submit: &'static str,
+    /// The same whatever is wrong.
+    pub(crate) refused: &'static str,
+}
+
+pub(super) const FRENCH: SignIn = SignIn {
+    title: "Se connecter",
+    who: "Adresse électronique ou identifiant",
+    password: "Mot de passe",
+    submit: "Se connecter",
+    refused: "Identifiants invalides. Vérifiez l’adresse et le mot de passe.",
+};
+
+pub(super) const ENGLISH: SignIn = SignIn {
+    title: "Sign in",
+    who: "E-mail address or user name",
+    password: "Password",
+    submit: "Sign in",
+    refused: "Invalid credentials. Check the address and the password.",
+};

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sign-in page: who one is, a password, and on to where one wanted to go.
+//!
+//! Whether an account exists, has another password or is deactivated cannot be told from the
+//! answer, nor from the time that it takes (F-24).
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Query, routing::get};
+use estafette_core::ids::UserId;
+use estafette_store::AccountStore as _;
+use http::StatusCode;
+use maud::html;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::{
+    Identity,
+    pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary, local_path},
+};
+
+/// Where somebody goes who wanted to go nowhere in particular.
+pub(crate) const NOWHERE_ELSE: &str = "/";
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route("/_estafette/sign-in", get(show).post(sign_in))
+        .route("/_estafette/sign-out", axum::routing::post(sign_out))
+}
+
+/// Where to go on to after a page, as the pages pass it on to each other.
+#[derive(Deserialize)]
+pub(crate) struct Onward {
+    #[serde(default, rename = "continue")]
+    onward: String,
+}
+
+impl Onward {
+    /// A path of this server.
+    pub(crate) fn path(&self) -> &str {
+        local_path(&self.onward).unwrap_or(NOWHERE_ELSE)
+    }
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    #[serde(default)]
+    who: String,
+    #[serde(default)]
+    password: String,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+async fn show(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    if browser.user_id().is_some() {
+        return Ok(browser.redirect(onward.path()));
+    }
+    Ok(browser.show(&page(&browser, onward.path(), "", None)))
+}
+
+async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResult {
+    let password = Zeroizing::new(form.password);
+    let words = &browser.words().sign_in;
+    let onward = form.onward.path();
+    match proven(&browser, &form.who, &password).await? {
+        Some(user_id) => {
+            browser.sign_in(&user_id).await?;
+            Ok(browser.redirect(onward))
+        }
+        None => Ok(browser.show(&page(&browser, onward, &form.who, Some(words.refused)))),
+    }
+}
+
+async fn sign_out(Posted { mut browser, form }: Posted<Onward>) -> PageResult {
+    browser.sign_out().await?;
+    Ok(browser.redirect(form.path()))
+}
+
+/// Whose password it is. Always hashes exactly once.
+async fn proven(
+    browser: &Browser,
+    who: &str,
+    password: &Zeroizing<String>,
+) -> Result<Option<UserId>, Trouble> {
+    let identity = &browser.identity;
+    let who = who.trim().to_lowercase();
+    identity.host.limit_proof(&format!("from {}", browser.address))?;
+    identity.host.limit_proof(&format!("password of {who}"))?;
+    let account = match user_of(identity, &who) {
+        Some(user_id) => identity.store.account(&user_id).await?,
+        None => None,
+    };
+    let account = account.filter(|account| !account.deactivated);
+    let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
+    let matches = identity.host.password_matches(password, kept).await?;
+    Ok(account.filter(|_| matches).map(|account| account.user_id))
+}
+
+/// The account that somebody means: a localpart, or the whole user id.
+fn user_of(identity: &Identity, who: &str) -> Option<UserId> {
+    let server_name = identity.host.server_name();
+    if who.starts_with('@') {
+        return UserId::parse(who).ok().filter(|id| id.server_name() == server_name.as_str());
+    }
+    UserId::from_localpart(who, server_name).ok()
+}
+
+fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Page {
+    let words = &browser.words().sign_in;
+    let frame = &browser.words().frame;
+    let errors: Vec<(&str, &str)> = refused.iter().map(|text| ("who", *text)).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        (Field {
+            name: "who", label: words.who, kind: "text", value: who,
+            autocomplete: "username", hint: None, error: refused,
+        }.render())
+        (Field {
+            name: "password", label: words.password, kind: "password", value: "",
+            autocomplete: "current-password", hint: None, error: None,
+        }.render())
+        div.actions { button type="submit" { (words.submit) } }
+    };
+    let body = html! {
+        h1 { (words.title) }
+        (error_summary(frame.errors_title, &errors))
+        (browser.form("/_estafette/sign-in", &form))
+    };
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.title, body).status(status)
+}
+
+#[cfg(test)]
+mod tests;

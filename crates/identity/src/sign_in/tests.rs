@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+use std::sync::atomic::Ordering;
+
+use http::StatusCode;
+
+use crate::testing::TestIdentity;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Otherwise nobody gets in, or one lands elsewhere than one wanted to go.
+#[tokio::test]
+async fn the_right_password_leads_on() {
+    let site = TestIdentity::start();
+    site.account("alice", PASSWORD).await;
+    for who in ["alice", "@alice:x.fr", " Alice "] {
+        let mut browser = site.browser();
+        let page = browser.open("/_estafette/sign-in?continue=/oauth2/authorize?a%3D1%26b").await;
+        assert_eq!(page.status, StatusCode::OK);
+        let before = browser.cookie.clone();
+        let answer =
+            browser.submit("/_estafette/sign-in", &[("who", who), ("password", PASSWORD)]).await;
+        assert_eq!(
+            (answer.status, answer.location()),
+            (StatusCode::SEE_OTHER, "/oauth2/authorize?a=1&b")
+        );
+        assert_ne!(browser.cookie, before, "a planted cookie would be signed in");
+        // The page is for those who are not signed in.
+        assert_eq!(browser.open("/_estafette/sign-in?continue=/x").await.location(), "/x");
+    }
+}
+
+/// Otherwise the page tells strangers which accounts exist (F-24).
+#[tokio::test]
+async fn a_wrong_password_and_no_account_are_answered_alike() {
+    let site = TestIdentity::start();
+    site.account("alice", PASSWORD).await;
+    let gone = site.account("gonee", PASSWORD).await;
+    site.identity.host.deactivate(&gone, false).await.unwrap();
+    let mut answers = Vec::new();
+    for (who, password) in [("alice", "wrong"), ("gonee", PASSWORD), ("nobod", "wrong")] {
+        let mut browser = site.browser();
+        browser.open("/_estafette/sign-in").await;
+        let answer =
+            browser.submit("/_estafette/sign-in", &[("who", who), ("password", password)]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains(&format!("value=\"{who}\"")), "what was typed is lost");
+        assert!(!answer.body.contains(password) || password == "wrong", "the password comes back");
+        let mut headers = answer.headers.clone();
+        headers.remove("set-cookie");
+        answers.push((answer.status, headers, answer.body.len()));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+/// Otherwise a page of somebody else could sign the reader in or out (CSRF).
+#[tokio::test]
+async fn a_form_without_this_browsers_token_is_refused() {
+    let site = TestIdentity::start();
+    site.account("alice", PASSWORD).await;
+    let mut other = site.browser();
+    other.open("/_estafette/sign-in").await;
+    let body = format!("who=alice&password={PASSWORD}");
+    let mut browser = site.browser();
+    browser.open("/_estafette/sign-in").await;
+    let answer = browser.post("/_estafette/sign-in", &body).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("This page has expired"));
+    // The token of one browser with the cookie of another.
+    let mut mixed = site.browser();
+    mixed.open("/_estafette/sign-in").await;
+    mixed.cookie = other.cookie.clone();
+    let fields = [("who", "alice"), ("password", PASSWORD)];
+    assert_eq!(mixed.submit("/_estafette/sign-in", &fields).await.status, StatusCode::FORBIDDEN);
+}
+
+/// Otherwise passwords can be guessed as fast as the server answers (F-23).
+#[tokio::test]
+async fn guessing_is_slowed_down_whatever_the_sources() {
+    let site = TestIdentity::start();
+    site.account("alice", PASSWORD).await;
+    let mut allowed = 0;
+    for source in 0..40 {
+        let mut browser = site.browser();
+        browser.address = format!("10.0.0.{source}");
+        browser.open("/_estafette/sign-in").await;
+        let fields = [("who", "alice"), ("password", "guess")];
+        let answer = browser.submit("/_estafette/sign-in", &fields).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            assert!(answer.headers.contains_key("retry-after"));
+        } else {
+            allowed += 1;
+        }
+    }
+    assert_eq!(allowed, 10);
+    // Whoever it is about gets in again within a minute.
+    site.host.advance(60_000);
+    let mut browser = site.browser();
+    browser.open("/_estafette/sign-in").await;
+    let fields = [("who", "alice"), ("password", PASSWORD)];
+    assert_eq!(browser.submit("/_estafette/sign-in", &fields).await.status, StatusCode::SEE_OTHER);
+}
+
+/// Otherwise a browser stays signed in after the day, the account or the password has ended.
+#[tokio::test]
+async fn a_session_ends_with_the_day_the_account_and_the_password() {
+    use estafette_store::{AccountStore as _, accounts::Devices};
+    let site = TestIdentity::start();
+    site.host.limits.store(false, Ordering::SeqCst);
+    for end in ["day", "account", "password", "sign-out"] {
+        let user_id = site.account(end, PASSWORD).await;
+        let mut browser = site.browser();
+        browser.open("/_estafette/sign-in").await;
+        browser.submit("/_estafette/sign-in", &[("who", end), ("password", PASSWORD)]).await;
+        assert_eq!(browser.open("/_estafette/sign-in").await.status, StatusCode::SEE_OTHER);
+        match end {
+            "day" => site.host.advance(10 * 60 * 60 * 1000),
+            "account" => {
+                site.identity.host.deactivate(&user_id, false).await.unwrap();
+            }
+            "password" => {
+                let all = Some(Devices::All);
+                site.identity.store.set_password(&user_id, None, all).await.unwrap();
+            }
+            _ => {
+                let mut other = site.browser();
+                other.open("/_estafette/sign-in").await;
+                let answer = other.post("/_estafette/sign-out", "form_token=x").await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN);
+                continue;
+            }
+        }
+        assert_eq!(browser.open("/_estafette/sign-in").await.status, StatusCode::OK, "{end}");
+    }
+}

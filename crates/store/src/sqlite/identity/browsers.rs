@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Browsers that somebody is signed in with.
+
+use estafette_core::ids::UserId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::{StoreError, StoreResult, accounts::TokenHash, identity::BrowserSession};
+
+pub(super) fn start(
+    conn: &Connection,
+    cookie: &TokenHash,
+    session: &BrowserSession,
+) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM browser_session WHERE expires_ts <= ?1")?
+        .execute((session.created_ms,))?;
+    conn.prepare_cached(
+        "INSERT INTO browser_session (sha256, user_id, created_ts, seen_ts, expires_ts)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        cookie.0,
+        session.user_id.as_str(),
+        session.created_ms,
+        session.seen_ms,
+        session.expires_ms
+    ])?;
+    Ok(())
+}
+
+pub(super) fn find(
+    conn: &Connection,
+    cookie: &TokenHash,
+    now_ms: i64,
+) -> StoreResult<Option<BrowserSession>> {
+    let row: Option<(String, i64, i64, i64)> = conn
+        .prepare_cached(
+            "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts
+             FROM browser_session b JOIN account a ON a.user_id = b.user_id
+             WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0",
+        )?
+        .query_row(params![cookie.0, now_ms], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    row.map(|(user_id, created_ms, seen_ms, expires_ms)| {
+        let user_id = UserId::parse(&user_id)
+            .map_err(|_| StoreError::Corrupt("a browser session of no user".into()))?;
+        Ok(BrowserSession { user_id, created_ms, seen_ms, expires_ms })
+    })
+    .transpose()
+}
+
+pub(super) fn note_use(conn: &Connection, cookie: &TokenHash, now_ms: i64) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE browser_session SET seen_ts = ?2 WHERE sha256 = ?1")?
+        .execute(params![cookie.0, now_ms])?;
+    Ok(())
+}
+
+pub(super) fn end(conn: &Connection, cookie: &TokenHash) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM browser_session WHERE sha256 = ?1")?
+        .execute(params![cookie.0])?;
+    Ok(())
+}
+
+/// Ends all sessions of somebody but one.
+pub(in crate::sqlite) fn forget_browsers(
+    conn: &Connection,
+    user_id: &UserId,
+    but: Option<&TokenHash>,
+) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM browser_session WHERE user_id = ?1 AND sha256 IS NOT ?2")?
+        .execute(params![user_id.as_str(), but.map(|cookie| cookie.0)])?;
+    Ok(())
+}
