@@ -34,6 +34,9 @@ pub enum AuthError {
     /// Rule 1.4.
     #[error("the create event names no valid creators")]
     CreateCreator,
+    /// Another create event for a room that has one (CVE-2025-54315).
+    #[error("the room has another create event already")]
+    SecondCreate,
     /// Rules 2 and 3: no create event, or one that is not this room's.
     #[error("the room has no create event")]
     NoCreate,

@@ -27,7 +27,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub use condition::Condition;
 pub use defaults::Defaults;
 pub use edit::{PushRuleError, RuleBody};
-pub use evaluate::{Recipient, RoomFacts, Verdict, sender_may_notify};
+pub use evaluate::{Recipient, RoomFacts, Verdict};
 pub use event::PushEvent;
 use serde_json::Value;
 pub use wire::StoredRulesError;

@@ -172,9 +172,6 @@ pub enum Rejection {
     /// Nobody on this server may let the user into a restricted room.
     #[error("nobody on this server can authorise this join")]
     UnableToAuthoriseJoin,
-    /// Room versions other than those that this server makes.
-    #[error("this server does not create rooms of that version")]
-    UnsupportedRoomVersion,
     /// An event of another room, or of a room of another version.
     #[error("the event is not of this room")]
     OtherRoom,

@@ -113,11 +113,10 @@ pub(crate) fn thread_root(event: &Event) -> Option<EventId> {
     if relation.rel_type == "m.thread" { EventId::parse(relation.event_id).ok() } else { None }
 }
 
-/// Whether the sender's level allows to notify the whole room.
+/// Whether the sender's level allows to notify by this key of `notifications`.
 pub(crate) fn sender_may_notify(view: &RoomView, event: &Event, key: &str) -> bool {
     let levels = view.power_levels();
-    let needed = if key == "room" { levels.notifications_room } else { 50 };
-    levels.user(event.sender()) >= needed
+    levels.user(event.sender()) >= levels.notification(key)
 }
 
 /// The users of `m.mentions` (Client-Server API, "User and room mentions").

@@ -127,7 +127,12 @@ fn public_keys(offer: &Event) -> Vec<Vec<u8>> {
     let single = offer.content().get("public_key").and_then(Value::as_str);
     let list = offer.content().get("public_keys").and_then(Value::as_array).unwrap_or_default();
     let listed = list.iter().filter_map(|entry| entry.as_object()?.get("public_key")?.as_str());
-    single.into_iter().chain(listed).filter_map(|key| BASE64.decode(key).ok()).collect()
+    single.into_iter().chain(listed).filter_map(decode_key).collect()
+}
+
+/// A key of `m.room.third_party_invite`: unpadded base64 in the standard or URL-safe alphabet.
+fn decode_key(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.replace('-', "+").replace('_', "/")).ok()
 }
 
 fn any_signature_by(signed: &Object, key: &[u8]) -> bool {

@@ -35,8 +35,7 @@ pub struct PowerLevels {
     pub events_default: Level,
     /// Of users whom `users` does not name.
     pub users_default: Level,
-    /// To notify the whole room.
-    pub notifications_room: Level,
+    notifications: BTreeMap<Box<str>, Level>,
     events: BTreeMap<Box<str>, Level>,
     users: BTreeMap<Box<str>, Level>,
     creators: Vec<Box<str>>,
@@ -65,12 +64,7 @@ impl PowerLevels {
             state_default: level("state_default", 50),
             events_default: level("events_default", 0),
             users_default: level("users_default", 0),
-            notifications_room: content
-                .get("notifications")
-                .and_then(Value::as_object)
-                .and_then(|notifications| notifications.get("room"))
-                .and_then(|value| read_level(value, rules))
-                .unwrap_or(50),
+            notifications: map(content.get("notifications"), rules),
             events: map(content.get("events"), rules),
             users: map(content.get("users"), rules),
             creators: Vec::new(),
@@ -104,6 +98,11 @@ impl PowerLevels {
     /// Whether the user has a creator's power (room version 12).
     pub fn is_creator(&self, user_id: &str) -> bool {
         self.creators.iter().any(|creator| **creator == *user_id)
+    }
+
+    /// The level that notifying by a key of `notifications` asks for; `room` notifies everybody.
+    pub fn notification(&self, key: &str) -> Level {
+        self.notifications.get(key).copied().unwrap_or(50)
     }
 
     /// The level that sending an event asks for.

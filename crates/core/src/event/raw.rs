@@ -123,7 +123,7 @@ impl RawPdu {
 
     /// The events that it follows.
     pub fn prev_events(&self) -> Vec<EventId> {
-        edges(&self.object, "prev_events").unwrap_or_default()
+        edges(&self.object, "prev_events", &self.version.rules()).unwrap_or_default()
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -171,7 +171,7 @@ impl RawPdu {
     /// the redacted event; a wrong signature drops it.
     pub fn check(self, keys: &dyn KeyLookup) -> Result<HashedPdu, PduError> {
         let rules = self.version.rules();
-        let ts = self.object.get("origin_server_ts").and_then(Value::as_integer);
+        let ts = integer(&self.object, "origin_server_ts").ok();
         let valid_at = if rules.key_validity { ts } else { None };
         for needed in self.signatures_needed() {
             // Every signature by a known key must be right, and there must be one.
@@ -236,31 +236,51 @@ fn check_format(object: &Object, version: RoomVersion) -> Result<(), PduError> {
     } else {
         RoomId::parse(text("room_id")?).map_err(|_| PduError::Member("room_id"))?;
     }
-    let integer = |key: &'static str| match object.get(key) {
-        Some(Value::Integer(integer)) => Ok(*integer),
-        // Before version 6 the limit is that of 64 bits. Fractions and exponents do not parse.
-        Some(Value::Number(text)) => text.parse::<i64>().map_err(|_| PduError::Member(key)),
-        _ => Err(PduError::Member(key)),
-    };
-    if integer("depth")? < 0 {
+    if integer(object, "depth")? < 0 {
         return Err(PduError::Member("depth"));
     }
-    integer("origin_server_ts")?;
+    integer(object, "origin_server_ts")?;
     check_authorising_user(object, &rules, kind)?;
     for (key, max) in [("prev_events", PREV_EVENTS_MAX), ("auth_events", AUTH_EVENTS_MAX)] {
-        if edges(object, key).is_none_or(|ids| ids.len() > max) {
+        if edges(object, key, &rules).is_none_or(|ids| ids.len() > max) {
             return Err(PduError::Member(key));
         }
     }
-    for key in ["content", "hashes", "signatures"] {
-        if object.get(key).and_then(Value::as_object).is_none() {
-            return Err(PduError::Member(key));
-        }
+    if object.get("content").and_then(Value::as_object).is_none() {
+        return Err(PduError::Member("content"));
     }
-    if object.contains_key("redacts") && kind == "m.room.redaction" {
+    check_hashes_and_signatures(object)?;
+    // From version 11 on `redacts` stands in the content, and here it is any member.
+    if !rules.redacts_in_content && object.contains_key("redacts") && kind == "m.room.redaction" {
         text("redacts")?;
     }
     Ok(())
+}
+
+/// `hashes` names a SHA-256 hash, `signatures` are texts by server and key.
+fn check_hashes_and_signatures(object: &Object) -> Result<(), PduError> {
+    let hashes = object.get("hashes").and_then(Value::as_object);
+    if hashes.and_then(|hashes| hashes.get("sha256")).and_then(Value::as_str).is_none() {
+        return Err(PduError::Member("hashes"));
+    }
+    let texts = |by_key: &Value| {
+        by_key.as_object().is_some_and(|by_key| by_key.values().all(|text| text.as_str().is_some()))
+    };
+    let signatures = object.get("signatures").and_then(Value::as_object);
+    if !signatures.is_some_and(|signatures| signatures.values().all(texts)) {
+        return Err(PduError::Member("signatures"));
+    }
+    Ok(())
+}
+
+/// A member that is an integer. Before version 6 the limit is that of 64 bits. Fractions and
+/// exponents do not parse.
+fn integer(object: &Object, key: &'static str) -> Result<i64, PduError> {
+    match object.get(key) {
+        Some(Value::Integer(integer)) => Ok(*integer),
+        Some(Value::Number(text)) => text.parse().map_err(|_| PduError::Member(key)),
+        _ => Err(PduError::Member(key)),
+    }
 }
 
 /// Whoever authorises a restricted join must be a user id: its server has to sign (rule 5.2).
@@ -277,20 +297,21 @@ fn check_authorising_user(object: &Object, rules: &Rules, kind: &str) -> Result<
     }
 }
 
-/// A list of event ids, without repetition, in either of its two forms.
-fn edges(object: &Object, key: &str) -> Option<Vec<EventId>> {
-    let mut ids = Vec::new();
-    for edge in object.get(key)?.as_array()? {
+/// A list of event ids in the form of the room version: texts, or up to version 2 pairs of an id
+/// and its hashes. Repetitions stay: no rule forbids them among `prev_events`, and rule 3.1 of
+/// authorisation is about them among `auth_events`.
+fn edges(object: &Object, key: &str, rules: &Rules) -> Option<Vec<EventId>> {
+    let pairs = rules.event_id_format == EventIdFormat::Server;
+    let id = |edge: &Value| {
         let id = match edge {
-            Value::String(id) => id.as_str(),
-            Value::Array(pair) => pair.first()?.as_str()?,
+            Value::Array(pair) if pairs => match pair.as_slice() {
+                [Value::String(id), Value::Object(_)] => id.as_str(),
+                _ => return None,
+            },
+            Value::String(id) if !pairs => id.as_str(),
             _ => return None,
         };
-        let id = EventId::parse(id).ok()?;
-        if ids.contains(&id) {
-            return None;
-        }
-        ids.push(id);
-    }
-    Some(ids)
+        EventId::parse(id).ok()
+    };
+    object.get(key)?.as_array()?.iter().map(id).collect()
 }

@@ -140,14 +140,69 @@ fn malformed_pdus_are_named() {
         ("\"sender\":\"@a:x.fr\"", "\"sender\":\"a\"", "sender"),
         ("\"room_id\":\"!r:x.fr\"", "\"room_id\":\"r\"", "room_id"),
         ("\"depth\":7", "\"depth\":-1", "depth"),
-        ("\"prev_events\":[\"$p\"]", "\"prev_events\":[\"$p\",\"$p\"]", "prev_events"),
+        ("\"prev_events\":[\"$p\"]", "\"prev_events\":[[\"$p\",{}]]", "prev_events"),
+        ("\"prev_events\":[\"$p\"]", "\"prev_events\":[1]", "prev_events"),
         ("\"auth_events\":[]", "\"auth_events\":{}", "auth_events"),
         ("\"origin_server_ts\":5", "\"origin_server_ts\":\"5\"", "origin_server_ts"),
+        ("\"content\":{", "\"content\":[],\"x\":{", "content"),
+        ("\"sha256\":", "\"sha512\":", "hashes"),
+        ("\"hashes\":{", "\"hashes\":1,\"x\":{", "hashes"),
+        ("\"signatures\":{", "\"signatures\":{\"y\":1,", "signatures"),
+        ("\"signatures\":{", "\"signatures\":{\"y\":{\"ed25519:1\":1},", "signatures"),
+        ("\"signatures\":{", "\"signatures\":[],\"x\":{", "signatures"),
     ] {
         let bad = good.replace(from, to);
         assert_ne!(bad, good);
         let refused = RawPdu::parse(bad.as_bytes(), RoomVersion::V11).err();
         assert_eq!(refused, Some(PduError::Member(member)));
+    }
+}
+
+/// The form of edges is that of the version: else an event whose edges nobody reads would pass as
+/// one that follows nothing, which only a create event may.
+#[test]
+fn edges_have_the_form_of_the_version() {
+    let event = |edges: &str| {
+        format!(
+            r#"{{"auth_events":[],"content":{{}},"depth":1,"event_id":"$e:x",
+            "hashes":{{"sha256":""}},"origin_server_ts":1,"prev_events":{edges},"room_id":"!r:x",
+            "sender":"@a:x","signatures":{{}},"type":"t"}}"#
+        )
+    };
+    let wrong = Err(PduError::Member("prev_events"));
+    for version in RoomVersion::all() {
+        let pairs = version.rules().event_id_format == EventIdFormat::Server;
+        let parsed = |edges: &str| {
+            RawPdu::parse(event(edges).as_bytes(), version).map(|raw| raw.prev_events().len())
+        };
+        let ok = |right: bool, count: usize| if right { Ok(count) } else { wrong.clone() };
+        assert_eq!(parsed(r#"["$p"]"#), ok(!pairs, 1), "{version}");
+        assert_eq!(parsed(r#"[["$p",{"sha256":"x"}]]"#), ok(pairs, 1), "{version}");
+        // Twice the same is no rule's concern.
+        assert_eq!(parsed(r#"["$p","$p"]"#), ok(!pairs, 2), "{version}");
+        for bad in [r#"[["$p"]]"#, r#"[["$p",{},{}]]"#, r#"[["$p",1]]"#, "[[]]", "[{}]", "{}"] {
+            assert_eq!(parsed(bad), wrong, "{version} {bad}");
+        }
+    }
+}
+
+/// `redacts` outside of the content means nothing from version 11 on.
+#[test]
+fn redacts_is_checked_where_it_counts() {
+    let event = |redacts: &str| {
+        format!(
+            r#"{{"auth_events":[],"content":{{}},"depth":1,"event_id":"$e:x",
+            "hashes":{{"sha256":""}},"origin_server_ts":1,"prev_events":[],"redacts":{redacts},
+            "room_id":"!r:x","sender":"@a:x","signatures":{{}},"type":"m.room.redaction"}}"#
+        )
+    };
+    for version in RoomVersion::all() {
+        let parsed =
+            |redacts: &str| RawPdu::parse(event(redacts).as_bytes(), version).map(|_| ()).err();
+        let wrong = (!version.rules().redacts_in_content).then_some(PduError::Member("redacts"));
+        assert_eq!(parsed(r#""$x""#), None);
+        assert_eq!(parsed("1"), wrong, "{version}");
+        assert_eq!(parsed(&format!("\"${}\"", "x".repeat(255))), wrong, "{version}");
     }
 }
 
@@ -262,6 +317,21 @@ fn keys_must_have_been_valid_from_version_5_on() {
         let checked = raw.check(&Expired);
         assert_eq!(checked.is_ok(), !version.rules().key_validity, "{version}");
     }
+    // Version 5 takes greater integers than canonical JSON: they are no way around the check.
+    struct Asked(std::cell::RefCell<Vec<Option<i64>>>);
+    impl KeyLookup for Asked {
+        fn public_key(&self, _: &str, _: &str, valid_at: Option<i64>) -> Option<Vec<u8>> {
+            self.0.borrow_mut().push(valid_at);
+            None
+        }
+    }
+    let version = RoomVersion::parse("5").unwrap();
+    let json = draft(version, &content())
+        .json()
+        .replace("\"origin_server_ts\":5", "\"origin_server_ts\":9007199254740993");
+    let asked = Asked(std::cell::RefCell::default());
+    assert!(RawPdu::parse(json.as_bytes(), version).unwrap().check(&asked).is_err());
+    assert_eq!(asked.0.into_inner(), [Some(9_007_199_254_740_993)]);
     assert!(!RoomVersion::parse("4").unwrap().rules().key_validity);
     assert!(RoomVersion::parse("5").unwrap().rules().key_validity);
 }
@@ -276,7 +346,7 @@ fn the_servers_that_must_sign() {
     let event = |kind: &str, content: &str| {
         format!(
             r#"{{"auth_events":[],"content":{content},"depth":1,"event_id":"$e:other",
-            "hashes":{{}},"origin_server_ts":1,"prev_events":[],"room_id":"!r:x",
+            "hashes":{{"sha256":""}},"origin_server_ts":1,"prev_events":[],"room_id":"!r:x",
             "sender":"@a:sender","signatures":{{}},"state_key":"@b:c","type":"{kind}"}}"#
         )
     };
@@ -308,7 +378,7 @@ fn the_limits_of_a_pdu() {
             ids.join(",")
         };
         format!(
-            r#"{{"auth_events":[{}],"content":{{}},"depth":{depth},"hashes":{{}},
+            r#"{{"auth_events":[{}],"content":{{}},"depth":{depth},"hashes":{{"sha256":""}},
             "origin_server_ts":1,"prev_events":[{}],"room_id":"!r:x","sender":"@a:b",
             "signatures":{{}},"state_key":"{}","type":"{}"}}"#,
             edges(auth),

@@ -2,44 +2,16 @@
 //! Evaluation in two steps: once per distinct rule set, then per user.
 
 use super::{Effect, NO_EFFECT, Rule, RuleKind, RuleSet, condition::Outcome, event::PushEvent};
-use crate::{
-    auth::PowerLevels,
-    glob::{FoldedText, Glob},
-    ids::UserId,
-    json::{Object, Value},
-};
+use crate::glob::{FoldedText, Glob};
 
 /// What conditions ask about the room, apart from the event.
 #[derive(Clone, Copy)]
 pub struct RoomFacts<'a> {
     /// How many users are joined to the room.
     pub joined_members: u64,
-    /// Whether the sender of the event has the power level to notify by this key of
-    /// `notifications` in `m.room.power_levels` (50 where the key is absent).
+    /// Whether the sender of the event has the power level to notify by this key, see
+    /// [`crate::auth::PowerLevels::notification`].
     pub sender_may_notify: &'a dyn Fn(&str) -> bool,
-}
-
-/// Whether a sender has the power level to notify by a key of `notifications`; where the power
-/// levels do not name the key, 50 is needed. `content` is that of `m.room.power_levels`.
-///
-/// Source: <https://spec.matrix.org/v1.19/client-server-api/#mroompower_levels>.
-#[must_use]
-pub fn sender_may_notify(
-    levels: &PowerLevels,
-    content: Option<&Object>,
-    sender: &UserId,
-    key: &str,
-) -> bool {
-    let needed = if key == "room" {
-        levels.notifications_room
-    } else {
-        let named = content
-            .and_then(|content| content.get("notifications"))
-            .and_then(Value::as_object)
-            .and_then(|notifications| notifications.get(key));
-        named.and_then(Value::as_integer).unwrap_or(50)
-    };
-    levels.user(sender) >= needed
 }
 
 /// The user who would be told of the event.

@@ -83,15 +83,13 @@ pub struct Created {
     pub update: RoomUpdate,
 }
 
-/// Makes a room. All of it is allowed by the rules, or none of it is made.
+/// Makes a room, of any version: which ones a server offers is for the shell to say, see
+/// [`RoomVersion::may_create`]. All of it is allowed by the rules, or none of it is made.
 pub fn create(
     request: &CreateRoom,
     signer: &Signer<'_>,
     now_ms: i64,
 ) -> Result<Created, Rejection> {
-    if !request.version.may_create() {
-        return Err(Rejection::UnsupportedRoomVersion);
-    }
     let mut room = Builder::start(request, signer, now_ms)?;
     room.join()?;
     room.power_levels()?;

@@ -108,6 +108,11 @@ pub fn receive(
     if surroundings.known(event.event_id()).is_some() {
         return Ok(Reception::Duplicate);
     }
+    if event.kind() == "m.room.create" {
+        // The rules look at a create event alone and would allow a second one, from which a
+        // second history of the room could grow (CVE-2025-54315). Rejected, it authorises nothing.
+        return Ok(unchanged(view, event, (true, AuthError::SecondCreate), None));
+    }
     let auth_events = match all_known(event.auth_events(), surroundings) {
         Ok(auth_events) => auth_events,
         Err(missing) => return Ok(Reception::Need(missing)),
@@ -273,7 +278,8 @@ fn accept(
 }
 
 /// Whether a redaction takes effect on its target (room version 3, "Handling redactions"; in
-/// versions 1 and 2 the authorisation rules say the same). To be asked when both are known.
+/// versions 1 and 2 the authorisation rules say the same of the servers in the event ids). To be
+/// asked when both are known.
 ///
 /// `levels` are those of the state at the redaction. The create event is never redacted: up to
 /// version 10 that would take the room's version and creator away.
@@ -284,8 +290,13 @@ pub fn may_redact(levels: &crate::auth::PowerLevels, redaction: &Event, target: 
     {
         return false;
     }
-    levels.user(redaction.sender()) >= levels.redact
-        || redaction.sender().server_name() == target.sender().server_name()
+    let same_server = if redaction.version().rules().redaction_in_auth {
+        let own = redaction.event_id().server_name();
+        own.is_some() && own == target.event_id().server_name()
+    } else {
+        redaction.sender().server_name() == target.sender().server_name()
+    };
+    same_server || levels.user(redaction.sender()) >= levels.redact
 }
 
 #[cfg(test)]

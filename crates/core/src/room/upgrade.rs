@@ -5,7 +5,7 @@
 //! [`tombstone`] and then [`closing_power_levels`] in the old one. Whether the user may send the
 //! tombstone is asked first, by [`may_upgrade`], so that no replacement is left behind.
 
-use super::{Command, CreateRoom, Preset, Rejection, RoomView};
+use super::{Command, CreateRoom, Preset, RoomView};
 use crate::{
     auth::{AuthError, Candidate, authorise_with},
     ids::{RoomId, UserId},
@@ -62,20 +62,15 @@ pub fn may_upgrade(view: &RoomView, user: &UserId) -> Result<(), AuthError> {
 
 impl Upgrade {
     /// The request for the new room.
-    ///
-    /// # Errors
-    /// When this server makes no rooms of that version.
-    pub fn replacement(&self, old: &RoomView) -> Result<CreateRoom, Rejection> {
-        if !self.version.may_create() {
-            return Err(Rejection::UnsupportedRoomVersion);
-        }
+    #[must_use]
+    pub fn replacement(&self, old: &RoomView) -> CreateRoom {
         let initial_state = TRANSFERRED
             .iter()
             .filter_map(|kind| old.state_event(kind, ""))
             .map(|event| (event.kind().to_owned(), String::new(), event.content().clone()))
             .collect();
         let public = old.join_rule() == "public";
-        Ok(CreateRoom {
+        CreateRoom {
             creator: self.user.clone(),
             creator_profile: self.profile.clone(),
             version: self.version,
@@ -89,7 +84,7 @@ impl Upgrade {
             initial_state,
             power_level_content_override: self.power_levels(old),
             nonce: self.nonce.clone(),
-        })
+        }
     }
 
     /// `predecessor`, `type` and `m.federate` of the old room, and the creators of the new one.

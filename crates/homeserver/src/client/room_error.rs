@@ -44,7 +44,6 @@ impl From<Rejection> for ApiError {
             Rejection::UnableToAuthoriseJoin => {
                 Self::new(StatusCode::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN", sentence)
             }
-            Rejection::UnsupportedRoomVersion => unsupported_version(),
             Rejection::InvalidRoom(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "M_INVALID_ROOM_STATE", sentence)
             }

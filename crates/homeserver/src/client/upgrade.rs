@@ -70,7 +70,7 @@ async fn upgrade(
         additional_creators: body.additional_creators,
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
-    let request = wish.replacement(&old.view)?;
+    let request = wish.replacement(&old.view);
     let replacement = create_room(&server, NewRoom { request, is_public, alias: None }).await?;
     submit_to(&server, &room, Request::new(tombstone(&user, &replacement))).await?;
     server.store.move_aliases(&room_id, &replacement).await?;

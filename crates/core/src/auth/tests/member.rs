@@ -2,7 +2,10 @@
 //! Rule 5: memberships.
 
 use super::*;
-use crate::{json::Strictness, sign::specification_key};
+use crate::{
+    json::Strictness,
+    sign::{SigningKey, specification_key},
+};
 
 /// `alice` made it and has 100, `bob` 50, `carol` and `dave` 0; `eve` is outside.
 const ROOM: &str = r#"alice create
@@ -152,10 +155,14 @@ fn rule_5_4_invitations() {
 
 /// `mxid` and `token`, signed by the specification's key as `domain`.
 fn signed(mxid: &str, token: &str) -> String {
+    signed_by(&specification_key(), mxid, token)
+}
+
+fn signed_by(key: &SigningKey, mxid: &str, token: &str) -> String {
     let text = format!(r#"{{"mxid":"{mxid}","token":"{token}"}}"#);
     let parsed = crate::json::parse(text.as_bytes(), Strictness::Strict).unwrap();
     let mut object = parsed.as_object().unwrap().clone();
-    specification_key().sign_json(&mut object, "domain").unwrap();
+    key.sign_json(&mut object, "domain").unwrap();
     Value::Object(object).to_canonical()
 }
 
@@ -214,6 +221,26 @@ fn rule_5_4_1_third_party_invitations() {
     ] {
         let text = third_party(&offer, "", "carol", &good);
         check(ALL, &text, if verdict { Ok(()) } else { Err(wrong) });
+    }
+}
+
+/// Identity servers write their keys in either alphabet; with one of them alone no invitation of
+/// half of them could be accepted.
+#[test]
+fn rule_5_4_1_7_keys_in_the_url_safe_alphabet() {
+    let telling = |key: &SigningKey| {
+        let text = key.public_base64();
+        text.contains('+') && text.contains('/')
+    };
+    let mut keys = (0..=255).map(|seed| SigningKey::from_seed("1", &[seed; 32]));
+    let key = keys.find(telling).unwrap();
+    let url_safe = key.public_base64().replace('+', "-").replace('/', "_");
+    let invite = format!(r#"{{"signed":{}}}"#, signed_by(&key, "@eve:x.fr", "token"));
+    for text in [key.public_base64(), url_safe] {
+        let one = format!(r#"{{"public_key":"{text}"}}"#);
+        let list = format!(r#"{{"public_keys":[{{"public_key":"{text}"}}]}}"#);
+        allowed(ALL, &third_party(&one, "", "carol", &invite));
+        allowed(ALL, &third_party(&list, "", "carol", &invite));
     }
 }
 

@@ -214,7 +214,7 @@ fn what_the_levels_say() {
     let version = RoomVersion::V11;
     let text = r#"alice create
         alice levels {"ban":1,"invite":2,"kick":3,"redact":4,"state_default":5,
-            "events_default":6,"users_default":7,"notifications":{"room":8},"events":{"t":9},
+            "events_default":6,"users_default":7,"notifications":{"room":8,"own":3},"events":{"t":9},
             "users":{"bob":10}}"#
         .replace("\n            ", "");
     let room = room_text::room(version, &room_text::lines(version, &text));
@@ -224,9 +224,10 @@ fn what_the_levels_say() {
     assert_eq!((levels.event("t", true), levels.event("t", false)), (9, 9));
     assert_eq!(levels.user(&room_text::user("carol")), 7);
     assert_eq!(levels.user(&room_text::user("bob")), 10);
-    assert_eq!(levels.notifications_room, 8);
+    assert_eq!(levels.notification("room"), 8);
+    assert_eq!((levels.notification("own"), levels.notification("x")), (3, 50));
     let none = PowerLevels::new(None, None, &version.rules());
     assert_eq!((none.ban, none.invite, none.kick, none.redact), (50, 0, 50, 50));
     assert_eq!((none.event("x", true), none.event("x", false)), (50, 0));
-    assert_eq!(none.notifications_room, 50);
+    assert_eq!(none.notification("room"), 50);
 }

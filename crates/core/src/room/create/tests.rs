@@ -63,7 +63,7 @@ use decide_module::decide;
 
 #[test]
 fn every_version_and_preset_makes_a_room_that_works() {
-    for version in RoomVersion::all().filter(|version| version.may_create()) {
+    for version in RoomVersion::all() {
         for preset in [Preset::Private, Preset::TrustedPrivate, Preset::Public] {
             let made = with_signer(|signer| create(&request(version, preset), signer, 5)).unwrap();
             let kinds: Vec<_> =
@@ -122,14 +122,12 @@ fn the_room_id_of_version_12_is_the_hash_of_its_create_event() {
     }
 }
 
+/// Without it a server would make rooms whose redactions break or whose JSON nobody checks.
 #[test]
-fn versions_with_a_known_bug_or_without_canonical_json_are_not_made() {
-    for version in ["1", "5", "8"] {
-        let version = RoomVersion::parse(version).unwrap();
-        let refused =
-            with_signer(|signer| create(&request(version, Preset::Private), signer, 5)).err();
-        assert_eq!(refused, Some(Rejection::UnsupportedRoomVersion));
-    }
+fn versions_with_a_known_bug_or_without_canonical_json_are_not_to_be_offered() {
+    let offered: Vec<_> = RoomVersion::all().filter(|version| version.may_create()).collect();
+    let names: Vec<_> = offered.iter().map(|version| version.as_str()).collect();
+    assert_eq!(names, ["6", "7", "9", "10", "11", "12"]);
 }
 
 #[test]

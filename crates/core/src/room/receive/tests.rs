@@ -176,7 +176,8 @@ impl Rooms {
             .filter_map(|(kind, key)| view.state_event(kind, key))
             .map(|event| event.event_id().clone())
             .collect();
-        // Of two events that differ in nothing else, resolution takes the later one.
+        // Of two events that differ in nothing else, resolution takes the later one, in version 1
+        // the deeper one.
         self.clock.set(self.clock.get() + 1);
         let draft = EventDraft {
             version: view.version(),
@@ -188,7 +189,7 @@ impl Rooms {
             redacts: None,
             prev_events: prev,
             auth_events: &auth,
-            depth: 40,
+            depth: 30 + self.clock.get().unsigned_abs(),
             origin_server_ts: self.clock.get(),
             chosen_id: None,
         };
@@ -235,7 +236,7 @@ impl Rooms {
 }
 
 fn each_version(test: impl Fn(RoomVersion)) {
-    RoomVersion::all().filter(|version| version.may_create()).for_each(test);
+    RoomVersion::all().for_each(test);
 }
 
 #[test]
@@ -246,7 +247,7 @@ fn a_message_moves_the_end_and_is_taken_once() {
         let new = rooms.take(&event);
         assert!(!new.rejected && !new.soft_failed && new.replaces.is_none());
         assert_eq!(rooms.ends(), [event.event_id().clone()]);
-        assert_eq!(rooms.view.forward_extremities()[0].depth, 40);
+        assert_eq!(rooms.view.forward_extremities()[0].depth, event.depth());
         assert!(matches!(rooms.receive(&event), Ok(Reception::Duplicate)));
     });
 }
@@ -462,6 +463,47 @@ fn an_event_of_another_room_is_dropped() {
     assert_eq!(refused.err(), Some(Rejection::OtherRoom));
 }
 
+/// Without it whoever made a room could give it a second history that starts from nothing.
+#[test]
+fn a_second_create_event_is_rejected_and_authorises_nothing() {
+    for version in RoomVersion::all().filter(|version| !version.rules().room_id_is_create_hash) {
+        let mut rooms = Rooms::new(version);
+        let sender = user("@alice:x.fr");
+        let mut content = Object::from([("room_version".to_owned(), version.as_str().into())]);
+        content.insert("creator".into(), "@alice:x.fr".into());
+        let room_id = rooms.view.room_id().clone();
+        let draft = EventDraft {
+            version,
+            room_id: Some(&room_id),
+            sender: &sender,
+            kind: "m.room.create",
+            state_key: Some(""),
+            content: &content,
+            redacts: None,
+            prev_events: &[],
+            auth_events: &[],
+            depth: 1,
+            origin_server_ts: 77,
+            chosen_id: None,
+        };
+        let second = draft.sign(&server("x.fr"), &key("x.fr")).unwrap();
+        assert_eq!(rooms.refused(&second), (true, Some(AuthError::SecondCreate)), "{version}");
+        assert!(rooms.take(&second).rejected);
+        let join = Object::from([("membership".to_owned(), "join".into())]);
+        let after = EventDraft {
+            kind: "m.room.member",
+            state_key: Some("@alice:x.fr"),
+            content: &join,
+            prev_events: &[second.event_id().clone()],
+            auth_events: &[second.event_id().clone()],
+            ..draft
+        };
+        let after = after.sign(&server("x.fr"), &key("x.fr")).unwrap();
+        let refused = rooms.refused(&after);
+        assert_eq!(refused, (true, Some(AuthError::RejectedAuthEvent)), "{version}");
+    }
+}
+
 #[test]
 fn who_may_redact_what() {
     each_version(|version| {
@@ -499,6 +541,14 @@ fn who_may_redact_what() {
             |sender: &str, target: &Event| may_redact(levels, &redaction(sender, target), target);
         assert!(may("@bob:y.fr", &target));
         assert!(may("@carol:y.fr", &target), "the same server");
+        if version.rules().redaction_in_auth {
+            // In versions 1 and 2 the servers in the ids count, whoever sent the event.
+            let id = EventId::parse("$elsewhere:x.fr").unwrap();
+            let json = target.json().replace(target.event_id().as_str(), id.as_str());
+            let elsewhere = Event::from_stored(version, id, json).unwrap();
+            assert!(!may("@carol:y.fr", &elsewhere));
+            assert!(may("@dave:x.fr", &elsewhere));
+        }
         assert!(may("@alice:x.fr", &target), "by level");
         assert!(!may("@dave:x.fr", &target));
         assert!(!may("@alice:x.fr", &create));
