@@ -12,6 +12,7 @@ use estafette_core::{
     limits::{EVENT_BYTES_MAX, JSON_DEPTH_MAX},
     redact::redact,
     state::StateMap,
+    transaction::Transaction,
     version::RoomVersion,
 };
 
@@ -80,6 +81,33 @@ pub fn pdu(data: &[u8]) {
     let stored = Event::from_stored(version, id, event.json().to_owned()).unwrap();
     assert_eq!(stored.content(), event.content());
     assert!(event.prev_events().len() <= 20 && event.auth_events().len() <= 10);
+}
+
+/// The body of a transaction: spoiling one of its events changes nothing about the others.
+pub fn transaction(data: &[u8]) {
+    let Ok(parsed) = Transaction::parse(data) else { return };
+    let mut body: serde_json::Value = match serde_json::from_slice(data) {
+        Ok(body) => body,
+        // Bytes that only a reader of the whole would refuse: lone surrogates, huge numbers.
+        Err(_) => return,
+    };
+    for pdu in parsed.pdus.iter().flatten() {
+        assert!(pdu.json.starts_with('{') && pdu.json.len() <= data.len());
+    }
+    let rooms = |body: &serde_json::Value| -> Vec<Option<String>> {
+        let bytes = body.to_string();
+        let parsed = Transaction::parse(bytes.as_bytes()).unwrap();
+        parsed.pdus.iter().map(|pdu| Some(pdu.as_ref().ok()?.room_id.to_string())).collect()
+    };
+    let before = rooms(&body);
+    assert_eq!(before.len(), parsed.pdus.len());
+    for at in 0..before.len().min(3) {
+        let spoilt = body["pdus"][at].take();
+        let mut expected = before.clone();
+        expected[at] = None;
+        assert_eq!(rooms(&body), expected);
+        body["pdus"][at] = spoilt;
+    }
 }
 
 /// The state of the fuzzed room.

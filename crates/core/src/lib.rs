@@ -22,5 +22,6 @@ pub mod retry;
 pub mod room;
 pub mod sign;
 pub mod state;
+pub mod transaction;
 pub mod version;
 pub mod visibility;

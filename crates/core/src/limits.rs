@@ -20,6 +20,10 @@ pub const JSON_DEPTH_MAX: usize = 127;
 
 // Federation.
 
+/// Events of one transaction (Server-Server API, "Transactions").
+pub const TRANSACTION_PDUS_MAX: usize = 50;
+/// Ephemeral messages of one transaction.
+pub const TRANSACTION_EDUS_MAX: usize = 100;
 /// Keys in one answer about a server's keys, old ones included.
 pub const SERVER_KEYS_MAX: usize = 64;
 /// How long after it was fetched another server's key counts at most: seven days (room version 5,

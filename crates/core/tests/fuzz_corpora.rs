@@ -87,6 +87,11 @@ fn pdu() {
 }
 
 #[test]
+fn transaction() {
+    replay("transaction", targets::transaction);
+}
+
+#[test]
 fn event_authorisation() {
     replay("event_authorisation", targets::event_authorisation);
 }

@@ -99,6 +99,9 @@ impl RumaJudge<'_> {
         if let Some(user) = content["join_authorised_via_users_server"].as_str() {
             needed.push(("m.room.member", user.to_owned()));
         }
+        if let Some(token) = content["third_party_invite"]["signed"]["token"].as_str() {
+            needed.push(("m.room.third_party_invite", token.to_owned()));
+        }
         for (kind, key) in needed {
             let found = self.ours.graph.key_index(kind, &key).and_then(|key| state.get(key));
             if let Some(event) = found {

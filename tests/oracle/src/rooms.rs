@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use estafette_core::{
+    json::{Object, Value as Canonical},
+    sign::SigningKey,
+};
 use serde_json::{Value, json};
 
 use crate::{chance::Chance, ruma::Ruma};
@@ -191,8 +195,10 @@ impl Maker {
         let sender = if self.chance.percent(35) { USERS[0] } else { *self.chance.one_of(&USERS) };
         let target = *self.chance.one_of(&USERS);
         let (kind, key, content) = match self.chance.below(100) {
-            0..28 => ("m.room.member", sender, self.join()),
-            28..36 => ("m.room.member", target, json!({ "membership": "invite" })),
+            0..27 => ("m.room.member", sender, self.join()),
+            27 => return self.third_party_offer(sender),
+            28 => return self.third_party_invite(sender, target),
+            29..36 => ("m.room.member", target, json!({ "membership": "invite" })),
             36..42 => ("m.room.member", sender, json!({ "membership": "leave" })),
             42..50 => ("m.room.member", target, json!({ "membership": "leave" })),
             50..58 => ("m.room.member", target, json!({ "membership": "ban" })),
@@ -204,6 +210,39 @@ impl Maker {
             _ => ("org.example.own", sender, json!({ "x": self.chance.below(9) })),
         };
         (sender.to_owned(), kind.to_owned(), key.to_owned(), content)
+    }
+
+    /// Somebody who is known by an address alone is asked in, by a token that a key signs.
+    fn third_party_offer(&mut self, sender: &str) -> (String, String, String, Value) {
+        let content = json!({
+            "display_name": "x",
+            "key_validity_url": "https://identity.example/valid",
+            "public_key": identity_key(self.chance.below(2)).public_base64(),
+        });
+        let token = format!("token{}", self.chance.below(3));
+        (sender.to_owned(), "m.room.third_party_invite".to_owned(), token, content)
+    }
+
+    /// The invitation that follows from such an offer, mostly a right one.
+    fn third_party_invite(&mut self, sender: &str, target: &str) -> (String, String, String, Value) {
+        let pdus = self.room.events.iter();
+        let offers: Vec<(String, String)> = pdus
+            .filter(|pdu| pdu.kind == "m.room.third_party_invite")
+            .map(|pdu| (pdu.sender.clone(), pdu.state_key.clone()))
+            .collect();
+        let (sender, token) = match offers.as_slice() {
+            [] => (sender.to_owned(), "token0".to_owned()),
+            offers => self.chance.one_of(offers).clone(),
+        };
+        let mut signed = Object::from([
+            ("mxid".to_owned(), Canonical::from(target)),
+            ("token".to_owned(), Canonical::from(token)),
+        ]);
+        identity_key(self.chance.below(2)).sign_json(&mut signed, "identity.example").unwrap();
+        let signed = Value::from(&Canonical::Object(signed));
+        let invite = json!({ "display_name": "x", "signed": signed });
+        let content = json!({ "membership": "invite", "third_party_invite": invite });
+        (sender, "m.room.member".to_owned(), target.to_owned(), content)
     }
 
     fn number(&self) -> u32 {
@@ -326,9 +365,17 @@ impl Maker {
             prev_events: prev.to_vec(),
             auth_events: Vec::new(),
         };
-        pdu.auth_events = self.ruma.select_auth_events(&pdu, &state);
+        // Its maker may name other events as its authority than the state before it has.
+        let authority = if self.chance.percent(12) && self.room.events.len() > 2 {
+            let at = self.chance.below(self.room.events.len());
+            self.states_after[&self.room.events[at].event_id].clone()
+        } else {
+            state.clone()
+        };
+        pdu.auth_events = self.ruma.select_auth_events(&pdu, &authority);
         self.ruma.add(&pdu);
-        if !self.ruma.allows(&pdu.event_id, &state) {
+        if !self.ruma.allows(&pdu.event_id, &state) || !self.ruma.allows(&pdu.event_id, &authority)
+        {
             return false;
         }
         let mut after = state;
@@ -339,4 +386,9 @@ impl Maker {
         self.room.events.push(pdu);
         true
     }
+}
+
+/// One of two keys of an identity server.
+fn identity_key(which: usize) -> SigningKey {
+    SigningKey::from_seed("0", &[which as u8; 32])
 }
