@@ -55,6 +55,8 @@ pub(super) struct Wish {
     pub(super) full_state: bool,
     /// Whether state is wanted as of the end of the timelines (MSC4222).
     pub(super) state_after: bool,
+    /// The member that holds the state of a room: whoever asks under a name is answered under it.
+    pub(super) state_member: &'static str,
 }
 
 /// Tells a device what happened since its token, waiting for something to happen if need be.
@@ -77,7 +79,13 @@ async fn sync(
     let filter = load_filter(&server, &requester, parameters.filter.as_deref()).await?;
     let state_after =
         parameters.use_state_after.or(parameters.use_state_after_unstable).unwrap_or(false);
-    let wish = Wish { since, filter, full_state: parameters.full_state, state_after };
+    let state_member = match (state_after, parameters.use_state_after) {
+        (true, Some(true)) => "state_after",
+        (true, _) => "org.matrix.msc4222.state_after",
+        (false, _) => "state",
+    };
+    let full_state = parameters.full_state;
+    let wish = Wish { since, filter, full_state, state_after, state_member };
     let (device_id, device_nid) = match &requester.device {
         Some(device) => (Some(device.device_id.clone()), Some(device.nid)),
         None => (None, None),

@@ -274,8 +274,7 @@ impl Told<'_> {
         if state.is_empty() && !self.wish.state_after {
             return;
         }
-        let member = if self.wish.state_after { "state_after" } else { "state" };
-        let out = block.key(member);
+        let out = block.key(self.wish.state_member);
         out.push_str("{\"events\":[");
         for (index, event) in state.iter().enumerate() {
             if index > 0 {

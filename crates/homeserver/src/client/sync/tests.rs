@@ -103,6 +103,13 @@ async fn state_before_and_state_after_a_timeline() {
     let after = sync(&server, BOB, None, &format!("{wish}&use_state_after=true")).await;
     assert_eq!(topic(&after["rooms"]["join"][&room]["state_after"]), Some(json!("new")));
     assert!(after["rooms"]["join"][&room].get("state").is_none());
+    // Clients from before it was stable look for the state under the name they asked with: they
+    // would lose the room.
+    let old = format!("{wish}&org.matrix.msc4222.use_state_after=true");
+    let old = sync(&server, BOB, None, &old).await;
+    let room = &old["rooms"]["join"][&room];
+    assert_eq!(topic(&room["org.matrix.msc4222.state_after"]), Some(json!("new")));
+    assert!(room.get("state").is_none() && room.get("state_after").is_none());
 }
 
 /// Lazy loading sends each member once, and again to a device that lost the answer.
