@@ -227,6 +227,10 @@ pub const PUSHER_TEXT_BYTES_MAX: usize = 4_096;
 pub const PUSH_QUEUE_MAX: usize = 1_000;
 /// Requests to gateways at once.
 pub const PUSH_REQUESTS_MAX: usize = 64;
+/// Web push pushers that wait for their activation; beyond it new ones are refused for a while.
+pub const PUSH_ACKS_MAX: usize = 10_000;
+/// How long a web push pusher's activation token is good for (MSC4174).
+pub const PUSH_ACK_LIFETIME_MS: i64 = 5 * 60 * 1_000;
 /// How old an event may be and still be pushed.
 pub const PUSH_AGE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
 /// Facts that wait for the sender of notifications; beyond it the store is asked.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The file that holds the server's signing key: made once, readable by its owner alone.
+//! Files that hold the server's keys: made once, readable by their owner alone.
 
 use std::{
     io::Write as _,
@@ -12,14 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Random, random_letters};
 
-/// Why the signing key cannot be used.
+/// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file cannot be read or written.
-    #[error("cannot use the signing key file {0}: {1}")]
+    #[error("cannot use the key file {0}: {1}")]
     File(PathBuf, std::io::Error),
-    /// The file is not `ed25519 <version> <unpadded base64 of 32 bytes>`.
-    #[error("the signing key file {0} is malformed")]
+    /// The file is not what this server writes: an algorithm, perhaps a version, a secret.
+    #[error("the key file {0} is malformed")]
     Malformed(PathBuf),
 }
 
@@ -31,17 +31,31 @@ pub(crate) struct StoredKey {
     pub(crate) seed: Zeroizing<[u8; 32]>,
 }
 
-/// Reads the key at `path`, or makes one there when there is none.
+/// Reads the signing key at `path`, or makes one there when there is none. Its file is
+/// `ed25519 <version> <unpadded base64 of 32 bytes>`.
 pub(crate) fn load_or_create(path: &Path, random: &dyn Random) -> Result<StoredKey, KeyFileError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            parse(&Zeroizing::new(text)).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))
-        }
+    let text = read_or_create(path, || {
+        let mut seed = Zeroizing::new([0; 32]);
+        random.fill(seed.as_mut_slice());
+        let version = format!("a_{}", random_letters(random, b"abcdefghijklmnopqrstuvwxyz", 4));
+        Zeroizing::new(format!("ed25519 {version} {}\n", STANDARD_NO_PAD.encode(*seed)))
+    })?;
+    parse(&text).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))
+}
+
+/// The text at `path`; where there is none, what `make` gives, once it is safely there.
+pub(crate) fn read_or_create(
+    path: &Path,
+    make: impl FnOnce() -> Zeroizing<String>,
+) -> Result<Zeroizing<String>, KeyFileError> {
+    let outcome = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            create(path, random).map_err(|error| KeyFileError::File(path.to_owned(), error))
+            let text = make();
+            write_new(path, &text).map(|()| text)
         }
-        Err(error) => Err(KeyFileError::File(path.to_owned(), error)),
-    }
+        read => read.map(Zeroizing::new),
+    };
+    outcome.map_err(|error| KeyFileError::File(path.to_owned(), error))
 }
 
 fn parse(text: &str) -> Option<StoredKey> {
@@ -56,17 +70,13 @@ fn parse(text: &str) -> Option<StoredKey> {
     Some(StoredKey { version: version.to_owned(), seed })
 }
 
-fn create(path: &Path, random: &dyn Random) -> std::io::Result<StoredKey> {
-    let mut seed = Zeroizing::new([0; 32]);
-    random.fill(seed.as_mut_slice());
-    let version = format!("a_{}", random_letters(random, b"abcdefghijklmnopqrstuvwxyz", 4));
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let text = Zeroizing::new(format!("ed25519 {version} {}\n", STANDARD_NO_PAD.encode(*seed)));
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
+    match path.parent() {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
-    Ok(StoredKey { version, seed })
 }

@@ -33,6 +33,7 @@ mod evaluate;
 mod gateway;
 mod lane;
 mod user;
+pub(crate) mod web_push;
 
 use lane::{Item, Lane};
 use user::PushUser;
@@ -48,6 +49,15 @@ pub struct Push {
     wake: Notify,
     /// Bounds the requests to gateways.
     requests: Semaphore,
+    /// Web push pushers that have been sent a token, by user and application.
+    pub(crate) acks: Mutex<HashMap<(UserId, String), PendingAck>>,
+}
+
+/// A token that a browser is to send back (MSC4174).
+pub(crate) struct PendingAck {
+    pub(crate) token_hash: [u8; 32],
+    pub(crate) pushkey: String,
+    pub(crate) expires_ms: i64,
 }
 
 #[derive(Default)]
@@ -68,6 +78,7 @@ impl Default for Push {
             heard: Mutex::default(),
             wake: Notify::new(),
             requests: Semaphore::new(PUSH_REQUESTS_MAX),
+            acks: Mutex::default(),
         }
     }
 }
@@ -205,6 +216,10 @@ impl Sender {
         }
         let mut lanes = Vec::new();
         for (nid, pusher) in pushers {
+            let mut pusher = pusher;
+            // MSC4174: nothing before the browser proved that it receives.
+            pusher.enabled &=
+                pusher.kind != web_push::KIND || web_push::is_activated(&pusher.data);
             let lane = self.lanes.entry(nid).or_insert_with(|| Arc::new(Lane::new(nid)));
             lane.set_pusher(pusher);
             lanes.push(Arc::clone(lane));

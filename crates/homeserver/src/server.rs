@@ -37,7 +37,7 @@ use crate::{
     notify::Notifier,
     outbound::Outbound,
     presence::PresenceBook,
-    push::{self, Push},
+    push::{self, Push, web_push::Vapid},
     rate_limit::RateLimiter,
     rooms::Rooms,
     typing::Typing,
@@ -79,6 +79,8 @@ pub struct Server {
     pub media: MediaService,
     /// Notifications to gateways.
     pub push: Push,
+    /// Who this server is to the push services of browsers.
+    pub(crate) vapid: Vapid,
     /// The web client.
     pub web: WebClient,
     /// The way to other servers.
@@ -134,6 +136,11 @@ impl Server {
             cache_kib: config.storage.cache_kib,
         };
         let stored_key = key_file::load_or_create(&config.data_dir.join("signing.key"), &*random)?;
+        let subject = match config.public_base_url.as_str() {
+            "" => format!("https://{server_name}"),
+            url => url.to_owned(),
+        };
+        let vapid = Vapid::open(&config.data_dir, &*random, subject)?;
         let notifier = Arc::new(Notifier::default());
         let store = SqliteStore::open(&options, Arc::clone(&notifier) as _)?;
         let rooms = Arc::new(Rooms::default());
@@ -163,6 +170,7 @@ impl Server {
             outbound,
             web,
             push: Push::default(),
+            vapid,
             default_rules: RuleSet::new(Defaults::ALL),
             filters: Mutex::default(),
             started_ms,

@@ -40,6 +40,8 @@ async fn capabilities(
         "m.get_login_token": { "enabled": has_password },
         "m.forget_forced_upon_leave": { "enabled": false },
         "uk.tcpip.msc4133.profile_fields": { "enabled": true },
+        // MSC4174.
+        "org.matrix.msc4174.webpush": { "enabled": true, "vapid": server.vapid.public() },
     });
     if let (true, Some(capabilities)) = (requester.is_admin, capabilities.as_object_mut()) {
         let moderation = json!({ "suspend": true, "lock": true });

@@ -20,14 +20,21 @@ use crate::{
     auth::Requester,
     http::{Json, empty_object, json_response},
     outbound::check_url,
+    push::web_push::KIND as WEB_PUSH,
     rate_limit::Cost,
 };
+
+mod web_push;
 
 /// The path that a gateway's URL must have.
 const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
 
 pub(super) fn routes() -> Router<Shared> {
-    ["r0", "v3"].into_iter().fold(Router::new(), |router, version| {
+    // MSC4174, under the names that clients ask for.
+    let acks = ["v3", "unstable/org.matrix.msc4174"].into_iter().fold(Router::new(), |router, at| {
+        router.route(&format!("/_matrix/client/{at}/pushers/ack"), post(web_push::acknowledge))
+    });
+    ["r0", "v3"].into_iter().fold(acks, |router, version| {
         let pushers = format!("/_matrix/client/{version}/pushers");
         router.route(&pushers, get(get_pushers)).route(&format!("{pushers}/set"), post(set_pusher))
     })
@@ -100,6 +107,11 @@ async fn set_pusher(
         server.push.pushers_changed(&user_id, false);
         return Ok(empty_object());
     };
+    if kind == WEB_PUSH {
+        let append = body.append;
+        let pusher = pusher(body, kind, requester, server.now_ms())?;
+        return web_push::set(&server, pusher, append).await;
+    }
     if kind != "http" {
         return Err(ApiError::invalid_param(format!("Pushers of kind `{kind}` are not offered.")));
     }
@@ -132,7 +144,11 @@ fn pusher(body: SetPusher, kind: String, requester: Requester, now_ms: i64) -> A
         Ok(value)
     };
     let data = body.data.ok_or_else(|| missing("data"))?;
-    check_data(&data)?;
+    if kind == WEB_PUSH {
+        web_push::check(&body.pushkey, &data)?;
+    } else {
+        check_data(&data)?;
+    }
     Ok(Pusher {
         user_id: requester.user_id,
         device_id: requester.device.map(|device| device.device_id),

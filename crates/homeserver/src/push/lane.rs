@@ -18,7 +18,10 @@ use estafette_store::{
 };
 use parking_lot::Mutex;
 
-use super::gateway::{self, Answer};
+use super::{
+    gateway::{self, Answer},
+    web_push,
+};
 use crate::Shared;
 
 /// A notification in a queue.
@@ -227,7 +230,10 @@ async fn drain(lane: Arc<Lane>, server: std::sync::Weak<crate::Server>) {
         let Some((pusher, next)) = lane.next(strong.now_ms()) else { return };
         let answer = {
             let Ok(_permit) = strong.push.requests.acquire().await else { return };
-            gateway::notify(&strong, &pusher, &next).await
+            match pusher.kind.as_str() {
+                web_push::KIND => web_push::notify(&strong, &pusher, &next).await,
+                _ => gateway::notify(&strong, &pusher, &next).await,
+            }
         };
         match answer {
             Answer::Accepted => {
