@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     ("unit and contract tests", unit_tests),
     ("web client", web::test),
     ("server build", || shell::server_binary().map(drop)),
+    ("web journeys", web::journeys),
     ("real clients", || clients::run(&clients::Options::default())),
     ("crash: kill", || crash::run(&crash::Options::short(25, crash::How::Kill))),
     ("crash: power loss", || power_loss(12, crash::How::PowerLoss)),
@@ -41,6 +42,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("fuse3", &["fusermount3", "--version"]),
     ("python3-venv", &["python3", "-c", "import ensurepip, venv"]),
     ("npm", &["npm", "--version"]),
+    ("chromium", &["sh", "-c", "test -e /usr/bin/chromium || test -e /usr/bin/google-chrome"]),
 ];
 
 /// Runs every step, also after a failure, and ends with one line per step.
@@ -85,6 +87,11 @@ fn install_packages() -> Result<()> {
         .filter(|(_, probe)| !succeeds(probe))
         .map(|(package, _)| *package)
         .collect();
+    install(&missing)
+}
+
+/// Installs packages of Debian; does nothing where there is no `apt-get`.
+pub(crate) fn install(missing: &[&str]) -> Result<()> {
     if missing.is_empty() || !Path::new("/usr/bin/apt-get").exists() {
         return Ok(());
     }
@@ -101,7 +108,7 @@ fn install_packages() -> Result<()> {
     shell::run_twice(|| apt(&["update", "-qq"]))?;
     shell::run_twice(|| {
         let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
-        install.args(&missing);
+        install.args(missing);
         install
     })
 }

@@ -8,13 +8,13 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::{Context, Result, bail};
+use estafette_testkit::launch::Launch;
 
-use crate::shell;
+use crate::{ci, shell};
 
-/// Scripts of `web/package.json` that a change must pass, those that exist.
-const CHECKS: &[&str] = &["lint", "typecheck", "check", "test", "e2e"];
+/// Where distributions put the browser of the journeys.
+const BROWSERS: &[&str] = &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /// Said in one line when there is no client to serve.
 const NO_NODE: &str = "Node.js is not here: the server starts without the web client";
@@ -42,20 +42,53 @@ pub(crate) fn build() -> Result<bool> {
     Ok(true)
 }
 
-/// Builds the client and runs its own checks.
+/// Builds the client and runs its own checks: lint, walls, types, unit and property tests, axe.
 pub(crate) fn test() -> Result<()> {
     if !build()? {
         return Ok(());
     }
-    let folder = folder();
-    let package: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
-    for script in CHECKS {
-        if package.pointer(&format!("/scripts/{script}")).is_some() {
-            println!("-- npm run {script}");
-            shell::run(npm(&folder).args(["run", script]))?;
-        }
+    shell::run(npm(&folder()).args(["run", "test"]))
+}
+
+/// Runs the client in real browsers against the server's binary, on a free port.
+pub(crate) fn journeys() -> Result<()> {
+    if !build()? {
+        return Ok(());
     }
-    Ok(())
+    let browser = browser()?;
+    let binary = shell::server_binary()?;
+    let data = tempfile::tempdir()?;
+    let mut launch = Launch::estafette(&binary, data.path())?;
+    if std::env::var_os("ESTAFETTE_BIN").is_some() {
+        // A binary that was built earlier may hold an earlier client, or none.
+        launch.set("ESTAFETTE__WEB__FOLDER", &folder().join("dist").to_string_lossy());
+    }
+    let _server = launch.start()?;
+    let mut npm = npm(&folder());
+    npm.args(["run", "e2e"]);
+    // `localhost` rather than its address: browsers trust both, cookies and redirects want a name.
+    npm.env("BASE_URL", format!("http://localhost:{}", launch.address.port()));
+    npm.env("CHROMIUM", browser);
+    let outcome = shell::run(&mut npm);
+    if outcome.is_err() {
+        eprintln!("the end of the server's log:\n{}", launch.log_tail());
+    }
+    outcome
+}
+
+/// Chromium, installed now where the machine has none and can have one.
+fn browser() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Ok(named.into());
+    }
+    let find = || BROWSERS.iter().map(PathBuf::from).find(|path| path.exists());
+    if find().is_none() {
+        ci::install(&["chromium"])?;
+    }
+    let Some(found) = find() else {
+        bail!("the journeys need Chromium: install it, or name one in CHROMIUM");
+    };
+    Ok(found)
 }
 
 fn folder() -> PathBuf {
