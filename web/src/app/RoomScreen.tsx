@@ -122,7 +122,7 @@ function Messages({ timeline, composer, name, direct, now, onAttend }: MessagesP
   const [picking, setPicking] = useState<TimelineItem | null>(null);
   useAttention(timeline.setAttentive);
   const actions = useMemo((): MessageActions => ({
-    reply: (item) => composer.reply(item, item.content.kind === "text" ? item.content.body : ""),
+    reply: (item) => composer.reply(item),
     edit: composer.edit,
     remove: setRemoving,
     react: (item, key) => void timeline.react(item, key),

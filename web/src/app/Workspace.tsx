@@ -2,6 +2,8 @@
 /** The signed-in application: list, conversation, and what opens over them. */
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Core } from "../core/port/core.ts";
+import type { RoomSummary } from "../core/port/rooms.ts";
+import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
 import { CreateViewModel } from "../viewmodels/create.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
@@ -16,16 +18,19 @@ import { SwitcherView } from "../ui/Switcher/SwitcherView.tsx";
 import { VerificationView } from "../ui/Verification/VerificationView.tsx";
 import { useWords } from "../ui/words.ts";
 import type { AppServicesView } from "./App.tsx";
-import { notify, saveFile, showTitle } from "./browser.ts";
-import { copyText } from "./browser.ts";
+import { copyText, looking, notify, notifying, saveFile, showTitle } from "./browser.ts";
 import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
 import { go, route } from "./routes.ts";
 import { SettingsScreen } from "./SettingsScreen.tsx";
 import { localMemory } from "./storage.ts";
+import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
 import { useNow, useSnapshot } from "./use-snapshot.ts";
 import { useShortcuts } from "./use-shortcuts.ts";
 import { UpdatePrompt } from "./UpdatePrompt.tsx";
+
+/** Delay that gathers changes of the list before the worker's names are written, in milliseconds. */
+const NAMES_DELAY_MS = 1_000;
 
 type Over = "create" | "switcher" | "settings" | null;
 
@@ -35,18 +40,21 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const memory = useMemo(() => localMemory(core.account.key), [core]);
   const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
   const encryption = useMemo(() => new EncryptionViewModel(core), [core]);
+  const background = useMemo(() => new BackgroundViewModel(core.push, browserPush, memory, () => preferences.get().language), [core, memory, preferences]);
   const listState = useSnapshot(list);
   const encryptionState = useSnapshot(encryption);
   const connection = useSnapshot(core.connection);
   const current = useSnapshot(route);
   const [over, setOver] = useState<Over>(null);
   const roomId = current.page === "room" ? current.roomId : null;
-  const known = useSnapshot(core.rooms.summaries).some((room) => room.id === roomId);
+  const summaries = useSnapshot(core.rooms.summaries);
+  const known = summaries.some((room) => room.id === roomId);
 
   useEffect(() => () => { list.dispose(); encryption.dispose(); }, [list, encryption]);
   useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
   useEffect(() => list.select(roomId), [list, roomId]);
-  useEffect(() => core.onAlert((alert) => notify(alert, preferences.get())), [core, preferences]);
+  useEffect(() => core.onAlert((alert) => void notify(alert, preferences.get())), [core, preferences]);
+  useBackground(core, background, preferences, summaries);
   useEffect(() => showTitle(listState.unreadRooms), [listState.unreadRooms]);
 
   const openRoom = useCallback((id: string): void => {
@@ -90,7 +98,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
       {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "settings" ? (
         <SettingsScreen
-          app={app} auth={auth} preferences={preferences} core={core} hasRecovery={encryptionState.status.hasRecovery}
+          app={app} auth={auth} preferences={preferences} core={core} background={background} hasRecovery={encryptionState.status.hasRecovery}
           onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
           onClose={() => setOver(null)}
         />
@@ -113,3 +121,19 @@ function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly
   return <CreateView state={state} actions={vm} onClose={onClose} />;
 }
 
+/** Web Push for the life of the session: subscription, names for the worker, its questions. */
+function useBackground(core: Core, background: BackgroundViewModel, preferences: AppServicesView["preferences"], rooms: readonly RoomSummary[]): void {
+  const online = useSnapshot(core.connection) === "online";
+  useEffect(() => { if (online) void background.start(); }, [online, background]);
+  useEffect(() => hearWorker({
+    token: (token) => void background.confirm(token),
+    // This page syncs and notifies by itself: the push adds nothing.
+    telling: () => core.connection.get() === "online" && (looking() || notifying(preferences.get())),
+    open: (roomId) => go({ page: "room", roomId, eventId: null }),
+  }), [background, core, preferences]);
+  useEffect(() => {
+    if (rooms.length === 0) return undefined;
+    const timer = setTimeout(() => void Promise.all([keepNames(rooms), closeRead(rooms)]).catch(() => undefined), NAMES_DELAY_MS);
+    return () => clearTimeout(timer);
+  }, [rooms]);
+}

@@ -43,21 +43,32 @@ function chime(): void {
   });
 }
 
+/** Whether the person is looking at the application now. */
+export const looking = (): boolean => document.visibilityState === "visible" && document.hasFocus();
+
+/** Whether messages are told of by notifications on this device. */
+export const notifying = (preferences: Preferences): boolean => preferences.desktopNotifications && !notificationsBlocked();
+
 /** Tells about a message unless the person is looking at the application. */
-export function notify(alert: Alert, preferences: Preferences): void {
-  const looking = document.visibilityState === "visible" && document.hasFocus();
-  if (looking || !preferences.desktopNotifications || notificationsBlocked()) return;
+export async function notify(alert: Alert, preferences: Preferences): Promise<void> {
+  if (looking() || !notifying(preferences)) return;
   const words = messages();
   const title = alert.senderName === alert.roomName ? alert.senderName : `${alert.senderName} · ${alert.roomName}`;
-  const notice = new Notification(title, {
+  const options = {
     body: preferences.showText ? alert.text : words.timeline.newCount(1), tag: alert.roomId, icon: "/icon-192.png", silent: true,
-  });
+    data: { roomId: alert.roomId },
+  };
+  if (preferences.sound && alert.sound) chime();
+  // Through the worker where there is one: phones know no other way, and a push of the same
+  // conversation then replaces this notification instead of adding one.
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (registration?.active) return registration.showNotification(title, options);
+  const notice = new Notification(title, options);
   notice.onclick = () => {
     window.focus();
     go({ page: "room", roomId: alert.roomId, eventId: null });
     notice.close();
   };
-  if (preferences.sound && alert.sound) chime();
 }
 
 export function showTitle(unread: number): void {

@@ -8,6 +8,7 @@ import { PreferencesViewModel } from "../viewmodels/preferences.ts";
 import { App } from "./App.tsx";
 import { registerWorker } from "./register-worker.ts";
 import { forgetMemory, localMemory } from "./storage.ts";
+import { forgetNames } from "./web-push.ts";
 import { tabLock } from "./tab-lock.ts";
 
 const preferences = new PreferencesViewModel(localMemory("estafette"), navigator.languages);
@@ -30,7 +31,11 @@ const app = new AppViewModel({
   auth,
   openCore,
   lockFor: (account) => tabLock(`estafette.${account.key}`),
-  forget: (account) => forgetMemory(account.key),
+  restart: () => window.location.reload(),
+  forget: (account) => {
+    forgetMemory(account.key);
+    void forgetNames();
+  },
 });
 void app.start();
 

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The service worker: the application starts offline, and pictures of the server are fetched with
- * the session's token. It never opens the crypto store: the page does, and only one may.
+ * the session's token. It never opens the crypto store: the page does, and only one may. A push
+ * tells it of a message; it shows the conversation's name, never a text it could not know.
  */
+import type { PushNames } from "./web-push.ts";
+
 interface WorkerEvents {
   addEventListener(type: "install" | "activate", listener: (event: ExtendableEvent) => void): void;
   addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
   addEventListener(type: "notificationclick", listener: (event: NotificationEvent) => void): void;
+  addEventListener(type: "push", listener: (event: PushEvent) => void): void;
+  readonly registration: ServiceWorkerRegistration;
   skipWaiting(): Promise<void>;
   readonly clients: WorkerClients;
 }
 interface ExtendableEvent extends Event { waitUntil(work: Promise<unknown>): void }
 interface FetchEvent extends ExtendableEvent { readonly request: Request; readonly clientId: string; respondWith(answer: Promise<Response> | Response): void }
+interface PushEvent extends ExtendableEvent { readonly data: { text(): string } | null }
 interface NotificationEvent extends ExtendableEvent { readonly notification: Notification }
-interface WorkerClient { readonly url: string; postMessage(message: unknown, transfer: Transferable[]): void; focus?(): Promise<unknown> }
+interface WorkerClient { readonly url: string; postMessage(message: unknown, transfer?: Transferable[]): void; focus?(): Promise<unknown> }
 interface WorkerClients { claim(): Promise<void>; get(id: string): Promise<WorkerClient | undefined>; matchAll(options: object): Promise<readonly WorkerClient[]>; openWindow(url: string): Promise<unknown> }
 
 const worker = self as unknown as WorkerEvents;
@@ -24,6 +30,8 @@ const CACHE = `estafette-${VERSION}`;
 const MEDIA = "/_matrix/client/v1/media/";
 /** How long the page has to answer with its token, in milliseconds. */
 const TOKEN_WAIT_MS = 2_000;
+const NAMES_CACHE = "names";
+const NAMES_PATH = "/names.json";
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.split("\n"))));
@@ -78,22 +86,67 @@ async function fetchMedia(event: FetchEvent): Promise<Response> {
 
 async function tokenOf(clientId: string): Promise<string | null> {
   const page = await worker.clients.get(clientId);
-  if (!page) return null;
+  const token = page ? await ask(page, { type: "token" }) : null;
+  return typeof token === "string" ? token : null;
+}
+
+/** A page's answer, or null when it gives none in time. */
+function ask(page: WorkerClient, question: { readonly type: string }): Promise<unknown> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     const timer = setTimeout(() => resolve(null), TOKEN_WAIT_MS);
     port1.onmessage = (answer: MessageEvent) => {
       clearTimeout(timer);
-      resolve(typeof answer.data === "string" ? answer.data : null);
+      resolve(answer.data);
     };
-    page.postMessage({ type: "token" }, [port2]);
+    page.postMessage(question, [port2]);
   });
 }
 
+interface PushMessage {
+  readonly ack_token?: unknown;
+  readonly event_id?: unknown;
+  readonly room_id?: unknown;
+}
+
+worker.addEventListener("push", (event) => event.waitUntil(pushed(event.data?.text() ?? "")));
+
+async function pushed(text: string): Promise<void> {
+  let message: PushMessage = {};
+  try {
+    message = JSON.parse(text) as PushMessage;
+  } catch {
+    // Whatever it was, something came: say so.
+  }
+  const pages = await worker.clients.matchAll({ type: "window" });
+  if (typeof message.ack_token === "string") {
+    for (const page of pages) page.postMessage({ type: "pushToken", token: message.ack_token });
+    return;
+  }
+  const answers = await Promise.all(pages.map((page) => ask(page, { type: "push" })));
+  if (answers.includes(true)) return;
+  const roomId = typeof message.room_id === "string" ? message.room_id : "";
+  const names = await readNames();
+  await worker.registration.showNotification(names.rooms[roomId] ?? names.title, {
+    body: names.one, tag: roomId, icon: "/icon-192.png", badge: "/icon-192.png", data: { roomId },
+  });
+}
+
+async function readNames(): Promise<PushNames> {
+  const known = await (await caches.open(NAMES_CACHE)).match(NAMES_PATH);
+  return known ? await known.json() as PushNames : { title: "Estafette", one: "", rooms: {} };
+}
+
 worker.addEventListener("notificationclick", (event) => {
+  const { roomId } = (event.notification.data ?? {}) as { roomId?: string };
   event.notification.close();
   event.waitUntil((async () => {
     const [open] = await worker.clients.matchAll({ type: "window" });
-    await (open?.focus ? open.focus() : worker.clients.openWindow("/"));
+    if (open?.focus) {
+      if (roomId) open.postMessage({ type: "open", roomId });
+      await open.focus();
+    } else {
+      await worker.clients.openWindow(roomId ? `/#/salon/${encodeURIComponent(roomId)}` : "/");
+    }
   })());
 });

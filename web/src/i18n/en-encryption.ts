@@ -66,6 +66,7 @@ export const enEncryption: typeof frEncryption = {
     working: "Creating a new identity…",
   },
   password: { title: "Confirm your password", text: "The server asks for it to protect your account.", label: "Password", wrong: "Wrong password." },
+  page: { title: "Confirm on your account page", text: "Open this page, confirm, then come back here.", open: "Open my account page", done: "Done" },
   ready: { title: "All set", text: "This device is confirmed. Your past messages arrive as they are fetched.", action: "Open my conversations" },
   failed: { title: "That did not work", retry: "Try again", later: "Later" },
   banner: {

@@ -66,6 +66,7 @@ export const frEncryption = {
     working: "Création d’une nouvelle identité…",
   },
   password: { title: "Confirmez votre mot de passe", text: "Le serveur le demande pour protéger votre compte.", label: "Mot de passe", wrong: "Mot de passe incorrect." },
+  page: { title: "Confirmez sur la page de votre compte", text: "Ouvrez cette page, confirmez, puis revenez ici.", open: "Ouvrir la page de mon compte", done: "C’est fait" },
   ready: { title: "Tout est prêt", text: "Cet appareil est confirmé. Vos messages passés arrivent au fur et à mesure.", action: "Ouvrir mes conversations" },
   failed: { title: "Cela n’a pas abouti", retry: "Réessayer", later: "Plus tard" },
   banner: {

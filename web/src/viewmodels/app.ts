@@ -20,6 +20,8 @@ export interface AppServices {
   readonly auth: AuthPort;
   readonly openCore: (account: AccountRef) => Promise<Core>;
   readonly lockFor: (account: AccountRef) => Lock;
+  /** Loads the page again. */
+  readonly restart: () => void;
   /** Removes what the views remembered for an account. */
   readonly forget: (account: AccountRef) => void;
 }
@@ -87,7 +89,8 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
     await core.signOut();
     this.#services.forget(core.account);
     this.#lock?.release();
-    await this.start();
+    // A page that starts anew holds no key of the account in memory, and no database open.
+    this.#services.restart();
   };
 
   /** Leaves the present account signed in and shows the sign-in screen for another. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Writing: text, replies, edits, mentions, files, and a draft that is never lost. */
+import { summaryOf } from "../core/port/plain-text.ts";
 import type { Member, RoomPort } from "../core/port/rooms.ts";
 import type { FailureKind } from "../core/port/session.ts";
 import type { Mention, TimelineItem, TimelinePort } from "../core/port/timeline.ts";
@@ -142,10 +143,10 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     this.#keepDraft();
   };
 
-  reply = (item: TimelineItem, quote: string): void => {
+  reply = (item: TimelineItem): void => {
     if (!item.eventId) return;
     if (this.get().mode.kind === "edit") this.cancelMode();
-    this.merge({ mode: { kind: "reply", eventId: item.eventId, name: item.sender.name, quote }, caret: this.get().text.length });
+    this.merge({ mode: { kind: "reply", eventId: item.eventId, name: item.sender.name, quote: summaryOf(item.content) }, caret: this.get().text.length });
     this.#keepDraft();
   };
 

@@ -6,10 +6,10 @@ import { type EncryptionEvent, type EncryptionState, next } from "./encryption-m
 const CHOICES: readonly EncryptionEvent[] = [
   { type: "start" }, { type: "useCode" }, { type: "useDevice" }, { type: "lost" }, { type: "back" }, { type: "later" }, { type: "submitCode" },
   { type: "confirmReset" }, { type: "renew" }, { type: "keepCode", kept: true }, { type: "keepCode", kept: false }, { type: "finish" },
-  { type: "retry" }, { type: "submitPassword" },
+  { type: "retry" }, { type: "submitPassword" }, { type: "visited" },
 ];
 const RESULTS: readonly EncryptionEvent[] = [
-  { type: "askPassword", again: false }, { type: "askPassword", again: true }, { type: "gotCode", code: "EsTo" }, { type: "recovered" },
+  { type: "askPassword", again: false }, { type: "askPassword", again: true }, { type: "askPage", url: "https://x/" }, { type: "gotCode", code: "EsTo" }, { type: "recovered" },
   { type: "wrongCode" }, { type: "called" }, { type: "failure", kind: "offline" },
 ];
 const NEEDS: readonly EncryptionEvent[] = [{ type: "needSetUp" }, { type: "needVerify" }, { type: "satisfied" }];
@@ -36,14 +36,14 @@ const ALL = [...reachable({ name: "hidden" }, [...CHOICES, ...RESULTS, ...NEEDS]
 describe("encryption machine", () => {
   it("reaches every kind of state", () => {
     expect(new Set(ALL.map((state) => state.name))).toEqual(new Set([
-      "hidden", "offerSetUp", "offerVerify", "enterCode", "warnReset", "working", "password", "showCode", "ready", "failed",
+      "hidden", "offerSetUp", "offerVerify", "enterCode", "warnReset", "working", "password", "page", "showCode", "ready", "failed",
     ]));
   });
 
   it.each(ALL.filter((state) => state.name !== "working").map((state) => [key(state), state] as const))(
     "lets the person leave %s without help from anybody", (_name, state) => {
       const ways = reachable(state, CHOICES.filter((event) => event.type !== "start" && event.type !== "submitCode" && event.type !== "confirmReset"
-        && event.type !== "useDevice" && event.type !== "submitPassword" && event.type !== "retry" && event.type !== "renew"));
+        && event.type !== "useDevice" && event.type !== "submitPassword" && event.type !== "visited" && event.type !== "retry" && event.type !== "renew"));
       expect([...ways.values()].some((one) => one.name === "hidden")).toBe(true);
     });
 

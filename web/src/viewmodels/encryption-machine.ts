@@ -15,6 +15,7 @@ export type EncryptionState =
   | { readonly name: "warnReset" }
   | { readonly name: "working"; readonly work: Work }
   | { readonly name: "password"; readonly work: Work; readonly again: boolean }
+  | { readonly name: "page"; readonly work: Work; readonly url: string }
   | { readonly name: "showCode"; readonly code: string; readonly kept: boolean }
   | { readonly name: "ready" }
   | { readonly name: "failed"; readonly work: Work; readonly kind: FailureKind };
@@ -27,9 +28,9 @@ export type EncryptionEvent =
   | { readonly type: "lost" } | { readonly type: "back" } | { readonly type: "later" }
   | { readonly type: "submitCode" } | { readonly type: "confirmReset" } | { readonly type: "renew" }
   | { readonly type: "keepCode"; readonly kept: boolean } | { readonly type: "finish" }
-  | { readonly type: "retry" } | { readonly type: "submitPassword" }
+  | { readonly type: "retry" } | { readonly type: "submitPassword" } | { readonly type: "visited" }
   // Results of work.
-  | { readonly type: "askPassword"; readonly again: boolean }
+  | { readonly type: "askPassword"; readonly again: boolean } | { readonly type: "askPage"; readonly url: string }
   | { readonly type: "gotCode"; readonly code: string } | { readonly type: "recovered" }
   | { readonly type: "wrongCode" } | { readonly type: "called" }
   | { readonly type: "failure"; readonly kind: FailureKind };
@@ -58,6 +59,10 @@ export function next(state: EncryptionState, event: EncryptionEvent): Encryption
     case "working": return fromWorking(state, event);
     case "password":
       if (event.type === "submitPassword") return working(state.work);
+      if (event.type === "failure") return { name: "failed", work: state.work, kind: event.kind };
+      return event.type === "later" ? HIDDEN : state;
+    case "page":
+      if (event.type === "visited") return working(state.work);
       if (event.type === "failure") return { name: "failed", work: state.work, kind: event.kind };
       return event.type === "later" ? HIDDEN : state;
     case "showCode":
@@ -95,6 +100,7 @@ function fromOfferVerify(state: EncryptionState, event: EncryptionEvent): Encryp
 function fromWorking(state: EncryptionState & { name: "working" }, event: EncryptionEvent): EncryptionState {
   switch (event.type) {
     case "askPassword": return { name: "password", work: state.work, again: event.again };
+    case "askPage": return { name: "page", work: state.work, url: event.url };
     case "gotCode": return { name: "showCode", code: event.code, kept: false };
     case "recovered": return { name: "ready" };
     case "wrongCode": return { name: "enterCode", wrong: true };

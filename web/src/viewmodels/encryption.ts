@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Runs the encryption machine against the core and remembers what the person put off. */
 import type { Core } from "../core/port/core.ts";
-import type { EncryptionStatus, VerificationState } from "../core/port/encryption.ts";
+import type { Confirmation, EncryptionStatus, VerificationState } from "../core/port/encryption.ts";
 import { ViewModel } from "./base.ts";
 import { type EncryptionEvent, type EncryptionState, next, type Work } from "./encryption-machine.ts";
 import { kindOf } from "./failure.ts";
@@ -18,6 +18,7 @@ export interface EncryptionSnapshot {
 export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
   readonly #core: Core;
   #answerPassword: ((password: string | null) => void) | null = null;
+  #answerPage: ((visited: boolean) => void) | null = null;
   #asked = 0;
   #code = "";
   #unfollow: (() => void) | null = null;
@@ -55,7 +56,7 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     const after = next(before, event);
     if (after === before) return;
     this.merge({ state: after });
-    if (after.name === "working" && before.name !== "password") void this.#work(after.work);
+    if (after.name === "working" && before.name !== "password" && before.name !== "page") void this.#work(after.work);
   }
 
   async #work(work: Work): Promise<void> {
@@ -73,8 +74,8 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
   async #perform(work: Work): Promise<EncryptionEvent> {
     const { encryption } = this.#core;
     switch (work) {
-      case "settingUp": return { type: "gotCode", code: await encryption.setUp(this.#askPassword) };
-      case "resetting": return { type: "gotCode", code: await encryption.reset(this.#askPassword) };
+      case "settingUp": return { type: "gotCode", code: await encryption.setUp(this.#confirmation) };
+      case "resetting": return { type: "gotCode", code: await encryption.reset(this.#confirmation) };
       case "renewing": return { type: "gotCode", code: await encryption.renewCode() };
       case "checking":
         await encryption.recover(this.#code);
@@ -86,10 +87,23 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     }
   }
 
-  readonly #askPassword = (): Promise<string | null> => {
-    this.#dispatch({ type: "askPassword", again: this.#asked > 0 });
-    this.#asked += 1;
-    return new Promise((resolve) => { this.#answerPassword = resolve; });
+  readonly #confirmation: Confirmation = {
+    password: () => {
+      this.#dispatch({ type: "askPassword", again: this.#asked > 0 });
+      this.#asked += 1;
+      return new Promise((resolve) => { this.#answerPassword = resolve; });
+    },
+    page: (url) => {
+      this.#dispatch({ type: "askPage", url });
+      return new Promise((resolve) => { this.#answerPage = resolve; });
+    },
+  };
+
+  /** The person says that the server's page was visited. */
+  visited = (): void => {
+    this.#dispatch({ type: "visited" });
+    this.#answerPage?.(true);
+    this.#answerPage = null;
   };
 
   submitPassword = (password: string): void => {
@@ -110,6 +124,8 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
   later = (): void => {
     this.#answerPassword?.(null);
     this.#answerPassword = null;
+    this.#answerPage?.(false);
+    this.#answerPage = null;
     this.merge({ putOff: true });
     this.#dispatch({ type: "later" });
   };

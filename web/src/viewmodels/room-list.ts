@@ -106,14 +106,16 @@ export class RoomListViewModel extends ViewModel<RoomListSnapshot> {
 
   #show(): void {
     const rooms = this.#core.rooms.summaries.get();
-    const { filter, query } = this.get();
+    const { filter, query, selected } = this.get();
+    // The open conversation shows its draft itself, in the composer.
+    const hasDraft = (room: RoomSummary): boolean => room.id !== selected && this.#memory.read(`draft.${room.id}`) !== null;
     this.merge({
       ready: rooms.length > 0 || this.#core.connection.get() !== "starting",
       sections: sectionsOf(rooms, filter, query),
       total: rooms.length,
       unreadRooms: rooms.filter((room) => isUnread(room) && room.notifications !== "mute").length,
       mentions: rooms.reduce((sum, room) => sum + room.mentions, 0),
-      drafts: new Set(rooms.filter((room) => this.#memory.read(`draft.${room.id}`) !== null).map((room) => room.id)),
+      drafts: new Set(rooms.filter(hasDraft).map((room) => room.id)),
     });
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The settings that concern the account: profile, devices, keys, password. */
 import type { Core } from "../core/port/core.ts";
-import type { Device } from "../core/port/encryption.ts";
+import type { Confirmation, Device } from "../core/port/encryption.ts";
 import type { FailureKind } from "../core/port/session.ts";
 import type { Person } from "../core/port/timeline.ts";
 import { ViewModel } from "./base.ts";
@@ -20,6 +20,10 @@ export interface SettingsSnapshot {
   /** True while the server waits for the password before going on. */
   readonly passwordAsked: boolean;
   readonly passwordAgain: boolean;
+  /** A page of the server that has to be visited first; null when none is waited for. */
+  readonly pageAsked: string | null;
+  /** Where the account is managed, when it is not here. */
+  readonly accountPage: string | null;
   readonly persisted: boolean | null;
 }
 
@@ -32,18 +36,20 @@ export interface PersistentStorage {
 export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
   readonly #core: Core;
   readonly #storage: PersistentStorage;
+  #answerPage: ((visited: boolean) => void) | null = null;
   #answer: ((password: string | null) => void) | null = null;
   #asked = 0;
 
   constructor(core: Core, storage: PersistentStorage) {
     super({
       me: core.profile.me.get(), devices: null, busy: false, notice: null, passwordAsked: false,
-      passwordAgain: false, persisted: null,
+      passwordAgain: false, pageAsked: null, accountPage: null, persisted: null,
     });
     this.#core = core;
     this.#storage = storage;
     this.follow(core.profile.me, (me) => this.merge({ me }));
     this.follow(core.encryption.status, () => void this.#loadDevices());
+    void core.profile.accountPage().then((accountPage) => this.merge({ accountPage }), () => undefined);
     void storage.persisted().then((persisted) => this.merge({ persisted }), () => undefined);
   }
 
@@ -68,14 +74,30 @@ export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
 
   removeDevice = (id: string): Promise<void> => this.#try(async () => {
     this.#asked = 0;
-    await this.#core.encryption.removeDevice(id, this.#askPassword);
+    const page = await this.#core.profile.accountPage(id);
+    if (page === null) await this.#core.encryption.removeDevice(id, this.#confirmation);
+    else await this.#askPage(page);
     await this.#loadDevices();
   });
 
-  readonly #askPassword = (): Promise<string | null> => {
-    this.merge({ passwordAsked: true, passwordAgain: this.#asked > 0 });
-    this.#asked += 1;
-    return new Promise((resolve) => { this.#answer = resolve; });
+  readonly #askPage = (url: string): Promise<boolean> => {
+    this.merge({ pageAsked: url });
+    return new Promise((resolve) => { this.#answerPage = resolve; });
+  };
+
+  readonly #confirmation: Confirmation = {
+    password: () => {
+      this.merge({ passwordAsked: true, passwordAgain: this.#asked > 0 });
+      this.#asked += 1;
+      return new Promise((resolve) => { this.#answer = resolve; });
+    },
+    page: this.#askPage,
+  };
+
+  answerPage = (visited: boolean): void => {
+    this.merge({ pageAsked: null });
+    this.#answerPage?.(visited);
+    this.#answerPage = null;
   };
 
   answerPassword = (password: string | null): void => {

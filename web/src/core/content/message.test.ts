@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { linkify } from "./linkify.ts";
 import { isOnlyEmoji, messageContent, stripReplyFallback } from "./message.ts";
+import { summaryOf } from "../port/plain-text.ts";
 import { asEdit, asReply, textContent } from "./outgoing.ts";
 import { stateChange } from "./state.ts";
 
@@ -10,6 +11,12 @@ describe("incoming messages", () => {
   it("are text with links", () => {
     const content = messageContent("m.room.message", { msgtype: "m.text", body: "Voir https://numerique.gouv.fr/x, merci" });
     expect(content).toMatchObject({ kind: "text", rich: ["Voir ", { tag: "a", href: "https://numerique.gouv.fr/x" }, ", merci"] });
+  });
+
+  it("are summed up without marks, and without what a spoiler hides", () => {
+    const formatted_body = "<p>Bonjour <strong>Jean</strong></p><p>le <span data-mx-spoiler>mot de passe</span></p>";
+    const content = messageContent("m.room.message", { msgtype: "m.text", body: "Bonjour **Jean**", format: "org.matrix.custom.html", formatted_body });
+    expect(summaryOf(content)).toBe("Bonjour Jean le ▒▒▒");
   });
 
   it("do not take file names for addresses", () => {

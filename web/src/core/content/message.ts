@@ -122,13 +122,3 @@ function attachment(kind: "audio" | "file", content: Json): ItemContent {
 function broken(content: Json): ItemContent {
   return { kind: "unsupported", type: text(content["msgtype"]), fallback: text(content["body"]) };
 }
-
-/** One line that stands for a message in a quote, a list or a notification. */
-export function summaryOf(content: ItemContent): string {
-  switch (content.kind) {
-    case "text": return content.body.replace(/\s+/g, " ").trim().slice(0, 200);
-    case "image": case "video": case "audio": case "file": return content.caption || content.media.name;
-    case "unsupported": return content.fallback;
-    default: return "";
-  }
-}

@@ -2,7 +2,7 @@
 /** Live messages that the push rules say to tell the person about. */
 import { type IRoomTimelineData, type MatrixClient, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
 import type { Alert } from "../port/core.ts";
-import { summaryOf } from "../content/message.ts";
+import { summaryOf } from "../port/plain-text.ts";
 import { contentOf, person } from "./items.ts";
 
 /** Messages older than this are history, not news, in milliseconds. */

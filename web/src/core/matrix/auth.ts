@@ -8,6 +8,7 @@ import {
   type SignUpRequest,
 } from "../port/session.ts";
 import { activateAccount, activeAccount, listAccounts, putAccount } from "./accounts.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { toCoreError } from "./errors.ts";
 
 type Json = Record<string, unknown>;
@@ -117,6 +118,10 @@ function stageFailure(answer: Answer): CoreError {
 }
 
 export class Auth implements AuthPort {
+  constructor() {
+    removeLeftovers();
+  }
+
   async methods(): Promise<SignInMethods> {
     const [login, metadata, registration] = await Promise.all([
       call("GET", "v3/login"),

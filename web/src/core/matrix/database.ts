@@ -44,11 +44,9 @@ export class Table<T extends { readonly id: string }> {
     await asPromise((await this.#store("readwrite")).delete(id));
   }
 
-  /** Closes and removes the whole table. */
-  async destroy(): Promise<void> {
+  async close(): Promise<void> {
     const opened = this.#database;
     this.#database = null;
     (await opened?.catch(() => null))?.close();
-    await asPromise(indexedDB.deleteDatabase(this.#name));
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The devices of the account and which of them are confirmed. */
 import type { MatrixClient } from "matrix-js-sdk";
-import type { Device, PasswordPrompt } from "../port/encryption.ts";
-import { passwordAuth } from "./uia.ts";
+import type { Confirmation, Device } from "../port/encryption.ts";
+import { confirmed } from "./uia.ts";
 
 export async function listDevices(client: MatrixClient): Promise<readonly Device[]> {
   const me = client.getSafeUserId();
@@ -24,6 +24,6 @@ export async function renameDevice(client: MatrixClient, deviceId: string, name:
   await client.setDeviceDetails(deviceId, { display_name: name });
 }
 
-export async function removeDevice(client: MatrixClient, deviceId: string, prompt: PasswordPrompt): Promise<void> {
-  await passwordAuth<unknown>(client, prompt)((auth) => client.deleteDevice(deviceId, auth ?? undefined));
+export async function removeDevice(client: MatrixClient, deviceId: string, confirmation: Confirmation): Promise<void> {
+  await confirmed<unknown>(client, confirmation)((auth) => client.deleteDevice(deviceId, auth ?? undefined));
 }

@@ -10,13 +10,13 @@ import {
 } from "matrix-js-sdk/lib/crypto-api";
 import { Cell, Disposables } from "../port/observable.ts";
 import type {
-  Device, EncryptionPort, EncryptionStatus, PasswordPrompt, VerificationFlow,
+  Confirmation, Device, EncryptionPort, EncryptionStatus, VerificationFlow,
 } from "../port/encryption.ts";
 import { CoreError } from "../port/session.ts";
 import { listDevices, removeDevice, renameDevice } from "./devices.ts";
 import { guarded } from "./errors.ts";
 import { openKeyFile, sealKeyFile } from "./keyfile.ts";
-import { passwordAuth } from "./uia.ts";
+import { confirmed } from "./uia.ts";
 import { Verification } from "./verification.ts";
 
 /** The secret-storage key of this page's life: asked once, never written down. */
@@ -46,6 +46,7 @@ export class Encryption implements EncryptionPort {
   readonly #undo = new Disposables();
   #refreshing: Promise<void> | null = null;
   #again = false;
+  #restoring = false;
 
   constructor(client: MatrixClient, secrets: SecretKeys) {
     this.#client = client;
@@ -60,6 +61,8 @@ export class Encryption implements EncryptionPort {
     const pairs: [string, (...args: never[]) => void][] = [
       [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, refresh],
       [CryptoEvent.DevicesUpdated, refresh], [CryptoEvent.KeyBackupStatus, refresh],
+      // Another device handed over the key of the backup: everything in it can be had at once.
+      [CryptoEvent.KeyBackupDecryptionKeyCached, () => void this.#restore()],
       [ClientEvent.AccountData, onData as never], [CryptoEvent.VerificationRequestReceived, onRequest as never],
     ];
     for (const [event, handler] of pairs) {
@@ -100,9 +103,9 @@ export class Encryption implements EncryptionPort {
     this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
   }
 
-  async setUp(password: PasswordPrompt): Promise<string> {
+  async setUp(confirmation: Confirmation): Promise<string> {
     return guarded(async () => {
-      await this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: passwordAuth(this.#client, password) });
+      await this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: confirmed(this.#client, confirmation) });
       return this.#newCode(true);
     });
   }
@@ -120,9 +123,9 @@ export class Encryption implements EncryptionPort {
     });
   }
 
-  async reset(password: PasswordPrompt): Promise<string> {
+  async reset(confirmation: Confirmation): Promise<string> {
     return guarded(async () => {
-      await this.#crypto.resetEncryption(passwordAuth(this.#client, password));
+      await this.#crypto.resetEncryption(confirmed(this.#client, confirmation));
       return this.#newCode(false);
     });
   }
@@ -171,9 +174,14 @@ export class Encryption implements EncryptionPort {
     }
   }
 
+  /** Fetches the keys of old messages; a call during another one is part of it. */
   async #restore(): Promise<void> {
+    if (this.#restoring) return;
+    this.#restoring = true;
     try {
-      await this.#crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+      if ((await this.#crypto.getSessionBackupPrivateKey()) === null) {
+        await this.#crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+      }
       await this.#crypto.checkKeyBackupAndEnable();
       await this.#crypto.restoreKeyBackup({
         progressCallback: (progress) => {
@@ -185,6 +193,7 @@ export class Encryption implements EncryptionPort {
     } catch {
       // Without a backup there is nothing to restore; the messages say so themselves.
     } finally {
+      this.#restoring = false;
       this.status.update((old) => ({ ...old, restoring: null }));
     }
   }
@@ -229,8 +238,8 @@ export class Encryption implements EncryptionPort {
     return guarded(() => renameDevice(this.#client, deviceId, name));
   }
 
-  removeDevice(deviceId: string, password: PasswordPrompt): Promise<void> {
-    return guarded(() => removeDevice(this.#client, deviceId, password));
+  removeDevice(deviceId: string, confirmation: Confirmation): Promise<void> {
+    return guarded(() => removeDevice(this.#client, deviceId, confirmation));
   }
 
   exportKeys(passphrase: string): Promise<Blob> {

@@ -37,6 +37,9 @@ const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 /** Messages waiting at once, all rooms together. */
 const MAX_ENTRIES = 500;
 
+/** The database that holds what waits to be sent. */
+export const outboxName = (accountKey: string): string => `estafette-outbox-${accountKey}`;
+
 export class Outbox {
   readonly #client: MatrixClient;
   readonly #online: () => boolean;
@@ -53,7 +56,7 @@ export class Outbox {
   constructor(client: MatrixClient, accountKey: string, online: () => boolean) {
     this.#client = client;
     this.#online = () => navigator.onLine && online();
-    this.#table = new Table(`estafette-outbox-${accountKey}`);
+    this.#table = new Table(outboxName(accountKey));
     window.addEventListener("online", this.#wake);
   }
 
@@ -114,8 +117,9 @@ export class Outbox {
     window.removeEventListener("online", this.#wake);
   }
 
-  destroy(): Promise<void> {
-    return this.#table.destroy();
+  /** Lets go of the database, so that it can be removed. */
+  close(): Promise<void> {
+    return this.#table.close();
   }
 
   readonly #wake = (): void => {

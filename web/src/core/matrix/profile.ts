@@ -3,18 +3,23 @@
 import { type MatrixClient, type User, UserEvent } from "matrix-js-sdk";
 import { Cell } from "../port/observable.ts";
 import type { AccountPort } from "../port/core.ts";
+import type { Confirmation } from "../port/encryption.ts";
 import type { Person } from "../port/timeline.ts";
 import { CoreError } from "../port/session.ts";
 import { guarded } from "./errors.ts";
 import { localpart } from "./items.ts";
-import { passwordAuth } from "./uia.ts";
+import { confirmed } from "./uia.ts";
 
 export class Profile implements AccountPort {
   readonly me: Cell<Person>;
   readonly #client: MatrixClient;
 
-  constructor(client: MatrixClient) {
+  readonly #oauth: boolean;
+
+  /** `oauth`: the session was opened on the server's pages, which also hold the account's settings. */
+  constructor(client: MatrixClient, oauth: boolean) {
     this.#client = client;
+    this.#oauth = oauth;
     const id = client.getSafeUserId();
     this.me = new Cell<Person>({ id, name: localpart(id), avatar: null });
     client.on(UserEvent.DisplayName, (_event, user: User) => this.#take(user));
@@ -46,12 +51,28 @@ export class Profile implements AccountPort {
 
   async changePassword(current: string, next: string): Promise<void> {
     let asked = false;
-    const once = async (): Promise<string | null> => {
-      if (asked) throw new CoreError("credentials");
-      asked = true;
-      return current;
+    const once: Confirmation = {
+      password: async () => {
+        if (asked) throw new CoreError("credentials");
+        asked = true;
+        return current;
+      },
+      page: async () => false,
     };
-    await guarded(() => passwordAuth<unknown>(this.#client, once)((auth) =>
+    await guarded(() => confirmed<unknown>(this.#client, once)((auth) =>
       this.#client.setPassword(auth ?? {}, next, false)));
+  }
+
+  async accountPage(deviceId?: string): Promise<string | null> {
+    if (!this.#oauth) return null;
+    const metadata = await this.#client.getAuthMetadata().catch(() => null);
+    const uri = metadata?.account_management_uri;
+    if (!uri || !/^https?:\/\//.test(uri)) return null;
+    const url = new URL(uri);
+    if (deviceId) {
+      url.searchParams.set("action", "org.matrix.device_delete");
+      url.searchParams.set("device_id", deviceId);
+    }
+    return url.href;
   }
 }

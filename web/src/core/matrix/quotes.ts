@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The messages that replies answer, fetched once when they are not in memory. */
 import { type MatrixClient, MatrixEvent, type Room } from "matrix-js-sdk";
-import { summaryOf } from "../content/message.ts";
+import { summaryOf } from "../port/plain-text.ts";
 import type { ReplyQuote } from "../port/timeline.ts";
 import { contentOf, person } from "./items.ts";
 

@@ -7,7 +7,7 @@ import {
 import { unreadState } from "../content/unread.ts";
 import { Cell, Disposables } from "../port/observable.ts";
 import type { NewRoom, Preview, RoomListPort, RoomSummary } from "../port/rooms.ts";
-import { summaryOf } from "../content/message.ts";
+import { summaryOf } from "../port/plain-text.ts";
 import { directPartner, markDirect } from "./directs.ts";
 import { guarded } from "./errors.ts";
 import { contentOf, person } from "./items.ts";

@@ -16,17 +16,26 @@ import { Alerts } from "./alerts.ts";
 import { homeserver } from "./auth.ts";
 import { Directory } from "./directory.ts";
 import { Encryption, SecretKeys } from "./encryption.ts";
+import { removeDatabases } from "./leftovers.ts";
 import { Media } from "./media.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, outboxName } from "./outbox.ts";
 import { Profile } from "./profile.ts";
+import { Push } from "./push.ts";
 import { MatrixRoom } from "./room.ts";
 import { RoomList } from "./room-list.ts";
 import { MatrixTimeline } from "./timeline.ts";
+import { Undecrypted } from "./undecrypted.ts";
 
 /** Events per room in the first sync. */
 const INITIAL_EVENTS = 15;
 /** Timelines kept warm so that coming back to a room shows it at once. */
 const MAX_WARM = 12;
+
+/** Every database of an account, as the SDK and we name them. */
+const databaseNames = (key: string): readonly string[] => {
+  const { sync, crypto } = databases(key);
+  return [`matrix-js-sdk:${sync}`, `${crypto}::matrix-sdk-crypto`, `${crypto}::matrix-sdk-crypto-meta`, outboxName(key)];
+};
 
 const databases = (key: string): { sync: string; crypto: string } => ({
   sync: `estafette-sync-${key}`, crypto: `estafette-crypto-${key}`,
@@ -40,21 +49,25 @@ class MatrixCore implements Core {
   readonly media: Media;
   readonly encryption: Encryption;
   readonly profile: Profile;
+  readonly push: Push;
   readonly #client: MatrixClient;
   readonly #outbox: Outbox;
   readonly #alerts: Alerts;
+  readonly #undecrypted: Undecrypted;
   readonly #warm = new Map<string, MatrixTimeline>();
 
-  constructor(client: MatrixClient, account: AccountRef, secrets: SecretKeys) {
+  constructor(client: MatrixClient, account: AccountRef, secrets: SecretKeys, oauth: boolean) {
     this.#client = client;
     this.account = account;
     this.rooms = new RoomList(client);
     this.directory = new Directory(client);
     this.media = new Media(client);
     this.encryption = new Encryption(client, secrets);
-    this.profile = new Profile(client);
+    this.profile = new Profile(client, oauth);
+    this.push = new Push(client);
     this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
     this.#alerts = new Alerts(client);
+    this.#undecrypted = new Undecrypted(client);
     client.on(ClientEvent.Sync, this.#onSync);
     client.on(HttpApiEvent.SessionLoggedOut, () => this.connection.set("signedOut"));
   }
@@ -107,14 +120,15 @@ class MatrixCore implements Core {
   async signOut(): Promise<void> {
     await this.#client.logout(true).catch(() => undefined);
     this.stop();
-    await this.#client.clearStores({ cryptoDatabasePrefix: databases(this.account.key).crypto }).catch(() => undefined);
-    await this.#outbox.destroy().catch(() => undefined);
     removeAccount(this.account.key);
+    await Promise.all([this.#client.store.destroy?.(), this.#outbox.close()]).catch(() => undefined);
+    await removeDatabases(databaseNames(this.account.key));
   }
 
   stop(): void {
     for (const timeline of this.#warm.values()) timeline.dispose();
     this.#outbox.stop();
+    this.#undecrypted.dispose();
     this.rooms.dispose();
     this.encryption.dispose();
     this.media.release();
@@ -144,7 +158,7 @@ export async function openSession(ref: AccountRef): Promise<Core> {
   await store.startup();
   await client.initRustCrypto({ cryptoDatabasePrefix: names.crypto });
   client.getCrypto()?.setDeviceIsolationMode(new OnlySignedDevicesIsolationMode());
-  const core = new MatrixCore(client, { key: account.key, userId: account.userId, deviceId: account.deviceId }, secrets);
+  const core = new MatrixCore(client, { key: account.key, userId: account.userId, deviceId: account.deviceId }, secrets, account.oauthClientId !== undefined);
   await client.startClient({
     initialSyncLimit: INITIAL_EVENTS,
     lazyLoadMembers: true,

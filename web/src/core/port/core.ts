@@ -5,6 +5,7 @@ import type { AccountRef } from "./session.ts";
 import type { RoomListPort, RoomPort } from "./rooms.ts";
 import type { Person, TimelinePort } from "./timeline.ts";
 import type { EncryptionPort } from "./encryption.ts";
+import type { PushPort } from "./push.ts";
 import type { MediaRef } from "./content.ts";
 
 /** `signedOut`: the server ended the session, only signing in again helps. */
@@ -55,6 +56,11 @@ export interface AccountPort {
   setName(name: string): Promise<void>;
   setAvatar(file: File): Promise<void>;
   changePassword(current: string, next: string): Promise<void>;
+  /**
+   * The server's page for this account, or for signing one device out of it; null for an account
+   * that is managed here, with a password.
+   */
+  accountPage(deviceId?: string): Promise<string | null>;
 }
 
 export interface Core {
@@ -65,10 +71,10 @@ export interface Core {
   readonly media: MediaPort;
   readonly encryption: EncryptionPort;
   readonly profile: AccountPort;
+  readonly push: PushPort;
   room(roomId: string): RoomPort;
   timeline(roomId: string): TimelinePort;
   onAlert(listener: (alert: Alert) => void): () => void;
-  /** True when push rules want this conversation silent or loud is decided in `Alert.sound`. */
   signOut(): Promise<void>;
   stop(): void;
 }

@@ -55,21 +55,26 @@ export interface VerificationFlow {
   cancel(): Promise<void>;
 }
 
-/** Asked when the server wants the password again; resolves to null when the person gives up. */
-export type PasswordPrompt = () => Promise<string | null>;
+/** Asked when the server wants a sensitive request confirmed. */
+export interface Confirmation {
+  /** The password once more; null when the person gives up. */
+  password(): Promise<string | null>;
+  /** A visit to the server's own page (`m.oauth`); false when the person gives up. */
+  page(url: string): Promise<boolean>;
+}
 
 export interface EncryptionPort {
   readonly status: Observable<EncryptionStatus>;
   /** The verification in progress, started here or elsewhere. */
   readonly verification: Observable<VerificationFlow | null>;
   /** Creates identity, backup and recovery; answers the recovery code to show once. */
-  setUp(password: PasswordPrompt): Promise<string>;
+  setUp(confirmation: Confirmation): Promise<string>;
   /** Confirms this device and fetches the keys of old messages. */
   recover(code: string): Promise<void>;
   /** Replaces the recovery code, keeping identity, backup and every message. */
   renewCode(): Promise<string>;
   /** Last resort: new identity and backup. Old messages nobody else can give back are lost. */
-  reset(password: PasswordPrompt): Promise<string>;
+  reset(confirmation: Confirmation): Promise<string>;
   verifyThisDevice(): Promise<void>;
   verifyDevice(deviceId: string): Promise<void>;
   verifyUser(userId: string): Promise<void>;
@@ -77,7 +82,7 @@ export interface EncryptionPort {
   dismissVerification(): void;
   devices(): Promise<readonly Device[]>;
   renameDevice(deviceId: string, name: string): Promise<void>;
-  removeDevice(deviceId: string, password: PasswordPrompt): Promise<void>;
+  removeDevice(deviceId: string, confirmation: Confirmation): Promise<void>;
   exportKeys(passphrase: string): Promise<Blob>;
   /** Answers how many message keys were taken in. */
   importKeys(file: File, passphrase: string): Promise<number>;

@@ -18,6 +18,7 @@ export const stories = {
   warnReset: () => show({ name: "warnReset" }),
   working: () => show({ name: "working", work: "settingUp" }),
   password: () => show({ name: "password", work: "resetting", again: true }),
+  page: () => show({ name: "page", work: "resetting", url: "https://compte.example/" }),
   showCode: () => show({ name: "showCode", code: "EsTo u4aL orxL", kept: false }),
   ready: () => show({ name: "ready" }),
   failed: () => show({ name: "failed", work: "settingUp", kind: "offline" }),

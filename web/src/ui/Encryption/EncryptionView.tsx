@@ -9,10 +9,11 @@ import { Field } from "../Field/Field.tsx";
 import { Icon } from "../Icon/Icon.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { useWords } from "../words.ts";
+import { PageForm } from "./PageForm.tsx";
 import { PasswordForm } from "./PasswordForm.tsx";
 import styles from "./Encryption.module.css";
 
-export type EncryptionActions = Pick<EncryptionViewModel, "send" | "later" | "submitCode" | "submitPassword">;
+export type EncryptionActions = Pick<EncryptionViewModel, "send" | "later" | "submitCode" | "submitPassword" | "visited">;
 
 export interface EncryptionProps {
   readonly state: EncryptionSnapshot;
@@ -47,6 +48,12 @@ export function EncryptionView(props: EncryptionProps) {
         <Dialog title={w.password.title} size="medium" onClose={actions.later}>
           <p>{w.password.text}</p>
           <PasswordForm wrong={state.again} onSubmit={actions.submitPassword} onCancel={actions.later} />
+        </Dialog>
+      );
+    case "page":
+      return (
+        <Dialog title={w.page.title} size="medium" onClose={actions.later}>
+          <PageForm url={state.url} onVisited={actions.visited} onCancel={actions.later} />
         </Dialog>
       );
     case "showCode": return <ShowCode {...props} code={state.code} kept={state.kept} />;

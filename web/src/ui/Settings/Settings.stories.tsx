@@ -4,17 +4,17 @@ import { CAMILLE, idle, nothing } from "../samples.ts";
 import { SettingsView } from "./SettingsView.tsx";
 
 const state: SettingsSnapshot = {
-  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, persisted: false,
+  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, pageAsked: null, accountPage: null, persisted: false,
   devices: [{ id: "A", name: "Firefox", current: true, verified: true, lastSeen: null, lastAddress: null }, { id: "B", name: "Téléphone", current: false, verified: false, lastSeen: 1, lastAddress: null }],
 };
 const show = (change: Partial<SettingsSnapshot>, hasRecovery = true) => (
   <SettingsView
     state={{ ...state, ...change }} actions={idle()} preferences={{ theme: "system", language: "fr", desktopNotifications: false, sound: true, showText: true }}
-    onPreferences={nothing} notificationsBlocked={!hasRecovery} onNotifications={nothing} hasRecovery={hasRecovery} onRecovery={nothing} onExport={nothing}
+    onPreferences={nothing} notificationsBlocked={!hasRecovery} onNotifications={nothing} background={hasRecovery ? "off" : "failed"} onBackground={nothing} hasRecovery={hasRecovery} onRecovery={nothing} onExport={nothing}
     accounts={[]} onSwitch={nothing} onAddAccount={nothing} onSignOut={nothing} onClose={nothing}
   />
 );
 
 export const stories = {
-  settings: () => show({}), notice: () => show({ notice: { kind: "imported", count: 3 } }, false), password: () => show({ passwordAsked: true, devices: null }),
+  settings: () => show({}), notice: () => show({ notice: { kind: "imported", count: 3 } }, false), page: () => show({ pageAsked: "https://compte.example/", accountPage: "https://compte.example/" }), password: () => show({ passwordAsked: true, devices: null }),
 };

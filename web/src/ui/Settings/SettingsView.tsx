@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ReactNode, useRef, useState } from "react";
 import type { AccountRef } from "../../core/port/session.ts";
+import type { BackgroundPhase } from "../../viewmodels/background.ts";
 import type { Preferences } from "../../viewmodels/preferences.ts";
 import { THEMES } from "../../viewmodels/preferences.ts";
 import type { SettingsNotice, SettingsSnapshot, SettingsViewModel } from "../../viewmodels/settings.ts";
 import { Avatar } from "../Avatar/Avatar.tsx";
 import { Button } from "../Button/Button.tsx";
 import { Dialog } from "../Dialog/Dialog.tsx";
+import { PageForm } from "../Encryption/PageForm.tsx";
 import { PasswordForm } from "../Encryption/PasswordForm.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { Editable } from "../RoomPanel/Editable.tsx";
@@ -17,7 +19,7 @@ import { KeyFile } from "./KeyFile.tsx";
 import styles from "./Settings.module.css";
 
 export type SettingsActions = Pick<SettingsViewModel,
-  "setName" | "setAvatar" | "verifyDevice" | "renameDevice" | "removeDevice" | "answerPassword" | "changePassword" | "importKeys" | "askPersistence">;
+  "setName" | "setAvatar" | "verifyDevice" | "renameDevice" | "removeDevice" | "answerPassword" | "answerPage" | "changePassword" | "importKeys" | "askPersistence">;
 
 export interface SettingsProps {
   readonly state: SettingsSnapshot;
@@ -26,6 +28,8 @@ export interface SettingsProps {
   readonly onPreferences: (change: Partial<Preferences>) => void;
   readonly notificationsBlocked: boolean;
   readonly onNotifications: (on: boolean) => void;
+  readonly background: BackgroundPhase;
+  readonly onBackground: (on: boolean) => void;
   readonly hasRecovery: boolean;
   readonly onRecovery: () => void;
   readonly onExport: (passphrase: string) => void;
@@ -58,7 +62,12 @@ export function SettingsView(props: SettingsProps) {
         <p>{state.persisted ? w.storageGranted : w.storageDenied}</p>
         {state.persisted ? null : <Button onClick={() => void actions.askPersistence()}>{w.storageAsk}</Button>}
       </Part>
-      <Part title={w.password}><ChangePassword busy={state.busy} onChange={actions.changePassword} /></Part>
+      {state.accountPage === null ? <Part title={w.password}><ChangePassword busy={state.busy} onChange={actions.changePassword} /></Part> : (
+        <Part title={w.account}>
+          <p className={styles.soft}>{w.accountHelp}</p>
+          <p><a href={state.accountPage} target="_blank" rel="noopener noreferrer">{w.accountOpen}</a></p>
+        </Part>
+      )}
       <Part title={w.accounts}>
         {props.accounts.filter((one) => one.userId !== state.me.id).map((one) => (
           <Button key={one.key} icon="people" onClick={() => props.onSwitch(one.key)}>{w.switchAccount(one.userId)}</Button>
@@ -75,6 +84,11 @@ export function SettingsView(props: SettingsProps) {
           <Button look="danger" onClick={props.onSignOut}>{w.signOut}</Button>
         </>}>
           <Notice tone={props.hasRecovery ? "info" : "warn"}>{props.hasRecovery ? w.signOutSafe : w.signOutDanger}</Notice>
+        </Dialog>
+      ) : null}
+      {state.pageAsked !== null ? (
+        <Dialog title={words.encryption.page.title} onClose={() => actions.answerPage(false)}>
+          <PageForm url={state.pageAsked} onVisited={() => actions.answerPage(true)} onCancel={() => actions.answerPage(false)} />
         </Dialog>
       ) : null}
       {state.passwordAsked ? (
@@ -141,13 +155,21 @@ function Appearance({ preferences, onPreferences }: SettingsProps) {
   );
 }
 
-function Notifications({ preferences, onPreferences, notificationsBlocked, onNotifications }: SettingsProps) {
+function Notifications({ preferences, onPreferences, notificationsBlocked, onNotifications, background, onBackground }: SettingsProps) {
   const w = useWords().settings;
   const on = preferences.desktopNotifications && !notificationsBlocked;
+  const closed = on && (background === "on" || background === "waiting" || background === "working");
   return (
     <Part title={w.notifications}>
       <p className={styles.soft}>{notificationsBlocked ? w.desktopDenied : w.desktopHelp}</p>
       <label className={styles.check}><input type="checkbox" checked={on} disabled={notificationsBlocked} onChange={(event) => onNotifications(event.target.checked)} /> {w.desktop}</label>
+      {background === "unknown" ? null : <>
+        <label className={styles.check}>
+          <input type="checkbox" checked={closed} disabled={!on || background === "unsupported" || background === "working"} aria-describedby="background-help"
+            onChange={(event) => onBackground(event.target.checked)} /> {w.background}
+        </label>
+        <p id="background-help" className={styles.soft} role="status">{w.backgroundHelp[background]}</p>
+      </>}
       <label className={styles.check}><input type="checkbox" checked={preferences.sound} onChange={(event) => onPreferences({ sound: event.target.checked })} /> {w.sound}</label>
       <label className={styles.check}><input type="checkbox" checked={preferences.showText} onChange={(event) => onPreferences({ showText: event.target.checked })} /> {w.preview}</label>
     </Part>
