@@ -14,7 +14,8 @@ use estafette_testkit::launch::Launch;
 use crate::{ci, shell};
 
 /// Where distributions put the browser of the journeys.
-const BROWSERS: &[&str] = &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const BROWSERS: &[&str] =
+    &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /// Said in one line when there is no client to serve.
 const NO_NODE: &str = "Node.js is not here: the server starts without the web client";

@@ -218,8 +218,7 @@ impl Sender {
         for (nid, pusher) in pushers {
             let mut pusher = pusher;
             // MSC4174: nothing before the browser proved that it receives.
-            pusher.enabled &=
-                pusher.kind != web_push::KIND || web_push::is_activated(&pusher.data);
+            pusher.enabled &= pusher.kind != web_push::KIND || web_push::is_activated(&pusher.data);
             let lane = self.lanes.entry(nid).or_insert_with(|| Arc::new(Lane::new(nid)));
             lane.set_pusher(pusher);
             lanes.push(Arc::clone(lane));

@@ -31,9 +31,10 @@ const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
 
 pub(super) fn routes() -> Router<Shared> {
     // MSC4174, under the names that clients ask for.
-    let acks = ["v3", "unstable/org.matrix.msc4174"].into_iter().fold(Router::new(), |router, at| {
-        router.route(&format!("/_matrix/client/{at}/pushers/ack"), post(web_push::acknowledge))
-    });
+    let acks =
+        ["v3", "unstable/org.matrix.msc4174"].into_iter().fold(Router::new(), |router, at| {
+            router.route(&format!("/_matrix/client/{at}/pushers/ack"), post(web_push::acknowledge))
+        });
     ["r0", "v3"].into_iter().fold(acks, |router, version| {
         let pushers = format!("/_matrix/client/{version}/pushers");
         router.route(&pushers, get(get_pushers)).route(&format!("{pushers}/set"), post(set_pusher))

@@ -108,8 +108,7 @@ async fn send(
     topic: Option<&str>,
 ) -> Answer {
     let message = message.to_string();
-    let sealed =
-        encryption::seal(&subscription.recipient, &*server.random, message.as_bytes());
+    let sealed = encryption::seal(&subscription.recipient, &*server.random, message.as_bytes());
     let authorization = server.vapid.authorization(&subscription.target, server.now_ms());
     let (Some(body), Ok(mut authorization)) = (sealed, HeaderValue::from_str(&authorization))
     else {
