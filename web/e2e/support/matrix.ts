@@ -29,8 +29,8 @@ export class Api {
     return api;
   }
 
-  static async login(username: string): Promise<Api> {
-    const answer = await post("POST", "v3/login", { type: "m.login.password", identifier: { type: "m.id.user", user: username }, password: PASSWORD });
+  static async login(username: string, deviceId?: string): Promise<Api> {
+    const answer = await post("POST", "v3/login", { type: "m.login.password", identifier: { type: "m.id.user", user: username }, password: PASSWORD, ...(deviceId ? { device_id: deviceId } : {}) });
     return new Api(String(answer["user_id"]), String(answer["access_token"]));
   }
 

@@ -10,6 +10,7 @@ import { Cover } from "../ui/Shell/Cover.tsx";
 import { SignInView } from "../ui/SignIn/SignInView.tsx";
 import { useWords } from "../ui/words.ts";
 import { loadWorkspace } from "./lazy.ts";
+import { oauthReturn } from "./oauth-return.ts";
 import { useSnapshot } from "./use-snapshot.ts";
 import { lazy, Suspense } from "react";
 
@@ -46,12 +47,10 @@ function SignIn({ app, auth, preferences }: AppServicesView) {
   const state = useSnapshot(vm);
   const settings = useSnapshot(preferences);
   useEffect(() => {
-    const query = new URLSearchParams(window.location.search);
-    const [code, returned] = [query.get("code"), query.get("state")];
-    if (code && returned) {
-      window.history.replaceState(null, "", window.location.pathname);
-      void vm.finishOAuth(code, returned).then(() => vm.load());
-    } else void vm.load();
+    const returned = oauthReturn(window.location.search);
+    if (returned) window.history.replaceState(null, "", window.location.pathname);
+    if (returned?.kind === "code") void vm.finishOAuth(returned.code, returned.state);
+    else void vm.load(returned ? (returned.denied ? "cancelled" : "server") : null);
     performance.mark("estafette:sign-in");
     // What comes next is fetched while the person types, once the page is drawn.
     const timer = setTimeout(() => { prefetchCore(); void loadWorkspace(); }, 300);

@@ -6,6 +6,7 @@ import { createAuth, openCore } from "../core/index.ts";
 import { AppViewModel } from "../viewmodels/app.ts";
 import { PreferencesViewModel } from "../viewmodels/preferences.ts";
 import { App } from "./App.tsx";
+import { oauthReturn } from "./oauth-return.ts";
 import { registerWorker } from "./register-worker.ts";
 import { forgetMemory, localMemory } from "./storage.ts";
 import { forgetNames } from "./web-push.ts";
@@ -37,7 +38,7 @@ const app = new AppViewModel({
     void forgetNames();
   },
 });
-void app.start();
+void app.start(oauthReturn(window.location.search) !== null);
 
 const root = document.getElementById("root");
 if (root) createRoot(root).render(<App app={app} auth={auth} preferences={preferences} />);

@@ -40,6 +40,7 @@ export const en: Messages = {
     tooLarge: "This file is too large for this server.",
     limit: "Too many requests at once. Wait a moment.",
     unsupported: "This server does not offer this yet.",
+    cancelled: "The sign-in was interrupted. Try again whenever you like.",
     signedOut: "Your session has ended. Sign in again.",
     server: "The server had a problem. Try again in a moment.",
   },

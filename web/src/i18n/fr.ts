@@ -39,6 +39,7 @@ export const fr = {
     tooLarge: "Ce fichier est trop lourd pour ce serveur.",
     limit: "Trop de demandes à la fois. Patientez quelques instants.",
     unsupported: "Ce serveur ne propose pas encore cette possibilité.",
+    cancelled: "La connexion a été interrompue. Recommencez quand vous voulez.",
     signedOut: "Votre session a pris fin. Reconnectez-vous.",
     server: "Le serveur a rencontré un problème. Réessayez dans un moment.",
   },

@@ -37,8 +37,9 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
     this.#services = services;
   }
 
-  start = async (): Promise<void> => {
-    const account = this.#services.auth.active();
+  /** `returning`: the browser comes back from the server's sign-in pages, for whatever account. */
+  start = async (returning = false): Promise<void> => {
+    const account = returning ? null : this.#services.auth.active();
     if (!account) return this.cell.set({ phase: "signIn" });
     await this.open(account);
   };

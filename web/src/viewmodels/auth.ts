@@ -18,6 +18,8 @@ export interface AuthSnapshot {
   readonly problems: Partial<Record<AuthField, FieldProblem>>;
   readonly failure: FailureKind | null;
   readonly passwordShown: boolean;
+  /** True while a sign-in on the server's pages is being finished here. */
+  readonly returning: boolean;
 }
 
 export class AuthViewModel extends ViewModel<AuthSnapshot> {
@@ -29,15 +31,16 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
     super({
       phase: "loading", mode: "signIn", methods: null,
       values: { username: "", password: "", displayName: "", token: "" },
-      problems: {}, failure: null, passwordShown: false,
+      problems: {}, failure: null, passwordShown: false, returning: false,
     });
     this.#auth = auth;
     this.#opened = opened;
     this.#go = go;
   }
 
-  load = async (): Promise<void> => {
-    this.merge({ phase: "loading", failure: null });
+  /** Asks the server how to sign in; `failure` is said beside it. */
+  load = async (failure: FailureKind | null = null): Promise<void> => {
+    this.merge({ phase: "loading", failure });
     try {
       this.merge({ methods: await this.#auth.methods(), phase: "ready" });
     } catch (error) {
@@ -77,8 +80,12 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
   };
 
   /** Comes back from the server's own pages. */
-  finishOAuth = (code: string, state: string): Promise<void> =>
-    this.#run(() => this.#auth.finishOAuth(code, state));
+  finishOAuth = async (code: string, state: string): Promise<void> => {
+    this.merge({ returning: true });
+    await this.#run(() => this.#auth.finishOAuth(code, state));
+    this.merge({ returning: false });
+    if (this.get().failure) await this.load(this.get().failure);
+  };
 
   async #run(open: () => Promise<AccountRef>): Promise<void> {
     this.merge({ phase: "working" });

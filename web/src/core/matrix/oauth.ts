@@ -3,7 +3,7 @@
  * The server's own sign-in pages: OAuth 2.0 authorization code with PKCE
  * (client-server API, "OAuth 2.0 API"; dynamic registration, RFC 7591).
  */
-import { createClient, OAuth2 } from "matrix-js-sdk";
+import { createClient, type MatrixClient, OAuth2 } from "matrix-js-sdk";
 import { CoreError } from "../port/session.ts";
 import type { StoredAccount } from "./accounts.ts";
 import { guarded } from "./errors.ts";
@@ -61,4 +61,14 @@ export async function finishOAuth(
       oauthClientId: pending.clientId,
     };
   });
+}
+
+/** Ends a session: its tokens are worth nothing any more, and the device is gone. */
+export async function revokeTokens(client: MatrixClient, account: StoredAccount): Promise<void> {
+  const { revocation_endpoint: endpoint } = await client.getAuthMetadata();
+  const token = account.refreshToken ?? account.accessToken;
+  const body = new URLSearchParams({
+    token, token_type_hint: account.refreshToken ? "refresh_token" : "access_token", client_id: account.oauthClientId ?? "",
+  });
+  await fetch(endpoint, { method: "POST", body });
 }

@@ -118,11 +118,22 @@ class MatrixCore implements Core {
   }
 
   async signOut(): Promise<void> {
-    await this.#client.logout(true).catch(() => undefined);
+    await this.#endSession().catch(() => undefined);
     this.stop();
     removeAccount(this.account.key);
     await Promise.all([this.#client.store.destroy?.(), this.#outbox.close()]).catch(() => undefined);
     await removeDatabases(databaseNames(this.account.key));
+  }
+
+  /** A session of the server's own pages ends by giving its token back (RFC 7009). */
+  async #endSession(): Promise<void> {
+    const stored = listAccounts().find((one) => one.key === this.account.key);
+    if (!stored?.oauthClientId) {
+      await this.#client.logout(true);
+      return;
+    }
+    const { revokeTokens } = await import("./oauth.ts");
+    await revokeTokens(this.#client, stored);
   }
 
   stop(): void {

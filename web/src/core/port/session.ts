@@ -42,6 +42,7 @@ export type FailureKind =
   | "limit"
   | "unsupported"
   | "signedOut"
+  | "cancelled"
   | "server";
 
 /** The only error class that leaves the core. `detail` is the server's own sentence, if any. */

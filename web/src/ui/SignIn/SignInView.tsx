@@ -32,7 +32,7 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
           <Notice tone="danger" actions={<Button icon="retry" onClick={() => void actions.load()}>{words.app.retry}</Button>}>
             {words.failure.offline}
           </Notice>
-        ) : methods?.oauth ? <OAuthForm state={state} actions={actions} /> : <PasswordForm state={state} actions={actions} minPassword={minPassword} />}
+        ) : state.returning ? <p role="status" className={styles.tagline}>{words.auth.working}</p> : methods?.oauth ? <OAuthForm state={state} actions={actions} /> : <PasswordForm state={state} actions={actions} minPassword={minPassword} />}
         {canSignUp ? (
           <p className={styles.switch}>
             {mode === "signIn" ? words.auth.noAccount : words.auth.hasAccount}{" "}
