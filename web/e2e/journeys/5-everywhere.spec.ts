@@ -96,11 +96,13 @@ test("the phone, from 320 px: one thing at a time, nothing sideways", async ({ p
   await furnish(camille);
   await expect(page.getByRole("link", { name: /Cellule de crise/ })).toBeVisible();
   await page.screenshot({ path: "test-results/screens/list-390.png" });
-  for (const width of [390, 320]) {
-    await page.setViewportSize({ width, height: width === 320 ? 568 : 844 });
+  // The last one is a window of 1280 × 800 at a zoom of 200 %.
+  for (const [width, height] of [[390, 844], [320, 568], [640, 400]] as const) {
+    await page.setViewportSize({ width, height });
     await noSideways(page, `list at ${width}`);
     await camille.open(/Cellule de crise/);
     await expect(camille.message("n° 12")).toBeVisible();
+    await expect(camille.composer).toBeInViewport();
     await expect(page.getByRole("heading", { name: "Conversations" })).toBeHidden();
     await noSideways(page, `conversation at ${width}`);
     await clean(page, `conversation at ${width}`);
@@ -174,10 +176,17 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await page.keyboard.type(" ni écran");
   await press("Enter");
   await expect(camille.message("Sans souris ni écran")).toContainText("modifié");
-  await press("Control+k");
-  await page.keyboard.type("clav");
-  await press("Enter");
-  await expect(page.getByRole("dialog")).toHaveCount(0);
+  const me = await Api.login(camille.username);
+  await me.createRoom({ name: "Autre salon", preset: "private_chat" });
+  await expect(page.getByRole("link", { name: /Autre salon/ })).toBeVisible();
+  for (const [typed, name] of [["autre", "Autre salon"], ["clav", "Clavier"]] as const) {
+    await press("Control+k");
+    await page.keyboard.type(typed);
+    await press("Enter");
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+    await expect(page.getByRole("heading", { level: 1, name: new RegExp(name) })).toBeVisible();
+  }
+  await expect(camille.message("Sans souris ni écran")).toBeVisible();
   await tabTo(/^Vous, .*Sans souris ni écran/s);
   await press("e");
   await expect(camille.composer).toHaveValue("Sans souris ni écran");

@@ -21,7 +21,11 @@ export function Dialog({ title, children, onClose, size = "small", footer }: Pro
   useEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      // What asked for the focus asked before it could be had: a closed dialog is not displayed.
+      dialog.querySelector<HTMLElement>("[data-autofocus]")?.focus();
+    }
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();

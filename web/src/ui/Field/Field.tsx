@@ -20,7 +20,7 @@ export function Field({ label, help, problem, onText, aside, labelHidden = false
       <label htmlFor={id} className={labelHidden ? "sr" : styles.label}>{label}</label>
       <div className={styles.box} data-problem={problem ? "" : undefined}>
         <input
-          id={id} className={styles.input} aria-invalid={problem ? true : undefined}
+          id={id} className={styles.input} data-autofocus={rest.autoFocus || undefined} aria-invalid={problem ? true : undefined}
           aria-describedby={described || undefined} onChange={(event) => onText(event.target.value)} {...rest}
         />
         {aside}

@@ -37,7 +37,7 @@ export function SwitcherView({ rooms, onOpen, onClose }: Props) {
     <Dialog title={words.rooms.switcher} onClose={onClose}>
       <input
         className={styles.input} role="combobox" aria-expanded="true" aria-controls={id} aria-autocomplete="list" aria-label={words.rooms.switcherHelp}
-        aria-activedescendant={found.length > 0 ? `${id}-${selected}` : undefined} placeholder={words.rooms.switcherHelp} value={query} autoFocus
+        aria-activedescendant={found.length > 0 ? `${id}-${selected}` : undefined} placeholder={words.rooms.switcherHelp} value={query} autoFocus data-autofocus
         onChange={(event) => { setQuery(event.target.value); setSelected(0); }} onKeyDown={onKey}
       />
       <div id={id} role="listbox" aria-label={words.rooms.title} className={styles.list}>
