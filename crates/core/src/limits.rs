@@ -306,7 +306,11 @@ pub const DIRECTORY_TERMS_MAX: usize = 8;
 /// People in one answer of the user directory.
 pub const DIRECTORY_RESULTS_MAX: u64 = 50;
 /// Index entries that one search looks at.
-pub const DIRECTORY_CANDIDATES_MAX: u64 = 5_000;
+pub const DIRECTORY_CANDIDATES_MAX: u64 = 3_000;
+/// Index entries that are counted to tell a rare word from a common one.
+pub const DIRECTORY_COUNT_MAX: u64 = 1_000;
+/// Words by which one person is found.
+pub const DIRECTORY_WORDS_MAX: usize = 32;
 /// Accounts in one answer of the administration.
 pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
 /// Users whose changed profile or deactivation waits to reach their rooms.

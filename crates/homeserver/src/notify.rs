@@ -390,6 +390,7 @@ impl Notifier {
             FactKind::OneTimeKeys { user_id, device_id } => {
                 self.tell(fact.pos, user_id, UserFact::OneTimeKeys(device_id.clone()), woken);
             }
+            FactKind::Sessions { user_id } => woken.extend(self.hot(user_id)),
             FactKind::DeviceList { user_id } => {
                 let mut log = self.device_lists.lock();
                 if log.lines.len() >= DEVICE_LIST_LOG_MAX

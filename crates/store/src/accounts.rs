@@ -57,6 +57,11 @@ pub struct Account {
     pub erased: bool,
     /// When it was made, in ms since the epoch.
     pub created_ms: i64,
+    /// When any of its devices was last used, in ms since the epoch; kept when they are gone.
+    pub seen_ms: Option<i64>,
+    /// Until when it works, in ms since the epoch; see
+    /// [`PersonDetails::expires_ms`](crate::people::PersonDetails::expires_ms).
+    pub expires_ms: Option<i64>,
 }
 
 /// One page of accounts to list.
@@ -66,7 +71,7 @@ pub struct AccountPage {
     pub from: u64,
     /// How many to return at most.
     pub limit: u64,
-    /// Only those whose id or display name contains this, folded.
+    /// Only those whose id or display name contains this, folded, or whose address it is.
     pub search: Option<String>,
     /// Whether deactivated ones are listed.
     pub deactivated: bool,
@@ -163,6 +168,8 @@ pub struct Session {
     pub locked: bool,
     /// See [`Account::suspended`].
     pub suspended: bool,
+    /// See [`Account::expires_ms`].
+    pub account_expires_ms: Option<i64>,
 }
 
 /// What became of a refresh token.
@@ -256,6 +263,17 @@ pub struct DirectoryQuery {
     pub visible_only: bool,
     /// How many at most.
     pub limit: u64,
+    /// Now, in ms since the epoch: expired accounts are not found.
+    pub now_ms: i64,
+}
+
+/// Who was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DirectoryPage {
+    /// At most as many as were asked for, best first.
+    pub entries: Vec<DirectoryEntry>,
+    /// Whether there may be more.
+    pub limited: bool,
 }
 
 /// Somebody who was found.
@@ -402,10 +420,15 @@ pub trait AccountStore: Send + Sync {
         value: Option<&str>,
     ) -> StoreResult<ProfileOutcome>;
 
-    /// People whose name or localpart has, for every word that was typed, a word that begins with
-    /// it. First those whose name begins with all of it, then by name. Deactivated and locked
-    /// accounts are not found.
-    async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<Vec<DirectoryEntry>>;
+    /// People whose name, organisation or localpart has, for every word that was typed, a word that
+    /// begins with it. First those whose name begins with all of it, then those who have a whole
+    /// word, then by name. What looks like an e-mail address finds its owner alone.
+    ///
+    /// Guests are not found and find nobody. Whoever is on the red list is found by the exact
+    /// address alone. Deactivated, locked and expired accounts are not found. The work is bounded
+    /// by [`DIRECTORY_CANDIDATES_MAX`](estafette_core::limits::DIRECTORY_CANDIDATES_MAX) whatever
+    /// is typed and however many people there are; beyond it the answer is `limited`.
+    async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<DirectoryPage>;
 
     /// Adds an invitation, or replaces its bounds. The count of its uses stays.
     async fn put_registration_token(&self, token: RegistrationToken) -> StoreResult<()>;

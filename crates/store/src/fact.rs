@@ -77,6 +77,11 @@ pub enum FactKind {
         /// The type of the account data.
         kind: String,
     },
+    /// Sessions of a user ended, or what they may do changed: whoever waits on one must look again.
+    Sessions {
+        /// Whose.
+        user_id: UserId,
+    },
     /// A read receipt moved.
     Receipt {
         /// The room.

@@ -43,13 +43,12 @@ async fn search(
         text: request.search_term,
         searcher: requester.user_id,
         visible_only: !server.config.user_directory.search_all_users,
-        // One more tells whether there are more.
-        limit: limit + 1,
+        limit,
+        now_ms: server.now_ms(),
     };
     let found = server.store.search_directory(query).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let results: Vec<Value> = found.iter().take(shown).map(describe).collect();
-    Ok(Json(json!({ "results": results, "limited": found.len() > shown })))
+    let results: Vec<Value> = found.entries.iter().map(describe).collect();
+    Ok(Json(json!({ "results": results, "limited": found.limited })))
 }
 
 fn describe(entry: &DirectoryEntry) -> Value {

@@ -9,10 +9,11 @@ use estafette_core::{
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use sha2::{Digest as _, Sha256};
 
-use super::{SqliteStore, Tx};
+use super::{SqliteStore, Tx, people::person};
 use crate::{
     AccountDataStore, FactKind, Position, StoreError, StoreResult,
     account_data::{AccountData, SaveFilterOutcome, SetOutcome},
+    people::RED_LIST,
 };
 
 /// One write of account data.
@@ -150,7 +151,16 @@ fn set(tx: &mut Tx<'_>, change: Change) -> StoreResult<SetOutcome> {
             pos.0.cast_signed(),
             &change.content,
         ))?;
+    if change.room_id.is_none() && change.kind == RED_LIST {
+        person::set_red_list(tx.conn, &change.user_id, hides(change.content.as_deref()))?;
+    }
     Ok(SetOutcome::Set(pos))
+}
+
+/// Whether content of [`RED_LIST`] hides its owner. Deleted or of another shape, it does not.
+fn hides(content: Option<&str>) -> bool {
+    let content = content.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    content.is_some_and(|content| content.get("hide_profile") == Some(&true.into()))
 }
 
 fn entries(conn: &Connection, user_id: &UserId) -> StoreResult<u64> {

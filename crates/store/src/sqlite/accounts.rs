@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Accounts on the embedded engine.
 
-mod devices;
-mod directory;
-mod invitations;
-mod life;
-mod profile;
-mod sessions;
+pub(super) mod devices;
+pub(super) mod directory;
+pub(super) mod invitations;
+pub(super) mod life;
+pub(super) mod profile;
+pub(super) mod sessions;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     StoreResult,
     accounts::{
         Account, AccountFlag, AccountPage, AccountStore, CreateOutcome, Device, DeviceSeen,
-        Devices, DirectoryEntry, DirectoryQuery, LoginOutcome, NewAccount, NewLogin, PasswordHash,
+        Devices, DirectoryPage, DirectoryQuery, LoginOutcome, NewAccount, NewLogin, PasswordHash,
         ProfileOutcome, RefreshOutcome, RegistrationToken, Session, TokenHash, TokenPair,
     },
 };
@@ -188,7 +188,7 @@ impl AccountStore for SqliteStore {
         self.write(move |tx| profile::set(tx.conn, &user_id, &name, value.as_deref())).await
     }
 
-    async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<Vec<DirectoryEntry>> {
+    async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<DirectoryPage> {
         self.read(move |conn| directory::search(conn, &query)).await
     }
 

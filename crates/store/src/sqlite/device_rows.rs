@@ -7,7 +7,7 @@ use estafette_core::ids::{DeviceId, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Tx, key_index::KeyIndex, keys, push, session_index::SessionIndex};
-use crate::{StoreError, StoreResult, accounts::TokenHash};
+use crate::{FactKind, StoreError, StoreResult, accounts::TokenHash};
 
 /// What is held in memory of devices, to be told when one goes.
 #[derive(Clone)]
@@ -17,9 +17,16 @@ pub(super) struct Indexes {
 }
 
 impl Indexes {
-    /// Forgets sessions once the commit that ends or changes them is durable (I13).
-    pub(super) fn end_after_commit(&self, tx: &mut Tx<'_>, tokens: Vec<TokenHash>) {
+    /// Forgets sessions once the commit that ends or changes them is durable (I13), and tells those
+    /// who answer the user's waiting requests.
+    pub(super) fn end_after_commit(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: &UserId,
+        tokens: Vec<TokenHash>,
+    ) {
         if !tokens.is_empty() {
+            tx.record(FactKind::Sessions { user_id: user_id.clone() });
             let sessions = Arc::clone(&self.sessions);
             tx.after_commit(move || sessions.forget(&tokens));
         }
@@ -106,7 +113,7 @@ pub(super) fn delete_device_rows(
     device_id: &DeviceId,
 ) -> StoreResult<()> {
     let ended = delete_tokens(tx.conn, nid)?;
-    indexes.end_after_commit(tx, ended);
+    indexes.end_after_commit(tx, user_id, ended);
     keys::delete_device(&indexes.keys, tx, nid, user_id, device_id)?;
     push::remove_pushers_of_device(tx.conn, user_id, device_id)?;
     tx.conn.prepare_cached("DELETE FROM device WHERE nid = ?1")?.execute((nid,))?;

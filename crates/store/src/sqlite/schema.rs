@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/007_account_data.sql"),
     include_str!("schema/008_reports.sql"),
     include_str!("schema/030_identity.sql"),
+    include_str!("schema/050_people.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -364,9 +364,10 @@ async fn the_directory_finds_words_by_their_beginning() {
             searcher: searcher.clone(),
             visible_only: false,
             limit,
+            now_ms: 0,
         };
         let found = world.store.search_directory(query).await.unwrap();
-        found.into_iter().map(|entry| entry.user_id.to_string()).collect::<Vec<_>>()
+        found.entries.into_iter().map(|entry| entry.user_id.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(find("roch ann", 10).await, ["@2:x", "@1:x"], "whole names first");
     assert_eq!(find("ann", 10).await, ["@1:x", "@2:x"]);

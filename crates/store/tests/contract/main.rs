@@ -18,6 +18,8 @@ mod keys_once;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod reports;

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-pub(super) fn list(
+pub(in crate::sqlite) fn list(
     conn: &Connection,
     user_id: &UserId,
     only: Option<&DeviceId>,
@@ -45,7 +45,7 @@ fn device(row: &Row<'_>) -> StoreResult<Device> {
     })
 }
 
-pub(super) fn put(
+pub(in crate::sqlite) fn put(
     tx: &mut Tx<'_>,
     user_id: &UserId,
     device_id: &DeviceId,
@@ -68,7 +68,7 @@ pub(super) fn put(
     Ok(LoginOutcome::LoggedIn)
 }
 
-pub(super) fn rename(
+pub(in crate::sqlite) fn rename(
     tx: &mut Tx<'_>,
     user_id: &UserId,
     device_id: &DeviceId,
@@ -86,7 +86,7 @@ pub(super) fn rename(
     Ok(renamed > 0)
 }
 
-pub(super) fn delete(
+pub(in crate::sqlite) fn delete(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -107,12 +107,21 @@ pub(super) fn delete(
     Ok(deleted)
 }
 
-pub(super) fn note_use(conn: &Connection, uses: &[(i64, DeviceSeen)]) -> StoreResult<()> {
+pub(in crate::sqlite) fn note_use(
+    conn: &Connection,
+    uses: &[(i64, DeviceSeen)],
+) -> StoreResult<()> {
     let mut update = conn.prepare_cached(
         "UPDATE device SET seen_ts = ?2, seen_ip = ?3, seen_user_agent = ?4 WHERE nid = ?1",
     )?;
+    // Outlives the device: an account's last use is kept.
+    let mut keep = conn.prepare_cached(
+        "UPDATE account SET seen_ts = max(coalesce(seen_ts, 0), ?2)
+         WHERE user_id = (SELECT user_id FROM device WHERE nid = ?1)",
+    )?;
     for (nid, seen) in uses {
         update.execute((nid, seen.at_ms, &seen.ip, &seen.user_agent))?;
+        keep.execute((nid, seen.at_ms))?;
     }
     Ok(())
 }

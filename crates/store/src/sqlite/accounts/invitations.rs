@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::{StoreResult, accounts::RegistrationToken};
 
-pub(super) fn put(conn: &Connection, token: &RegistrationToken) -> StoreResult<()> {
+pub(in crate::sqlite) fn put(conn: &Connection, token: &RegistrationToken) -> StoreResult<()> {
     conn.prepare_cached(
         "INSERT INTO registration_token (token, uses_allowed, used, expires_ts)
          VALUES (?1, ?2, ?3, ?4) ON CONFLICT (token) DO UPDATE
@@ -20,7 +20,10 @@ pub(super) fn put(conn: &Connection, token: &RegistrationToken) -> StoreResult<(
     Ok(())
 }
 
-pub(super) fn list(conn: &Connection, only: Option<&str>) -> StoreResult<Vec<RegistrationToken>> {
+pub(in crate::sqlite) fn list(
+    conn: &Connection,
+    only: Option<&str>,
+) -> StoreResult<Vec<RegistrationToken>> {
     let mut statement = conn.prepare_cached(
         "SELECT token, uses_allowed, used, expires_ts FROM registration_token
          WHERE ?1 IS NULL OR token = ?1 ORDER BY token",
@@ -37,7 +40,7 @@ pub(super) fn list(conn: &Connection, only: Option<&str>) -> StoreResult<Vec<Reg
 }
 
 /// Takes one use of an invitation. In the transaction of the account that it makes.
-pub(super) fn use_up(conn: &Connection, token: &str, now_ms: i64) -> StoreResult<bool> {
+pub(in crate::sqlite) fn use_up(conn: &Connection, token: &str, now_ms: i64) -> StoreResult<bool> {
     let used = conn
         .prepare_cached(
             "UPDATE registration_token SET used = used + 1
@@ -48,7 +51,7 @@ pub(super) fn use_up(conn: &Connection, token: &str, now_ms: i64) -> StoreResult
     Ok(used == 1)
 }
 
-pub(super) fn delete(conn: &Connection, token: &str) -> StoreResult<bool> {
+pub(in crate::sqlite) fn delete(conn: &Connection, token: &str) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached("DELETE FROM registration_token WHERE token = ?1")?;
     Ok(statement.execute((token,))? > 0)
 }

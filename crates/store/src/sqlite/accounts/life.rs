@@ -15,11 +15,12 @@ use crate::{
         Tx,
         device_rows::{self, Indexes},
         identity::forget_browsers,
+        people::person,
     },
 };
 
-const COLUMNS: &str = "user_id, password_hash, appservice_id, is_admin, locked, suspended, \
-                       deactivated, erased, created_ts";
+const COLUMNS: &str = "a.user_id, a.password_hash, a.appservice_id, a.is_admin, a.locked, \
+                       a.suspended, a.deactivated, a.erased, a.created_ts, a.seen_ts, p.expires_ts";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Account> {
     Ok(Account {
@@ -32,28 +33,44 @@ fn from_row(row: &Row<'_>) -> StoreResult<Account> {
         deactivated: row.get(6)?,
         erased: row.get(7)?,
         created_ms: row.get(8)?,
+        seen_ms: row.get(9)?,
+        expires_ms: row.get(10)?,
     })
 }
 
-pub(super) fn account(conn: &Connection, user_id: &UserId) -> StoreResult<Option<Account>> {
-    let sql = format!("SELECT {COLUMNS} FROM account WHERE user_id = ?1");
+pub(in crate::sqlite) fn account(
+    conn: &Connection,
+    user_id: &UserId,
+) -> StoreResult<Option<Account>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM account a LEFT JOIN person p ON p.account_nid = a.nid
+         WHERE a.user_id = ?1"
+    );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query((user_id.as_str(),))?;
     rows.next()?.map(from_row).transpose()
 }
 
 /// The number of an account that is not deactivated.
-pub(super) fn active_nid(conn: &Connection, user_id: &UserId) -> StoreResult<Option<i64>> {
+pub(in crate::sqlite) fn active_nid(
+    conn: &Connection,
+    user_id: &UserId,
+) -> StoreResult<Option<i64>> {
     let mut statement =
         conn.prepare_cached("SELECT nid FROM account WHERE user_id = ?1 AND deactivated = 0")?;
     Ok(statement.query_row((user_id.as_str(),), |row| row.get(0)).optional()?)
 }
 
-pub(super) fn accounts(conn: &Connection, page: &AccountPage) -> StoreResult<(Vec<Account>, u64)> {
+pub(in crate::sqlite) fn accounts(
+    conn: &Connection,
+    page: &AccountPage,
+) -> StoreResult<(Vec<Account>, u64)> {
     // The pattern is matched as a plain text: its wildcards mean themselves.
-    let rest = "FROM account a LEFT JOIN directory_entry d ON d.account_nid = a.nid
-                WHERE (?1 OR deactivated = 0)
-                AND (?2 IS NULL OR instr(lower(user_id), ?2) > 0 OR instr(d.name, ?2) > 0)";
+    let rest = "FROM account a LEFT JOIN person p ON p.account_nid = a.nid
+                LEFT JOIN directory_entry d ON d.account_nid = a.nid
+                WHERE (?1 OR a.deactivated = 0)
+                AND (?2 IS NULL OR instr(lower(a.user_id), ?2) > 0 OR instr(d.name, ?2) > 0
+                    OR p.email = ?2)";
     let filter = (page.deactivated, &page.search);
     let total: i64 = conn
         .prepare_cached(&format!("SELECT count(*) {rest}"))?
@@ -69,7 +86,7 @@ pub(super) fn accounts(conn: &Connection, page: &AccountPage) -> StoreResult<(Ve
     Ok((found, total.cast_unsigned()))
 }
 
-pub(super) fn create(
+pub(in crate::sqlite) fn create(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     new: &NewAccount,
@@ -101,7 +118,7 @@ pub(super) fn create(
     if let Some(name) = &new.displayname {
         profile::put(tx.conn, nid, "displayname", &serde_json::Value::from(&**name).to_string())?;
     }
-    directory::enter(tx.conn, nid, &new.user_id)?;
+    directory::refresh(tx.conn, nid)?;
     if let Some(login) = &new.login {
         let outcome = sessions::log_in(indexes, tx, &new.user_id, login, new.now_ms)?;
         if outcome != LoginOutcome::LoggedIn {
@@ -111,7 +128,7 @@ pub(super) fn create(
     Ok(CreateOutcome::Created)
 }
 
-pub(super) fn set_password(
+pub(in crate::sqlite) fn set_password(
     conn: &Connection,
     user_id: &UserId,
     password_hash: Option<&PasswordHash>,
@@ -123,7 +140,7 @@ pub(super) fn set_password(
     Ok(())
 }
 
-pub(super) fn set_flag(
+pub(in crate::sqlite) fn set_flag(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -137,11 +154,14 @@ pub(super) fn set_flag(
     };
     let Some(nid) = active_nid(tx.conn, user_id)? else { return Ok(false) };
     tx.conn.prepare_cached(sql)?.execute((nid, value))?;
+    if flag == AccountFlag::Locked {
+        directory::refresh(tx.conn, nid)?;
+    }
     sessions::forget_after_commit(indexes, tx, user_id)?;
     Ok(true)
 }
 
-pub(super) fn deactivate(
+pub(in crate::sqlite) fn deactivate(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -161,6 +181,7 @@ pub(super) fn deactivate(
         .prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?
         .execute((user_id.as_str(),))?;
     if erase {
+        person::erase(tx.conn, nid)?;
         tx.conn
             .prepare_cached("DELETE FROM profile_field WHERE account_nid = ?1")?
             .execute((nid,))?;
@@ -173,7 +194,7 @@ pub(super) fn deactivate(
     Ok(true)
 }
 
-pub(super) fn reactivate(
+pub(in crate::sqlite) fn reactivate(
     tx: &mut Tx<'_>,
     user_id: &UserId,
     password_hash: Option<&PasswordHash>,
@@ -185,12 +206,12 @@ pub(super) fn reactivate(
     let parameters = (user_id.as_str(), password_hash.map(|hash| &hash.0));
     let back: Option<i64> = statement.query_row(parameters, |row| row.get(0)).optional()?;
     let Some(nid) = back else { return Ok(false) };
-    directory::enter(tx.conn, nid, user_id)?;
+    directory::refresh(tx.conn, nid)?;
     Ok(true)
 }
 
 /// The number of an account, deactivated or not.
-pub(super) fn nid(conn: &Connection, user_id: &UserId) -> StoreResult<Option<i64>> {
+pub(in crate::sqlite) fn nid(conn: &Connection, user_id: &UserId) -> StoreResult<Option<i64>> {
     let mut statement = conn.prepare_cached("SELECT nid FROM account WHERE user_id = ?1")?;
     Ok(statement.query_row((user_id.as_str(),), |row| row.get(0)).optional()?)
 }

@@ -12,7 +12,7 @@ const FIELD_OVERHEAD_BYTES: usize = 4;
 /// `{}`.
 const OBJECT_OVERHEAD_BYTES: usize = 2;
 
-pub(super) fn load(
+pub(in crate::sqlite) fn load(
     conn: &Connection,
     user_id: &UserId,
 ) -> StoreResult<Option<Vec<(String, String)>>> {
@@ -28,7 +28,7 @@ fn fields(conn: &Connection, nid: i64) -> StoreResult<Vec<(String, String)>> {
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn set(
+pub(in crate::sqlite) fn set(
     conn: &Connection,
     user_id: &UserId,
     name: &str,
@@ -61,13 +61,17 @@ pub(super) fn set(
         }
     }
     if name == "displayname" {
-        directory::leave(conn, nid)?;
-        directory::enter(conn, nid, user_id)?;
+        directory::refresh(conn, nid)?;
     }
     Ok(ProfileOutcome::Set { changed: true })
 }
 
-pub(super) fn put(conn: &Connection, nid: i64, name: &str, value: &str) -> StoreResult<()> {
+pub(in crate::sqlite) fn put(
+    conn: &Connection,
+    nid: i64,
+    name: &str,
+    value: &str,
+) -> StoreResult<()> {
     conn.prepare_cached(
         "REPLACE INTO profile_field (account_nid, name, value) VALUES (?1, ?2, ?3)",
     )?
@@ -76,7 +80,11 @@ pub(super) fn put(conn: &Connection, nid: i64, name: &str, value: &str) -> Store
 }
 
 /// A field whose value is a JSON string; anything else counts as absent.
-pub(super) fn text(conn: &Connection, nid: i64, name: &str) -> StoreResult<Option<String>> {
+pub(in crate::sqlite) fn text(
+    conn: &Connection,
+    nid: i64,
+    name: &str,
+) -> StoreResult<Option<String>> {
     let field = fields(conn, nid)?.into_iter().find(|(known, _)| known == name);
     Ok(field.and_then(|(_, value)| serde_json::from_str(&value).ok()))
 }

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-pub(super) fn log_in(
+pub(in crate::sqlite) fn log_in(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -33,7 +33,7 @@ pub(super) fn log_in(
         }
         Some(nid) => {
             let ended = device_rows::delete_tokens(tx.conn, nid)?;
-            indexes.end_after_commit(tx, ended);
+            indexes.end_after_commit(tx, user_id, ended);
             nid
         }
         None => {
@@ -61,7 +61,7 @@ fn is_dehydrated(conn: &Connection, user_id: &UserId, nid: i64) -> StoreResult<b
 }
 
 /// Why a new device may not be made.
-pub(super) fn refuse_device(
+pub(in crate::sqlite) fn refuse_device(
     conn: &Connection,
     user_id: &UserId,
     device_id: &DeviceId,
@@ -99,12 +99,16 @@ fn insert_pair(
     Ok(())
 }
 
-pub(super) fn session(conn: &Connection, token: &TokenHash) -> StoreResult<Option<Session>> {
+pub(in crate::sqlite) fn session(
+    conn: &Connection,
+    token: &TokenHash,
+) -> StoreResult<Option<Session>> {
     let mut statement = conn.prepare_cached(
         "SELECT d.user_id, d.device_id, d.nid, t.expires_ts, t.generation,
-                t.generation <= d.generation, a.is_admin, a.locked, a.suspended
+                t.generation <= d.generation, a.is_admin, a.locked, a.suspended, p.expires_ts
          FROM access_token t JOIN device d ON d.nid = t.device_nid
          JOIN account a ON a.user_id = d.user_id
+         LEFT JOIN person p ON p.account_nid = a.nid
          WHERE t.sha256 = ?1 AND a.deactivated = 0",
     )?;
     let mut rows = statement.query((token.0,))?;
@@ -119,10 +123,11 @@ pub(super) fn session(conn: &Connection, token: &TokenHash) -> StoreResult<Optio
         is_admin: row.get(6)?,
         locked: row.get(7)?,
         suspended: row.get(8)?,
+        account_expires_ms: row.get(9)?,
     }))
 }
 
-pub(super) fn confirm(
+pub(in crate::sqlite) fn confirm(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     device_nid: i64,
@@ -140,7 +145,9 @@ pub(super) fn confirm(
         "DELETE FROM access_token WHERE device_nid = ?1 AND generation < ?2 RETURNING sha256",
         (device_nid, generation),
     )?;
-    indexes.end_after_commit(tx, ended);
+    if let Some((user_id, _)) = device_rows::name(tx.conn, device_nid)? {
+        indexes.end_after_commit(tx, &user_id, ended);
+    }
     let oldest = generation.saturating_sub(REFRESH_GENERATIONS_MAX.cast_signed());
     tx.conn
         .prepare_cached("DELETE FROM refresh_token WHERE device_nid = ?1 AND generation < ?2")?
@@ -148,7 +155,7 @@ pub(super) fn confirm(
     Ok(())
 }
 
-pub(super) fn refresh(
+pub(in crate::sqlite) fn refresh(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     token: &TokenHash,
@@ -173,12 +180,10 @@ pub(super) fn refresh(
         return Ok(RefreshOutcome::Locked);
     }
     if generation < in_use {
+        let user_id = device_rows::user(&user_id)?;
         let ended = device_rows::delete_tokens(tx.conn, device_nid)?;
-        indexes.end_after_commit(tx, ended);
-        return Ok(RefreshOutcome::Reused {
-            user_id: device_rows::user(&user_id)?,
-            device_id: device_rows::device(&device_id)?,
-        });
+        indexes.end_after_commit(tx, &user_id, ended);
+        return Ok(RefreshOutcome::Reused { user_id, device_id: device_rows::device(&device_id)? });
     }
     // A pair that waits already was given in an answer that got lost: the last one counts. The
     // token itself may be of such a pair, and is then taken into use by this.
@@ -196,7 +201,7 @@ pub(super) fn refresh(
 }
 
 /// Makes the user's sessions be read again once the commit is durable.
-pub(super) fn forget_after_commit(
+pub(in crate::sqlite) fn forget_after_commit(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -207,7 +212,7 @@ pub(super) fn forget_after_commit(
          WHERE device_nid IN (SELECT nid FROM device WHERE user_id = ?1)",
         (user_id.as_str(),),
     )?;
-    indexes.end_after_commit(tx, changed);
+    indexes.end_after_commit(tx, user_id, changed);
     Ok(())
 }
 

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+//! People: who an account's owner is, how long the account works, who may search whom, and what
+//! administrators did.
+
+use async_trait::async_trait;
+use estafette_core::ids::{DeviceId, UserId};
+
+use crate::{
+    StoreResult,
+    accounts::{AccountFlag, Devices, NewAccount, PasswordHash, RegistrationToken},
+};
+
+/// The global account data by which people hide themselves:
+/// `{"hide_profile": true}`. The name is the one that Tchap's clients use.
+pub const RED_LIST: &str = "im.vector.hide_profile";
+
+/// What identity knows of an account's owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PersonDetails {
+    /// The canonical e-mail address. The store compares addresses byte by byte.
+    pub email: Option<String>,
+    /// The organisation's id in the policy.
+    pub organisation_id: Option<String>,
+    /// The organisation's name, by whose words its people are found.
+    pub organisation_name: Option<String>,
+    /// Whether this is a guest: found by nobody, finds nobody.
+    pub guest: bool,
+    /// When the account stops working until it is renewed, in ms since the epoch.
+    pub expires_ms: Option<i64>,
+}
+
+/// A person and the state of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub user_id: UserId,
+    /// What is known.
+    pub details: PersonDetails,
+    /// Whether the person is found by the exact e-mail address alone.
+    pub red_list: bool,
+    /// See [`Account::locked`](crate::accounts::Account::locked).
+    pub locked: bool,
+    /// See [`Account::deactivated`](crate::accounts::Account::deactivated).
+    pub deactivated: bool,
+}
+
+/// What became of an account made together with its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreatePersonOutcome {
+    /// Both are durable.
+    Created,
+    /// Nothing was written: the user id is or was somebody's.
+    Taken,
+    /// Nothing was written: the address belongs to an account that is not deactivated.
+    EmailTaken,
+    /// Nothing was written: the invitation is unknown, used up or too old.
+    TokenInvalid,
+}
+
+/// What became of a change of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutPersonOutcome {
+    /// It is durable.
+    Put,
+    /// Nothing was written: there is no such account.
+    NoAccount,
+    /// Nothing was written: the address belongs to another account that is not deactivated.
+    EmailTaken,
+}
+
+/// Who does something as an administrator, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Who: a user id, or `operator (uid 1000)` on the server's own machine.
+    pub actor: String,
+    /// Why, where it was said.
+    pub reason: Option<String>,
+    /// When, in ms since the epoch.
+    pub now_ms: i64,
+}
+
+/// Something that an administrator does. What is written to the audit log is made from it.
+#[derive(Debug, Clone)]
+pub enum AdminAct {
+    /// Makes an account; the entry's whom is its user id.
+    Create(Box<NewAccount>, Box<PersonDetails>),
+    /// Switches a flag.
+    SetFlag(AccountFlag, bool),
+    /// Sets or removes the password and ends sessions.
+    SetPassword(Option<PasswordHash>, Option<Devices>),
+    /// Ends an account; `true` erases it.
+    Deactivate(bool),
+    /// Brings a deactivated account back.
+    Reactivate(Option<PasswordHash>),
+    /// Deletes devices with their sessions.
+    DeleteDevices(Devices),
+    /// Sets a profile field to a JSON text, or removes it.
+    SetProfileField(String, Option<String>),
+    /// Sets or removes the e-mail address.
+    SetEmail(Option<String>),
+    /// Says until when the account works; `None`: for ever.
+    SetExpiry(Option<i64>),
+    /// Moves somebody to another organisation (id and name), or out of all.
+    SetOrganisation(Option<(String, String)>),
+    /// Adds an invitation or replaces its bounds.
+    PutRegistrationToken(RegistrationToken),
+    /// Removes an invitation.
+    DeleteRegistrationToken(String),
+    /// Something that changes nothing in the store, with its name and details as JSON.
+    Note(String, String),
+}
+
+/// What became of an [`AdminAct`]. Only what was done has its line in the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminOutcome {
+    /// It is durable, together with its line.
+    Done,
+    /// The same, and these devices are gone.
+    Deleted(Vec<DeviceId>),
+    /// Nothing was written: there is no such account, or not in a state for this.
+    NoAccount,
+    /// Nothing was written: the user id, or the address, is somebody else's.
+    Taken,
+    /// Nothing was written: there is no such invitation, or it is used up.
+    NoToken,
+    /// Nothing was written: the profile would be too large.
+    TooLarge,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number: 1, 2, 3, …
+    pub seq: u64,
+    /// When, in ms since the epoch.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What, such as `account.lock`.
+    pub act: String,
+    /// Whom or what.
+    pub subject: Option<String>,
+    /// Details as a JSON object. Never a secret, never an e-mail address.
+    pub details: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// SHA-256 over the line before it and all of the above.
+    pub sha256: [u8; 32],
+}
+
+/// Which lines of the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct AuditPage {
+    /// Lines before this number; `None`: from the newest.
+    pub before: Option<u64>,
+    /// How many at most.
+    pub limit: u64,
+    /// Only what concerns this user.
+    pub subject: Option<String>,
+}
+
+/// What a walk along the audit log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditVerdict {
+    /// How many lines there are.
+    pub lines: u64,
+    /// The hash of the last line. Kept elsewhere, it proves later that nothing before it changed.
+    pub head: [u8; 32],
+    /// The first line that is not as it was written, and what is wrong. `None`: all is well.
+    pub broken: Option<(u64, String)>,
+}
+
+/// How many searches an account may still make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DirectoryBudget {
+    /// How many, at `filled_ms`.
+    pub tokens: f64,
+    /// When that was, in ms since the epoch.
+    pub filled_ms: i64,
+}
+
+/// What the store promises about people.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// Makes an account and its person in one act. An address of a deactivated account moves here.
+    async fn create_person(
+        &self,
+        account: NewAccount,
+        details: PersonDetails,
+    ) -> StoreResult<CreatePersonOutcome>;
+
+    /// Replaces what is known of an account's owner. The red list stays the person's own choice.
+    /// A new `expires_ms` takes effect for [`session`](crate::AccountStore::session) before this
+    /// returns.
+    async fn put_person(
+        &self,
+        user_id: &UserId,
+        details: PersonDetails,
+    ) -> StoreResult<PutPersonOutcome>;
+
+    /// What is known of an account's owner; deactivated ones included. `None` without an account;
+    /// an account of which nothing is known has empty details.
+    async fn person(&self, user_id: &UserId) -> StoreResult<Option<Person>>;
+
+    /// Whose address this is; deactivated accounts included.
+    async fn person_by_email(&self, email: &str) -> StoreResult<Option<Person>>;
+
+    /// How many people each organisation has, by its id. Deactivated accounts do not count.
+    async fn people_by_organisation(&self) -> StoreResult<Vec<(Option<String>, u64)>>;
+
+    /// People in the order of their accounts, after `after` (exclusive), at most `limit`; for walks
+    /// over everybody, such as a change of policy. Deactivated accounts are left out.
+    async fn people_after(&self, after: Option<&UserId>, limit: u64) -> StoreResult<Vec<Person>>;
+
+    /// Accounts whose validity ends after `from_ms` and not after `until_ms`, soonest first, at most
+    /// `limit`. Deactivated ones are left out.
+    async fn people_expiring(
+        &self,
+        from_ms: i64,
+        until_ms: i64,
+        limit: u64,
+    ) -> StoreResult<Vec<Person>>;
+
+    /// Does what an administrator does and writes its line of the audit log, in one act.
+    /// `subject` is whom or what it concerns; for accounts the user id.
+    async fn administer(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&str>,
+        act: AdminAct,
+    ) -> StoreResult<AdminOutcome>;
+
+    /// Lines of the audit log, newest first.
+    async fn audit_lines(&self, page: AuditPage) -> StoreResult<Vec<AuditLine>>;
+
+    /// Walks along the whole audit log and checks each line.
+    async fn verify_audit(&self) -> StoreResult<AuditVerdict>;
+
+    /// How many searches an account could still make when that was last written down.
+    async fn directory_budget(&self, user_id: &UserId) -> StoreResult<Option<DirectoryBudget>>;
+
+    /// Writes down how many searches accounts may still make.
+    async fn put_directory_budgets(
+        &self,
+        budgets: Vec<(UserId, DirectoryBudget)>,
+    ) -> StoreResult<()>;
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Rows of `person`.
+
+use estafette_core::ids::UserId;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
+
+use crate::{
+    StoreResult,
+    accounts::{CreateOutcome, NewAccount},
+    people::{CreatePersonOutcome, Person, PersonDetails, PutPersonOutcome},
+    sqlite::{
+        Tx,
+        accounts::{directory, life, sessions},
+        device_rows::{self, Indexes},
+    },
+};
+
+const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisation_name,
+    coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated
+    FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
+
+fn from_row(row: &Row<'_>) -> StoreResult<Person> {
+    Ok(Person {
+        user_id: device_rows::user(&row.get::<_, String>(0)?)?,
+        details: PersonDetails {
+            email: row.get(1)?,
+            organisation_id: row.get(2)?,
+            organisation_name: row.get(3)?,
+            guest: row.get(4)?,
+            expires_ms: row.get(5)?,
+        },
+        red_list: row.get(6)?,
+        locked: row.get(7)?,
+        deactivated: row.get(8)?,
+    })
+}
+
+fn list(conn: &Connection, rest: &str, params: impl Params) -> StoreResult<Vec<Person>> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} {rest}"))?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(from_row(row)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn one(conn: &Connection, user_id: &UserId) -> StoreResult<Option<Person>> {
+    Ok(list(conn, "WHERE a.user_id = ?1", (user_id.as_str(),))?.pop())
+}
+
+pub(super) fn by_email(conn: &Connection, email: &str) -> StoreResult<Option<Person>> {
+    Ok(list(conn, "WHERE p.email = ?1", (email,))?.pop())
+}
+
+pub(super) fn by_organisation(conn: &Connection) -> StoreResult<Vec<(Option<String>, u64)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.organisation_id, count(*) FROM account a
+         LEFT JOIN person p ON p.account_nid = a.nid
+         WHERE a.deactivated = 0 GROUP BY p.organisation_id ORDER BY p.organisation_id",
+    )?;
+    let counts =
+        statement.query_map((), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+    Ok(counts.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn after(
+    conn: &Connection,
+    after: Option<&UserId>,
+    limit: u64,
+) -> StoreResult<Vec<Person>> {
+    let rest = "WHERE a.deactivated = 0
+        AND a.nid > coalesce((SELECT nid FROM account WHERE user_id = ?1), 0)
+        ORDER BY a.nid LIMIT ?2";
+    list(conn, rest, (after.map(UserId::as_str), limit.cast_signed()))
+}
+
+pub(super) fn expiring(
+    conn: &Connection,
+    from_ms: i64,
+    until_ms: i64,
+    limit: u64,
+) -> StoreResult<Vec<Person>> {
+    let rest = "WHERE a.deactivated = 0 AND p.expires_ts > ?1 AND p.expires_ts <= ?2
+        ORDER BY p.expires_ts, p.account_nid LIMIT ?3";
+    list(conn, rest, (from_ms, until_ms, limit.cast_signed()))
+}
+
+pub(super) fn create(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    account: &NewAccount,
+    details: &PersonDetails,
+) -> StoreResult<CreatePersonOutcome> {
+    if let Some(email) = &details.email
+        && is_taken(tx.conn, email, None)?
+    {
+        return Ok(CreatePersonOutcome::EmailTaken);
+    }
+    match life::create(indexes, tx, account)? {
+        CreateOutcome::Created => {}
+        CreateOutcome::Taken => return Ok(CreatePersonOutcome::Taken),
+        CreateOutcome::TokenInvalid => return Ok(CreatePersonOutcome::TokenInvalid),
+    }
+    put(indexes, tx, &account.user_id, details)?;
+    Ok(CreatePersonOutcome::Created)
+}
+
+/// Whether somebody else who is not deactivated has the address.
+fn is_taken(conn: &Connection, email: &str, besides: Option<i64>) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached(
+        "SELECT 1 FROM person p JOIN account a ON a.nid = p.account_nid
+         WHERE p.email = ?1 AND a.deactivated = 0 AND a.nid IS NOT ?2",
+    )?;
+    Ok(statement.exists((email, besides))?)
+}
+
+pub(super) fn put(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    details: &PersonDetails,
+) -> StoreResult<PutPersonOutcome> {
+    let Some(nid) = life::nid(tx.conn, user_id)? else { return Ok(PutPersonOutcome::NoAccount) };
+    if let Some(email) = &details.email {
+        if is_taken(tx.conn, email, Some(nid))? {
+            return Ok(PutPersonOutcome::EmailTaken);
+        }
+        // Whoever has it now is deactivated, and gives it up.
+        tx.conn
+            .prepare_cached(
+                "UPDATE person SET email = NULL WHERE email = ?1 AND account_nid <> ?2",
+            )?
+            .execute((email, nid))?;
+    }
+    let expired_before = expiry(tx.conn, nid)?;
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO person (account_nid, email, organisation_id, organisation_name, guest,
+                expires_ts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (account_nid) DO UPDATE SET email = excluded.email,
+                organisation_id = excluded.organisation_id,
+                organisation_name = excluded.organisation_name, guest = excluded.guest,
+                expires_ts = excluded.expires_ts",
+        )?
+        .execute((
+            nid,
+            &details.email,
+            &details.organisation_id,
+            &details.organisation_name,
+            details.guest,
+            details.expires_ms,
+        ))?;
+    directory::refresh(tx.conn, nid)?;
+    if expired_before != details.expires_ms {
+        sessions::forget_after_commit(indexes, tx, user_id)?;
+    }
+    Ok(PutPersonOutcome::Put)
+}
+
+fn expiry(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
+    let mut statement =
+        conn.prepare_cached("SELECT expires_ts FROM person WHERE account_nid = ?1")?;
+    Ok(statement.query_row((nid,), |row| row.get(0)).optional()?.flatten())
+}
+
+/// Hides somebody, or shows them again. In the transaction of the account data that says so.
+pub(in crate::sqlite) fn set_red_list(
+    conn: &Connection,
+    user_id: &UserId,
+    red_list: bool,
+) -> StoreResult<()> {
+    let Some(nid) = life::active_nid(conn, user_id)? else { return Ok(()) };
+    conn.prepare_cached(
+        "INSERT INTO person (account_nid, red_list) VALUES (?1, ?2)
+         ON CONFLICT (account_nid) DO UPDATE SET red_list = excluded.red_list",
+    )?
+    .execute((nid, red_list))?;
+    directory::refresh(conn, nid)
+}
+
+/// Takes what an erased account leaves behind.
+pub(in crate::sqlite) fn erase(conn: &Connection, nid: i64) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM person WHERE account_nid = ?1")?.execute((nid,))?;
+    conn.prepare_cached("DELETE FROM directory_budget WHERE account_nid = ?1")?.execute((nid,))?;
+    Ok(())
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these somebody would be found who hides, work after the end, or change without a trace.
+
+use std::sync::Arc;
+
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::{
+    AccountDataStore as _, AccountStore as _, CommitSink, Fact, FactKind, PeopleStore as _,
+    Position,
+    accounts::{
+        AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, TokenHash,
+        TokenPair,
+    },
+    people::{
+        AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
+        PersonDetails, PutPersonOutcome, RED_LIST,
+    },
+    sqlite::{SqliteOptions, SqliteStore, Synchronous},
+};
+use parking_lot::Mutex;
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<FactKind>>);
+
+impl CommitSink for Heard {
+    fn committed(&self, _head: Position, facts: &[Fact]) {
+        self.0.lock().extend(facts.iter().map(|fact| fact.kind.clone()));
+    }
+}
+
+struct World {
+    store: SqliteStore,
+    heard: Arc<Heard>,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let heard = Arc::<Heard>::default();
+        let options = SqliteOptions {
+            synchronous: Synchronous::Off,
+            readers: 2,
+            ..SqliteOptions::new(folder.path().join("db"))
+        };
+        let store = SqliteStore::open(&options, Arc::clone(&heard) as Arc<dyn CommitSink>).unwrap();
+        Self { store, heard, folder }
+    }
+
+    async fn create(&self, id: &str, name: &str, email: &str) -> UserId {
+        let outcome = self.store.create_person(account(id, name), details(email)).await.unwrap();
+        assert_eq!(outcome, CreatePersonOutcome::Created);
+        user(id)
+    }
+
+    async fn find(&self, searcher: &UserId, text: &str) -> Vec<String> {
+        let query = DirectoryQuery {
+            text: text.into(),
+            searcher: searcher.clone(),
+            visible_only: false,
+            limit: 10,
+            now_ms: 1_000,
+        };
+        let found = self.store.search_directory(query).await.unwrap();
+        found.entries.into_iter().map(|entry| entry.user_id.to_string()).collect()
+    }
+
+    async fn act(&self, subject: &str, act: AdminAct) -> AdminOutcome {
+        self.store.administer(entry(), Some(subject), act).await.unwrap()
+    }
+
+    /// The database itself, as somebody with the file has it.
+    fn file(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("db")).unwrap()
+    }
+}
+
+fn user(id: &str) -> UserId {
+    UserId::parse(id).unwrap()
+}
+
+fn entry() -> AuditEntry {
+    AuditEntry { actor: "@root:x".into(), reason: Some("on request".into()), now_ms: 9 }
+}
+
+fn account(id: &str, name: &str) -> NewAccount {
+    let tokens = TokenPair { access: TokenHash::of(id), expires_ms: None, refresh: None };
+    let device_id = DeviceId::parse("D").unwrap();
+    NewAccount {
+        user_id: user(id),
+        password_hash: None,
+        appservice_id: None,
+        is_admin: false,
+        displayname: Some(name.into()),
+        registration_token: None,
+        login: Some(NewLogin { device_id, display_name: None, tokens }),
+        now_ms: 7,
+    }
+}
+
+fn details(email: &str) -> PersonDetails {
+    PersonDetails {
+        email: Some(email.into()),
+        organisation_id: Some("dinum".into()),
+        organisation_name: Some("Direction interministérielle du numérique".into()),
+        ..PersonDetails::default()
+    }
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_living_account() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let again = store.create_person(account("@b:x", "B"), details("a@x.fr")).await.unwrap();
+    assert_eq!(again, CreatePersonOutcome::EmailTaken);
+    assert_eq!(store.account(&user("@b:x")).await.unwrap(), None, "nothing was written");
+    let taken = store.create_person(account("@a:x", "A"), details("b@x.fr")).await.unwrap();
+    assert_eq!(taken, CreatePersonOutcome::Taken);
+    let known = store.person_by_email("a@x.fr").await.unwrap().unwrap();
+    assert_eq!((&known.user_id, known.details.email.as_deref()), (&alice, Some("a@x.fr")));
+    let bob = world.create("@b:x", "Bob", "b@x.fr").await;
+    let outcome = store.put_person(&bob, details("a@x.fr")).await.unwrap();
+    assert_eq!(outcome, PutPersonOutcome::EmailTaken);
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert!(store.person_by_email("a@x.fr").await.unwrap().unwrap().deactivated);
+    let outcome = store.put_person(&bob, details("a@x.fr")).await.unwrap();
+    assert_eq!(outcome, PutPersonOutcome::Put, "a deactivated account gives the address up");
+    assert_eq!(store.person_by_email("a@x.fr").await.unwrap().unwrap().user_id, bob);
+    assert_eq!(store.person(&alice).await.unwrap().unwrap().details.email, None);
+    store.deactivate_account(&bob, true).await.unwrap();
+    assert_eq!(store.person_by_email("a@x.fr").await.unwrap(), None, "erased with the account");
+}
+
+#[tokio::test]
+async fn people_are_found_by_name_organisation_and_whole_address() {
+    let world = World::new();
+    let me = world.create("@me:x", "Moi", "me@x.fr").await;
+    world.create("@1:x", "Éloïse Martin [DINUM]", "eloise.martin@x.fr").await;
+    world.create("@2:x", "Martine Élan", "m@x.fr").await;
+    let find = async |text: &str| world.find(&me, text).await;
+    assert_eq!(find("martin").await, ["@2:x", "@1:x"], "names that begin with it come first");
+    assert_eq!(find("martin elo").await, ["@1:x"]);
+    assert_eq!(find("elan").await, ["@2:x"]);
+    assert_eq!(find("numerique").await, ["@1:x", "@2:x"], "by the organisation");
+    assert_eq!(find("dinum el").await, ["@2:x", "@1:x"], "Élan before Éloïse");
+    assert_eq!(find("Eloise.Martin@X.fr ").await, ["@1:x"]);
+    for nothing in ["eloise.martin@x", "x.fr", "@x.fr", "*@x.fr", "%@x.fr"] {
+        assert_eq!(find(nothing).await, Vec::<String>::new(), "{nothing}");
+    }
+    let mut moved = details("eloise.martin@x.fr");
+    (moved.organisation_id, moved.organisation_name) = (Some("dgfip".into()), None);
+    world.store.put_person(&user("@1:x"), moved).await.unwrap();
+    assert_eq!(find("numerique").await, ["@2:x"]);
+    assert_eq!(find("dgfip").await, ["@1:x"]);
+}
+
+#[tokio::test]
+async fn who_hides_is_found_by_the_whole_address_alone() {
+    let world = World::new();
+    let me = world.create("@me:x", "Moi", "me@x.fr").await;
+    let hidden = world.create("@1:x", "Anne Roche", "anne@x.fr").await;
+    let hide = async |content: Option<&str>| {
+        world.store.set_account_data(&hidden, None, RED_LIST, content, None).await.unwrap();
+    };
+    let find = async |text: &str| world.find(&me, text).await;
+    assert_eq!(find("anne").await, ["@1:x"]);
+    hide(Some(r#"{"hide_profile":true}"#)).await;
+    for text in ["anne", "roche", "@1:x", "1", "dinum", "a", "anne roche", "@x.fr"] {
+        assert_eq!(find(text).await, Vec::<String>::new(), "{text}");
+    }
+    assert_eq!(find("anne@x.fr").await, ["@1:x"]);
+    // Whatever identity learns later does not undo the person's own choice.
+    world.store.put_person(&hidden, details("anne@x.fr")).await.unwrap();
+    world.store.set_profile_field(&hidden, "displayname", Some("\"Anna\"")).await.unwrap();
+    assert_eq!(find("anna").await, Vec::<String>::new());
+    for shown in [Some(r#"{"hide_profile":false}"#), Some("{}"), None] {
+        hide(Some(r#"{"hide_profile":true}"#)).await;
+        assert_eq!(find("anna").await, Vec::<String>::new());
+        hide(shown).await;
+        assert_eq!(find("anna").await, ["@1:x"], "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn guests_locked_expired_and_gone_accounts_are_not_found() {
+    let world = World::new();
+    let me = world.create("@me:x", "Moi", "me@x.fr").await;
+    let guest = PersonDetails { guest: true, ..details("g@x.fr") };
+    world.store.create_person(account("@g:x", "Guest"), guest).await.unwrap();
+    let expired = PersonDetails { expires_ms: Some(1_000), ..details("e@x.fr") };
+    world.store.create_person(account("@e:x", "Expired"), expired).await.unwrap();
+    world.create("@l:x", "Locked", "l@x.fr").await;
+    world.create("@d:x", "Gone", "d@x.fr").await;
+    world.act("@l:x", AdminAct::SetFlag(AccountFlag::Locked, true)).await;
+    world.act("@d:x", AdminAct::Deactivate(false)).await;
+    for text in ["guest", "g@x.fr", "expired", "e@x.fr", "locked", "l@x.fr", "gone", "d@x.fr"] {
+        assert_eq!(world.find(&me, text).await, Vec::<String>::new(), "{text}");
+    }
+    for text in ["moi", "me@x.fr", "dinum"] {
+        assert_eq!(world.find(&user("@g:x"), text).await, Vec::<String>::new(), "guest: {text}");
+    }
+    world.act("@l:x", AdminAct::SetFlag(AccountFlag::Locked, false)).await;
+    world.act("@d:x", AdminAct::Reactivate(None)).await;
+    world.act("@e:x", AdminAct::SetExpiry(Some(1_001))).await;
+    for (text, id) in [("locked", "@l:x"), ("gone", "@d:x"), ("expired", "@e:x")] {
+        assert_eq!(world.find(&me, text).await, [id]);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_end_of_validity_is_seen_at_once_and_told() {
+    let world = World::new();
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let ends = async || {
+        let session = world.store.session(&TokenHash::of("@a:x")).await.unwrap().unwrap();
+        session.account_expires_ms
+    };
+    assert_eq!(ends().await, None);
+    world.heard.0.lock().clear();
+    assert_eq!(world.act("@a:x", AdminAct::SetExpiry(Some(5))).await, AdminOutcome::Done);
+    assert_eq!(ends().await, Some(5));
+    let heard = world.heard.0.lock().clone();
+    assert!(
+        heard
+            .iter()
+            .any(|kind| matches!(kind, FactKind::Sessions { user_id } if *user_id == alice))
+    );
+    assert_eq!(world.store.account(&alice).await.unwrap().unwrap().expires_ms, Some(5));
+    let expiring = async |from, until| {
+        let people = world.store.people_expiring(from, until, 10).await.unwrap();
+        people.len()
+    };
+    assert_eq!((expiring(4, 5).await, expiring(5, 9).await), (1, 0));
+    world.act("@a:x", AdminAct::SetExpiry(None)).await;
+    assert_eq!(ends().await, None);
+}
+
+#[tokio::test]
+async fn when_an_account_was_used_last_outlives_its_devices() {
+    let world = World::new();
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let nid = world.store.devices(&alice).await.unwrap()[0].nid;
+    for at_ms in [50, 40] {
+        let seen = DeviceSeen { at_ms, ip: "192.0.2.1".into(), user_agent: None };
+        world.store.note_device_use(vec![(nid, seen)]).await.unwrap();
+    }
+    world.act("@a:x", AdminAct::DeleteDevices(Devices::All)).await;
+    world.act("@a:x", AdminAct::Deactivate(false)).await;
+    let account = world.store.account(&alice).await.unwrap().unwrap();
+    assert_eq!((account.created_ms, account.seen_ms), (7, Some(50)));
+}
+
+#[tokio::test]
+async fn every_act_leaves_its_line_and_what_was_not_done_leaves_none() {
+    let world = World::new();
+    world.create("@a:x", "Alice", "a@x.fr").await;
+    for (act, outcome) in [
+        (AdminAct::SetFlag(AccountFlag::Locked, true), AdminOutcome::Done),
+        (AdminAct::SetEmail(Some("secret.name@dgfip.fr".into())), AdminOutcome::Done),
+        (AdminAct::SetPassword(None, Some(Devices::All)), AdminOutcome::Done),
+        (AdminAct::Reactivate(None), AdminOutcome::NoAccount),
+        (AdminAct::Deactivate(true), AdminOutcome::Done),
+        (AdminAct::SetEmail(None), AdminOutcome::NoAccount),
+        (AdminAct::SetPassword(None, None), AdminOutcome::NoAccount),
+    ] {
+        assert_eq!(world.act("@a:x", act).await, outcome);
+    }
+    let token = AdminAct::DeleteRegistrationToken("unknown".into());
+    let outcome = world.store.administer(entry(), None, token).await.unwrap();
+    assert_eq!(outcome, AdminOutcome::NoToken);
+    assert_eq!(world.act("@nobody:x", AdminAct::Deactivate(false)).await, AdminOutcome::NoAccount);
+    let page = AuditPage { limit: 10, ..AuditPage::default() };
+    let lines = world.store.audit_lines(page.clone()).await.unwrap();
+    let acts: Vec<&str> = lines.iter().map(|line| line.act.as_str()).collect();
+    assert_eq!(
+        acts,
+        ["account.erase", "account.set_password", "account.set_email", "account.lock"]
+    );
+    let line = &lines[2];
+    assert_eq!(
+        (line.seq, line.at_ms, line.actor.as_str(), line.subject.as_deref()),
+        (2, 9, "@root:x", Some("@a:x"))
+    );
+    assert_eq!(line.reason.as_deref(), Some("on request"));
+    assert_eq!(line.details, r#"{"domain":"dgfip.fr"}"#, "no address");
+    let before = AuditPage { before: Some(3), ..page.clone() };
+    assert_eq!(world.store.audit_lines(before).await.unwrap().len(), 2);
+    let other = AuditPage { subject: Some("@b:x".into()), ..page };
+    assert_eq!(world.store.audit_lines(other).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_changed_moved_or_missing_line_of_the_audit_log_shows() {
+    let edits = [
+        ("UPDATE audit SET actor = '@other:x' WHERE seq = 2", 2),
+        ("UPDATE audit SET reason = NULL WHERE seq = 2", 2),
+        ("UPDATE audit SET ts = ts + 1 WHERE seq = 1", 1),
+        ("UPDATE audit SET subject = NULL WHERE seq = 3", 3),
+        ("DELETE FROM audit WHERE seq = 2", 2),
+        ("DELETE FROM audit WHERE seq = 4", 4),
+        ("DELETE FROM audit", 1),
+        // Two texts that together look the same.
+        ("UPDATE audit SET actor = '@root:xa', act = substr(act, 2) WHERE seq = 2", 2),
+        (
+            "DELETE FROM audit WHERE seq = 1; UPDATE audit SET seq = 1 WHERE seq = 2;
+             UPDATE audit SET seq = 2 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4;
+             UPDATE audit_head SET seq = 3",
+            1,
+        ),
+    ];
+    for (edit, broken) in edits {
+        let world = World::new();
+        world.create("@a:x", "Alice", "a@x.fr").await;
+        for value in [true, false, true, false] {
+            world.act("@a:x", AdminAct::SetFlag(AccountFlag::Suspended, value)).await;
+        }
+        let verdict = world.store.verify_audit().await.unwrap();
+        assert_eq!((verdict.lines, verdict.broken), (4, None));
+        let file = world.file();
+        assert!(file.execute_batch("UPDATE audit SET act = 'x'").is_err(), "append-only");
+        assert!(file.execute_batch("DELETE FROM audit").is_err(), "append-only");
+        file.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut")
+            .unwrap();
+        file.execute_batch(edit).unwrap();
+        let verdict = world.store.verify_audit().await.unwrap();
+        assert_eq!(verdict.broken.as_ref().map(|(seq, _)| *seq), Some(broken), "{edit}");
+    }
+}
+
+#[tokio::test]
+async fn budgets_are_kept_and_go_with_the_account() {
+    let world = World::new();
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let budget = DirectoryBudget { tokens: 2.5, filled_ms: 7 };
+    let put = vec![(alice.clone(), budget), (user("@nobody:x"), budget)];
+    world.store.put_directory_budgets(put).await.unwrap();
+    assert_eq!(world.store.directory_budget(&alice).await.unwrap(), Some(budget));
+    world.act("@a:x", AdminAct::Deactivate(true)).await;
+    assert_eq!(world.store.directory_budget(&alice).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn everybody_is_walked_over_once() {
+    let world = World::new();
+    for (id, email) in [("@a:x", "a@x.fr"), ("@b:x", "b@x.fr"), ("@c:x", "c@x.fr")] {
+        world.create(id, "Name", email).await;
+    }
+    world.store.create_account(account("@d:x", "No person")).await.unwrap();
+    world.act("@b:x", AdminAct::Deactivate(false)).await;
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let people = world.store.people_after(after.as_ref(), 2).await.unwrap();
+        let Some(last) = people.last() else { break };
+        after = Some(last.user_id.clone());
+        seen.extend(people.iter().map(|person| person.user_id.to_string()));
+    }
+    assert_eq!(seen, ["@a:x", "@c:x", "@d:x"]);
+    let counts = world.store.people_by_organisation().await.unwrap();
+    assert_eq!(counts, [(None, 1), (Some("dinum".into()), 2)]);
+}
