@@ -64,6 +64,8 @@ pub(crate) fn journeys() -> Result<()> {
         // A binary that was built earlier may hold an earlier client, or none.
         launch.set("ESTAFETTE__WEB__FOLDER", &folder().join("dist").to_string_lossy());
     }
+    // A push service is played on loopback.
+    launch.set("ESTAFETTE__OUTBOUND__ALLOWED_NETWORKS", r#"["127.0.0.0/8"]"#);
     let _server = launch.start()?;
     let mut npm = npm(&folder());
     npm.args(["run", "e2e"]);

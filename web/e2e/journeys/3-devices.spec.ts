@@ -40,6 +40,9 @@ test("a second device is confirmed by emoji, a third by the code; old messages a
 
   await test.step("log out, back in with the code", async () => {
     await camille.signOut();
+    // No device of hers is there: the key of this message waits for her in the dehydrated device.
+    await jean.say("Écrit pendant ton absence");
+    await jean.sent("Écrit pendant ton absence");
     await camille.signIn();
     const { page } = camille;
     await page.getByRole("button", { name: "Avec mon code de récupération" }).click({ timeout: 40_000 });
@@ -51,6 +54,7 @@ test("a second device is confirmed by emoji, a third by the code; old messages a
     await page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
     await camille.open(jean.name);
     await expect(camille.message("Un secret bien gardé")).toBeVisible({ timeout: 40_000 });
+    await expect(camille.message("Écrit pendant ton absence")).toBeVisible({ timeout: 40_000 });
     await jean.say("Tu me lis toujours ?");
     await expect(camille.message("Tu me lis toujours ?")).toBeVisible();
   });

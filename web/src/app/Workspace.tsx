@@ -23,7 +23,7 @@ import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
 import { go, route } from "./routes.ts";
 import { SettingsScreen } from "./SettingsScreen.tsx";
-import { localMemory } from "./storage.ts";
+import { browserStorage, localMemory } from "./storage.ts";
 import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
 import { useNow, useSnapshot } from "./use-snapshot.ts";
 import { useShortcuts } from "./use-shortcuts.ts";
@@ -54,6 +54,9 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
   useEffect(() => list.select(roomId), [list, roomId]);
   useEffect(() => core.onAlert((alert) => void notify(alert, preferences.get())), [core, preferences]);
+  const safe = encryptionState.status.phase === "ready";
+  // Asked once the account is set up, when the answer is worth something; the settings show it.
+  useEffect(() => { if (safe) void browserStorage.persisted().then((kept) => (kept ? true : browserStorage.persist())).catch(() => undefined); }, [safe]);
   useBackground(core, background, preferences, summaries);
   useEffect(() => showTitle(listState.unreadRooms), [listState.unreadRooms]);
 

@@ -36,6 +36,9 @@ export class SecretKeys {
   }
 }
 
+/** How long after the start the dehydrated device is renewed, in milliseconds. */
+const DEHYDRATE_AFTER_MS = 60_000;
+
 const LOADING: EncryptionStatus = { phase: "loading", hasRecovery: false, otherDevices: false, restoring: null };
 
 export class Encryption implements EncryptionPort {
@@ -47,6 +50,7 @@ export class Encryption implements EncryptionPort {
   #refreshing: Promise<void> | null = null;
   #again = false;
   #restoring = false;
+  #dehydration: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: MatrixClient, secrets: SecretKeys) {
     this.#client = client;
@@ -101,6 +105,7 @@ export class Encryption implements EncryptionPort {
     const verified = trust?.crossSigningVerified ?? false;
     const phase = !hasKeys ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
     this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
+    if (phase === "ready") this.#keepDehydrated();
   }
 
   async setUp(confirmation: Confirmation): Promise<string> {
@@ -149,6 +154,15 @@ export class Encryption implements EncryptionPort {
     } catch {
       // A convenience: its absence changes nothing else.
     }
+  }
+
+  /** Renews the waiting device while this one is in use: once per start, when nothing else is going on. */
+  #keepDehydrated(): void {
+    this.#dehydration ??= setTimeout(() => {
+      void this.#crypto.isDehydrationSupported()
+        .then((supported) => (supported ? this.#crypto.startDehydration({ onlyIfKeyCached: true, rehydrate: false }) : undefined))
+        .catch(() => undefined);
+    }, DEHYDRATE_AFTER_MS);
   }
 
   async recover(code: string): Promise<void> {
@@ -256,6 +270,7 @@ export class Encryption implements EncryptionPort {
 
   dispose(): void {
     this.dismissVerification();
+    clearTimeout(this.#dehydration);
     this.#secrets.hold(null);
     this.#undo.dispose();
   }
