@@ -174,6 +174,12 @@ impl RoomEventFilter {
             && self.rooms.is_none()
             && self.not_rooms.is_none()
     }
+
+    /// Whether no event can pass, so that nobody needs to look for one.
+    pub fn wants_nothing(&self) -> bool {
+        self.event.types.as_ref().is_some_and(Vec::is_empty)
+            || self.event.senders.as_ref().is_some_and(Vec::is_empty)
+    }
 }
 
 impl EventFilter {

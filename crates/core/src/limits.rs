@@ -100,6 +100,12 @@ pub const HINTS_MAX: usize = 16_384;
 pub const LAZY_MEMBERS_MAX: usize = 20_000;
 /// Events that are looked at to count what is unread by rules of one's own.
 pub const UNREAD_SCAN_MAX: usize = 1_000;
+/// Entries of one page of `/notifications` when the request says nothing.
+pub const NOTIFICATIONS_DEFAULT: usize = 50;
+/// Entries of one page of `/notifications` at most.
+pub const NOTIFICATIONS_MAX: usize = 200;
+/// Events that one page of `/notifications` looks at.
+pub const NOTIFICATIONS_SCAN_MAX: usize = 5_000;
 /// Events of one room in one answer of a sync.
 pub const SYNC_TIMELINE_MAX: usize = 200;
 /// To-device messages in one answer (E3).
@@ -108,6 +114,13 @@ pub const SYNC_TO_DEVICE_MAX: usize = 100;
 pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 /// Users named in a room's summary.
 pub const HEROES_MAX: usize = 5;
+/// Members of a room without a name among whom its heroes are looked for.
+pub const HEROES_OF_MAX: usize = 1_000;
+/// Events that a sync looks through for those that its reader may see and a filter wants: at a
+/// time, and in all.
+pub const TIMELINE_PAGE: usize = 200;
+/// See [`TIMELINE_PAGE`].
+pub const TIMELINE_SCAN_MAX: usize = 1_000;
 
 // Requests about rooms.
 

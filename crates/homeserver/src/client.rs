@@ -18,6 +18,7 @@ mod media;
 mod members;
 mod membership;
 mod messages;
+mod notifications;
 mod openid;
 mod page;
 mod presence;
@@ -70,6 +71,7 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(media::routes())
         .merge(push_rules::routes())
         .merge(pushers::routes())
+        .merge(notifications::routes())
         .merge(sliding_sync::routes())
         .merge(sync::routes())
         .merge(create_room::routes())

@@ -7,7 +7,7 @@ use estafette_core::{
     ids::{EventId, UserId},
     json::{Object, Strictness, Value, parse},
     limits::MENTIONS_MAX,
-    push_rules::{PushEvent, Recipient, RoomFacts, RuleSet},
+    push_rules::{Effect, PushEvent, Recipient, RoomFacts, RuleSet},
     relations,
     room::RoomView,
 };
@@ -79,6 +79,17 @@ pub(crate) fn by_rules(
     event: &Event,
     user_id: &UserId,
 ) -> (bool, bool) {
+    let effect = effect(rules, snapshot, event, user_id);
+    (effect.notify, effect.highlight)
+}
+
+/// What an event does to a user who has these rules.
+pub(crate) fn effect(
+    rules: &RuleSet,
+    snapshot: &Snapshot,
+    event: &Event,
+    user_id: &UserId,
+) -> Effect {
     let view = &snapshot.view;
     let push_event = PushEvent::new(
         event.event_id().as_str(),
@@ -98,9 +109,7 @@ pub(crate) fn by_rules(
     let display_name = view
         .state_event("m.room.member", user_id.as_str())
         .and_then(|member| member.content().get("displayname")?.as_str());
-    let recipient = Recipient { user_id: user_id.as_str(), display_name };
-    let effect = verdict.for_user(&recipient);
-    (effect.notify, effect.highlight)
+    verdict.for_user(&Recipient { user_id: user_id.as_str(), display_name }).clone()
 }
 
 /// The root of the thread that an event is in.

@@ -67,6 +67,17 @@ pub struct OwnRoom {
     pub forgotten: bool,
 }
 
+/// How a user came out of a room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    /// The event that made it so.
+    pub(crate) pos: Position,
+    /// Where the last stay in the room began; `None` for somebody who never was in it.
+    pub(crate) came: Option<Position>,
+    /// Whether somebody else did it.
+    pub(crate) by_others: bool,
+}
+
 /// The lines of a user's log.
 #[derive(Debug, Default)]
 struct UserLog {
@@ -91,6 +102,8 @@ pub struct HotUser {
     counts_generation: AtomicU64,
     /// Sliding sync connections.
     pub(crate) connections: Mutex<Connections>,
+    /// How the user came out of rooms. See `client::sliding_sync`.
+    pub(crate) endings: Mutex<HashMap<RoomId, Ending>>,
     pub(crate) ignored: Remembered<Arc<HashSet<UserId>>>,
     /// The user's push rules; `None` for the default ones.
     pub(crate) rules: Remembered<Option<Arc<RuleSet>>>,
@@ -109,6 +122,7 @@ impl HotUser {
             counts: Mutex::default(),
             counts_generation: AtomicU64::new(0),
             connections: Mutex::default(),
+            endings: Mutex::default(),
             ignored: Remembered::default(),
             rules: Remembered::default(),
         }
@@ -247,6 +261,13 @@ impl Notifier {
         Position(self.head.load(Ordering::Acquire))
     }
 
+    /// Runs `look` while no commit is being published: what it sees is all as of the head it is
+    /// given. Commits wait meanwhile, so it must be short and must not wait.
+    pub fn between_commits<T>(&self, look: impl FnOnce(Position) -> T) -> T {
+        let _gate = self.gate.lock();
+        look(self.head())
+    }
+
     /// The user if hot already.
     pub fn hot(&self, user_id: &UserId) -> Option<Arc<HotUser>> {
         self.users.read().get(user_id).cloned()
@@ -374,7 +395,10 @@ impl Notifier {
             FactKind::AccountData { user_id, room_id, kind } => {
                 if let Some(user) = self.hot(user_id) {
                     match kind.as_str() {
-                        "m.ignored_user_list" => user.ignored.forget(),
+                        "m.ignored_user_list" => {
+                            user.ignored.forget();
+                            user.forget_counts(None);
+                        }
                         "m.push_rules" => {
                             user.rules.forget();
                             user.forget_counts(None);

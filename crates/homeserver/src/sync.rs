@@ -4,6 +4,7 @@
 pub mod counts;
 pub mod devices;
 pub mod room;
+pub mod state;
 pub mod token;
 pub mod writer;
 
@@ -53,16 +54,28 @@ pub struct DeviceMemory {
     pub typing: u64,
     /// The version of presence that the device has seen.
     pub presence: u64,
-    /// Members that were sent for lazy loading.
-    pub members: HashMap<RoomId, HashSet<UserId>>,
+    /// Members that were sent for lazy loading, and how many they are.
+    members: (HashMap<RoomId, HashSet<UserId>>, usize),
 }
 
 impl DeviceMemory {
     /// Remembers a member as sent; `true` when it was not before.
     pub fn first_time(&mut self, room_id: &RoomId, user_id: &UserId) -> bool {
-        if self.members.values().map(HashSet::len).sum::<usize>() >= LAZY_MEMBERS_MAX {
-            self.members.clear();
+        if self.members.1 >= LAZY_MEMBERS_MAX {
+            self.forget_members();
         }
-        self.members.entry(room_id.clone()).or_default().insert(user_id.clone())
+        let (rooms, count) = &mut self.members;
+        let members = match rooms.get_mut(room_id) {
+            Some(members) => members,
+            None => rooms.entry(room_id.clone()).or_default(),
+        };
+        let first = !members.contains(user_id) && members.insert(user_id.clone());
+        *count += usize::from(first);
+        first
+    }
+
+    /// Forgets which members were sent.
+    pub fn forget_members(&mut self) {
+        self.members = Default::default();
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Simplified sliding sync (MSC4186) in today's dialect:
-//! `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`.
+//! Simplified sliding sync (MSC4186) in two dialects, today's and the merged one. Each turns its
+//! request into one [`request::Request`], and the answer is built from that.
 //!
 //! A connection remembers, for the last answer and for the one before it, what the device was
 //! told of each room. A device that presents either goes on from there; any other `pos` is
@@ -10,8 +10,10 @@ mod answer;
 pub mod connection;
 mod extensions;
 mod lists;
+mod merged;
 mod request;
 mod room;
+mod simplified;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,33 +21,60 @@ use axum::{Router, extract::State, response::Response, routing::post};
 use estafette_core::limits::SYNC_TIMEOUT_MS_MAX;
 use estafette_store::Position;
 use http::StatusCode;
-use serde::Deserialize;
 
 use self::{connection::Place, request::Request};
+use super::sync::note_presence;
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
-    http::{OptionalJson, Query, json_response},
+    http::{Json, OptionalJson, Query, json_response},
     sync::Reader,
 };
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", post(sliding_sync))
+        .route("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", post(simplified_sync))
+        .route("/_matrix/client/v4/sync", post(merged_sync))
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Parameters {
-    pos: Option<String>,
-    #[serde(default)]
-    timeout: u64,
-}
-
-async fn sliding_sync(
+/// `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`
+async fn simplified_sync(
     State(server): State<Shared>,
     requester: Requester,
-    Query(parameters): Query<Parameters>,
-    OptionalJson(request): OptionalJson<Request>,
+    Query(parameters): Query<simplified::Parameters>,
+    OptionalJson(body): OptionalJson<simplified::Body>,
+) -> ApiResult<Response> {
+    let request = body.into_request(&requester.user_id);
+    let simplified::Parameters { pos, timeout, set_presence } = parameters;
+    answer(server, requester, request, Course { pos, timeout, set_presence }).await
+}
+
+/// `POST /_matrix/client/v4/sync` (MSC4186)
+async fn merged_sync(
+    State(server): State<Shared>,
+    requester: Requester,
+    Json(mut body): Json<merged::Body>,
+) -> ApiResult<Response> {
+    let course = Course {
+        pos: body.pos.take(),
+        timeout: body.timeout,
+        set_presence: body.set_presence.take(),
+    };
+    answer(server, requester, body.into_request()?, course).await
+}
+
+/// From where a request goes on, and how long it may wait.
+struct Course {
+    pos: Option<String>,
+    timeout: u64,
+    set_presence: Option<String>,
+}
+
+async fn answer(
+    server: Shared,
+    requester: Requester,
+    request: Request,
+    course: Course,
 ) -> ApiResult<Response> {
     request.check()?;
     let user = server.notifier.user(&server.store, &requester.user_id).await?;
@@ -54,12 +83,13 @@ async fn sliding_sync(
         None => (None, None),
     };
     let mut reader = Reader { server, user, device_id, device_nid, head: Position(0) };
-    let place = match parameters.pos.as_deref().filter(|pos| !pos.is_empty()) {
+    let place = match course.pos.as_deref().filter(|pos| !pos.is_empty()) {
         None => Place::default(),
         Some(pos) => connection::resume(&reader, &request.conn_id, pos).ok_or_else(unknown_pos)?,
     };
+    note_presence(&reader, course.set_presence.as_deref()).await?;
     extensions::acknowledge(&reader, &request);
-    let waiting = Duration::from_millis(parameters.timeout.min(SYNC_TIMEOUT_MS_MAX));
+    let waiting = Duration::from_millis(course.timeout.min(SYNC_TIMEOUT_MS_MAX));
     let json = wait(&mut reader, &request, &place, waiting).await?;
     Ok(json_response(StatusCode::OK, json))
 }
@@ -86,7 +116,6 @@ async fn wait(
         let woken = user.woken();
         tokio::pin!(woken);
         woken.as_mut().enable();
-        reader.head = reader.server.notifier.head();
         let over = waiting.is_zero()
             || tokio::time::Instant::now() >= deadline
             || *stopping.borrow_and_update();

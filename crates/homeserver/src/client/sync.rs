@@ -53,10 +53,8 @@ pub(super) struct Wish {
     pub(super) since: Option<Token>,
     pub(super) filter: Arc<Filter>,
     pub(super) full_state: bool,
-    /// Whether state is wanted as of the end of the timelines (MSC4222).
-    pub(super) state_after: bool,
-    /// The member that holds the state of a room: whoever asks under a name is answered under it.
-    pub(super) state_member: &'static str,
+    /// Under which name state is wanted as of the end of the timelines (MSC4222), if it is.
+    pub(super) state_after: Option<&'static str>,
 }
 
 /// Tells a device what happened since its token, waiting for something to happen if need be.
@@ -77,15 +75,12 @@ async fn sync(
         }
     };
     let filter = load_filter(&server, &requester, parameters.filter.as_deref()).await?;
-    let state_after =
-        parameters.use_state_after.or(parameters.use_state_after_unstable).unwrap_or(false);
-    let state_member = match (state_after, parameters.use_state_after) {
-        (true, Some(true)) => "state_after",
-        (true, _) => "org.matrix.msc4222.state_after",
-        (false, _) => "state",
+    let state_after = match (parameters.use_state_after, parameters.use_state_after_unstable) {
+        (Some(true), _) => Some("state_after"),
+        (_, Some(true)) => Some("org.matrix.msc4222.state_after"),
+        _ => None,
     };
-    let full_state = parameters.full_state;
-    let wish = Wish { since, filter, full_state, state_after, state_member };
+    let wish = Wish { since, filter, full_state: parameters.full_state, state_after };
     let (device_id, device_nid) = match &requester.device {
         Some(device) => (Some(device.device_id.clone()), Some(device.nid)),
         None => (None, None),
@@ -101,14 +96,14 @@ async fn sync(
 }
 
 /// A sync says that its user is there, unless it asks for something else.
-async fn note_presence(reader: &Reader, presence: Option<&str>) -> ApiResult<()> {
+pub(super) async fn note_presence(reader: &Reader, presence: Option<&str>) -> ApiResult<()> {
     let server = &reader.server;
     let presence = presence.unwrap_or("online");
-    if !server.config.presence.enabled {
-        return Ok(());
-    }
     if !matches!(presence, "online" | "unavailable" | "offline") {
         return Err(ApiError::invalid_param("`set_presence` is none of the known words."));
+    }
+    if !server.config.presence.enabled {
+        return Ok(());
     }
     if server.presence.synced(reader.user_id(), presence, server.now_ms()) {
         server.notifier.wake_sharers(&server.store, reader.user_id()).await?;
@@ -126,7 +121,6 @@ async fn wait(reader: &mut Reader, wish: &Wish, waiting: Duration) -> ApiResult<
         tokio::pin!(woken);
         // From here on no change is missed, whatever is found below.
         woken.as_mut().enable();
-        reader.head = reader.server.notifier.head();
         let over = waiting.is_zero()
             || tokio::time::Instant::now() >= deadline
             || *stopping.borrow_and_update();

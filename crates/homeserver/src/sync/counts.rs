@@ -4,7 +4,10 @@
 //! Client-Server API, "Receiving notifications" and "Threading". A user's own message counts as
 //! read up to it. Threads are counted apart; whoever asks without threads gets their sum.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use estafette_core::{
     ids::{EventId, RoomId, UserId},
@@ -19,7 +22,7 @@ use estafette_store::{
 use super::Reader;
 use crate::{
     client::push_rules,
-    notification,
+    history, notification,
     rooms::{Snapshot, TimelineEvent},
 };
 
@@ -53,9 +56,19 @@ impl Unread {
     }
 }
 
+/// By what a reader's notifications are judged.
+struct Judge<'a> {
+    /// The reader's rules; `None` for the default ones.
+    rules: Option<&'a RuleSet>,
+    /// Whose events count for nothing.
+    ignored: &'a HashSet<UserId>,
+}
+
 /// The reader's unread counts in a room as of `reader.head`.
 pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreResult<Unread> {
+    let ignored = history::ignored_users(&reader.server, &reader.user).await?;
     let rules = own_rules(reader).await?;
+    let rules = Judge { rules: rules.as_deref(), ignored: &ignored };
     let known = reader.user.counts.lock().get(room_id).cloned();
     if let Some(mut known) = known
         && let Some(newer) = snapshot.recent.after(known.upto, reader.head)
@@ -63,13 +76,13 @@ pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> S
         if newer.is_empty() {
             return Ok(known);
         }
-        advance(reader, snapshot, &mut known, newer, rules.as_deref());
+        advance(reader, snapshot, &mut known, newer, &rules);
         known.upto = reader.head.max(known.upto);
         reader.user.counts.lock().insert(room_id.clone(), known.clone());
         return Ok(known);
     }
     let generation = reader.user.counts_generation();
-    let counted = count(reader, room_id, snapshot, rules.as_deref()).await?;
+    let counted = count(reader, room_id, snapshot, &rules).await?;
     // A receipt that came meanwhile has made this count old: it is told, but not kept.
     if generation == reader.user.counts_generation() {
         reader.user.counts.lock().insert(room_id.clone(), counted.clone());
@@ -79,7 +92,7 @@ pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> S
 
 /// The reader's push rules, where they are not the default ones. Rules that cannot be read count
 /// as the default ones.
-async fn own_rules(reader: &Reader) -> StoreResult<Option<Arc<RuleSet>>> {
+pub(crate) async fn own_rules(reader: &Reader) -> StoreResult<Option<Arc<RuleSet>>> {
     let ticket = match reader.user.rules.get() {
         Ok(known) => return Ok(known),
         Err(ticket) => ticket,
@@ -96,7 +109,7 @@ fn advance(
     snapshot: &Snapshot,
     unread: &mut Unread,
     events: &[Arc<TimelineEvent>],
-    rules: Option<&RuleSet>,
+    judge: &Judge<'_>,
 ) {
     for event in events {
         if event.event.sender() == reader.user_id() {
@@ -106,7 +119,10 @@ fn advance(
             }
             continue;
         }
-        let (notifies, highlights) = match rules {
+        if judge.ignored.contains(event.event.sender()) {
+            continue;
+        }
+        let (notifies, highlights) = match judge.rules {
             None => by_default(event, reader.user_id()),
             Some(rules) => notification::by_rules(rules, snapshot, &event.event, reader.user_id()),
         };
@@ -123,7 +139,7 @@ fn by_default(event: &TimelineEvent, user_id: &UserId) -> (bool, bool) {
 }
 
 /// Up to where the user has read: everywhere, and in each thread.
-struct ReadUpTo {
+pub(crate) struct ReadUpTo {
     main: Position,
     threads: BTreeMap<String, Position>,
     everywhere: Position,
@@ -149,6 +165,30 @@ impl ReadUpTo {
         let own = self.threads.get(root.as_str()).copied().unwrap_or_default();
         own.max(self.everywhere)
     }
+
+    /// Up to where the user has read in a thread, or outside of threads.
+    pub(crate) fn place_of(&self, thread: Option<&EventId>) -> Position {
+        thread.map_or(self.main, |root| self.in_thread(root))
+    }
+}
+
+/// Up to where the reader has read in a room: what was sent before the reader came in, and what
+/// comes before the reader's own last message, is read.
+pub(crate) async fn read_up_to(reader: &Reader, room_id: &RoomId) -> StoreResult<ReadUpTo> {
+    let mut read = receipts(reader, room_id).await?;
+    let own = reader.server.store.last_sent_by(room_id, reader.user_id(), read.main, reader.head);
+    read.main = read.main.max(own.await?);
+    Ok(read)
+}
+
+/// The reader's receipts, and where the reader came in.
+async fn receipts(reader: &Reader, room_id: &RoomId) -> StoreResult<ReadUpTo> {
+    let joined = reader.user.room(room_id).map_or(Position(0), |own| own.joined_at);
+    let receipts = reader.server.store.receipts_by(room_id, reader.user_id()).await?;
+    let mut read = ReadUpTo::new(&receipts);
+    read.main = read.main.max(joined);
+    read.everywhere = read.everywhere.max(joined);
+    Ok(read)
 }
 
 /// Counts from the store.
@@ -156,20 +196,19 @@ async fn count(
     reader: &Reader,
     room_id: &RoomId,
     snapshot: &Snapshot,
-    rules: Option<&RuleSet>,
+    judge: &Judge<'_>,
 ) -> StoreResult<Unread> {
     let (store, user_id) = (&reader.server.store, reader.user_id());
     let mut unread = Unread { upto: reader.head, ..Unread::default() };
-    let joined = reader.user.room(room_id).map_or(Position(0), |own| own.joined_at);
-    let mut read = ReadUpTo::new(&store.receipts_by(room_id, user_id).await?);
-    read.main = read.main.max(joined);
-    read.everywhere = read.everywhere.max(joined);
+    let mut read = receipts(reader, room_id).await?;
     if snapshot.last_pos() <= read.main.min(read.everywhere) {
         return Ok(unread);
     }
     let own = store.last_sent_by(room_id, user_id, read.main, reader.head).await?;
     read.main = read.main.max(own);
-    if let Some(rules) = rules {
+    // Event by event where the counts of the default rules do not fit the reader.
+    let default_rules = || (!judge.ignored.is_empty()).then_some(&reader.server.default_rules);
+    if let Some(rules) = judge.rules.or_else(default_rules) {
         let range = estafette_store::rooms::TimelineRange {
             after: read.main.min(read.everywhere),
             upto: reader.head,
@@ -178,10 +217,11 @@ async fn count(
         };
         for stored in store.timeline(room_id, range).await? {
             let thread = notification::thread_root(&stored.event);
-            let read = thread.as_ref().map_or(read.main, |root| read.in_thread(root));
+            let read = read.place_of(thread.as_ref());
             let skipped = stored.pos <= read
                 || stored.flags.has(EventFlags::EDIT)
-                || stored.event.sender() == user_id;
+                || stored.event.sender() == user_id
+                || judge.ignored.contains(stored.event.sender());
             let (notifies, highlights) =
                 notification::by_rules(rules, snapshot, &stored.event, user_id);
             if notifies && !skipped {

@@ -21,6 +21,7 @@ use super::{
     Reader,
     writer::{ObjectWriter, array},
 };
+use crate::rooms::Snapshot;
 
 /// Writes the `device_lists` member.
 pub fn write_device_lists(lists: &DeviceLists, into: &mut ObjectWriter<'_>, key: &str) {
@@ -48,6 +49,10 @@ pub fn may_have_changed(reader: &Reader, since: Position) -> bool {
 
 /// What changed in device lists after `since` (E6; Client-Server API, "Tracking the device list
 /// for a user"). `rooms` are the rooms in which something happened since then.
+///
+/// The specification speaks of encrypted rooms. Rooms without encryption count here too: clients
+/// look up the devices of members of such rooms as well, to verify people or to encrypt to-device
+/// messages, and are not left with a list of which nobody tells them that it is old.
 pub async fn device_lists(
     reader: &Reader,
     since: Position,
@@ -71,7 +76,7 @@ pub async fn device_lists(
     }
     let mut sharing = HashSet::new();
     for user in facts.iter().map(SharingFact::user_id).collect::<BTreeSet<_>>() {
-        if shares_encrypted_room(reader, user).await? {
+        if shares_room(reader, user).await? {
             sharing.insert(user.clone());
         }
     }
@@ -82,6 +87,24 @@ pub async fn device_lists(
         lists.changed.insert(user);
     }
     Ok(lists)
+}
+
+/// Who came to share a room with the reader after `since`. `rooms` are the rooms in which something
+/// happened since then.
+pub async fn met(
+    reader: &Reader,
+    since: Position,
+    rooms: &[RoomId],
+) -> StoreResult<HashSet<UserId>> {
+    let mut facts = Vec::new();
+    for room_id in rooms {
+        room_facts(reader, since, room_id, &mut facts).await?;
+    }
+    let met = facts.into_iter().filter_map(|fact| match fact {
+        SharingFact::Met(user) => Some(user),
+        _ => None,
+    });
+    Ok(met.collect())
 }
 
 /// Who came or went in one room, or came to be reachable because the room became encrypted or the
@@ -96,36 +119,72 @@ async fn room_facts(
     let Some(own) = reader.user.room(room_id) else { return Ok(()) };
     let Some(room) = server.rooms.get(&server.store, room_id).await? else { return Ok(()) };
     let snapshot = room.snapshot();
-    if !snapshot.view.is_encrypted() {
+    if own.membership != Membership::Join {
+        if own.pos > since && own.pos <= reader.head && was_in(reader, room_id, since).await? {
+            facts.extend(members(&snapshot, own.pos).map(SharingFact::Parted));
+        }
         return Ok(());
     }
-    let joined = own.membership == Membership::Join;
-    let changes: Vec<Arc<Event>> = match snapshot.recent.after(since, reader.head) {
-        Some(events) => events.iter().map(|event| Arc::clone(&event.event)).collect(),
-        None => server.store.state_changes(room_id, since, reader.head).await?,
+    let is_join = |event: &Arc<Event>| event.membership() == Some(Membership::Join);
+    let changes: Vec<(Arc<Event>, bool)> = match snapshot.recent.after(since, reader.head) {
+        Some(events) => {
+            let state = events.iter().filter(|event| event.event.state_key().is_some());
+            state
+                .map(|event| {
+                    (Arc::clone(&event.event), event.replaces.as_ref().is_some_and(is_join))
+                })
+                .collect()
+        }
+        None => {
+            let changes = server.store.state_changes(room_id, since, reader.head).await?;
+            changes.into_iter().map(|event| (event, false)).collect()
+        }
     };
-    let became_encrypted = changes.iter().any(|event| event.kind() == "m.room.encryption");
-    let came_in = joined && own.joined_at > since;
-    let went = !joined && own.pos > since && own.pos <= reader.head;
-    if went || (joined && (became_encrypted || came_in)) {
-        let members = snapshot.view.state().iter_kind_unordered("m.room.member");
-        let members = members.filter(|member| member.membership() == Some(Membership::Join));
-        let users = members.filter_map(|member| UserId::parse(member.state_key()?).ok());
-        facts.extend(users.map(if went { SharingFact::Parted } else { SharingFact::Met }));
+    let became_encrypted = changes.iter().any(|(event, _)| event.kind() == "m.room.encryption");
+    if became_encrypted || own.joined_at > since {
+        facts.extend(members(&snapshot, reader.head).map(SharingFact::Met));
     }
-    if !joined {
-        return Ok(());
-    }
-    for event in changes.iter().filter(|event| event.kind() == "m.room.member") {
+    for (event, was_joined) in changes.iter().filter(|(event, _)| event.kind() == "m.room.member") {
         let Some(user) = event.state_key().and_then(|key| UserId::parse(key).ok()) else {
             continue;
         };
-        facts.push(match event.membership() {
-            Some(Membership::Join) => SharingFact::Met(user),
-            _ => SharingFact::Parted(user),
-        });
+        match is_join(event) {
+            // A new name or picture changes nothing in who shares the room.
+            true if *was_joined => {}
+            true => facts.push(SharingFact::Met(user)),
+            false => facts.push(SharingFact::Parted(user)),
+        }
     }
     Ok(())
+}
+
+/// Who is in a room, without those whose membership changed after `upto`, as far as it is in memory.
+fn members(snapshot: &Snapshot, upto: Position) -> impl Iterator<Item = UserId> {
+    let newer: HashSet<&str> = snapshot
+        .recent
+        .after(upto, Position(u64::MAX))
+        .unwrap_or_default()
+        .iter()
+        .filter(|event| event.event.kind() == "m.room.member")
+        .filter_map(|event| event.event.state_key())
+        .collect();
+    let members = snapshot.view.state().iter_kind_unordered("m.room.member");
+    members
+        .filter(|member| member.membership() == Some(Membership::Join))
+        .filter_map(|member| member.state_key())
+        .filter(move |user| !newer.contains(user))
+        .filter_map(|user| UserId::parse(user).ok())
+}
+
+/// Whether the reader was in a room at `since` or at some time after it. Who never was in it learns
+/// nothing of who is.
+async fn was_in(reader: &Reader, room_id: &RoomId, since: Position) -> StoreResult<bool> {
+    let key = ("m.room.member".to_owned(), reader.user_id().as_str().to_owned());
+    let history = reader.server.store.state_history(room_id, &[key]).await?;
+    let history = history.into_iter().next().unwrap_or_default();
+    let at_since = history.iter().rposition(|(pos, _)| *pos <= since).unwrap_or_default();
+    let is_join = |event: &Arc<Event>| event.membership() == Some(Membership::Join);
+    Ok(history.iter().skip(at_since).any(|(_, event)| is_join(event)))
 }
 
 /// Whether the reader and `user` are both in some room that is in memory, encrypted or not.
@@ -138,8 +197,8 @@ pub fn shares_known_room(reader: &Reader, user: &UserId) -> bool {
     shared
 }
 
-/// Whether the reader and `user` are both in some encrypted room.
-pub async fn shares_encrypted_room(reader: &Reader, user: &UserId) -> StoreResult<bool> {
+/// Whether the reader and `user` are both in some room.
+pub async fn shares_room(reader: &Reader, user: &UserId) -> StoreResult<bool> {
     let server = &reader.server;
     let mut not_in_memory = Vec::new();
     let mut shared = false;
@@ -148,7 +207,7 @@ pub async fn shares_encrypted_room(reader: &Reader, user: &UserId) -> StoreResul
             return;
         }
         match server.rooms.published(room_id) {
-            Some(room) => shared = room.view.is_encrypted() && room.view.is_joined(user),
+            Some(room) => shared = room.view.is_joined(user),
             None => not_in_memory.push(room_id.clone()),
         }
     });
@@ -157,8 +216,7 @@ pub async fn shares_encrypted_room(reader: &Reader, user: &UserId) -> StoreResul
             break;
         }
         if let Some(room) = server.rooms.get(&server.store, &room_id).await? {
-            let view = &room.snapshot().view;
-            shared = view.is_encrypted() && view.is_joined(user);
+            shared = room.snapshot().view.is_joined(user);
         }
     }
     Ok(shared)
@@ -195,15 +253,11 @@ pub fn acknowledge(reader: &Reader, td: Position) {
 }
 
 /// Writes `device_one_time_keys_count` and `device_unused_fallback_key_types`, which stand in every
-/// answer (E5).
-pub async fn write_key_counts(
-    reader: &Reader,
-    into: &mut ObjectWriter<'_>,
-    keys: (&str, &str),
-) -> StoreResult<()> {
+/// answer (E5); the latter also under the name of MSC2732, which older clients read.
+pub async fn write_key_counts(reader: &Reader, into: &mut ObjectWriter<'_>) -> StoreResult<()> {
     let Some(device_id) = &reader.device_id else { return Ok(()) };
     let state = reader.server.store.one_time_key_counts(reader.user_id(), device_id).await?;
-    let mut counts = into.object(keys.0);
+    let mut counts = into.object("device_one_time_keys_count");
     for (algorithm, count) in &state.counts {
         counts.display(algorithm, count);
     }
@@ -213,6 +267,9 @@ pub async fn write_key_counts(
         write_json_string(&mut text, algorithm);
         text
     });
-    array(into.key(keys.1), types);
+    let mut list = String::new();
+    array(&mut list, types);
+    into.raw("device_unused_fallback_key_types", &list);
+    into.raw("org.matrix.msc2732.device_unused_fallback_key_types", &list);
     Ok(())
 }

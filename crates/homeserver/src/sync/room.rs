@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One room as a device is told of it: which events, which state, who is there.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use estafette_core::{
     event::{Event, Membership},
-    filter::RoomEventFilter,
+    filter::{EventFields, RoomEventFilter},
     ids::{RoomId, UserId},
-    limits::{HEROES_MAX, SYNC_TIMELINE_MAX},
+    limits::{HEROES_MAX, HEROES_OF_MAX, SYNC_TIMELINE_MAX, TIMELINE_PAGE, TIMELINE_SCAN_MAX},
 };
 use estafette_store::{
     Position, RoomStore as _, StoreResult,
@@ -26,41 +23,118 @@ use crate::{
 
 /// A stretch of timeline.
 pub struct Window {
-    /// The events that the reader may see, oldest first.
+    /// The events that the reader may see and that the filter wants, oldest first.
     pub events: Vec<Visible>,
-    /// Whether events between the token and the first of these are left out.
+    /// Whether such events between the token and the first of these are left out.
     pub limited: bool,
     /// `/messages` backwards from here goes on before the first event.
     pub prev_batch: Position,
+    /// What was before this window: everything up to here.
+    pub start: Position,
+    /// Whether every event of the span that the reader may see is in `events`.
+    pub complete: bool,
 }
 
-/// The last `limit` events after `since` and up to `upto`.
+/// Which events of a room are looked for.
+pub struct Span<'a> {
+    /// The events after this position …
+    pub since: Position,
+    /// … and up to this one.
+    pub upto: Position,
+    /// At most so many of them, the latest.
+    pub limit: usize,
+    /// Only those that pass, where there is a filter.
+    pub filter: Option<&'a RoomEventFilter>,
+}
+
+/// The last events of a span that the reader may see and that the filter wants. Events that do not
+/// pass take no place in the limit; the search ends after [`TIMELINE_SCAN_MAX`] of them, and then
+/// the window is limited.
 pub async fn window(
+    reader: &Reader,
+    room_id: &RoomId,
+    snapshot: &Snapshot,
+    span: &Span<'_>,
+) -> StoreResult<Window> {
+    let limit = span.limit.min(SYNC_TIMELINE_MAX);
+    let filter = span.filter.filter(|filter| !filter.wants_everything());
+    let upto = span.upto;
+    let nothing = Window {
+        events: Vec::new(),
+        limited: false,
+        prev_batch: upto,
+        start: upto,
+        complete: false,
+    };
+    if filter.is_some_and(|filter| filter.wants_nothing() || !filter.wants_room(room_id)) {
+        return Ok(nothing);
+    }
+    let mut page = if filter.is_some() { TIMELINE_PAGE.max(limit + 1) } else { limit + 1 };
+    let mut found: Vec<Visible> = Vec::new();
+    let (mut before, mut scanned, mut at_the_start) = (upto, 0, false);
+    while found.len() <= limit && !at_the_start && scanned < TIMELINE_SCAN_MAX {
+        let events = latest(reader, room_id, snapshot, (span.since, before), page).await?;
+        at_the_start = events.len() < page;
+        scanned += events.len();
+        before = events.first().map_or(before, |first| Position(first.pos().0.saturating_sub(1)));
+        let mut older = history::visible(&reader.server, reader.user_id(), room_id, events).await?;
+        if let Some(filter) = filter {
+            older.retain(|visible| wants(filter, &visible.event.event));
+        }
+        older.append(&mut found);
+        found = older;
+        page = TIMELINE_PAGE.max(limit + 1);
+    }
+    let left_out = found.len().saturating_sub(limit);
+    let events = found.split_off(left_out);
+    let limited = left_out > 0 || !at_the_start;
+    let start =
+        events.first().map_or(upto, |first| Position(first.event.pos().0.saturating_sub(1)));
+    let prev_batch = if left_out > 0 || at_the_start { start } else { before };
+    Ok(Window { events, limited, prev_batch, start, complete: !limited && filter.is_none() })
+}
+
+/// The window that holds the membership event of the reader at `pos` alone: how an invitation or a
+/// knock ended. It is told whatever the history visibility says, as the invitation was; the reader
+/// is its subject.
+pub async fn own_ending(
+    reader: &Reader,
+    room_id: &RoomId,
+    snapshot: &Snapshot,
+    pos: Position,
+) -> StoreResult<Window> {
+    let before = Position(pos.0.saturating_sub(1));
+    let events = latest(reader, room_id, snapshot, (before, pos), 1).await?;
+    let is_own = |event: &Arc<TimelineEvent>| {
+        event.event.kind() == "m.room.member"
+            && event.event.state_key() == Some(reader.user_id().as_str())
+    };
+    let own = events.into_iter().filter(is_own).map(|event| {
+        let membership = event.event.membership().unwrap_or(Membership::Leave).as_str();
+        Visible { event, membership }
+    });
+    let events = own.collect();
+    Ok(Window { events, limited: false, prev_batch: before, start: before, complete: false })
+}
+
+/// The last `limit` events after `since` and up to `upto`, oldest first.
+async fn latest(
     reader: &Reader,
     room_id: &RoomId,
     snapshot: &Snapshot,
     (since, upto): (Position, Position),
     limit: usize,
-) -> StoreResult<Window> {
-    let limit = limit.min(SYNC_TIMELINE_MAX);
-    let events: Vec<Arc<TimelineEvent>> = match snapshot.recent.after(since, upto) {
-        Some(events) => events.to_vec(),
-        None => match snapshot.recent.latest(limit + 1, upto) {
-            Some((events, _)) => {
-                events.iter().filter(|event| event.pos() > since).cloned().collect()
-            }
-            None => from_store(reader, room_id, (since, upto), limit + 1).await?,
-        },
-    };
-    let left_out = events.len().saturating_sub(limit);
-    let limited = left_out > 0;
-    let events: Vec<_> = events.into_iter().skip(left_out).collect();
-    let prev_batch = match events.first() {
-        Some(first) => Position(first.pos().0.saturating_sub(1)),
-        None => upto,
-    };
-    let events = history::visible(&reader.server, reader.user_id(), room_id, events).await?;
-    Ok(Window { events, limited, prev_batch })
+) -> StoreResult<Vec<Arc<TimelineEvent>>> {
+    if let Some(events) = snapshot.recent.after(since, upto) {
+        let first = events.len().saturating_sub(limit);
+        return Ok(events.get(first..).unwrap_or_default().to_vec());
+    }
+    match snapshot.recent.latest(limit, upto) {
+        Some((events, _)) => {
+            Ok(events.iter().filter(|event| event.pos() > since).cloned().collect())
+        }
+        None => from_store(reader, room_id, (since, upto), limit).await,
+    }
 }
 
 async fn from_store(
@@ -75,69 +149,25 @@ async fn from_store(
     Ok(events.into_iter().map(|event| Arc::new(TimelineEvent::from_stored(event))).collect())
 }
 
-/// Keeps the events of a window that the filter wants.
-pub fn apply_filter(window: &mut Window, filter: &RoomEventFilter) {
-    if !filter.wants_everything() {
-        window.events.retain(|visible| wants(filter, &visible.event.event));
-    }
-}
-
 /// Whether a filter wants an event.
 pub fn wants(filter: &RoomEventFilter, event: &Event) -> bool {
     let has_url = || event.content().get("url").is_some_and(|url| url.as_str().is_some());
     filter.wants(event.kind(), event.sender().as_str(), has_url)
 }
 
-/// The room's state just before the first event of `window`: the state now, with what the window
-/// changed undone.
-pub fn state_before(snapshot: &Snapshot, window: &Window, head: Position) -> Vec<Arc<Event>> {
-    let first = Position(window.prev_batch.min(head).0 + 1);
-    let mut before: HashMap<(&str, &str), Option<&Arc<Event>>> = HashMap::new();
-    let newer = snapshot.recent.events().iter().filter(|event| event.pos() >= first);
-    for event in window.events.iter().map(|visible| &visible.event).chain(newer) {
-        if let Some(state_key) = event.event.state_key() {
-            before.entry((event.event.kind(), state_key)).or_insert(event.replaces.as_ref());
-        }
-    }
-    let mut state: Vec<Arc<Event>> = Vec::new();
-    for event in snapshot.view.state().iter_unordered() {
-        let key = (event.kind(), event.state_key().unwrap_or_default());
-        match before.get(&key) {
-            None => state.push(Arc::clone(event)),
-            Some(Some(replaced)) => state.push(Arc::clone(replaced)),
-            Some(None) => {}
-        }
-    }
-    state
-}
-
-/// What lazy loading leaves of a room's members: those whom the answer needs.
-pub fn needed_members<'a>(
-    events: impl IntoIterator<Item = &'a Visible>,
-    own: Option<&UserId>,
-) -> HashSet<UserId> {
-    let mut needed: HashSet<UserId> =
-        events.into_iter().map(|visible| visible.event.event.sender().clone()).collect();
-    needed.extend(own.cloned());
-    needed
-}
-
-/// Users who stand for a room without a name (Client-Server API, `m.heroes`): others who joined
-/// or are invited, or failing that those who left.
+/// Users who stand for a room without a name (Client-Server API, `m.heroes`): the first five
+/// others who joined or are invited, or failing that of those who left.
 pub fn heroes(snapshot: &Snapshot, own: &UserId) -> Vec<UserId> {
     let view = &snapshot.view;
-    let member = |event: &Arc<Event>| {
-        let user = UserId::parse(event.state_key()?).ok()?;
-        (user != *own).then_some((user, event.membership()?))
-    };
     let of = |wanted: fn(Membership) -> bool| -> Vec<UserId> {
         let members = view.state().iter_kind_unordered("m.room.member");
+        let wanted = members.filter(|member| member.membership().is_some_and(wanted));
+        let others = wanted.filter(|member| member.state_key() != Some(own.as_str()));
         // A room of thousands is named by its name: any of its members stand for it.
-        let some = members.filter_map(member).filter(|(_, membership)| wanted(*membership));
-        let mut users: Vec<UserId> = some.map(|(user, _)| user).take(1_000).collect();
-        users.sort();
-        users.truncate(HEROES_MAX);
-        users
+        let mut some: Vec<_> = others.take(HEROES_OF_MAX).collect();
+        some.sort_by_key(|member| (member.depth(), member.origin_server_ts(), member.state_key()));
+        let users = some.into_iter().filter_map(|member| UserId::parse(member.state_key()?).ok());
+        users.take(HEROES_MAX).collect()
     };
     let present = of(|membership| matches!(membership, Membership::Join | Membership::Invite));
     if present.is_empty() {
@@ -146,13 +176,17 @@ pub fn heroes(snapshot: &Snapshot, own: &UserId) -> Vec<UserId> {
     present
 }
 
+/// Whether the room says itself what it is called, so that no heroes are needed.
+pub fn is_named(snapshot: &Snapshot) -> bool {
+    let text = |kind, member| snapshot.view.state_text(kind, member).unwrap_or_default();
+    !text("m.room.name", "name").is_empty() || !text("m.room.canonical_alias", "alias").is_empty()
+}
+
 /// Writes the room's `summary`.
 pub fn write_summary(into: &mut ObjectWriter<'_>, snapshot: &Snapshot, own: &UserId) {
     let view = &snapshot.view;
-    let named = view.state_text("m.room.name", "name").is_some_and(|name| !name.is_empty())
-        || view.state_text("m.room.canonical_alias", "alias").is_some();
     let mut summary = into.object("summary");
-    if !named {
+    if !is_named(snapshot) {
         let out = summary.key("m.heroes");
         let heroes = heroes(snapshot, own).into_iter().map(|user| {
             let mut text = String::new();
@@ -172,6 +206,7 @@ pub async fn write_events(
     reader: &Reader,
     room_id: &RoomId,
     events: &[Visible],
+    fields: Option<&EventFields>,
 ) -> StoreResult<()> {
     let as_reader =
         history::Reader { user_id: reader.user_id().clone(), device_nid: reader.device_nid };
@@ -182,10 +217,23 @@ pub async fn write_events(
         if index > 0 {
             out.push(',');
         }
+        let begin = out.len();
         history::write(out, &as_reader, now_ms, event, relations.as_deref());
+        project(out, begin, fields);
     }
     out.push(']');
     Ok(())
+}
+
+/// Cuts the event at the end of `out`, from `begin` on, down to the fields that the filter names
+/// (Client-Server API, "Filtering", `event_fields`).
+pub fn project(out: &mut String, begin: usize, fields: Option<&EventFields>) {
+    let Some(fields) = fields else { return };
+    let event = out.get(begin..).and_then(|event| serde_json::from_str(event).ok());
+    if let Some(event) = event {
+        out.truncate(begin);
+        out.push_str(&serde_json::Value::Object(fields.project(&event)).to_string());
+    }
 }
 
 /// The stripped state of an invitation or a knock: what the room says of itself, and the reader's

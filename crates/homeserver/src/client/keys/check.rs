@@ -51,6 +51,10 @@ pub(in crate::client) async fn check_upload(
     let stored = stored.first().cloned().unwrap_or_default();
     let device_keys = match member(body, "device_keys")? {
         Some(object) => {
+            let required = ["algorithms", "device_id", "keys", "signatures", "user_id"];
+            if let Some(missing) = required.iter().find(|name| !object.contains_key(**name)) {
+                return Err(ApiError::bad_json(format!("`device_keys` has no `{missing}`.")));
+            }
             let self_signing = stored.self_signing.as_ref().map(|key| key.public_key.as_str());
             Some(check_device_keys(object, user_id, device_id, self_signing)?)
         }

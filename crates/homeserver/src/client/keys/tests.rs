@@ -74,7 +74,8 @@ async fn device_keys_are_checked_before_they_are_stored() {
         (changed("keys", curve), "M_INVALID_PARAM"),
         (changed("keys", json!([])), "M_INVALID_PARAM"),
         (fraction, "M_BAD_JSON"),
-        (alice.unsigned_device_keys(), "M_INVALID_SIGNATURE"),
+        (alice.unsigned_device_keys(), "M_BAD_JSON"),
+        (json!({ "user_id": alice.user_id(), "device_id": "ALICE" }), "M_BAD_JSON"),
         (json!("keys"), "M_BAD_JSON"),
     ] {
         let body = json!({ "device_keys": keys, "one_time_keys": alice.one_time_keys([1]) });

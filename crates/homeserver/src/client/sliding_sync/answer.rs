@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One answer of sliding sync.
 
-use estafette_core::ids::RoomId;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use estafette_core::ids::{EventId, RoomId};
 use estafette_store::{Position, StoreResult, to_device::ToDeviceStore as _};
 
 use super::{
@@ -11,31 +16,38 @@ use super::{
     request::Request,
     room,
 };
-use crate::sync::{Reader, devices, writer::ObjectWriter};
+use crate::{
+    notify::UserFact,
+    sync::{Reader, devices, writer::ObjectWriter},
+};
 
-/// Builds the answer as of `reader.head`; `None` when there is nothing to tell and `even_if_empty`
-/// is not set.
+/// Builds the answer as of now and sets `reader.head`; `None` when there is nothing to tell and
+/// `even_if_empty` is not set.
 pub(super) async fn build(
-    reader: &Reader,
+    reader: &mut Reader,
     request: &Request,
     place: &Place,
     even_if_empty: bool,
 ) -> StoreResult<Option<String>> {
+    reader.head = reader.server.notifier.head();
+    let reader = &*reader;
     if !even_if_empty && is_quiet(reader, request, place) {
         return Ok(None);
     }
     let typing = reader.server.typing.version();
     let selection = lists::select(reader, request, place).await?;
-    let mut next = Place { pos: reader.head, typing, ..place.clone() };
+    let on = extensions::on(request);
+    let mut next = Place { pos: reader.head, typing, extensions: on, ..place.clone() };
     let mut rooms = String::new();
-    let told = write_rooms(reader, place, &mut next, &selection, &mut rooms).await?;
+    let told = write_rooms((reader, request), place, &mut next, &selection, &mut rooms).await?;
     let mut json = String::with_capacity(rooms.len() + 512);
     let mut answer = ObjectWriter::open(&mut json);
+    let initial = &told.initial;
     let context =
-        extensions::Context { reader, request, place, selection: &selection, told: &told };
+        extensions::Context { reader, request, place, selection: &selection, initial, typing };
     let news = extensions::write(&context, &mut answer).await?;
-    let changed_lists = place.is_first() || !told.is_empty();
-    if !news && !changed_lists && !even_if_empty && !asks_for_more(request, place, &selection) {
+    let changed = place.is_first() || told.any || *place.counts != selection.counts;
+    if !news && !changed && !even_if_empty {
         return Ok(None);
     }
     let mut lists = answer.object("lists");
@@ -52,6 +64,8 @@ pub(super) async fn build(
     if place.is_first() {
         connection::forget(reader, &request.conn_id);
     }
+    next.speak_of(place, selection.rooms.into_iter().map(|(room, _)| room.room_id).collect());
+    next.counts = Arc::new(selection.counts);
     let pos = connection::remember(reader, &request.conn_id, next);
     answer.text("pos", &pos);
     answer.close();
@@ -76,36 +90,47 @@ fn is_quiet(reader: &Reader, request: &Request, place: &Place) -> bool {
         && !devices::may_have_changed(reader, place.pos)
 }
 
-/// Whether the device asks for rooms that it was not told of: then it is answered at once, even if
-/// there is nothing in them.
-fn asks_for_more(_request: &Request, place: &Place, selection: &Selection) -> bool {
-    selection.rooms.iter().any(|(room, _)| !place.rooms.contains_key(&room.room_id))
+/// What was told of rooms.
+#[derive(Default)]
+struct ToldRooms {
+    any: bool,
+    /// The rooms that were told whole, with the events of their timelines.
+    initial: HashMap<RoomId, HashSet<EventId>>,
 }
 
 /// Writes the rooms that have something to say, and notes what the device knows then. A room whose
 /// part failed fails the answer: nothing is noted as told that was not (pitfall 37).
 async fn write_rooms(
-    reader: &Reader,
+    (reader, request): (&Reader, &Request),
     place: &Place,
     next: &mut Place,
     selection: &Selection,
     out: &mut String,
-) -> StoreResult<Vec<(RoomId, bool)>> {
-    let direct = if selection.rooms.is_empty() {
-        Default::default()
-    } else {
-        lists::direct_rooms(reader).await?
-    };
-    let mut told = Vec::new();
+) -> StoreResult<ToldRooms> {
+    let mut told = ToldRooms::default();
+    let facts = reader.user.changes(place.pos, reader.head);
     let mut rooms = ObjectWriter::open(out);
     for (room, parameters) in &selection.rooms {
-        let before = place.rooms.get(&room.room_id);
-        let is_direct = direct.contains(&room.room_id);
-        let Some(part) = room::part(reader, room, parameters, before, is_direct).await? else {
-            continue;
+        let moved = |facts: &Vec<UserFact>| {
+            facts.iter().any(|fact| matches!(fact, UserFact::Receipt(of) if *of == room.room_id))
         };
-        rooms.raw(room.room_id.as_str(), &part.json);
-        told.push((room.room_id.clone(), before.is_none()));
+        let wish = room::Wish {
+            dialect: request.dialect,
+            parameters,
+            told: place.rooms.get(&room.room_id),
+            since: (!place.is_first()).then_some(place.pos),
+            is_direct: selection.direct.contains(&room.room_id),
+            receipts_moved: facts.as_ref().is_none_or(moved),
+            lists: selection.lists_of(&room.room_id).collect(),
+        };
+        let Some(part) = room::part(reader, room, &wish).await? else { continue };
+        if let Some(json) = &part.json {
+            rooms.raw(room.room_id.as_str(), json);
+            told.any = true;
+        }
+        if part.initial {
+            told.initial.insert(room.room_id.clone(), part.events);
+        }
         next.rooms.insert_mut(room.room_id.clone(), part.told);
     }
     rooms.close();

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a connection remembers between its answers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use estafette_core::{
     ids::{RoomId, UserId},
@@ -24,12 +27,44 @@ pub struct Place {
     pub(super) typing: u64,
     /// What was told of each room.
     pub(super) rooms: HashTrieMapSync<RoomId, Told>,
+    /// How many rooms each list was said to have.
+    pub(super) counts: Arc<BTreeMap<String, usize>>,
+    /// The rooms of which the extensions spoke in this answer: the device knows all of it.
+    pub(super) spoken_of: Arc<HashSet<RoomId>>,
+    /// Up to where the extensions spoke of the rooms that are not among those any more.
+    pub(super) spoken_before: HashTrieMapSync<RoomId, (Position, u64)>,
+    /// Which extensions were on.
+    pub(super) extensions: ExtensionsOn,
+}
+
+/// Which extensions are on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ExtensionsOn {
+    pub(super) account_data: bool,
+    pub(super) receipts: bool,
+    pub(super) typing: bool,
 }
 
 impl Place {
     /// Whether nothing was told yet.
     pub(super) fn is_first(&self) -> bool {
         self.number == 0
+    }
+
+    /// Up to where the extensions told of a room: the position, and the version of typing.
+    pub(super) fn spoken_upto(&self, room_id: &RoomId) -> Option<(Position, u64)> {
+        if self.spoken_of.contains(room_id) {
+            return Some((self.pos, self.typing));
+        }
+        self.spoken_before.get(room_id).copied()
+    }
+
+    /// Notes of which rooms the extensions spoke in the answer after this place.
+    pub(super) fn speak_of(&mut self, before: &Self, rooms: HashSet<RoomId>) {
+        for room_id in before.spoken_of.difference(&rooms) {
+            self.spoken_before.insert_mut(room_id.clone(), (before.pos, before.typing));
+        }
+        self.spoken_of = Arc::new(rooms);
     }
 }
 
@@ -42,6 +77,10 @@ pub(super) struct Told {
     pub(super) parameters: RoomParameters,
     /// Members sent for lazy loading.
     pub(super) members: BTreeSet<UserId>,
+    /// Whether it was said to be a direct chat.
+    pub(super) is_direct: bool,
+    /// The unread notifications and highlights that were told.
+    pub(super) unread: (u64, u64),
 }
 
 /// The last answer and the one before it: a device may go on from either.

@@ -2,15 +2,19 @@
 //! The five extensions: to-device, end-to-end encryption, account data, receipts, typing
 //! (MSC3885, MSC3884, MSC3959, MSC3960, MSC3961).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use estafette_core::{event::Membership, ids::RoomId, limits::SYNC_TO_DEVICE_MAX};
+use estafette_core::{
+    event::Membership,
+    ids::{EventId, RoomId},
+    limits::SYNC_TO_DEVICE_MAX,
+};
 use estafette_store::{
     AccountDataStore as _, Position, RoomStore as _, StoreResult, account_data::AccountData,
 };
 
 use super::{
-    connection::Place,
+    connection::{ExtensionsOn, Place},
     lists::Selection,
     request::{OfRooms, Request},
 };
@@ -20,7 +24,10 @@ use crate::{
         sync::{account_data_event, receipt_event, typing_event},
     },
     notify::UserFact,
-    sync::{Reader, devices, writer::ObjectWriter},
+    sync::{
+        Reader, devices,
+        writer::{ObjectWriter, array},
+    },
 };
 
 /// Deletes the to-device messages that the device shows to have.
@@ -42,8 +49,61 @@ pub(super) struct Context<'a> {
     pub(super) request: &'a Request,
     pub(super) place: &'a Place,
     pub(super) selection: &'a Selection,
-    /// Rooms that the answer tells of, with whether they are new to the device.
-    pub(super) told: &'a [(RoomId, bool)],
+    /// Rooms that the answer tells whole, with the events of their timelines.
+    pub(super) initial: &'a HashMap<RoomId, HashSet<EventId>>,
+    /// Up to which version of typing is told.
+    pub(super) typing: u64,
+}
+
+impl Context<'_> {
+    /// The rooms in windows and subscriptions of which an extension speaks: by name, by the list
+    /// that shows it, or because nothing narrows it. With how far it spoke of each before.
+    fn rooms<'b>(
+        &'b self,
+        wish: &'b OfRooms,
+        was_on: bool,
+    ) -> impl Iterator<Item = (&'b RoomId, Option<(Position, u64)>)> {
+        let rooms = self.selection.rooms.iter().map(|(room, _)| &room.room_id);
+        rooms.filter(|room_id| self.speaks_of(wish, room_id)).map(move |room_id| {
+            let known = was_on && !self.initial.contains_key(room_id);
+            (room_id, if known { self.place.spoken_upto(room_id) } else { None })
+        })
+    }
+
+    fn speaks_of(&self, wish: &OfRooms, room_id: &RoomId) -> bool {
+        let any = |names: &Vec<String>| names.iter().any(|name| name == "*");
+        let mut lists = self.selection.lists_of(room_id);
+        let by_list = match &wish.lists {
+            None => lists.next().is_some(),
+            Some(wanted) => {
+                lists.any(|list| any(wanted) || wanted.iter().any(|wanted| wanted == list))
+            }
+        };
+        let subscribed = self.request.room_subscriptions.contains_key(room_id);
+        let by_name = match &wish.rooms {
+            None => subscribed,
+            Some(rooms) => {
+                any(rooms) && subscribed || rooms.iter().any(|room| room == room_id.as_str())
+            }
+        };
+        by_list || by_name
+    }
+
+    /// The rooms in which receipts or account data changed since `place`; `None` for any.
+    fn changed(&self, of: impl Fn(UserFact) -> Option<RoomId>) -> Option<HashSet<RoomId>> {
+        let changes = self.reader.user.changes(self.place.pos, self.reader.head)?;
+        Some(changes.into_iter().filter_map(of).collect())
+    }
+}
+
+/// Which extensions a request turns on.
+pub(super) fn on(request: &Request) -> ExtensionsOn {
+    let extensions = &request.extensions;
+    ExtensionsOn {
+        account_data: extensions.account_data.enabled == Some(true),
+        receipts: extensions.receipts.enabled == Some(true),
+        typing: extensions.typing.enabled == Some(true),
+    }
 }
 
 /// Writes the `extensions`; `true` when they say something that the device does not know.
@@ -52,12 +112,19 @@ pub(super) async fn write(
     answer: &mut ObjectWriter<'_>,
 ) -> StoreResult<bool> {
     let mut news = false;
+    let on = on(context.request);
     let mut out = answer.object("extensions");
     news |= to_device(context, &mut out).await?;
     news |= e2ee(context, &mut out).await?;
-    news |= account_data(context, &mut out).await?;
-    news |= receipts(context, &mut out).await?;
-    news |= typing(context, &mut out);
+    if on.account_data {
+        news |= account_data(context, &mut out).await?;
+    }
+    if on.receipts {
+        news |= receipts(context, &mut out).await?;
+    }
+    if on.typing {
+        news |= typing(context, &mut out);
+    }
     out.close();
     Ok(news)
 }
@@ -72,7 +139,7 @@ async fn to_device(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreRe
         devices::to_device(context.reader, since(context.request), limit).await?;
     let mut part = out.object("to_device");
     part.text("next_batch", &last.to_string());
-    crate::sync::writer::array(part.key("events"), &messages);
+    array(part.key("events"), &messages);
     part.close();
     Ok(!messages.is_empty())
 }
@@ -99,8 +166,7 @@ async fn e2ee(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreResult<
             devices::write_device_lists(&lists, &mut part, "device_lists");
         }
     }
-    let keys = ("device_one_time_keys_count", "device_unused_fallback_key_types");
-    devices::write_key_counts(reader, &mut part, keys).await?;
+    devices::write_key_counts(reader, &mut part).await?;
     part.close();
     Ok(news)
 }
@@ -120,95 +186,78 @@ fn changed_rooms(reader: &Reader, changes: Option<&[UserFact]>) -> Vec<RoomId> {
     rooms.into_iter().collect()
 }
 
-/// Whether an extension speaks of a room: by name, by the list that shows it, or because nothing
-/// narrows it.
-fn speaks_of(context: &Context<'_>, wish: &OfRooms, room_id: &RoomId) -> bool {
-    let any = |names: &Vec<String>| names.iter().any(|name| name == "*");
-    let by_list = wish.lists.as_ref().is_none_or(|lists| {
-        any(lists)
-            || lists.iter().any(|list| {
-                context.selection.in_lists.get(list).is_some_and(|rooms| rooms.contains(room_id))
-            })
-    });
-    let subscribed = context.request.room_subscriptions.contains_key(room_id);
-    let by_room = match &wish.rooms {
-        None => subscribed,
-        Some(rooms) => {
-            any(rooms) && subscribed || rooms.iter().any(|room| room == room_id.as_str())
-        }
-    };
-    by_list || by_room
-}
-
 async fn account_data(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreResult<bool> {
-    let wish = &context.request.extensions.account_data;
-    if wish.enabled != Some(true) {
-        return Ok(false);
-    }
     let (reader, store) = (context.reader, &context.reader.server.store);
-    let mut data: Vec<AccountData> = if context.place.is_first() {
-        store.all_account_data(reader.user_id()).await?
+    let was_on = context.place.extensions.account_data;
+    let (user_id, since) = (reader.user_id(), context.place.pos);
+    let changes = if was_on {
+        store.account_data_changes(user_id, since, reader.head).await?
     } else {
-        store.account_data_changes(reader.user_id(), context.place.pos, reader.head).await?
+        store.all_account_data(user_id).await?
     };
-    if !context.place.is_first() {
-        // A room that is new to the device comes with all of its data.
-        for (room_id, _) in context.told.iter().filter(|(_, initial)| *initial) {
-            data.retain(|entry| entry.room_id.as_ref() != Some(room_id));
-            data.extend(store.room_account_data(reader.user_id(), room_id).await?);
-        }
-    }
-    let mut data = shown(&reader.server, reader.user_id(), data, context.place.is_first());
-    data.retain(|entry| match &entry.room_id {
-        None => true,
-        Some(room_id) => speaks_of(context, wish, room_id),
-    });
+    let global = changes.iter().filter(|data| data.room_id.is_none()).cloned().collect();
+    let global = shown(&reader.server, user_id, global, !was_on);
+    let mut news = !global.is_empty();
     let mut part = out.object("account_data");
-    let global = data.iter().filter(|entry| entry.room_id.is_none()).map(account_data_event);
-    crate::sync::writer::array(part.key("global"), global);
+    array(part.key("global"), global.iter().map(account_data_event));
     let mut rooms = part.object("rooms");
-    let ids: BTreeSet<&RoomId> = data.iter().filter_map(|entry| entry.room_id.as_ref()).collect();
-    for room_id in ids {
-        let of_room = data.iter().filter(|entry| entry.room_id.as_ref() == Some(room_id));
-        let events = of_room.map(account_data_event);
-        crate::sync::writer::array(rooms.key(room_id.as_str()), events);
+    let wish = &context.request.extensions.account_data;
+    for (room_id, upto) in context.rooms(wish, was_on) {
+        let of_room: Vec<AccountData> = match upto {
+            // The changes since the last answer are at hand.
+            Some((upto, _)) if upto >= since => {
+                let of_room = |data: &&AccountData| data.room_id.as_ref() == Some(room_id);
+                changes.iter().filter(of_room).cloned().collect()
+            }
+            Some((upto, _)) => {
+                let mut all = store.account_data_changes(user_id, upto, reader.head).await?;
+                all.retain(|data| data.room_id.as_ref() == Some(room_id));
+                all
+            }
+            None => store.room_account_data(user_id, room_id).await?,
+        };
+        if !of_room.is_empty() {
+            news = true;
+            array(rooms.key(room_id.as_str()), of_room.iter().map(account_data_event));
+        }
     }
     rooms.close();
     part.close();
-    Ok(!data.is_empty())
+    Ok(news)
 }
 
 async fn receipts(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreResult<bool> {
-    let wish = &context.request.extensions.receipts;
-    if wish.enabled != Some(true) {
-        return Ok(false);
-    }
     let reader = context.reader;
-    let mut rooms: Vec<(RoomId, Position)> = Vec::new();
-    for (room_id, initial) in context.told.iter().filter(|(_, initial)| *initial) {
-        rooms.push((room_id.clone(), if *initial { Position(0) } else { context.place.pos }));
-    }
-    if !context.place.is_first() {
-        let facts = reader.user.changes(context.place.pos, reader.head).unwrap_or_default();
-        for fact in facts {
-            if let UserFact::Receipt(room_id) = fact
-                && !rooms.iter().any(|(known, _)| *known == room_id)
-            {
-                rooms.push((room_id, context.place.pos));
-            }
-        }
-    }
+    let wish = &context.request.extensions.receipts;
+    let moved = context.changed(|fact| match fact {
+        UserFact::Receipt(room_id) => Some(room_id),
+        _ => None,
+    });
     let mut news = false;
     let mut part = out.object("receipts");
     let mut of_rooms = part.object("rooms");
-    for (room_id, after) in rooms {
-        let joined =
-            reader.user.room(&room_id).is_some_and(|own| own.membership == Membership::Join);
-        if !joined || !speaks_of(context, wish, &room_id) {
+    for (room_id, upto) in context.rooms(wish, context.place.extensions.receipts) {
+        let own = reader.user.room(room_id);
+        let after = upto.map_or(Position(0), |(upto, _)| upto);
+        let unmoved = after >= context.place.pos
+            && upto.is_some()
+            && moved.as_ref().is_some_and(|moved| !moved.contains(room_id));
+        if unmoved || own.is_none_or(|own| own.membership != Membership::Join) {
             continue;
         }
-        let mut receipts = reader.server.store.receipts(&room_id, after).await?;
-        receipts.retain(|receipt| receipt.kind == "m.read" || receipt.user_id == *reader.user_id());
+        let mut receipts = reader.server.store.receipts(room_id, after).await?;
+        receipts.retain(|receipt| {
+            let own = receipt.user_id == *reader.user_id();
+            receipt.pos <= reader.head && (receipt.kind == "m.read" || own)
+        });
+        if upto.is_none()
+            && let Some(events) = context.initial.get(room_id)
+        {
+            // Of a room that is told whole, who read what is shown of it (MSC3960).
+            receipts.retain(|receipt| {
+                receipt.user_id == *reader.user_id() || events.contains(&receipt.event_id)
+            });
+        }
         if let Some(event) = receipt_event(&receipts) {
             news = true;
             of_rooms.raw(room_id.as_str(), &event);
@@ -220,22 +269,22 @@ async fn receipts(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreRes
 }
 
 fn typing(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> bool {
-    let wish = &context.request.extensions.typing;
-    if wish.enabled != Some(true) {
-        return false;
-    }
     let reader = context.reader;
     let typing = &reader.server.typing;
+    let wish = &context.request.extensions.typing;
     let mut part = out.object("typing");
     let mut rooms = part.object("rooms");
     let mut news = false;
-    for room_id in typing.changed_since(context.place.typing) {
+    for (room_id, upto) in context.rooms(wish, context.place.extensions.typing) {
+        let (version, users) = typing.in_room(room_id);
         let joined =
-            reader.user.room(&room_id).is_some_and(|own| own.membership == Membership::Join);
-        let users = typing.in_room(&room_id).1;
-        // A device that was told nothing need not hear of people who stopped.
-        let stale = context.place.is_first() && users.is_empty();
-        if joined && !stale && speaks_of(context, wish, &room_id) {
+            reader.user.room(room_id).is_some_and(|own| own.membership == Membership::Join);
+        let told = match upto {
+            Some((_, upto)) => version <= upto,
+            // A device that was told nothing need not hear of people who stopped.
+            None => users.is_empty(),
+        };
+        if joined && !told && version <= context.typing {
             news = true;
             rooms.raw(room_id.as_str(), &typing_event(&users));
         }

@@ -6,24 +6,28 @@ use std::{
     sync::Arc,
 };
 
-use estafette_core::{
-    event::Membership,
-    ids::{RoomId, UserId},
-};
-use estafette_store::{AccountDataStore as _, Position, StoreResult};
+use estafette_core::{event::Membership, ids::RoomId};
+use estafette_store::{AccountDataStore as _, Position, RoomStore as _, StoreResult};
 
 use super::{
     connection::Place,
     request::{Filters, Request, RoomParameters},
 };
-use crate::{notify::OwnRoom, rooms::Snapshot, sync::Reader};
+use crate::{
+    history,
+    notify::{Ending, OwnRoom},
+    rooms::Snapshot,
+    sync::Reader,
+};
 
 /// A room that may be told.
 pub(super) struct Room {
     pub(super) room_id: RoomId,
     pub(super) own: OwnRoom,
     pub(super) snapshot: Arc<Snapshot>,
-    /// What orders rooms: the last event that people care about.
+    /// What orders rooms: the last event, whatever it is.
+    pub(super) activity: Position,
+    /// The last event that people care about.
     pub(super) bump: Position,
 }
 
@@ -33,11 +37,21 @@ pub(super) struct Selection {
     pub(super) counts: BTreeMap<String, usize>,
     /// The rooms in windows and subscriptions, latest first.
     pub(super) rooms: Vec<(Room, RoomParameters)>,
-    /// Which rooms each list shows.
+    /// Which rooms each list shows, by the list's name.
     pub(super) in_lists: BTreeMap<String, BTreeSet<RoomId>>,
+    /// The user's direct chats (`m.direct`); empty where no room is told.
+    pub(super) direct: HashSet<RoomId>,
 }
 
-/// Types of events that lift a room in the list.
+impl Selection {
+    /// The names of the lists that show a room.
+    pub(super) fn lists_of<'a>(&'a self, room_id: &'a RoomId) -> impl Iterator<Item = &'a str> {
+        let lists = self.in_lists.iter().filter(move |(_, rooms)| rooms.contains(room_id));
+        lists.map(|(name, _)| name.as_str())
+    }
+}
+
+/// Types of events that count as proper activity (MSC4186, `bump_stamp`).
 const BUMPS: [&str; 7] = [
     "m.room.create",
     "m.room.message",
@@ -50,7 +64,7 @@ const BUMPS: [&str; 7] = [
 
 /// What the lists' filters ask that is not in the rooms.
 struct Marks {
-    direct: HashSet<RoomId>,
+    direct: Option<HashSet<RoomId>>,
     tags: HashMap<RoomId, HashSet<String>>,
     children: HashMap<RoomId, HashSet<RoomId>>,
 }
@@ -79,7 +93,8 @@ pub(super) async fn select(
         let shown: &mut BTreeSet<RoomId> = in_lists.entry(name.clone()).or_default();
         for (rank, index) in passing.into_iter().enumerate() {
             let rank = u64::try_from(rank).unwrap_or(u64::MAX);
-            if list.ranges.iter().any(|(first, last)| (*first..=*last).contains(&rank)) {
+            let is_in = |(first, last): &(u64, u64)| (*first..=*last).contains(&rank);
+            if list.ranges.as_ref().is_none_or(|ranges| ranges.iter().any(is_in)) {
                 wanted.entry(index).or_default().join(&list.parameters);
                 shown.extend(rooms.get(index).map(|room| room.room_id.clone()));
             }
@@ -91,45 +106,92 @@ pub(super) async fn select(
         }
     }
     let rooms = rooms.into_iter().enumerate();
-    let rooms = rooms
-        .filter_map(|(index, room)| wanted.remove(&index).map(|parameters| (room, parameters)));
-    Ok(Selection { counts, rooms: rooms.collect(), in_lists })
+    let rooms: Vec<_> = rooms
+        .filter_map(|(index, room)| wanted.remove(&index).map(|parameters| (room, parameters)))
+        .collect();
+    let direct = match marks.direct {
+        Some(direct) => direct,
+        None if rooms.is_empty() => HashSet::new(),
+        None => direct_rooms(reader).await?,
+    };
+    Ok(Selection { counts, rooms, in_lists, direct })
 }
 
 /// The rooms that may be in lists, latest first: those the user is in, invited to or knocking at;
-/// those the user was put out of; and those left since they were told.
+/// those the user was put out of; and those left since they were told. Invitations from ignored
+/// users are not listed.
 async fn listed_rooms(reader: &Reader, place: &Place) -> StoreResult<Vec<Room>> {
+    let server = &reader.server;
+    let ignored = history::ignored_users(server, &reader.user).await?;
     let mut candidates = Vec::new();
     reader.user.for_each_room(|room_id, own| {
-        if !own.forgotten {
+        if !own.forgotten && own.pos <= reader.head {
             candidates.push((room_id.clone(), own.clone()));
         }
     });
     let mut rooms = Vec::with_capacity(candidates.len());
     for (room_id, own) in candidates {
         let outside = matches!(own.membership, Membership::Leave | Membership::Ban);
-        let told = place.rooms.get(&room_id);
-        if outside && told.is_none_or(|told| told.upto >= own.pos) && !was_put_out(reader, &room_id)
+        let told = place.rooms.contains_key(&room_id);
+        if outside && !told {
+            // Those who were put out of a room they had been in may not know it yet.
+            let ending = ending(reader, &room_id, own.pos).await?;
+            if !ending.by_others || ending.came.is_none() {
+                continue;
+            }
+        }
+        let Some(hot) = server.rooms.get(&server.store, &room_id).await? else { continue };
+        let snapshot = hot.snapshot();
+        if own.membership == Membership::Invite
+            && snapshot
+                .view
+                .state_event("m.room.member", reader.user_id().as_str())
+                .is_some_and(|own| ignored.contains(own.sender()))
         {
             continue;
         }
-        let Some(hot) = reader.server.rooms.get(&reader.server.store, &room_id).await? else {
-            continue;
-        };
-        let snapshot = hot.snapshot();
+        let activity = activity(&snapshot, &own, reader.head);
         let bump = bump(&snapshot, &own, reader.head);
-        rooms.push(Room { room_id, own, snapshot, bump });
+        rooms.push(Room { room_id, own, snapshot, activity, bump });
     }
-    rooms.sort_by(|a, b| b.bump.cmp(&a.bump).then_with(|| a.room_id.cmp(&b.room_id)));
+    rooms.sort_by(|a, b| b.activity.cmp(&a.activity).then_with(|| a.room_id.cmp(&b.room_id)));
     Ok(rooms)
 }
 
-/// Whether somebody else made the user leave: such rooms stay listed.
-fn was_put_out(reader: &Reader, room_id: &RoomId) -> bool {
-    let own = reader.server.rooms.published(room_id).and_then(|room| {
-        room.view.state_event("m.room.member", reader.user_id().as_str()).cloned()
-    });
-    own.is_some_and(|own| own.sender() != reader.user_id())
+/// How the user came out of a room, at `pos`.
+pub(super) async fn ending(
+    reader: &Reader,
+    room_id: &RoomId,
+    pos: Position,
+) -> StoreResult<Ending> {
+    let known = reader.user.endings.lock().get(room_id).copied();
+    if let Some(known) = known.filter(|known| known.pos == pos) {
+        return Ok(known);
+    }
+    let key = ("m.room.member".to_owned(), reader.user_id().as_str().to_owned());
+    let history = reader.server.store.state_history(room_id, &[key]).await?;
+    let history = history.into_iter().next().unwrap_or_default();
+    let (mut came, mut inside, mut by_others) = (None, false, false);
+    for (at, own) in history.iter().filter(|(at, _)| *at <= pos) {
+        let joins = own.membership() == Some(Membership::Join);
+        if joins && !inside {
+            came = Some(*at);
+        }
+        inside = joins;
+        by_others = own.sender() != reader.user_id();
+    }
+    let ending = Ending { pos, came, by_others };
+    reader.user.endings.lock().insert(room_id.clone(), ending);
+    Ok(ending)
+}
+
+/// The position of the last event, as far as the user hears of it.
+fn activity(snapshot: &Snapshot, own: &OwnRoom, head: Position) -> Position {
+    if own.membership != Membership::Join {
+        return own.pos;
+    }
+    let mut events = snapshot.recent.events().iter().rev().map(|event| event.pos());
+    events.find(|pos| *pos <= head).unwrap_or_else(|| snapshot.last_pos().min(head))
 }
 
 /// The position of the last event that people care about, as far as it is in memory.
@@ -145,12 +207,11 @@ fn bump(snapshot: &Snapshot, own: &OwnRoom, head: Position) -> Position {
 }
 
 async fn marks(reader: &Reader, request: &Request, rooms: &[Room]) -> StoreResult<Marks> {
-    let mut marks =
-        Marks { direct: HashSet::new(), tags: HashMap::new(), children: HashMap::new() };
+    let mut marks = Marks { direct: None, tags: HashMap::new(), children: HashMap::new() };
     let filters: Vec<&Filters> =
         request.lists.values().filter_map(|list| list.filters.as_ref()).collect();
     if filters.iter().any(|filters| filters.is_dm.is_some()) {
-        marks.direct = direct_rooms(reader).await?;
+        marks.direct = Some(direct_rooms(reader).await?);
     }
     if filters.iter().any(|filters| filters.tags.is_some() || filters.not_tags.is_some()) {
         marks.tags = tags(reader).await?;
@@ -173,7 +234,7 @@ async fn marks(reader: &Reader, request: &Request, rooms: &[Room]) -> StoreResul
 }
 
 /// The rooms of `m.direct`.
-pub(super) async fn direct_rooms(reader: &Reader) -> StoreResult<HashSet<RoomId>> {
+async fn direct_rooms(reader: &Reader) -> StoreResult<HashSet<RoomId>> {
     let data = reader.server.store.account_data(reader.user_id(), None, "m.direct").await?;
     let content = data.and_then(|data| data.content);
     let parsed: Option<HashMap<String, Vec<String>>> =
@@ -210,7 +271,8 @@ fn passes(filters: &Filters, room: &Room, marks: &Marks) -> bool {
         let name = view.state_text("m.room.name", "name").unwrap_or_default();
         name.to_lowercase().contains(&part.to_lowercase())
     };
-    is(filters.is_dm, marks.direct.contains(&room.room_id))
+    let is_direct = marks.direct.as_ref().is_some_and(|direct| direct.contains(&room.room_id));
+    is(filters.is_dm, is_direct)
         && is(filters.is_encrypted, view.is_encrypted())
         && is(filters.is_invite, room.own.membership == Membership::Invite)
         && filters.room_types.as_ref().is_none_or(|types| types.contains(&room_type))
@@ -219,9 +281,4 @@ fn passes(filters: &Filters, room: &Room, marks: &Marks) -> bool {
         && !filters.not_tags.as_ref().is_some_and(|not| not.iter().any(|tag| tags.contains(tag)))
         && filters.spaces.as_ref().is_none_or(in_spaces)
         && filters.room_name_like.as_ref().is_none_or(named_like)
-}
-
-/// The other member of a direct chat and the like: who stands for a room without a name.
-pub(super) fn heroes(room: &Room, own: &UserId) -> Vec<UserId> {
-    crate::sync::room::heroes(&room.snapshot, own)
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One answer of `/sync`: what changed, room by room, and the device's own affairs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use estafette_core::{ids::RoomId, json::write_json_string, limits::SYNC_TO_DEVICE_MAX};
+use estafette_core::{
+    ids::{RoomId, UserId},
+    json::write_json_string,
+    limits::SYNC_TO_DEVICE_MAX,
+};
 use estafette_store::{
     AccountDataStore as _, Position, StoreResult, account_data::AccountData,
     to_device::ToDeviceStore as _,
@@ -15,6 +19,7 @@ use super::{Wish, rooms};
 use crate::{
     client::account_data::shown,
     notify::{OwnRoom, UserFact},
+    presence::UserPresence,
     sync::{Reader, Token, devices, writer::ObjectWriter},
 };
 
@@ -41,15 +46,23 @@ pub(super) struct Scope {
     presence_version: u64,
 }
 
-/// Builds the answer as of `reader.head`; `None` when there is nothing to tell and `even_if_empty`
+impl Scope {
+    fn room_ids(&self) -> Vec<RoomId> {
+        self.rooms.iter().map(|(room_id, _)| room_id.clone()).collect()
+    }
+}
+
+/// Builds the answer as of now and sets `reader.head`; `None` when there is nothing to tell and `even_if_empty`
 /// is not set.
 pub(super) async fn build(
-    reader: &Reader,
+    reader: &mut Reader,
     wish: &Wish,
     even_if_empty: bool,
 ) -> StoreResult<Option<Answer>> {
     let since = wish.since.map(|since| since.pos);
-    let scope = scope(reader, wish);
+    let mut scope = scope_at_head(reader, wish);
+    let reader = &*reader;
+    scope.presence = presence(reader, wish, &scope).await?;
     let waits = reader.device_id.as_ref().map_or(Position(0), |device_id| {
         reader.server.store.last_to_device(reader.user_id(), device_id)
     });
@@ -78,19 +91,34 @@ fn key_facts(reader: &Reader, since: Option<Position>) -> bool {
     })
 }
 
+/// What is to be looked at, with memberships as of the head that it sets: a membership that is
+/// newer belongs to the next answer.
+fn scope_at_head(reader: &mut Reader, wish: &Wish) -> Scope {
+    let notifier = &reader.server.notifier;
+    reader.head = notifier.head();
+    let scope = scope(reader, wish);
+    if scope.rooms.iter().all(|(_, own)| own.pos <= reader.head) {
+        return scope;
+    }
+    let server = std::sync::Arc::clone(&reader.server);
+    server.notifier.between_commits(|head| {
+        reader.head = head;
+        self::scope(reader, wish)
+    })
+}
+
 fn scope(reader: &Reader, wish: &Wish) -> Scope {
     let since = wish.since.map(|since| since.pos);
     let changes = since.and_then(|since| reader.user.changes(since, reader.head));
     let (typing_version, typing) = rooms::typing(reader, wish);
-    let (presence_version, presence) = presence(reader, wish);
     let mut scope = Scope {
         rooms: Vec::new(),
         account_data: false,
         receipts: None,
         typing,
         typing_version,
-        presence,
-        presence_version,
+        presence: Vec::new(),
+        presence_version: reader.server.presence.version(),
     };
     let Some(changes) = changes else {
         // The first sync, or a log that does not reach back: every room is looked at.
@@ -170,8 +198,7 @@ async fn write(
         }
         td = last;
         if let Some(since) = wish.since {
-            let ids: Vec<RoomId> = scope.rooms.iter().map(|(room_id, _)| room_id.clone()).collect();
-            let lists = devices::device_lists(reader, since.pos, &ids).await?;
+            let lists = devices::device_lists(reader, since.pos, &scope.room_ids()).await?;
             if !lists.is_empty() {
                 told = true;
                 devices::write_device_lists(&lists, &mut answer, "device_lists");
@@ -181,8 +208,7 @@ async fn write(
     if !told && !even_if_empty {
         return Ok(None);
     }
-    let counts = ("device_one_time_keys_count", "device_unused_fallback_key_types");
-    devices::write_key_counts(reader, &mut answer, counts).await?;
+    devices::write_key_counts(reader, &mut answer).await?;
     let token = Token { pos: reader.head, td };
     answer.text("next_batch", &token.to_string());
     answer.close();
@@ -190,23 +216,34 @@ async fn write(
     Ok(Some(Answer { json }))
 }
 
-/// The version of presence as of now, and what the device has not seen of those who share a room
-/// with its user.
-fn presence(reader: &Reader, wish: &Wish) -> (u64, Vec<String>) {
+/// The presence that the device has not seen: what changed of those who share a room with its user,
+/// and everything of those who came to share one.
+async fn presence(reader: &Reader, wish: &Wish, scope: &Scope) -> StoreResult<Vec<String>> {
     let book = &reader.server.presence;
-    let now = book.version();
-    let seen = rooms::seen(reader, wish).map_or(0, |memory| memory.1);
-    let mut events = Vec::new();
-    for (user, known) in book.changed_since(seen) {
-        let wanted = wish.filter.presence.wants("m.presence", user.as_str());
-        if !wanted || !(user == *reader.user_id() || devices::shares_known_room(reader, &user)) {
-            continue;
-        }
-        let content = known.content(reader.server.now_ms());
-        let event = json!({ "type": "m.presence", "sender": user, "content": content });
-        events.push(event.to_string());
+    let wanted = &wish.filter.presence;
+    if !reader.server.config.presence.enabled || wanted.types.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
     }
-    (now, events)
+    let met = match wish.since {
+        Some(since) => devices::met(reader, since.pos, &scope.room_ids()).await?,
+        None => HashSet::new(),
+    };
+    let seen = rooms::seen(reader, wish).map_or(0, |memory| memory.1);
+    let mut known = book.changed_since(seen);
+    known.retain(|(user, _)| user == reader.user_id() || devices::shares_known_room(reader, user));
+    for user in met {
+        if !known.iter().any(|(other, _)| *other == user)
+            && let Some(of_user) = book.of(&user)
+        {
+            known.push((user, of_user));
+        }
+    }
+    known.retain(|(user, _)| wanted.wants("m.presence", user.as_str()));
+    let event = |(user, known): (UserId, UserPresence)| {
+        let content = known.content(reader.server.now_ms());
+        json!({ "type": "m.presence", "sender": user, "content": content }).to_string()
+    };
+    Ok(known.into_iter().map(event).collect())
 }
 
 async fn changed_account_data(

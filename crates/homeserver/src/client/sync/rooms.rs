@@ -2,7 +2,7 @@
 //! The `rooms` of a `/sync` answer: joined, invited, knocked and left ones.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
 };
@@ -13,7 +13,8 @@ use estafette_core::{
     json::write_json_string,
 };
 use estafette_store::{
-    Position, RoomStore as _, StoreResult, account_data::AccountData, rooms::Receipt,
+    AccountDataStore as _, Position, RoomStore as _, StoreResult, account_data::AccountData,
+    rooms::Receipt,
 };
 
 use super::{
@@ -21,12 +22,14 @@ use super::{
     answer::{Scope, account_data_event},
 };
 use crate::{
+    history,
     notify::OwnRoom,
     render,
     rooms::Snapshot,
     sync::{
         Reader, Token, counts,
-        room::{self, Window},
+        room::{self, Span, Window},
+        state::{Scene, senders},
         writer::{ObjectWriter, array},
     },
 };
@@ -83,8 +86,8 @@ pub(super) async fn write(
         let told = Told { reader, wish, scope, room_id, own, snapshot: &snapshot, account_data };
         let (section, block) = match own.membership {
             Membership::Join => ("join", told.joined().await?),
-            Membership::Invite => ("invite", told.stripped("invite_state")),
-            Membership::Knock => ("knock", told.stripped("knock_state")),
+            Membership::Invite => ("invite", told.stripped("invite_state").await?),
+            Membership::Knock => ("knock", told.stripped("knock_state").await?),
             Membership::Leave | Membership::Ban => ("leave", told.left().await?),
         };
         if let Some(block) = block {
@@ -122,53 +125,66 @@ impl Told<'_> {
         self.wish.since.map(|since| since.pos)
     }
 
-    fn lazy(&self) -> bool {
-        self.wish.filter.room.state.lazy_load_members
-    }
-
     fn limit(&self) -> usize {
         let limit = self.wish.filter.room.timeline.event.limit.unwrap_or(TIMELINE_DEFAULT);
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
-    /// `invite` and `knock`: told once, when it happened.
-    fn stripped(&self, member: &str) -> Option<String> {
-        if self.since().is_some_and(|since| self.own.pos <= since) {
-            return None;
+    /// `invite` and `knock`: told once, when it happened. Invitations from ignored users are not
+    /// told (Client-Server API, "Ignoring Users").
+    async fn stripped(&self, member: &str) -> StoreResult<Option<String>> {
+        let known = self.since().is_some_and(|since| self.own.pos <= since);
+        if known && !self.wish.full_state {
+            return Ok(None);
+        }
+        let user_id = self.reader.user_id();
+        let ignored = history::ignored_users(&self.reader.server, &self.reader.user).await?;
+        let own = self.snapshot.view.state_event("m.room.member", user_id.as_str());
+        if own.is_some_and(|own| ignored.contains(own.sender())) {
+            return Ok(None);
         }
         let mut out = String::new();
         let mut block = ObjectWriter::open(&mut out);
-        block.events(member, room::stripped_state(self.snapshot, self.reader.user_id()));
+        block.events(member, room::stripped_state(self.snapshot, user_id));
         block.close();
-        Some(out)
+        Ok(Some(out))
+    }
+
+    fn scene(&self, upto: Position) -> Scene<'_> {
+        Scene {
+            reader: self.reader,
+            room_id: self.room_id,
+            snapshot: self.snapshot,
+            upto,
+            after: self.wish.state_after.is_some(),
+        }
+    }
+
+    async fn window(&self, since: Position, upto: Position) -> StoreResult<Window> {
+        let filter = Some(&self.wish.filter.room.timeline);
+        let span = Span { since, upto, limit: self.limit(), filter };
+        room::window(self.reader, self.room_id, self.snapshot, &span).await
     }
 
     async fn joined(&self) -> StoreResult<Option<String>> {
         let came_in = self.since().is_none_or(|since| self.own.joined_at > since);
         let since = if came_in { Position(0) } else { self.since().unwrap_or_default() };
-        let upto = self.reader.head;
-        let mut window =
-            room::window(self.reader, self.room_id, self.snapshot, (since, upto), self.limit())
-                .await?;
-        // Someone who just came in has everything before the window still to fetch.
-        window.limited |= came_in && window.prev_batch > Position(0);
-        let first = window.prev_batch;
-        let state = self.state(&window, came_in, (since, first)).await?;
-        room::apply_filter(&mut window, &self.wish.filter.room.timeline);
-        let ephemeral = self.ephemeral(came_in).await?;
-        let own_data: Vec<String> = self
-            .own_account_data(came_in)
-            .await?
-            .iter()
-            .filter(|data| self.wish.filter.room.account_data.event.wants_type(&data.kind))
-            .map(account_data_event)
-            .collect();
+        let full = came_in || self.wish.full_state;
+        let mut window = self.window(since, self.reader.head).await?;
+        // Whoever came in meanwhile has the whole past still to fetch.
+        window.limited |= came_in && self.since().is_some();
+        let scene = self.scene(self.reader.head);
+        let summary = full || self.members_changed(&scene, &window, since).await?;
+        let state = self.state(&scene, &window, (!full).then_some(since), summary).await?;
+        let (ephemeral, read) = self.ephemeral(came_in).await?;
+        let own_data = self.own_account_data(came_in).await?;
         let nothing = window.events.is_empty()
             && state.is_empty()
             && ephemeral.is_empty()
             && own_data.is_empty()
-            && !window.limited;
-        if nothing && !came_in && !self.wish.full_state {
+            && !window.limited
+            && !read;
+        if nothing && !full {
             return Ok(None);
         }
         let mut out = String::with_capacity(1024);
@@ -180,9 +196,7 @@ impl Told<'_> {
             block.events("ephemeral", ephemeral);
         }
         self.write_state(&mut block, &state);
-        let members_changed =
-            window.events.iter().any(|visible| visible.event.event.kind() == "m.room.member");
-        if came_in || members_changed || self.wish.full_state {
+        if summary {
             room::write_summary(&mut block, self.snapshot, self.reader.user_id());
         }
         self.write_timeline(&mut block, &window).await?;
@@ -191,72 +205,85 @@ impl Told<'_> {
         Ok(Some(out))
     }
 
-    /// The state that goes with a window (pitfall 30).
+    /// Whether somebody's membership changed after `since`, so that the summary may have.
+    async fn members_changed(
+        &self,
+        scene: &Scene<'_>,
+        window: &Window,
+        since: Position,
+    ) -> StoreResult<bool> {
+        let is_member = |event: &Arc<Event>| event.kind() == "m.room.member";
+        if window.complete {
+            return Ok(window.events.iter().any(|visible| is_member(&visible.event.event)));
+        }
+        Ok(scene.changes(since, scene.upto).await?.iter().any(is_member))
+    }
+
+    /// The state that goes with a window (pitfall 30): all of it, or what changed after `since`.
     async fn state(
         &self,
+        scene: &Scene<'_>,
         window: &Window,
-        came_in: bool,
-        (since, first): (Position, Position),
+        since: Option<Position>,
+        summary: bool,
     ) -> StoreResult<Vec<Arc<Event>>> {
-        let full = came_in || self.wish.full_state;
-        let head = self.reader.head;
-        let mut state: Vec<Arc<Event>> = if full && self.wish.state_after {
-            self.snapshot.view.state().iter_unordered().cloned().collect()
-        } else if full {
-            room::state_before(self.snapshot, window, head)
-        } else if self.wish.state_after {
-            if window.limited {
-                self.reader.server.store.state_changes(self.room_id, since, head).await?
-            } else {
-                let in_window = window.events.iter().map(|visible| &visible.event.event);
-                in_window.filter(|event| event.state_key().is_some()).cloned().collect()
-            }
-        } else if window.limited {
-            self.reader.server.store.state_changes(self.room_id, since, first).await?
-        } else {
-            Vec::new()
-        };
-        if self.lazy() {
-            self.keep_needed_members(window, full, &mut state);
-        }
         let filter = &self.wish.filter.room.state;
+        if filter.wants_nothing() || !filter.wants_room(self.room_id) {
+            return Ok(Vec::new());
+        }
+        let mut state = match since {
+            None => scene.full(window).await?,
+            Some(since) => scene.delta(window, since).await?,
+        };
         if !filter.wants_everything() {
             state.retain(|event| room::wants(filter, event));
+        }
+        if filter.lazy_load_members {
+            self.keep_needed_members(scene, window, (since.is_none(), summary), &mut state);
         }
         Ok(state)
     }
 
-    /// Lazy loading: of the members only those whom the window's events need, and who were not
-    /// sent to this device before (Client-Server API, "Lazy-loading room members").
-    fn keep_needed_members(&self, window: &Window, full: bool, state: &mut Vec<Arc<Event>>) {
-        let own = full.then(|| self.reader.user_id());
-        let mut needed = room::needed_members(&window.events, own);
+    /// Lazy loading: of the members only those whom the window's events and the summary need, and
+    /// who were not sent to this device before (Client-Server API, "Lazy-loading room members").
+    fn keep_needed_members(
+        &self,
+        scene: &Scene<'_>,
+        window: &Window,
+        (full, summary): (bool, bool),
+        state: &mut Vec<Arc<Event>>,
+    ) {
+        let mut needed: BTreeSet<UserId> = senders(window, scene.after).into_iter().collect();
         if full {
+            needed.insert(self.reader.user_id().clone());
+        }
+        if summary && !room::is_named(self.snapshot) {
             needed.extend(room::heroes(self.snapshot, self.reader.user_id()));
-            let is_needed = |event: &Arc<Event>| {
-                event.kind() != "m.room.member"
-                    || event.state_key().is_some_and(|key| {
-                        UserId::parse(key).is_ok_and(|user| needed.contains(&user))
-                    })
-            };
-            state.retain(is_needed);
         }
-        let present: HashSet<&str> = state
+        let is_member = |event: &Event| event.kind() == "m.room.member";
+        let member_of = |event: &Event| event.state_key().and_then(|key| UserId::parse(key).ok());
+        if full {
+            state.retain(|event| {
+                !is_member(event) || member_of(event).is_some_and(|user| needed.contains(&user))
+            });
+        }
+        let in_timeline = window.events.iter().map(|visible| &*visible.event.event);
+        let told = state.iter().map(|event| &**event).chain(in_timeline);
+        for user in told.filter(|event| is_member(event)).filter_map(member_of) {
+            self.first_time(&user);
+        }
+        let present: BTreeSet<UserId> = state
             .iter()
-            .filter(|event| event.kind() == "m.room.member")
-            .filter_map(|event| event.state_key())
+            .filter(|event| is_member(event))
+            .filter_map(|event| member_of(event))
             .collect();
-        let mut missing: Vec<Arc<Event>> = Vec::new();
-        let again = self.wish.filter.room.state.include_redundant_members;
-        for user in needed {
-            let first_time = self.first_time(&user);
-            if present.contains(user.as_str()) || full || !(first_time || again) {
-                continue;
+        let filter = &self.wish.filter.room.state;
+        for (user, member) in scene.members(window, needed.difference(&present)) {
+            let wanted = filter.wants_everything() || room::wants(filter, &member);
+            if wanted && (self.first_time(user) || full || filter.include_redundant_members) {
+                state.push(member);
             }
-            let member = self.snapshot.view.state_event("m.room.member", user.as_str());
-            missing.extend(member.cloned());
         }
-        state.extend(missing);
     }
 
     fn first_time(&self, user: &UserId) -> bool {
@@ -264,23 +291,27 @@ impl Told<'_> {
         let mut devices = self.reader.user.devices.lock();
         let memory = devices.entry(device_id.clone()).or_default();
         if memory.answered != self.wish.since {
-            memory.members.clear();
+            memory.forget_members();
             memory.answered = self.wish.since;
         }
         memory.first_time(self.room_id, user)
     }
 
     fn write_state(&self, block: &mut ObjectWriter<'_>, state: &[Arc<Event>]) {
-        if state.is_empty() && !self.wish.state_after {
+        let member = self.wish.state_after.unwrap_or("state");
+        if state.is_empty() && self.wish.state_after.is_none() {
             return;
         }
-        let out = block.key(self.wish.state_member);
+        let fields = self.wish.filter.event_fields.as_ref();
+        let out = block.key(member);
         out.push_str("{\"events\":[");
         for (index, event) in state.iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
+            let begin = out.len();
             render::state_event(out, event);
+            room::project(out, begin, fields);
         }
         out.push_str("]}");
     }
@@ -290,9 +321,10 @@ impl Told<'_> {
         block: &mut ObjectWriter<'_>,
         window: &Window,
     ) -> StoreResult<()> {
+        let fields = self.wish.filter.event_fields.as_ref();
         let mut timeline = block.object("timeline");
         let out = timeline.key("events");
-        room::write_events(out, self.reader, self.room_id, &window.events).await?;
+        room::write_events(out, self.reader, self.room_id, &window.events, fields).await?;
         timeline.display("limited", window.limited);
         timeline.text("prev_batch", &format!("t{}", window.prev_batch));
         timeline.close();
@@ -307,7 +339,7 @@ impl Told<'_> {
         counts.display("highlight_count", main.highlight);
         counts.display("notification_count", main.notification);
         counts.close();
-        if per_thread {
+        if per_thread && !unread.threads.is_empty() {
             let mut threads = block.object("unread_thread_notifications");
             for (root, unread) in &unread.threads {
                 let mut counts = threads.object(root.as_str());
@@ -320,86 +352,125 @@ impl Told<'_> {
         Ok(())
     }
 
-    async fn ephemeral(&self, came_in: bool) -> StoreResult<Vec<String>> {
-        let mut events: Vec<String> = self.receipts(came_in).await?.into_iter().collect();
-        let wants_typing = self.wish.filter.room.ephemeral.event.wants_type("m.typing");
-        if wants_typing && self.scope.typing.contains(self.room_id) {
+    /// The typing and receipt events, and whether the reader's own receipts moved.
+    async fn ephemeral(&self, came_in: bool) -> StoreResult<(Vec<String>, bool)> {
+        let filter = &self.wish.filter.room.ephemeral;
+        let wants = |kind| filter.wants_room(self.room_id) && filter.event.wants_type(kind);
+        let receipts = self.receipts(came_in).await?;
+        let own = |receipt: &Receipt| receipt.user_id == *self.reader.user_id();
+        let read = receipts.iter().any(own);
+        let mut events = Vec::new();
+        if wants("m.receipt") {
+            events.extend(receipt_event(&receipts));
+        }
+        if wants("m.typing") && self.scope.typing.contains(self.room_id) {
             events.push(typing_event(&self.reader.server.typing.in_room(self.room_id).1));
         }
-        Ok(events)
+        Ok((events, read))
     }
 
-    /// The `m.receipt` event with the receipts that moved since, as far as the reader may see them.
-    async fn receipts(&self, came_in: bool) -> StoreResult<Option<String>> {
+    /// The receipts that moved since, as far as the reader may see them.
+    async fn receipts(&self, came_in: bool) -> StoreResult<Vec<Receipt>> {
         let unmoved =
             self.scope.receipts.as_ref().is_some_and(|in_rooms| !in_rooms.contains(self.room_id));
-        let wanted = self.wish.filter.room.ephemeral.event.wants_type("m.receipt");
-        if !wanted || (unmoved && !came_in) {
-            return Ok(None);
+        if unmoved && !came_in {
+            return Ok(Vec::new());
         }
         let after = if came_in { Position(0) } else { self.since().unwrap_or_default() };
-        let receipts = self.reader.server.store.receipts(self.room_id, after).await?;
-        let visible: Vec<Receipt> = receipts
-            .into_iter()
-            .filter(|receipt| receipt.pos <= self.reader.head || came_in)
-            .filter(|receipt| receipt.kind == "m.read" || receipt.user_id == *self.reader.user_id())
-            .collect();
-        Ok(receipt_event(&visible))
+        let mut receipts = self.reader.server.store.receipts(self.room_id, after).await?;
+        receipts.retain(|receipt| {
+            (receipt.pos <= self.reader.head || came_in)
+                && (receipt.kind == "m.read" || receipt.user_id == *self.reader.user_id())
+        });
+        Ok(receipts)
     }
 
-    async fn own_account_data(&self, came_in: bool) -> StoreResult<Vec<AccountData>> {
-        if came_in && self.since().is_some() {
-            let store = &self.reader.server.store;
-            return estafette_store::AccountDataStore::room_account_data(
-                store,
-                self.reader.user_id(),
-                self.room_id,
-            )
-            .await;
+    async fn own_account_data(&self, came_in: bool) -> StoreResult<Vec<String>> {
+        let filter = &self.wish.filter.room.account_data;
+        if filter.wants_nothing() || !filter.wants_room(self.room_id) {
+            return Ok(Vec::new());
         }
-        let of_room = |data: &&AccountData| data.room_id.as_ref() == Some(self.room_id);
-        Ok(self.account_data.iter().filter(of_room).cloned().collect())
+        let mut data = Vec::new();
+        if came_in && self.since().is_some() {
+            let (store, user_id) = (&self.reader.server.store, self.reader.user_id());
+            data = store.room_account_data(user_id, self.room_id).await?;
+        } else {
+            let of_room = |data: &&AccountData| data.room_id.as_ref() == Some(self.room_id);
+            data.extend(self.account_data.iter().filter(of_room).cloned());
+        }
+        data.retain(|data| filter.event.wants_type(&data.kind));
+        Ok(data.iter().map(account_data_event).collect())
     }
 
-    /// `leave`: what happened until the reader went. Told once; on an initial sync only when the
-    /// filter asks for it.
+    /// `leave`: what happened until the reader went. Told once; on an initial sync and with
+    /// `full_state` only when the filter asks for it.
     async fn left(&self) -> StoreResult<Option<String>> {
         let upto = self.own.pos;
+        let archive = self.wish.filter.room.include_leave;
         let since = match self.since() {
-            None if !self.wish.filter.room.include_leave => return Ok(None),
-            None => Position(0),
-            Some(since) if upto <= since => return Ok(None),
-            Some(since) => since,
+            Some(since) if upto > since => Some(since),
+            _ if !archive => return Ok(None),
+            Some(_) if !self.wish.full_state => return Ok(None),
+            _ => None,
         };
-        let mut window =
-            room::window(self.reader, self.room_id, self.snapshot, (since, upto), self.limit())
-                .await?;
-        let own_leave = |window: &Window| {
-            let leaving = window.events.iter().rfind(|visible| visible.event.pos() == upto);
-            leaving.and_then(|visible| visible.event.replaces.as_ref()?.membership())
-        };
-        if own_leave(&window) != Some(Membership::Join) {
-            // Somebody who declined or was never in sees nothing but that.
-            window.events.retain(|visible| visible.event.pos() == upto);
-            window.limited = false;
+        let stay = self.stay(since).await?;
+        let full = stay != Stay::Went || self.wish.full_state;
+        let from = if stay == Stay::Went { since.unwrap_or_default() } else { Position(0) };
+        let (mut window, mut state) = (None, Vec::new());
+        if stay != Stay::Outside {
+            let mut told = self.window(from, upto).await?;
+            told.limited |= stay == Stay::CameAndWent && since.is_some();
+            let since = (!full).then_some(from);
+            state = self.state(&self.scene(upto), &told, since, false).await?;
+            window = Some(told);
         }
-        room::apply_filter(&mut window, &self.wish.filter.room.timeline);
+        let window = match window {
+            Some(window) => window,
+            // Somebody who declined or was never in sees nothing but that.
+            None => room::own_ending(self.reader, self.room_id, self.snapshot, upto).await?,
+        };
+        let own_data = self.own_account_data(false).await?;
         let mut out = String::new();
         let mut block = ObjectWriter::open(&mut out);
-        let state = if window.limited {
-            let store = &self.reader.server.store;
-            store.state_changes(self.room_id, since, window.prev_batch).await?
-        } else {
-            Vec::new()
-        };
+        if !own_data.is_empty() {
+            block.events("account_data", own_data);
+        }
         self.write_state(&mut block, &state);
         self.write_timeline(&mut block, &window).await?;
         block.close();
         Ok(Some(out))
     }
+
+    /// How the reader was in a room that the reader has left, between `since` and the leave.
+    async fn stay(&self, since: Option<Position>) -> StoreResult<Stay> {
+        let key = ("m.room.member".to_owned(), self.reader.user_id().as_str().to_owned());
+        let history = self.reader.server.store.state_history(self.room_id, &[key]).await?;
+        let history = history.into_iter().next().unwrap_or_default();
+        let is_join = |event: &Arc<Event>| event.membership() == Some(Membership::Join);
+        let before = history.iter().rfind(|(pos, _)| Some(*pos) <= since);
+        if before.is_some_and(|(_, event)| is_join(event)) {
+            return Ok(Stay::Went);
+        }
+        let upto = self.own.pos;
+        let mut meanwhile = history.iter().filter(|(pos, _)| Some(*pos) > since && *pos <= upto);
+        let came = meanwhile.any(|(_, event)| is_join(event));
+        Ok(if came { Stay::CameAndWent } else { Stay::Outside })
+    }
 }
 
-/// Client-Server API, `m.receipt`: event → kind → user → data.
+/// How a reader was in a room that the reader has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// In it at the token.
+    Went,
+    /// In it between the token and the leave.
+    CameAndWent,
+    /// Not in it since the token: the reader declined, or was kept out.
+    Outside,
+}
+
+/// Client-Server API, `m.receipt`: event → kind → user → data. Where a user has read an event both
+/// in a thread and without one, the receipt without a thread is told (MSC4102).
 pub(crate) fn receipt_event(receipts: &[Receipt]) -> Option<String> {
     if receipts.is_empty() {
         return None;
@@ -408,7 +479,10 @@ pub(crate) fn receipt_event(receipts: &[Receipt]) -> Option<String> {
     for receipt in receipts {
         let of_event = by_event.entry(receipt.event_id.as_str()).or_default();
         let of_kind = of_event.entry(receipt.kind.as_str()).or_default();
-        of_kind.insert(receipt.user_id.as_str(), receipt);
+        let known = of_kind.entry(receipt.user_id.as_str()).or_insert(receipt);
+        if receipt.thread.is_empty() {
+            *known = receipt;
+        }
     }
     let mut out = String::new();
     let mut event = ObjectWriter::open(&mut out);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these a client would miss an event, see one twice, or wait for nothing.
 
+mod filters;
+mod lazy;
+mod left;
+mod people;
+
 use serde_json::{Value, json};
 
 use crate::testing::{TestServer, bodies};
@@ -166,4 +171,20 @@ async fn tokens_that_are_none_are_refused() {
     sync(&server, ALICE, None, "").await;
     let refused = server.refused("GET", ALICE, "/v3/sync?since=x", Value::Null).await;
     assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()));
+}
+
+/// The state events of one type in a room's block.
+fn state<'a>(block: &'a Value, member: &str, kind: &str) -> Vec<&'a Value> {
+    let events = block[member]["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+    events.iter().filter(|event| event["type"] == kind).collect()
+}
+
+/// Whose memberships are in a room's `state`.
+fn members(block: &Value) -> Vec<&str> {
+    let mut members: Vec<&str> = state(block, "state", "m.room.member")
+        .into_iter()
+        .map(|event| event["state_key"].as_str().unwrap())
+        .collect();
+    members.sort_unstable();
+    members
 }

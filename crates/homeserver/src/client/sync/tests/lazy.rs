@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these a client would show a message without its sender, or be told of everybody.
+
+use serde_json::{Value, json};
+
+use super::{ALICE, BOB, filter, members, sync};
+use crate::testing::TestServer;
+
+const CAROL: &str = "@carol:x.fr";
+const DAVE: &str = "@dave:x.fr";
+
+fn lazy(more: &Value) -> String {
+    let mut state = json!({ "lazy_load_members": true });
+    for (key, value) in more.as_object().unwrap() {
+        state[key] = value.clone();
+    }
+    filter(&json!({ "room": { "state": state, "timeline": { "limit": 10 } } }))
+}
+
+async fn named_room(server: &TestServer, guests: &[&str]) -> String {
+    let body = json!({ "preset": "public_chat", "name": "A room name" });
+    let room = server.room(ALICE, body).await;
+    for guest in guests {
+        server.post(guest, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    }
+    room
+}
+
+async fn chatter(server: &TestServer, user: &str, room: &str, count: usize) {
+    for number in 0..count {
+        server.event(user, room, "a.filler", json!({ "filler": number, "nonce": count })).await;
+    }
+}
+
+/// Each member comes with what they say, once, and not again.
+#[tokio::test]
+async fn members_are_told_when_they_speak() {
+    let server = TestServer::start().await;
+    let room = named_room(&server, &[BOB, CAROL]).await;
+    chatter(&server, BOB, &room, 10).await;
+    let wish = lazy(&json!({}));
+    let first = sync(&server, ALICE, None, &wish).await;
+    assert_eq!(members(&first["rooms"]["join"][&room]), [ALICE, BOB]);
+    server.say(CAROL, &room, "hello").await;
+    let second = sync(&server, ALICE, Some(&first["next_batch"]), &wish).await;
+    assert_eq!(members(&second["rooms"]["join"][&room]), [CAROL]);
+    let nothing = sync(&server, ALICE, Some(&second["next_batch"]), &wish).await;
+    assert!(nothing.get("rooms").is_none());
+    server.say(CAROL, &room, "again").await;
+    let again = lazy(&json!({ "include_redundant_members": true }));
+    let third = sync(&server, ALICE, Some(&nothing["next_batch"]), &again).await;
+    assert_eq!(members(&third["rooms"]["join"][&room]), [CAROL], "redundant, as asked for");
+}
+
+/// A gap tells all that changed in it, and the old members who speak after it.
+#[tokio::test]
+async fn a_gap_tells_who_came_and_who_went() {
+    let server = TestServer::start().await;
+    let room = named_room(&server, &[BOB, CAROL]).await;
+    chatter(&server, BOB, &room, 10).await;
+    let wish = lazy(&json!({}));
+    let first = sync(&server, ALICE, None, &wish).await;
+    server.post(DAVE, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    chatter(&server, CAROL, &room, 20).await;
+    let second = sync(&server, ALICE, Some(&first["next_batch"]), &wish).await;
+    assert_eq!(members(&second["rooms"]["join"][&room]), [CAROL, DAVE]);
+    server.post(DAVE, &format!("/v3/rooms/{room}/leave"), json!({})).await;
+    chatter(&server, CAROL, &room, 21).await;
+    let third = sync(&server, ALICE, Some(&second["next_batch"]), &wish).await;
+    let joined = &third["rooms"]["join"][&room];
+    assert_eq!(members(joined), [DAVE]);
+    assert_eq!(joined["state"]["events"][0]["content"]["membership"], "leave");
+}
+
+/// Whose join the timeline tells needs no telling before; `state_after` tells everybody.
+#[tokio::test]
+async fn members_in_the_timeline_are_not_told_twice() {
+    let server = TestServer::start().await;
+    let room = named_room(&server, &[]).await;
+    let wish = lazy(&json!({}));
+    let first = sync(&server, ALICE, None, &wish).await;
+    server.post(BOB, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    server.say(BOB, &room, "hello").await;
+    let second = sync(&server, ALICE, Some(&first["next_batch"]), &wish).await;
+    assert_eq!(members(&second["rooms"]["join"][&room]), [""; 0]);
+    server.say(BOB, &room, "again").await;
+    let third = sync(&server, ALICE, Some(&second["next_batch"]), &wish).await;
+    assert_eq!(members(&third["rooms"]["join"][&room]), [""; 0], "known from the timeline");
+    let after = sync(&server, ALICE, None, &format!("{wish}&use_state_after=true")).await;
+    let told = super::state(&after["rooms"]["join"][&room], "state_after", "m.room.member");
+    assert_eq!(told.len(), 2, "{after}");
+}
+
+/// A room without a name comes with those who stand for it, and with their memberships.
+#[tokio::test]
+async fn heroes_come_along() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    for guest in [CAROL, BOB] {
+        server.post(guest, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    }
+    chatter(&server, ALICE, &room, 12).await;
+    let wish = lazy(&json!({}));
+    let first = sync(&server, ALICE, None, &wish).await;
+    let joined = &first["rooms"]["join"][&room];
+    assert_eq!(
+        joined["summary"],
+        json!({
+            "m.heroes": [CAROL, BOB], "m.joined_member_count": 3, "m.invited_member_count": 0,
+        })
+    );
+    assert_eq!(members(joined), [ALICE, BOB, CAROL]);
+    server.post(DAVE, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    chatter(&server, ALICE, &room, 13).await;
+    let second = sync(&server, ALICE, Some(&first["next_batch"]), &wish).await;
+    let summary = &second["rooms"]["join"][&room]["summary"];
+    assert_eq!(summary["m.joined_member_count"], 4, "though the join is in the gap: {second}");
+    server.say(ALICE, &room, "x").await;
+    let third = sync(&server, ALICE, Some(&second["next_batch"]), &wish).await;
+    assert!(third["rooms"]["join"][&room].get("summary").is_none(), "nothing new of it");
+    server.set(ALICE, &room, "m.room.name", json!({ "name": "Salle" })).await;
+    let named = sync(&server, ALICE, None, &wish).await;
+    assert!(named["rooms"]["join"][&room]["summary"].get("m.heroes").is_none());
+}
