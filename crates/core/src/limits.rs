@@ -338,6 +338,45 @@ pub const CONTINUE_BYTES_MAX: usize = 4_096;
 /// How long somebody stays signed in with a browser: a working day.
 pub const BROWSER_SESSION_S: u64 = 10 * 60 * 60;
 
+// The OAuth 2.0 API.
+
+/// Registered clients; beyond it those without a session go.
+pub const OAUTH_CLIENTS_MAX: u64 = 100_000;
+/// How long a client without a session is kept for certain, in ms.
+pub const OAUTH_CLIENT_UNUSED_MS: i64 = 24 * 60 * 60 * 1_000;
+/// What a client registers, as JSON.
+pub const OAUTH_CLIENT_METADATA_BYTES_MAX: usize = 16 * 1_024;
+/// Redirect URIs of one client.
+pub const OAUTH_REDIRECT_URIS_MAX: usize = 20;
+/// A URI of a client's metadata.
+pub const OAUTH_URI_BYTES_MAX: usize = 2_048;
+/// The name that a client gives itself.
+pub const OAUTH_CLIENT_NAME_BYTES_MAX: usize = 256;
+/// A form that a client or a browser sends, and the query of an authorisation request.
+pub const OAUTH_FORM_BYTES_MAX: usize = 16 * 1_024;
+/// How long an authorisation code lives (RFC 6749, section 4.1.2: ten minutes at most).
+pub const OAUTH_CODE_S: u64 = 5 * 60;
+/// How long a code is remembered after that, so that its reuse is noticed, in ms.
+pub const OAUTH_CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Codes of one user that wait to be exchanged.
+pub const OAUTH_CODES_PER_USER_MAX: u64 = 20;
+/// Device grants under way.
+pub const OAUTH_DEVICE_GRANTS_MAX: u64 = 10_000;
+/// How long one may take.
+pub const OAUTH_DEVICE_GRANT_S: u64 = 20 * 60;
+/// How long a client waits between two polls of a device grant, in seconds.
+pub const OAUTH_POLL_INTERVAL_S: u64 = 5;
+/// How much longer whoever asks too often has to wait (RFC 8628, section 3.5), in ms.
+pub const OAUTH_POLL_SLOWER_MS: i64 = 5_000;
+/// Rendezvous sessions at once (MSC4108, MSC4388).
+pub const RENDEZVOUS_SESSIONS_MAX: usize = 4_000;
+/// What one holds.
+pub const RENDEZVOUS_BYTES_MAX: usize = 4_096;
+/// How long one lasts.
+pub const RENDEZVOUS_S: u64 = 5 * 60;
+/// How long the leave to replace cross-signing keys lasts.
+pub const CROSS_SIGNING_APPROVAL_S: u64 = 10 * 60;
+
 // Application services.
 
 /// A registration file.

@@ -11,11 +11,27 @@ pub struct IdentityConfig {
     pub enabled: bool,
     /// What the service is called on its pages and in its mail.
     pub service_name: String,
+    /// The OAuth 2.0 API.
+    pub oauth: OauthConfig,
+}
+
+/// The OAuth 2.0 API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OauthConfig {
+    /// How long an access token lives, in seconds.
+    pub access_token_lifetime_s: u64,
+}
+
+impl Default for OauthConfig {
+    fn default() -> Self {
+        Self { access_token_lifetime_s: 900 }
+    }
 }
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        Self { enabled: true, service_name: "Estafette".into() }
+        Self { enabled: true, service_name: "Estafette".into(), oauth: OauthConfig::default() }
     }
 }
 
@@ -23,4 +39,8 @@ impl Default for IdentityConfig {
 pub const OPTIONS: &[(&str, &str)] = &[
     ("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served."),
     ("service_name", "What the service is called on its pages and in its mail."),
+    (
+        "oauth.access_token_lifetime_s",
+        "How long an access token of the OAuth 2.0 API lives, in seconds.",
+    ),
 ];

@@ -7,9 +7,12 @@
 //! chance, password hashing, requests to others) is lent to it as a [`Host`], so that it knows
 //! nothing of the homeserver and can be tested without one.
 
+mod account_pages;
 pub mod config;
 pub mod host;
+mod oauth;
 mod pages;
+mod rendezvous;
 mod sign_in;
 #[cfg(test)]
 mod testing;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use estafette_store::sqlite::SqliteStore;
 
+use self::rendezvous::Rendezvous;
 pub use self::{
     config::IdentityConfig,
     host::{Host, HostError},
@@ -32,16 +36,19 @@ pub struct Identity {
     pub store: SqliteStore,
     /// The running server.
     pub host: Arc<dyn Host>,
+    /// Where devices meet.
+    rendezvous: Rendezvous,
 }
 
 impl Identity {
     /// Puts together what was handed in.
     pub fn open(config: IdentityConfig, store: SqliteStore, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self { config, store, host })
+        Arc::new(Self { config, store, host, rendezvous: Rendezvous::default() })
     }
 
     /// Every page and endpoint of this crate, to be merged with the server's own.
     pub fn routes(self: &Arc<Self>) -> Router {
         pages::routes(self)
+            .merge(oauth::routes().merge(rendezvous::routes()).with_state(Arc::clone(self)))
     }
 }

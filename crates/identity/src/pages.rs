@@ -23,7 +23,7 @@ pub(crate) use self::{
     session::Browser,
     trouble::Trouble,
 };
-use crate::{Identity, sign_in};
+use crate::{Identity, account_pages, oauth, sign_in};
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
 /// What the pages look like.
@@ -39,6 +39,8 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
     Router::new()
         .route(STYLE_PATH, get(style))
         .merge(sign_in::routes())
+        .merge(oauth::pages())
+        .merge(account_pages::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .with_state(Arc::clone(identity))
 }

@@ -258,7 +258,6 @@ impl TestBrowser<'_> {
         self.keep(request).await
     }
 
-    #[expect(dead_code, reason = "no test goes on yet")]
     /// Opens where the last answer leads.
     pub(crate) async fn follow(&mut self) -> Answer {
         let to = self.page.as_ref().unwrap().location().to_owned();
@@ -291,6 +290,7 @@ impl TestBrowser<'_> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
+            .header("host", "x.fr")
             .header("accept-language", self.language)
             .header("x-test-address", &self.address);
         if let Some(cookie) = &self.cookie {

@@ -368,7 +368,8 @@ pub trait AccountStore: Send + Sync {
     /// Exchanges a refresh token for a new pair.
     ///
     /// The old pair stays valid until the new one is used, so that an answer that got lost can be
-    /// asked for again (Client-Server API, "Refreshing access tokens").
+    /// asked for again (Client-Server API, "Refreshing access tokens"). A token of the OAuth 2.0
+    /// API is unknown here.
     async fn refresh(&self, refresh: &TokenHash, pair: TokenPair) -> StoreResult<RefreshOutcome>;
 
     /// A user's devices in the order of their ids.

@@ -30,7 +30,6 @@ impl Page {
 
     /// Lets a form of the page end at `target`, a redirect URI: Chromium holds redirects after a
     /// form against `form-action` (CSP level 3 §6.4.1). Its scheme and host alone are allowed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no page leads elsewhere yet"))]
     pub(crate) fn may_lead_to(mut self, target: &str) -> Self {
         let Some((scheme, rest)) = target.split_once(':') else { return self };
         let host = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());

@@ -96,13 +96,11 @@ impl Browser {
     }
 
     /// When whoever is signed in proved who they are, in ms since the epoch.
-    #[expect(dead_code, reason = "no page asks for it yet")]
     pub(crate) fn signed_in_ms(&self) -> Option<i64> {
         self.session.as_ref().map(|session| session.created_ms)
     }
 
     /// Who is signed in, or the way to the sign-in page and back to `uri`.
-    #[expect(dead_code, reason = "no page asks for it yet")]
     pub(crate) fn require_user(&self, uri: &Uri) -> Result<UserId, Box<Response>> {
         if let Some(user_id) = self.user_id() {
             return Ok(user_id.clone());

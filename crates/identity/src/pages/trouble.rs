@@ -26,7 +26,6 @@ pub(crate) enum Trouble {
     NotUnderstood,
     /// Whatever was asked for does not exist, or may not be seen.
     #[error("there is no such thing")]
-    #[expect(dead_code, reason = "no page asks for it yet")]
     NotFound,
     /// Asked too often.
     #[error("asked too often: wait {retry_after_s} s")]

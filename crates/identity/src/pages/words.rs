@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every word on the pages, once per language. A missing one does not compile.
 
+mod account;
+mod consent;
 mod frame;
 mod sign_in;
 
@@ -14,15 +16,26 @@ pub(crate) struct Words {
     pub(crate) troubles: frame::Troubles,
     /// The sign-in page.
     pub(crate) sign_in: sign_in::SignIn,
+    /// The pages where somebody lets an application in.
+    pub(crate) consent: consent::Consent,
+    /// The account pages.
+    pub(crate) account: account::Account,
 }
 
-const FRENCH: Words =
-    Words { frame: frame::FRENCH, troubles: frame::TROUBLES_IN_FRENCH, sign_in: sign_in::FRENCH };
+const FRENCH: Words = Words {
+    frame: frame::FRENCH,
+    troubles: frame::TROUBLES_IN_FRENCH,
+    sign_in: sign_in::FRENCH,
+    consent: consent::FRENCH,
+    account: account::FRENCH,
+};
 
 const ENGLISH: Words = Words {
     frame: frame::ENGLISH,
     troubles: frame::TROUBLES_IN_ENGLISH,
     sign_in: sign_in::ENGLISH,
+    consent: consent::ENGLISH,
+    account: account::ENGLISH,
 };
 
 /// All words in `language`.

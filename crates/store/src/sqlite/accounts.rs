@@ -8,12 +8,14 @@ pub(super) mod life;
 pub(super) mod profile;
 pub(super) mod sessions;
 
+pub(super) use self::sessions::{log_in, refresh};
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use estafette_core::ids::{DeviceId, UserId};
 
-use super::{SqliteStore, device_rows::Indexes, identity::forget_browsers};
+use super::{SqliteStore, device_rows::Indexes, identity::forget_browsers, oauth};
 use crate::{
     StoreResult,
     accounts::{
@@ -124,7 +126,13 @@ impl AccountStore for SqliteStore {
 
     async fn refresh(&self, refresh: &TokenHash, pair: TokenPair) -> StoreResult<RefreshOutcome> {
         let (indexes, refresh) = (self.indexes(), *refresh);
-        self.write(move |tx| sessions::refresh(&indexes, tx, &refresh, pair)).await
+        self.write(move |tx| {
+            if oauth::is_oauth_refresh(tx.conn, &refresh)? {
+                return Ok(RefreshOutcome::Unknown);
+            }
+            sessions::refresh(&indexes, tx, &refresh, pair)
+        })
+        .await
     }
 
     async fn devices(&self, user_id: &UserId) -> StoreResult<Vec<Device>> {

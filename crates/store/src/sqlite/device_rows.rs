@@ -6,7 +6,7 @@ use std::sync::Arc;
 use estafette_core::ids::{DeviceId, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Tx, key_index::KeyIndex, keys, push, session_index::SessionIndex};
+use super::{Tx, key_index::KeyIndex, keys, oauth, push, session_index::SessionIndex};
 use crate::{FactKind, StoreError, StoreResult, accounts::TokenHash};
 
 /// What is held in memory of devices, to be told when one goes.
@@ -127,5 +127,6 @@ pub(super) fn delete_tokens(conn: &Connection, nid: i64) -> StoreResult<Vec<Toke
     let ended = delete.query_map((nid,), |row| Ok(TokenHash(row.get(0)?)))?;
     let ended = ended.collect::<Result<_, _>>()?;
     conn.prepare_cached("DELETE FROM refresh_token WHERE device_nid = ?1")?.execute((nid,))?;
+    oauth::end_session(conn, nid)?;
     Ok(ended)
 }

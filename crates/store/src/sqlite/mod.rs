@@ -15,6 +15,7 @@ mod key_backup;
 mod key_index;
 mod keys;
 mod media;
+mod oauth;
 mod people;
 mod push;
 mod readers;

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/008_reports.sql"),
     include_str!("schema/030_identity.sql"),
     include_str!("schema/050_people.sql"),
+    include_str!("schema/040_oauth.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -18,6 +18,8 @@ mod keys_once;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod oauth;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod push;

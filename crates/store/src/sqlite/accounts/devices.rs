@@ -11,7 +11,7 @@ use crate::{
     sqlite::{
         Tx,
         device_rows::{self, Indexes},
-        keys,
+        keys, oauth,
     },
 };
 
@@ -92,6 +92,9 @@ pub(in crate::sqlite) fn delete(
     user_id: &UserId,
     devices: &Devices,
 ) -> StoreResult<Vec<DeviceId>> {
+    if !matches!(devices, Devices::These(_)) {
+        oauth::end_pending(tx.conn, user_id)?;
+    }
     let mut deleted = Vec::new();
     for row in device_rows::of_user(tx.conn, user_id)? {
         let wanted = match devices {

@@ -15,6 +15,7 @@ use crate::{
         Tx,
         device_rows::{self, Indexes},
         identity::forget_browsers,
+        oauth,
         people::person,
     },
 };
@@ -137,7 +138,7 @@ pub(in crate::sqlite) fn set_password(
         "UPDATE account SET password_hash = ?2 WHERE user_id = ?1 AND deactivated = 0",
     )?
     .execute((user_id.as_str(), password_hash.map(|hash| &hash.0)))?;
-    Ok(())
+    oauth::end_pending(conn, user_id)
 }
 
 pub(in crate::sqlite) fn set_flag(

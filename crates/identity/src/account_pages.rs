@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The account pages (Client-Server API, "Account management" of the OAuth 2.0 API): what clients
+//! link to with an `action`.
+
+mod deactivation;
+mod devices;
+mod keys_reset;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::Response,
+    routing::{get, post},
+};
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::AccountStore as _;
+use http::Uri;
+use maud::html;
+use serde::Deserialize;
+
+use crate::{
+    Identity,
+    pages::{Browser, Page, PageResult, Trouble},
+};
+
+/// Where all of them are.
+pub(crate) const PATH: &str = "/_estafette/account";
+/// How long ago somebody may have proven who they are to do what cannot be undone.
+const RECENT_MS: i64 = 10 * 60 * 1_000;
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route(PATH, get(show))
+        .route(devices::DELETE_PATH, post(devices::delete))
+        .route(keys_reset::PATH, post(keys_reset::allow))
+        .route(deactivation::PATH, post(deactivation::deactivate))
+}
+
+/// What a client asks for (Client-Server API, "Account management URL parameters").
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    device_id: String,
+}
+
+/// `GET /_estafette/account`: an action that is unknown shows the overview.
+async fn show(
+    State(identity): State<Arc<Identity>>,
+    browser: Browser,
+    uri: Uri,
+    Query(asked): Query<Asked>,
+) -> PageResult {
+    let user_id = match browser.require_user(&uri) {
+        Ok(user_id) => user_id,
+        Err(sign_in) => return Ok(*sign_in),
+    };
+    let device_id = DeviceId::parse(&asked.device_id).ok();
+    let page = match (asked.action.as_str(), device_id) {
+        ("org.matrix.profile", _) => profile(&identity, &browser, &user_id).await?,
+        ("org.matrix.device_view" | "org.matrix.session_view", Some(device_id)) => {
+            devices::view(&identity, &browser, &user_id, &device_id).await?
+        }
+        ("org.matrix.device_delete" | "org.matrix.session_end", Some(device_id)) => {
+            devices::confirm(&identity, &browser, &user_id, &device_id).await?
+        }
+        (
+            "org.matrix.devices_list"
+            | "org.matrix.sessions_list"
+            | "org.matrix.device_view"
+            | "org.matrix.session_view"
+            | "org.matrix.device_delete"
+            | "org.matrix.session_end",
+            _,
+        ) => devices::list(&identity, &browser, &user_id).await?,
+        ("org.matrix.cross_signing_reset", device_id) => {
+            keys_reset::confirm(&identity, &browser, &user_id, device_id.as_ref()).await?
+        }
+        ("org.matrix.account_deactivate", _) => deactivation::confirm(&browser, &user_id, None),
+        _ => overview(&browser, &user_id),
+    };
+    Ok(browser.show(&page))
+}
+
+fn overview(browser: &Browser, user_id: &UserId) -> Page {
+    let words = &browser.words().account;
+    let body = html! {
+        h1 { (words.title) }
+        p { (user_id) }
+        ul.links {
+            @for (action, label) in [
+                ("org.matrix.profile", words.profile_title),
+                ("org.matrix.devices_list", words.devices_title),
+                ("org.matrix.cross_signing_reset", words.reset_title),
+                ("org.matrix.account_deactivate", words.deactivate_title),
+            ] {
+                li { a href={ (PATH) "?action=" (action) } { (label) } }
+            }
+        }
+        (browser.form("/_estafette/sign-out", &html! {
+            input type="hidden" name="continue" value=(PATH);
+            button.second type="submit" { (words.sign_out) }
+        }))
+    };
+    Page::new(words.title, body)
+}
+
+/// Who one is to others. Names come from the organisation and are corrected by its administrators.
+async fn profile(
+    identity: &Identity,
+    browser: &Browser,
+    user_id: &UserId,
+) -> Result<Page, Trouble> {
+    let words = &browser.words().account;
+    let fields = identity.store.profile(user_id).await?.unwrap_or_default();
+    let name = fields.iter().find(|(name, _)| name == "displayname");
+    let name: Option<String> = name.and_then(|(_, json)| serde_json::from_str(json).ok());
+    let body = html! {
+        h1 { (words.profile_title) }
+        dl {
+            dt { (words.name) }
+            dd { (name.as_deref().unwrap_or(words.none)) }
+            dt { (words.user_id) }
+            dd { (user_id) }
+        }
+        p.hint { (words.profile_hint) }
+        (back(browser))
+    };
+    Ok(Page::new(words.profile_title, body))
+}
+
+/// The way back to the overview.
+fn back(browser: &Browser) -> maud::Markup {
+    html! { ul.links { li { a href=(PATH) { (browser.words().account.back) } } } }
+}
+
+/// Who is signed in, if that was proven a short while ago; else the way to prove it again and back
+/// to `here`. For what cannot be undone: a browser that was left open must not be enough.
+async fn require_recent(
+    browser: &mut Browser,
+    here: &str,
+) -> Result<UserId, Result<Response, Trouble>> {
+    let here: Uri = here.parse().map_err(|_| Err(Trouble::NotUnderstood))?;
+    let user_id = browser.require_user(&here).map_err(|sign_in| Ok(*sign_in))?;
+    let now_ms = browser.identity.host.now_ms();
+    let is_recent = browser.signed_in_ms().is_some_and(|since| now_ms - since < RECENT_MS);
+    if is_recent {
+        return Ok(user_id);
+    }
+    browser.sign_out().await.map_err(Err)?;
+    match browser.require_user(&here) {
+        Ok(_) => Err(Err(Trouble::Broken("signed out, yet signed in".into()))),
+        Err(sign_in) => Err(Ok(*sign_in)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

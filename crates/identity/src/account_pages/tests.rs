@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::{
+    AccountStore as _, OauthStore as _,
+    accounts::{NewLogin, TokenHash, TokenPair},
+};
+use http::StatusCode;
+
+use crate::testing::{TestBrowser, TestIdentity};
+
+const ACCOUNT: &str = "/_estafette/account";
+
+async fn signed_in<'a>(site: &'a TestIdentity, who: &str) -> (UserId, TestBrowser<'a>) {
+    let user_id = site.account(who, "correct horse").await;
+    let mut browser = site.browser();
+    sign_in(&mut browser, who).await;
+    (user_id, browser)
+}
+
+async fn sign_in(browser: &mut TestBrowser<'_>, who: &str) {
+    browser.open("/_estafette/sign-in").await;
+    let fields = [("who", who), ("password", "correct horse")];
+    let answer = browser.submit("/_estafette/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+}
+
+async fn device(site: &TestIdentity, user_id: &UserId, id: &str, token: &str) -> DeviceId {
+    let device_id = DeviceId::parse(id).unwrap();
+    let tokens = TokenPair { access: TokenHash::of(token), expires_ms: None, refresh: None };
+    let name = Some(format!("Phone <{id}>"));
+    let login = NewLogin { device_id: device_id.clone(), display_name: name, tokens };
+    site.identity.store.log_in(user_id, login, 0).await.unwrap();
+    device_id
+}
+
+async fn is_in(site: &TestIdentity, token: &str) -> bool {
+    site.identity.store.session(&TokenHash::of(token)).await.unwrap().is_some()
+}
+
+/// Otherwise links of clients lead nowhere, or to somebody else's account.
+#[tokio::test]
+async fn every_advertised_action_has_a_page_after_signing_in() {
+    let site = TestIdentity::start();
+    let (user_id, mut browser) = signed_in(&site, "alice").await;
+    device(&site, &user_id, "D1", "token").await;
+    let overview = browser.open(ACCOUNT).await.body;
+    for action in crate::oauth::ACCOUNT_ACTIONS {
+        let path = format!("{ACCOUNT}?action={action}&device_id=D1");
+        let page = browser.open(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{action}");
+        assert_ne!(page.body, overview, "{action}");
+        assert!(!page.body.contains("<D1>"), "names are escaped");
+        let answer = site.browser().open(&path).await;
+        assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "{action}");
+    }
+    let (_, mut other) = signed_in(&site, "mallory").await;
+    for action in ["device_view", "device_delete", "cross_signing_reset"] {
+        let page = other.open(&format!("{ACCOUNT}?action=org.matrix.{action}&device_id=D1")).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{action}");
+    }
+}
+
+/// Otherwise a lost phone stays signed in, or a link signs it out.
+#[tokio::test]
+async fn a_device_is_signed_out_by_a_button_alone() {
+    let site = TestIdentity::start();
+    let (user_id, mut browser) = signed_in(&site, "alice").await;
+    device(&site, &user_id, "D1", "lost").await;
+    device(&site, &user_id, "D2", "kept").await;
+    browser.open(&format!("{ACCOUNT}?action=org.matrix.device_delete&device_id=D1")).await;
+    assert!(is_in(&site, "lost").await);
+    let answer = browser.post("/_estafette/account/devices/delete", "device_id=D1").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "a form from elsewhere");
+    browser.open(&format!("{ACCOUNT}?action=org.matrix.device_delete&device_id=D1")).await;
+    browser.submit("/_estafette/account/devices/delete", &[]).await;
+    assert!(!is_in(&site, "lost").await && is_in(&site, "kept").await);
+    let page = browser.follow().await;
+    assert!(page.body.contains("D2") && !page.body.contains("D1"), "{}", page.body);
+}
+
+/// Otherwise whoever has a token, or a browser that was left open, replaces somebody's identity.
+#[tokio::test]
+async fn leave_to_reset_keys_is_recent_for_one_device_and_once() {
+    let site = TestIdentity::start();
+    let (user_id, mut browser) = signed_in(&site, "alice").await;
+    let first = device(&site, &user_id, "D1", "a").await;
+    let second = device(&site, &user_id, "D2", "b").await;
+    let store = &site.identity.store;
+    let path = format!("{ACCOUNT}?action=org.matrix.cross_signing_reset&device_id=D1");
+    let take = async |device: &DeviceId| {
+        let now_ms = site.identity.host.now_ms();
+        store.take_cross_signing_approval(&user_id, device, now_ms).await.unwrap()
+    };
+    browser.open(&path).await;
+    assert!(!take(&first).await, "a link gives no leave");
+    let page = browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    assert!(page.body.contains("Reset allowed"), "{}", page.body);
+    assert!(!take(&second).await, "another device");
+    assert!(take(&first).await);
+    assert!(!take(&first).await, "once");
+    browser.open(&path).await;
+    browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    site.host.advance(10 * 60 * 1000);
+    assert!(!take(&first).await, "for ten minutes");
+    browser.open(&path).await;
+    let answer = browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "signed in long ago");
+    assert!(!take(&first).await);
+    sign_in(&mut browser, "alice").await;
+    browser.open(&format!("{ACCOUNT}?action=org.matrix.cross_signing_reset")).await;
+    browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    store.set_password(&user_id, None, None).await.unwrap();
+    assert!(!take(&second).await, "it ends with the password");
+}
+
+/// Otherwise a slip ends an account, or an ended one is still signed in.
+#[tokio::test]
+async fn an_account_ends_only_when_its_owner_spells_it_out() {
+    let site = TestIdentity::start();
+    let (user_id, mut browser) = signed_in(&site, "alice").await;
+    device(&site, &user_id, "D1", "token").await;
+    let path = format!("{ACCOUNT}?action=org.matrix.account_deactivate");
+    browser.open(&path).await;
+    let page = browser.submit("/_estafette/account/deactivate", &[("typed", "alice")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.body.contains("aria-invalid"), "{}", page.body);
+    assert!(is_in(&site, "token").await);
+    let page = browser.submit("/_estafette/account/deactivate", &[("typed", "@alice:x.fr")]).await;
+    assert!(page.body.contains("Account deleted"), "{}", page.body);
+    assert!(!is_in(&site, "token").await);
+    assert!(site.identity.store.account(&user_id).await.unwrap().unwrap().deactivated);
+    assert!(browser.open(ACCOUNT).await.location().starts_with("/_estafette/sign-in"));
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Answers of the OAuth 2.0 endpoints: JSON that nobody keeps.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use estafette_store::StoreError;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::HostError;
+
+/// Why a request was refused (RFC 6749, section 5.2): a code for programs and a sentence for
+/// whoever writes them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {description}")]
+pub(crate) struct OauthError {
+    status: StatusCode,
+    code: &'static str,
+    description: Cow<'static, str>,
+    retry_after_s: Option<u64>,
+}
+
+impl OauthError {
+    /// 400 with a code of the RFCs.
+    pub(crate) fn new(code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        let description = description.into();
+        Self { status: StatusCode::BAD_REQUEST, code, description, retry_after_s: None }
+    }
+
+    /// A parameter is missing, given twice, or makes no sense.
+    pub(crate) fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("invalid_request", description)
+    }
+
+    /// 401: there is no such client.
+    pub(crate) fn unknown_client() -> Self {
+        let error = Self::new("invalid_client", "This client is not registered.");
+        Self { status: StatusCode::UNAUTHORIZED, ..error }
+    }
+
+    /// 503: it may work in a moment.
+    pub(crate) fn busy() -> Self {
+        let error = Self::new("temporarily_unavailable", "The server is busy: try again.");
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s: Some(1), ..error }
+    }
+
+    /// 500, with the cause in the log alone.
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "an OAuth 2.0 request failed");
+        let error = Self::new("server_error", "Something is broken on this server.");
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, ..error }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence.
+    pub(crate) fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl From<StoreError> for OauthError {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() { Self::busy() } else { Self::internal(error) }
+    }
+}
+
+impl From<HostError> for OauthError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Limited { retry_after_ms } => Self {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                code: "temporarily_unavailable",
+                description: "Too many requests: wait a little.".into(),
+                retry_after_s: Some(retry_after_ms.div_ceil(1000)),
+            },
+            HostError::Overloaded => Self::busy(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        let mut response = secret_json(self.status, &body);
+        if let Some(wait_s) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+        }
+        response
+    }
+}
+
+/// JSON that must not be kept by anybody on the way (RFC 6749, section 5.1).
+pub(crate) fn secret_json(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}

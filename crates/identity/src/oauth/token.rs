@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The token endpoint (Client-Server API, "Grant types"; RFC 6749, sections 4.1.3, 5 and 6; RFC
+//! 8628, section 3.4).
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_store::{
+    OauthStore as _,
+    accounts::{LoginOutcome, TokenHash, TokenPair},
+    oauth::{CodeExchange, DevicePoll, GrantOutcome, OauthRefreshOutcome, PollOutcome},
+};
+use http::StatusCode;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    answer::{OauthError, secret_json},
+    client_metadata::DEVICE_CODE,
+    params::{Form, Params},
+    registration,
+};
+use crate::Identity;
+
+const SECRET_BYTES: usize = 32;
+
+/// A secret that nobody can guess, with a mark of what it is for.
+pub(crate) fn secret(identity: &Identity, mark: &str) -> String {
+    let mut bytes = [0; SECRET_BYTES];
+    identity.host.fill_random(&mut bytes);
+    format!("{mark}_{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A pair as the client gets it. Has no `Debug`: it is secret.
+struct IssuedPair {
+    access: String,
+    refresh: String,
+    lifetime_s: u64,
+    stored: TokenPair,
+}
+
+impl IssuedPair {
+    fn new(identity: &Identity) -> Self {
+        let (access, refresh) = (secret(identity, "esa"), secret(identity, "esr"));
+        let lifetime_s = identity.config.oauth.access_token_lifetime_s;
+        let lifetime_ms = i64::try_from(lifetime_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let stored = TokenPair {
+            access: TokenHash::of(&access),
+            expires_ms: Some(identity.host.now_ms().saturating_add(lifetime_ms)),
+            refresh: Some(TokenHash::of(&refresh)),
+        };
+        Self { access, refresh, lifetime_s, stored }
+    }
+
+    fn answer(&self, scope: &str) -> Response {
+        let body = json!({
+            "access_token": self.access,
+            "token_type": "Bearer",
+            "expires_in": self.lifetime_s,
+            "refresh_token": self.refresh,
+            "scope": scope,
+        });
+        secret_json(StatusCode::OK, &body)
+    }
+}
+
+/// `POST /oauth2/token`
+pub(super) async fn token(
+    State(identity): State<Arc<Identity>>,
+    Form { params, .. }: Form,
+) -> Result<Response, OauthError> {
+    let grant_type = params.require("grant_type")?;
+    let client_id = params.require("client_id")?;
+    let client = registration::client(&identity, client_id).await?;
+    match grant_type {
+        "authorization_code" => by_code(&identity, client_id, &params).await,
+        "refresh_token" => by_refresh_token(&identity, client_id, &params).await,
+        DEVICE_CODE if client.metadata.has_grant(DEVICE_CODE) => {
+            by_device_code(&identity, client_id, &params).await
+        }
+        DEVICE_CODE => {
+            let description = "The client is not registered for device grants.";
+            Err(OauthError::new("unauthorized_client", description))
+        }
+        _ => {
+            let description = "This grant type is not supported.";
+            Err(OauthError::new("unsupported_grant_type", description))
+        }
+    }
+}
+
+async fn by_code(
+    identity: &Identity,
+    client_id: &str,
+    params: &Params,
+) -> Result<Response, OauthError> {
+    let verifier = params.require("code_verifier")?;
+    // RFC 7636, section 4.1.
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(legal) {
+        return Err(OauthError::invalid_request("`code_verifier` is no verifier."));
+    }
+    let pair = IssuedPair::new(identity);
+    let exchange = CodeExchange {
+        code: TokenHash::of(params.require("code")?),
+        client_id: client_id.to_owned(),
+        redirect_uri: params.require("redirect_uri")?.to_owned(),
+        code_challenge: URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)),
+        tokens: pair.stored,
+        now_ms: identity.host.now_ms(),
+    };
+    granted(identity.store.exchange_code(exchange).await?, &pair)
+}
+
+async fn by_device_code(
+    identity: &Identity,
+    client_id: &str,
+    params: &Params,
+) -> Result<Response, OauthError> {
+    let pair = IssuedPair::new(identity);
+    let poll = DevicePoll {
+        device_code: TokenHash::of(params.require("device_code")?),
+        client_id: client_id.to_owned(),
+        tokens: pair.stored,
+        now_ms: identity.host.now_ms(),
+    };
+    match identity.store.poll_device_grant(poll).await? {
+        PollOutcome::Pending => {
+            Err(OauthError::new("authorization_pending", "Nobody has decided yet."))
+        }
+        PollOutcome::SlowDown => Err(OauthError::new("slow_down", "Ask less often.")),
+        PollOutcome::Denied => Err(OauthError::new("access_denied", "It was not allowed.")),
+        PollOutcome::Expired => Err(OauthError::new("expired_token", "The code is too old.")),
+        PollOutcome::Decided(outcome) => granted(outcome, &pair),
+    }
+}
+
+fn granted(outcome: GrantOutcome, pair: &IssuedPair) -> Result<Response, OauthError> {
+    let refused = |description: &'static str| Err(OauthError::new("invalid_grant", description));
+    match outcome {
+        GrantOutcome::LoggedIn { scope, .. } => Ok(pair.answer(&scope)),
+        GrantOutcome::Invalid => {
+            refused("The code is unknown, used, too old, or not this client's.")
+        }
+        GrantOutcome::Reused { user_id, device_id } => {
+            tracing::warn!(%user_id, %device_id, "an authorisation code came again: session ended");
+            refused("The code was used before; what it gave has ended.")
+        }
+        GrantOutcome::Locked => refused("The account is locked."),
+        GrantOutcome::Refused(LoginOutcome::TooManyDevices) => {
+            refused("The account has as many devices as it may have.")
+        }
+        GrantOutcome::Refused(LoginOutcome::NoAccount) => refused("There is no such account."),
+        GrantOutcome::Refused(_) => refused("That device cannot be logged in on."),
+    }
+}
+
+/// The old pair works until the new one is first used, so that a lost answer can be asked for
+/// again. A refresh token that comes again after that was stolen: the session ends (F-22).
+async fn by_refresh_token(
+    identity: &Identity,
+    client_id: &str,
+    params: &Params,
+) -> Result<Response, OauthError> {
+    let given = TokenHash::of(params.require("refresh_token")?);
+    let pair = IssuedPair::new(identity);
+    let refused = |description: &'static str| Err(OauthError::new("invalid_grant", description));
+    match identity.store.refresh_oauth(client_id, &given, pair.stored).await? {
+        OauthRefreshOutcome::Refreshed { scope } => Ok(pair.answer(&scope)),
+        OauthRefreshOutcome::Unknown => refused("The refresh token is not known."),
+        OauthRefreshOutcome::Locked => refused("The account is locked."),
+        OauthRefreshOutcome::Reused { user_id, device_id } => {
+            tracing::warn!(%user_id, %device_id, "a used refresh token came again: session ended");
+            refused("The refresh token was used before; the session has ended.")
+        }
+    }
+}

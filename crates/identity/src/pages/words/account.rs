@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The account pages.
+
+/// The account pages.
+pub(crate) struct Account {
+    pub(crate) title: &'static str,
+    pub(crate) back: &'static str,
+    pub(crate) cancel: &'static str,
+    pub(crate) sign_out: &'static str,
+    pub(crate) none: &'static str,
+    pub(crate) profile_title: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) user_id: &'static str,
+    pub(crate) profile_hint: &'static str,
+    pub(crate) devices_title: &'static str,
+    pub(crate) no_devices: &'static str,
+    pub(crate) device_id: &'static str,
+    pub(crate) application: &'static str,
+    pub(crate) last_seen: &'static str,
+    /// How many minutes ago.
+    pub(crate) ago: fn(i64) -> String,
+    /// Before an address.
+    pub(crate) from: &'static str,
+    /// With the device's name.
+    pub(crate) sign_out_device: fn(&str) -> String,
+    pub(crate) sign_out_warning: &'static str,
+    pub(crate) sign_out_button: &'static str,
+    pub(crate) reset_title: &'static str,
+    pub(crate) reset_text: &'static str,
+    pub(crate) reset_warning: &'static str,
+    pub(crate) reset_button: &'static str,
+    pub(crate) reset_done_title: &'static str,
+    pub(crate) reset_done: &'static str,
+    pub(crate) deactivate_title: &'static str,
+    pub(crate) deactivate_text: &'static str,
+    pub(crate) deactivate_consequences: [&'static str; 4],
+    pub(crate) deactivate_type: &'static str,
+    pub(crate) deactivate_mistyped: &'static str,
+    pub(crate) erase: &'static str,
+    pub(crate) deactivate_button: &'static str,
+    /// Title and text.
+    pub(crate) deactivated: (&'static str, &'static str),
+}
+
+pub(super) const FRENCH: Account = Account {
+    title: "Mon compte",
+    back: "Retour à mon compte",
+    cancel: "Annuler",
+    sign_out: "Me déconnecter de ce navigateur",
+    none: "Non renseigné",
+    profile_title: "Mon profil",
+    name: "Nom affiché",
+    user_id: "Identifiant",
+    profile_hint: "Votre nom affiché suit les règles de votre organisation. S’il est faux, \
+                   adressez-vous à votre support.",
+    devices_title: "Mes appareils",
+    no_devices: "Aucun appareil n’est connecté.",
+    device_id: "Identifiant de l’appareil",
+    application: "Application",
+    last_seen: "Dernière activité",
+    ago: |minutes| match minutes {
+        0..2 => "à l’instant".into(),
+        2..120 => format!("il y a {minutes} minutes"),
+        120..2_880 => format!("il y a {} heures", minutes / 60),
+        _ => format!("il y a {} jours", minutes / 1_440),
+    },
+    from: "depuis l’adresse",
+    sign_out_device: |name| format!("Déconnecter « {name} »"),
+    sign_out_warning: "L’appareil n’aura plus accès à votre compte, immédiatement. Ses messages \
+                       chiffrés qui ne sont ni sauvegardés ni lus ailleurs seront perdus.",
+    sign_out_button: "Déconnecter",
+    reset_title: "Réinitialiser mon identité numérique",
+    reset_text: "Votre identité numérique prouve à vos correspondants que vos appareils sont bien \
+                 les vôtres. Réinitialisez-la seulement si vous n’avez plus aucun appareil vérifié \
+                 et avez perdu votre clé de récupération.",
+    reset_warning: "Vos correspondants seront prévenus et devront vous vérifier à nouveau. Les \
+                    messages que seuls vos anciens appareils pouvaient lire resteront illisibles. \
+                    Ne continuez pas si quelqu’un d’autre vous l’a demandé.",
+    reset_button: "Autoriser la réinitialisation",
+    reset_done_title: "Réinitialisation autorisée",
+    reset_done: "Retournez à l’application dans les dix minutes pour terminer.",
+    deactivate_title: "Supprimer mon compte",
+    deactivate_text: "La suppression est définitive :",
+    deactivate_consequences: [
+        "vous quittez tous vos salons ;",
+        "tous vos appareils sont déconnectés ;",
+        "votre identifiant ne pourra plus servir à personne ;",
+        "les messages déjà envoyés restent chez leurs destinataires.",
+    ],
+    deactivate_type: "Pour confirmer, recopiez votre identifiant",
+    deactivate_mistyped: "Ce n’est pas votre identifiant. Recopiez-le exactement.",
+    erase: "Effacer aussi mon profil et cacher mes messages aux nouveaux arrivants",
+    deactivate_button: "Supprimer définitivement",
+    deactivated: ("Compte supprimé", "Votre compte n’existe plus. Vous pouvez fermer cette page."),
+};
+
+pub(super) const ENGLISH: Account = Account {
+    title: "My account",
+    back: "Back to my account",
+    cancel: "Cancel",
+    sign_out: "Sign out of this browser",
+    none: "Not known",
+    profile_title: "My profile",
+    name: "Display name",
+    user_id: "User id",
+    profile_hint: "Your display name follows the rules of your organisation. If it is wrong, ask \
+                   your support.",
+    devices_title: "My devices",
+    no_devices: "No device is signed in.",
+    device_id: "Device id",
+    application: "Application",
+    last_seen: "Last activity",
+    ago: |minutes| match minutes {
+        0..2 => "just now".into(),
+        2..120 => format!("{minutes} minutes ago"),
+        120..2_880 => format!("{} hours ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1_440),
+    },
+    from: "from the address",
+    sign_out_device: |name| format!("Sign out “{name}”"),
+    sign_out_warning: "The device will have no access to your account any more, at once. Its \
+                       encrypted messages that are neither backed up nor read elsewhere will be \
+                       lost.",
+    sign_out_button: "Sign out",
+    reset_title: "Reset my digital identity",
+    reset_text: "Your digital identity proves to the people you talk to that your devices are \
+                 yours. Reset it only if you have no verified device left and have lost your \
+                 recovery key.",
+    reset_warning: "The people you talk to will be told and have to verify you again. Messages \
+                    that only your old devices could read stay unreadable. Do not go on if \
+                    somebody else asked you to.",
+    reset_button: "Allow the reset",
+    reset_done_title: "Reset allowed",
+    reset_done: "Go back to the application within ten minutes to finish.",
+    deactivate_title: "Delete my account",
+    deactivate_text: "This cannot be undone:",
+    deactivate_consequences: [
+        "you leave all your rooms;",
+        "all your devices are signed out;",
+        "your user id can never be used again;",
+        "messages you sent stay with those who received them.",
+    ],
+    deactivate_type: "To confirm, type your user id",
+    deactivate_mistyped: "This is not your user id. Type it exactly.",
+    erase: "Also erase my profile, and hide my messages from those who join later",
+    deactivate_button: "Delete for good",
+    deactivated: ("Account deleted", "Your account is gone. You may close this page."),
+};

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The pages where somebody lets an application in.
+
+/// The pages where somebody lets an application in.
+pub(crate) struct Consent {
+    pub(crate) window_title: &'static str,
+    /// With the application's name.
+    pub(crate) title: fn(&str) -> String,
+    pub(crate) application: &'static str,
+    pub(crate) published_at: &'static str,
+    pub(crate) device: &'static str,
+    pub(crate) may_title: &'static str,
+    pub(crate) may: [&'static str; 3],
+    pub(crate) terms: &'static str,
+    pub(crate) privacy: &'static str,
+    pub(crate) warning: &'static str,
+    pub(crate) allow: &'static str,
+    pub(crate) deny: &'static str,
+    pub(crate) account_title: &'static str,
+    pub(crate) other_account: &'static str,
+    pub(crate) wrong_title: &'static str,
+    pub(crate) wrong: &'static str,
+    pub(crate) device_title: &'static str,
+    pub(crate) device_text: &'static str,
+    pub(crate) user_code: &'static str,
+    pub(crate) user_code_hint: &'static str,
+    pub(crate) next: &'static str,
+    pub(crate) no_such_code: &'static str,
+    /// With the code.
+    pub(crate) compare: fn(&str) -> String,
+    /// Title and text.
+    pub(crate) device_allowed: (&'static str, &'static str),
+    pub(crate) device_denied: (&'static str, &'static str),
+}
+
+pub(super) const FRENCH: Consent = Consent {
+    window_title: "Autoriser une application",
+    title: |name| format!("Autoriser « {name} » ?"),
+    application: "Application",
+    published_at: "Publiée à l’adresse",
+    device: "Identifiant de l’appareil",
+    may_title: "Elle pourra, en votre nom :",
+    may: [
+        "lire et envoyer des messages et des fichiers dans vos salons ;",
+        "rejoindre, créer et quitter des salons ;",
+        "modifier votre profil et vos réglages.",
+    ],
+    terms: "Conditions d’utilisation de l’application",
+    privacy: "Politique de confidentialité de l’application",
+    warning: "N’autorisez que si vous venez d’ouvrir cette application vous-même. Personne ne doit \
+              vous le demander par téléphone ou par message.",
+    allow: "Autoriser",
+    deny: "Refuser",
+    account_title: "Votre compte",
+    other_account: "Utiliser un autre compte",
+    wrong_title: "L’application a envoyé une demande incorrecte",
+    wrong: "Vous n’avez rien à vous reprocher. Revenez à l’application et recommencez ; si cela se \
+            reproduit, prévenez votre support en citant la ligne ci-dessous.",
+    device_title: "Connecter un autre appareil",
+    device_text: "Saisissez le code affiché par l’appareil que vous voulez connecter.",
+    user_code: "Code",
+    user_code_hint: "Huit lettres, par exemple BCDF-GHJK.",
+    next: "Continuer",
+    no_such_code: "Ce code n’existe pas ou n’est plus valable. Vérifiez les lettres, ou demandez un \
+                   nouveau code sur l’autre appareil.",
+    compare: |code| format!("Vérifiez que l’autre appareil affiche bien le code {code}."),
+    device_allowed: (
+        "Appareil autorisé",
+        "L’autre appareil se connecte dans quelques secondes. Vous pouvez fermer cette page.",
+    ),
+    device_denied: (
+        "Appareil refusé",
+        "L’autre appareil n’a pas accès à votre compte. Vous pouvez fermer cette page.",
+    ),
+};
+
+pub(super) const ENGLISH: Consent = Consent {
+    window_title: "Allow an application",
+    title: |name| format!("Allow “{name}”?"),
+    application: "Application",
+    published_at: "Published at",
+    device: "Device id",
+    may_title: "In your name it will be able to:",
+    may: [
+        "read and send messages and files in your rooms;",
+        "join, create and leave rooms;",
+        "change your profile and settings.",
+    ],
+    terms: "Terms of use of the application",
+    privacy: "Privacy policy of the application",
+    warning: "Allow this only if you have just opened the application yourself. Nobody should ask \
+              you to by phone or by message.",
+    allow: "Allow",
+    deny: "Deny",
+    account_title: "Your account",
+    other_account: "Use another account",
+    wrong_title: "The application sent a wrong request",
+    wrong: "You did nothing wrong. Go back to the application and try again; if it happens again, \
+            tell your support and quote the line below.",
+    device_title: "Connect another device",
+    device_text: "Type the code that is shown by the device you want to connect.",
+    user_code: "Code",
+    user_code_hint: "Eight letters, for example BCDF-GHJK.",
+    next: "Continue",
+    no_such_code: "This code does not exist or is no longer valid. Check the letters, or ask for a \
+                   new code on the other device.",
+    compare: |code| format!("Check that the other device shows the code {code}."),
+    device_allowed: (
+        "Device allowed",
+        "The other device connects within a few seconds. You may close this page.",
+    ),
+    device_denied: (
+        "Device denied",
+        "The other device has no access to your account. You may close this page.",
+    ),
+};

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where two devices meet to sign one of them in with a QR code: one small text that both read and
+//! overwrite, for a few minutes.
+//!
+//! In two dialects over one memory: [`msc4108`] as of 2024 and [`msc4388`]. What is exchanged is
+//! encrypted between the devices; this server vouches for none of it. Nothing outlives a restart.
+
+mod msc4108;
+mod msc4388;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use estafette_core::limits::{RENDEZVOUS_BYTES_MAX, RENDEZVOUS_S, RENDEZVOUS_SESSIONS_MAX};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use parking_lot::Mutex;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{Host, HostError, Identity};
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    msc4108::routes().merge(msc4388::routes())
+}
+
+/// All sessions.
+#[derive(Default)]
+pub(crate) struct Rendezvous {
+    sessions: Mutex<HashMap<String, Session>>,
+}
+
+/// What two devices share.
+#[derive(Debug, Clone)]
+struct Session {
+    data: Bytes,
+    /// Changes with every write, also of the same data.
+    token: String,
+    writes: u64,
+    modified_ms: i64,
+    expires_ms: i64,
+}
+
+impl Session {
+    /// Bound to the session, the count of writes and the data, as MSC4388 recommends.
+    fn renew_token(&mut self, id: &str) {
+        self.writes += 1;
+        let mut hash = Sha256::new();
+        hash.update(id);
+        hash.update(self.writes.to_be_bytes());
+        hash.update(&self.data);
+        self.token = URL_SAFE_NO_PAD.encode(hash.finalize());
+    }
+}
+
+/// Why a session cannot be read or written.
+#[derive(Debug)]
+enum Refused {
+    /// 404: it is not there, or no longer.
+    NotFound,
+    /// The other device wrote meanwhile: this is what stands there now.
+    Concurrent(Session),
+    /// 413.
+    TooLarge,
+    /// 403.
+    Forbidden(&'static str),
+    /// 400, with a code.
+    Malformed(&'static str, &'static str),
+    /// 429.
+    Limited(u64),
+}
+
+impl Rendezvous {
+    /// Begins a session with its first data.
+    fn create(&self, host: &dyn Host, data: Bytes) -> Result<(String, Session), Refused> {
+        check_size(&data)?;
+        let now_ms = host.now_ms();
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|_, session| session.expires_ms > now_ms);
+        if sessions.len() >= RENDEZVOUS_SESSIONS_MAX {
+            return Err(Refused::Limited(RENDEZVOUS_S));
+        }
+        let mut id = [0; 32];
+        host.fill_random(&mut id);
+        let id = URL_SAFE_NO_PAD.encode(id);
+        let mut session = Session {
+            data,
+            token: String::new(),
+            writes: 0,
+            modified_ms: now_ms,
+            expires_ms: now_ms.saturating_add((RENDEZVOUS_S * 1000).cast_signed()),
+        };
+        session.renew_token(&id);
+        sessions.insert(id.clone(), session.clone());
+        Ok((id, session))
+    }
+
+    fn read(&self, id: &str, now_ms: i64) -> Result<Session, Refused> {
+        let sessions = self.sessions.lock();
+        let found = sessions.get(id).filter(|session| session.expires_ms > now_ms);
+        found.cloned().ok_or(Refused::NotFound)
+    }
+
+    /// Overwrites what stands there, if it is what the writer has seen.
+    fn write(&self, id: &str, seen: &str, data: Bytes, now_ms: i64) -> Result<Session, Refused> {
+        check_size(&data)?;
+        let mut sessions = self.sessions.lock();
+        let found = sessions.get_mut(id).filter(|session| session.expires_ms > now_ms);
+        let session = found.ok_or(Refused::NotFound)?;
+        if session.token != seen {
+            return Err(Refused::Concurrent(session.clone()));
+        }
+        session.data = data;
+        session.modified_ms = now_ms;
+        session.renew_token(id);
+        Ok(session.clone())
+    }
+
+    fn remove(&self, id: &str, now_ms: i64) -> Result<(), Refused> {
+        let removed = self.sessions.lock().remove(id);
+        let removed = removed.filter(|session| session.expires_ms > now_ms);
+        removed.map(|_| ()).ok_or(Refused::NotFound)
+    }
+}
+
+fn check_size(data: &Bytes) -> Result<(), Refused> {
+    if data.len() > RENDEZVOUS_BYTES_MAX { Err(Refused::TooLarge) } else { Ok(()) }
+}
+
+/// Nobody is to open a session as a page in a browser: it may hold anything (MSC4388, "Unsafe
+/// content").
+fn refuse_navigation(headers: &HeaderMap) -> Result<(), Refused> {
+    let is = |name, values: &[&str]| {
+        headers.get(name).is_some_and(|value| values.iter().any(|known| value == known))
+    };
+    if is("sec-fetch-mode", &["navigate", "nested-navigate"])
+        || is("sec-fetch-dest", &["document", "iframe", "frame", "embed", "object"])
+    {
+        return Err(Refused::Forbidden("This is not a page."));
+    }
+    Ok(())
+}
+
+impl From<HostError> for Refused {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Limited { retry_after_ms } => Self::Limited(retry_after_ms.div_ceil(1000)),
+            _ => Self::Limited(1),
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, errcode, message) = match &self {
+            Self::NotFound => {
+                (StatusCode::NOT_FOUND, "M_NOT_FOUND", "There is no such rendezvous session.")
+            }
+            // MSC4388; the dialect of 2024 answers with 412.
+            Self::Concurrent(_) => {
+                (StatusCode::CONFLICT, "M_CONCURRENT_WRITE", "The other device wrote meanwhile.")
+            }
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", "At most 4096 bytes are kept.")
+            }
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, "M_FORBIDDEN", *message),
+            Self::Malformed(errcode, message) => (StatusCode::BAD_REQUEST, *errcode, *message),
+            Self::Limited(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED", "Wait a little.")
+            }
+        };
+        let mut body = json!({ "errcode": errcode, "error": message });
+        let mut wait = None;
+        if let (Self::Limited(wait_s), Some(members)) = (&self, body.as_object_mut()) {
+            members.insert("retry_after_ms".into(), json!(wait_s.saturating_mul(1000)));
+            wait = Some(HeaderValue::from(*wait_s));
+        }
+        let mut response = json_answer(status, &body);
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+/// JSON that nobody keeps.
+fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+#[cfg(test)]
+mod tests;
