@@ -25,10 +25,11 @@ use crate::{
 pub(crate) struct PageToken(pub(crate) Position);
 
 impl PageToken {
-    /// Reads `t<position>` of a page, or the token of a sync.
+    /// Reads `t<position>` of a page, the token of a sync, or the `pos` of sliding sync (MSC4186).
     pub(crate) fn parse(text: &str) -> ApiResult<Self> {
         let wrong = || ApiError::invalid_param("That is no token of this server.");
-        if let Some(pos) = text.strip_prefix('t') {
+        let sliding = text.split_once('/').map(|(_, pos)| pos);
+        if let Some(pos) = text.strip_prefix('t').or(sliding) {
             return pos.parse().map(Self).map_err(|_| wrong());
         }
         let token: Token = text.parse().map_err(|_| wrong())?;

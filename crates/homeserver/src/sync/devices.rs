@@ -158,7 +158,8 @@ async fn room_facts(
     Ok(())
 }
 
-/// Who is in a room, without those whose membership changed after `upto`, as far as it is in memory.
+/// Who is in a room, without those whose membership changed after `upto`, as far as that is in
+/// memory.
 fn members(snapshot: &Snapshot, upto: Position) -> impl Iterator<Item = UserId> {
     let newer: HashSet<&str> = snapshot
         .recent

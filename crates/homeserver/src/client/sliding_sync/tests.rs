@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these Element X would show an empty list, or lose an event between two answers.
 
+mod extensions;
+mod merged;
+mod rooms;
+
 use serde_json::{Value, json};
 
 use crate::testing::{TestServer, bodies};
@@ -145,4 +149,9 @@ async fn lists_can_be_narrowed() {
         body["lists"][format!("list{number}")] = json!({ "ranges": [[0, 1]] });
     }
     assert_eq!(server.refused("POST", BOB, PATH, body).await.0, 400);
+}
+
+/// The ids of the rooms that an answer tells.
+fn told(answer: &Value) -> Vec<&str> {
+    answer["rooms"].as_object().unwrap().keys().map(String::as_str).collect()
 }

@@ -52,8 +52,8 @@ impl Scope {
     }
 }
 
-/// Builds the answer as of now and sets `reader.head`; `None` when there is nothing to tell and `even_if_empty`
-/// is not set.
+/// Builds the answer as of now and sets `reader.head`; `None` when there is nothing to tell and
+/// `even_if_empty` is not set.
 pub(super) async fn build(
     reader: &mut Reader,
     wish: &Wish,
