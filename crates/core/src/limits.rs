@@ -83,6 +83,10 @@ pub const USER_LOG_MAX: usize = 512;
 pub const DEVICE_LIST_LOG_MAX: usize = 65_536;
 /// Rooms held in memory.
 pub const HOT_ROOMS_MAX: usize = 20_000;
+/// How often users who ceased to sync are looked for, in seconds.
+pub const HOT_USER_ROUND_S: u64 = 60;
+/// After how many such rounds without a request a user is forgotten in memory.
+pub const HOT_USER_IDLE_ROUNDS: u64 = 30;
 /// Latest events held in memory for each of them.
 pub const RECENT_EVENTS_MAX: usize = 64;
 /// Commands that wait for one room; beyond it the caller is told to come back.

@@ -9,6 +9,7 @@
 //! Order of things (I5): the logs are written before `head` is published, so a reader that took
 //! `head` finds every fact up to it.
 
+mod idle;
 mod remembered;
 
 use std::{
@@ -32,7 +33,7 @@ use estafette_store::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, OnceCell};
 
-pub(crate) use self::remembered::Remembered;
+pub(crate) use self::{idle::run as forget_idle_users, remembered::Remembered};
 use crate::{
     client::sliding_sync::connection::Connections,
     rooms::Rooms,
@@ -93,6 +94,8 @@ pub struct HotUser {
     rooms: RwLock<BTreeMap<RoomId, OwnRoom>>,
     log: Mutex<UserLog>,
     last: AtomicU64,
+    /// The round of [`Notifier::forget_idle`] in which somebody last asked for this user.
+    asked_in: AtomicU64,
     wake: Notify,
     loaded: OnceCell<()>,
     /// What each device was told that need not be told again. See `client::sync`.
@@ -116,6 +119,7 @@ impl HotUser {
             rooms: RwLock::default(),
             log: Mutex::new(UserLog { complete_after: head, lines: VecDeque::new() }),
             last: AtomicU64::new(head.0),
+            asked_in: AtomicU64::new(0),
             wake: Notify::new(),
             loaded: OnceCell::new(),
             devices: Mutex::default(),
@@ -227,6 +231,7 @@ pub struct Notifier {
     gate: Mutex<()>,
     users: RwLock<HashMap<UserId, Arc<HotUser>>>,
     listeners: RwLock<HashMap<RoomId, Vec<Arc<HotUser>>>>,
+    idle_rounds: AtomicU64,
     device_lists: Mutex<DeviceListLog>,
     hints: OnceCell<tokio::sync::mpsc::Sender<Fact>>,
     hints_missed: AtomicBool,
@@ -273,9 +278,17 @@ impl Notifier {
         self.users.read().get(user_id).cloned()
     }
 
+    /// The same, for whoever asks on behalf of the user: that keeps the user hot.
+    fn ask(&self, user_id: &UserId) -> Option<Arc<HotUser>> {
+        let users = self.users.read();
+        let user = users.get(user_id)?;
+        user.asked_in.store(self.idle_rounds.load(Ordering::Acquire), Ordering::Release);
+        Some(Arc::clone(user))
+    }
+
     /// The user's hot entry, loading memberships at the first call.
     pub async fn user(&self, store: &SqliteStore, user_id: &UserId) -> StoreResult<Arc<HotUser>> {
-        let known = self.hot(user_id);
+        let known = self.ask(user_id);
         let user = match known {
             Some(user) => user,
             None => {
@@ -284,6 +297,7 @@ impl Notifier {
                 let user = users
                     .entry(user_id.clone())
                     .or_insert_with(|| Arc::new(HotUser::new(user_id.clone(), self.head())));
+                user.asked_in.store(self.idle_rounds.load(Ordering::Acquire), Ordering::Release);
                 Arc::clone(user)
             }
         };

@@ -34,7 +34,7 @@ use crate::{
     config::{Config, SynchronousMode},
     key_file::{self, KeyFileError},
     media::{self, MediaService},
-    notify::Notifier,
+    notify::{self, Notifier},
     outbound::Outbound,
     presence::PresenceBook,
     push::{self, Push, web_push::Vapid},
@@ -179,15 +179,7 @@ impl Server {
             signing_key: SigningKey::from_seed(&stored_key.version, &stored_key.seed),
             config,
         });
-        tokio::spawn(account_changes::apply(
-            Arc::downgrade(&server),
-            Arc::clone(&server.account_changes),
-            server.stopping(),
-        ));
-        tokio::spawn(follow(Arc::downgrade(&server), facts));
-        tokio::spawn(media::run_sweeper(Arc::downgrade(&server)));
-        tokio::spawn(device_use::run(Arc::downgrade(&server)));
-        tokio::spawn(push::run(Arc::downgrade(&server)));
+        start_workers(&server, facts);
         Ok(server)
     }
 
@@ -224,6 +216,20 @@ impl Server {
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+}
+
+/// Starts everything that works behind the requests. Each ends with the server.
+fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
+    tokio::spawn(account_changes::apply(
+        Arc::downgrade(server),
+        Arc::clone(&server.account_changes),
+        server.stopping(),
+    ));
+    tokio::spawn(follow(Arc::downgrade(server), facts));
+    tokio::spawn(media::run_sweeper(Arc::downgrade(server)));
+    tokio::spawn(device_use::run(Arc::downgrade(server)));
+    tokio::spawn(push::run(Arc::downgrade(server)));
+    tokio::spawn(notify::forget_idle_users(Arc::downgrade(server)));
 }
 
 /// Tests of other things do not wait for slow hashes.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Identity without a homeserver, for tests: a temporary database, a clock that stands still, chance
-//! that repeats itself, passwords that take no time, and a browser that keeps its cookie.
+//! Identity without a homeserver, for tests: a temporary database, a clock that stands still,
+//! chance that repeats itself, passwords that take no time, and a browser that keeps its cookie.
 
 use std::{
     collections::HashMap,

@@ -212,8 +212,8 @@ pub trait PeopleStore: Send + Sync {
     /// over everybody, such as a change of policy. Deactivated accounts are left out.
     async fn people_after(&self, after: Option<&UserId>, limit: u64) -> StoreResult<Vec<Person>>;
 
-    /// Accounts whose validity ends after `from_ms` and not after `until_ms`, soonest first, at most
-    /// `limit`. Deactivated ones are left out.
+    /// Accounts whose validity ends after `from_ms` and not after `until_ms`, soonest first, at
+    /// most `limit`. Deactivated ones are left out.
     async fn people_expiring(
         &self,
         from_ms: i64,
