@@ -13,7 +13,7 @@ use estafette_core::{
     event::Event,
     ids::EventId,
     state::{NotLoaded, Resolver, StateMap},
-    version::RoomVersion,
+    version::{RoomVersion, StateResolution},
 };
 
 /// Where choices come from.
@@ -258,6 +258,13 @@ impl Room {
                 }
             }
             assert!(resolved.get("m.room.create", "").is_some());
+            // Version 2.1 never forgets what is needed to judge others.
+            let since_2_1 = self.version.rules().state_resolution == StateResolution::V2_1;
+            for kind in ["m.room.power_levels", "m.room.join_rules"] {
+                if since_2_1 && states.iter().all(|state| state.get(kind, "").is_some()) {
+                    assert!(resolved.get(kind, "").is_some(), "{kind} is lost");
+                }
+            }
         }
     }
 
