@@ -14,6 +14,9 @@ use crate::{
     limits::PREV_EVENTS_MAX,
 };
 
+/// Who let the user into a restricted room; of no account to whoever is in it.
+const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
+
 /// An event before its place in the graph is known.
 pub(super) struct Wanted<'a> {
     pub(super) sender: &'a UserId,
@@ -174,7 +177,7 @@ fn member_content(
     };
     let mut content = extras.clone();
     content.insert("membership".into(), membership.as_str().into());
-    content.remove("join_authorised_via_users_server");
+    content.remove(AUTHORISED_VIA);
     let invited = matches!(view.membership(target), Some(Membership::Invite | Membership::Join));
     let restricted = match view.join_rule() {
         "restricted" => view.rules().restricted,
@@ -189,7 +192,7 @@ fn member_content(
             return Err(Rejection::NotInAllowedRoom);
         }
         let via = authorising_user(view, signer).ok_or(Rejection::UnableToAuthoriseJoin)?;
-        content.insert("join_authorised_via_users_server".into(), via.into());
+        content.insert(AUTHORISED_VIA.into(), via.into());
     }
     Ok(content)
 }
@@ -243,7 +246,7 @@ fn member(
     if let Some(same) = view.state_event("m.room.member", target.as_str())
         && act == MemberAct::Join
         && current == Some(Membership::Join)
-        && *same.content() == content
+        && same.content().iter().filter(|(key, _)| *key != AUTHORISED_VIA).eq(&content)
     {
         return Ok(Decision::Unchanged(same.event_id().clone()));
     }

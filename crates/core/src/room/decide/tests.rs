@@ -196,6 +196,9 @@ fn restricted_joins_find_somebody_to_vouch() {
         assert_eq!(allowed, ["!s:x.fr"]);
         assert_eq!(decided(&view, &join(false)).err(), Some(Rejection::NotInAllowedRoom));
         assert_eq!(via(&view), "@alice:x.fr");
+        // Who is in already and joins again changes nothing, whoever let them in.
+        let inside = view.apply(&update(&view, &join(true)));
+        assert!(matches!(decided(&inside, &join(false)), Ok(Decision::Unchanged(_))));
         let invite_50 = r#"alice levels {"users":{"bob":50},"invite":50}"#;
         let view = room(version, &format!("{restricted}\nalice leave\n{invite_50}"));
         assert_eq!(via(&view), "@bob:x.fr");
