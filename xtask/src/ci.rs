@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     ("licences", licences::run),
     ("clippy", clippy),
     ("unit and contract tests", unit_tests),
+    ("oracles", oracles),
     ("web client", web::test),
     ("server build", || shell::server_binary().map(drop)),
     ("web journeys", web::journeys),
@@ -139,6 +140,18 @@ fn clippy() -> Result<()> {
 fn unit_tests() -> Result<()> {
     let all = ["test", "--locked", "--workspace", "--all-features"];
     shell::run(&mut shell::cargo(&all))
+}
+
+/// The rules beside other implementations of them, on fewer rooms than by hand; and that the fuzz
+/// targets, which need another toolchain, would still find their dependencies.
+fn oracles() -> Result<()> {
+    let folder = shell::root().join("tests/oracle");
+    let mut tests = shell::cargo(&["test", "--locked", "--tests"]);
+    let target = shell::separate_target("oracle", &folder);
+    tests.current_dir(&folder).env("CARGO_TARGET_DIR", target).env("ESTAFETTE_ROOMS", "40");
+    shell::run(&mut tests)?;
+    let mut fuzz = shell::cargo(&["update", "--locked", "--workspace"]);
+    shell::run(fuzz.current_dir(shell::root().join("fuzz")))
 }
 
 /// Needs the right to mount; a machine without it cannot prove this and says so.
