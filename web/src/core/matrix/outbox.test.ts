@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// @vitest-environment jsdom
+import "fake-indexeddb/auto";
+import { MatrixError, type MatrixClient } from "matrix-js-sdk";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Outbox, outboxName } from "./outbox.ts";
+
+interface Sent { readonly room: string; readonly text: unknown; readonly txn: string }
+
+let account = "";
+let sent: Sent[] = [];
+let online = true;
+/** What the server answers to the next sendings; nothing means: taken. */
+let answers: (Error | null)[] = [];
+let boxes: Outbox[] = [];
+
+const client = {
+  sendEvent: async (room: string, _type: string, content: { body: unknown }, txn: string) => {
+    const failure = answers.shift();
+    if (failure) throw failure;
+    sent.push({ room, text: content.body, txn });
+    return { event_id: `$${sent.length}` };
+  },
+  getRoom: () => null,
+  getCrypto: () => undefined,
+} as unknown as MatrixClient;
+
+async function open(): Promise<Outbox> {
+  const box = new Outbox(client, account, () => online);
+  boxes.push(box);
+  await box.load();
+  box.pump();
+  return box;
+}
+
+/** The page goes away without a word. */
+async function reload(box: Outbox): Promise<Outbox> {
+  box.stop();
+  await box.close();
+  return open();
+}
+
+const write = (box: Outbox, text: string, roomId = "!a"): Promise<void> =>
+  box.add({ roomId, type: "m.room.message", content: { msgtype: "m.text", body: text }, file: null });
+const phases = (box: Outbox): readonly string[] => box.entries.get().map((one) => one.state.phase);
+const texts = (): readonly unknown[] => sent.map((one) => one.text);
+const server = (status: number, errcode: string, retry = 0): Error => new MatrixError({ errcode, error: "no", retry_after_ms: retry }, status);
+
+beforeEach(() => {
+  account = `k${Math.random()}`;
+  sent = [];
+  answers = [];
+  online = true;
+  boxes = [];
+});
+afterEach(async () => {
+  for (const box of boxes) {
+    box.stop();
+    await box.close();
+  }
+  indexedDB.deleteDatabase(outboxName(account));
+});
+
+describe("the send queue: what was written is neither lost, nor doubled, nor out of order", () => {
+  test("sends in order, once, and forgets when the sync shows it", async () => {
+    const box = await open();
+    await Promise.all([write(box, "un"), write(box, "deux"), write(box, "trois")]);
+    await vi.waitFor(() => expect(texts()).toEqual(["un", "deux", "trois"]));
+    expect(new Set(sent.map((one) => one.txn)).size).toBe(3);
+    for (const entry of box.entries.get()) box.confirm(entry.id);
+    expect(box.entries.get()).toEqual([]);
+    await reload(box);
+    await new Promise((resolve) => { setTimeout(resolve, 30); });
+    expect(sent.length).toBe(3);
+  });
+
+  test("what waits for the network survives a reload, with its transaction id", async () => {
+    online = false;
+    const box = await open();
+    await write(box, "dans le tunnel");
+    await write(box, "encore");
+    const ids = box.entries.get().map((one) => one.id);
+    expect(phases(box)).toEqual(["queued", "queued"]);
+    const again = await reload(box);
+    expect(again.entries.get().map((one) => one.id)).toEqual(ids);
+    expect(sent).toEqual([]);
+    online = true;
+    again.pump();
+    await vi.waitFor(() => expect(sent.map((one) => one.txn)).toEqual(ids));
+  });
+
+  test("a page that dies between sending and hearing sends again under the same id", async () => {
+    let answer: () => void = () => undefined;
+    const heard = new Promise<void>((resolve) => { answer = resolve; });
+    const slow = { ...client, sendEvent: async (...args: [string, string, { body: unknown }, string]) => {
+      await (client.sendEvent as unknown as (...all: unknown[]) => Promise<unknown>)(...args);
+      await heard;
+      throw new TypeError("the page is gone");
+    } } as unknown as MatrixClient;
+    const box = new Outbox(slow, account, () => online);
+    await box.load();
+    await write(box, "une fois");
+    await vi.waitFor(() => expect(sent.length).toBe(1));
+    await reload(box);
+    await vi.waitFor(() => expect(sent.length).toBe(2));
+    expect(sent[0]?.txn).toBe(sent[1]?.txn);
+    answer();
+  });
+
+  test("a refusal is shown, does not hold up others, and can be tried again or given up after a reload", async () => {
+    answers = [server(403, "M_FORBIDDEN"), null];
+    const box = await open();
+    await write(box, "refusé");
+    await write(box, "accepté");
+    await vi.waitFor(() => expect(texts()).toEqual(["accepté"]));
+    expect(phases(box)[0]).toBe("failed");
+    const again = await reload(box);
+    expect(again.entries.get().map((one) => one.content["body"])).toEqual(["refusé"]);
+    expect(phases(again)).toEqual(["failed"]);
+    await again.retry(again.entries.get()[0]?.id ?? "");
+    await vi.waitFor(() => expect(texts()).toEqual(["accepté", "refusé"]));
+    answers = [server(403, "M_FORBIDDEN")];
+    await write(again, "à jeter");
+    await vi.waitFor(() => expect(phases(again).at(-1)).toBe("failed"));
+    await again.cancel(again.entries.get().at(-1)?.id ?? "");
+    const last = await reload(again);
+    expect(last.entries.get().some((one) => one.content["body"] === "à jeter")).toBe(false);
+  });
+
+  test("a server that is away or busy is asked again, in order", async () => {
+    answers = [server(502, "M_UNKNOWN"), server(429, "M_LIMIT_EXCEEDED", 20), null];
+    const box = await open();
+    await write(box, "premier");
+    await write(box, "second");
+    await vi.waitFor(() => expect(texts()).toEqual(["premier", "second"]), { timeout: 8_000 });
+  });
+
+  test("a room that cannot take a message does not hold up another room", async () => {
+    answers = [server(403, "M_FORBIDDEN")];
+    const box = await open();
+    await write(box, "ici", "!a");
+    await write(box, "là", "!b");
+    await vi.waitFor(() => expect(texts()).toEqual(["là"]));
+  });
+});
