@@ -97,7 +97,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   };
 
   #sendable(text: string): boolean {
-    return text.trim() !== "" || this.get().uploads.length > 0;
+    return text.trim() !== "" || (this.get().mode.kind !== "edit" && this.get().uploads.length > 0);
   }
 
   #suggest(text: string, caret: number): void {
@@ -160,7 +160,8 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   cancelMode = (): void => {
     const editing = this.get().mode.kind === "edit";
     const text = editing ? this.#beforeEdit : this.get().text;
-    this.merge({ mode: NEW, text, caret: text.length, canSend: this.#sendable(text) });
+    this.merge({ mode: NEW, text, caret: text.length });
+    this.merge({ canSend: this.#sendable(text) });
     this.#keepDraft();
   };
 
@@ -193,7 +194,9 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     const mentions = this.#mentions;
     const rest = mode.kind === "edit" ? this.#beforeEdit : "";
     this.#mentions = [];
-    this.merge({ text: rest, caret: rest.length, mode: NEW, uploads: [], canSend: rest.trim() !== "", failure: null });
+    // An edit leaves alone what was being prepared beside it.
+    const kept = mode.kind === "edit" ? uploads : [];
+    this.merge({ text: rest, caret: rest.length, mode: NEW, uploads: kept, canSend: rest.trim() !== "" || kept.length > 0, failure: null });
     this.closeSuggestions();
     this.#services.room.setTyping(false);
     this.#keepDraft();

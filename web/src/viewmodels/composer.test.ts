@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from "vitest";
+import type { RoomPort } from "../core/port/rooms.ts";
+import { CoreError } from "../core/port/session.ts";
+import type { OutgoingFile, OutgoingText, TimelineItem, TimelinePort } from "../core/port/timeline.ts";
+import { ComposerViewModel } from "./composer.ts";
+
+const ITEM: TimelineItem = {
+  id: "$1", eventId: "$1", sender: { id: "@jean:x", name: "Jean", avatar: null }, mine: true, at: 0,
+  content: { kind: "text", style: "plain", body: "**Bonjour**", rich: [{ tag: "strong", children: ["Bonjour"] }], bigEmoji: false },
+  edited: false, mentionsMe: false, reply: null, reactions: [], readers: [], send: null, shield: null, canEdit: true, canDelete: true,
+};
+
+function make({ limit = null as number | null, memory = new Map<string, string>(), refuse = false } = {}) {
+  const texts: OutgoingText[] = [];
+  const files: OutgoingFile[] = [];
+  const typing: boolean[] = [];
+  const timeline = {
+    sendText: async (message: OutgoingText) => { if (refuse) throw new CoreError("limit"); texts.push(message); },
+    sendFile: async (file: OutgoingFile) => { files.push(file); },
+    source: () => "**Bonjour**",
+  } as unknown as TimelinePort;
+  const members = [{ id: "@jean:x", name: "Jean Martin", avatar: null, membership: "join", power: 0, role: "member" }];
+  const room = { details: { get: () => ({ id: "!r", members }) }, setTyping: (on: boolean) => typing.push(on) } as unknown as RoomPort;
+  const vm = new ComposerViewModel({
+    room, timeline, emoji: async () => [], uploadLimit: async () => limit,
+    memory: { read: (key) => memory.get(key) ?? null, write: (key, value) => { if (value === null) memory.delete(key); else memory.set(key, value); } },
+  });
+  return { vm, texts, files, typing, memory };
+}
+
+const type = (vm: ComposerViewModel, text: string): void => vm.setText(text, text.length);
+const file = (name: string, size: number): File => new File([new Uint8Array(size)], name, { type: "image/png" });
+
+describe("composer", () => {
+  test("a draft outlives the page, with its reply, and goes when it is sent", async () => {
+    const first = make();
+    first.vm.reply(ITEM);
+    type(first.vm, "À demain");
+    const second = make({ memory: first.memory });
+    expect(second.vm.get()).toMatchObject({ text: "À demain", canSend: true, mode: { kind: "reply", eventId: "$1", quote: "Bonjour" } });
+    await second.vm.send();
+    expect(second.texts).toMatchObject([{ text: "À demain", replyTo: "$1", edits: null }]);
+    expect(first.memory.size).toBe(0);
+  });
+
+  test("editing gives back what was being written, sent or not", async () => {
+    const { vm, texts } = make();
+    type(vm, "en cours");
+    vm.edit(ITEM);
+    expect(vm.get().text).toBe("**Bonjour**");
+    vm.cancelMode();
+    expect(vm.get()).toMatchObject({ text: "en cours", mode: { kind: "new" } });
+    vm.edit(ITEM);
+    type(vm, "**Bonsoir**");
+    await vm.send();
+    expect(texts).toMatchObject([{ text: "**Bonsoir**", edits: "$1" }]);
+    expect(vm.get()).toMatchObject({ text: "en cours", mode: { kind: "new" }, canSend: true });
+  });
+
+  test("an edit neither sends nor loses the files that wait beside it, and an empty one is not sent", async () => {
+    const { vm, texts, files } = make();
+    await vm.addFiles([file("a.png", 1)]);
+    vm.edit(ITEM);
+    type(vm, "  ");
+    expect(vm.get().canSend).toBe(false);
+    type(vm, "corrigé");
+    await vm.send();
+    expect([texts.length, files.length, vm.get().uploads.length, vm.get().canSend]).toEqual([1, 0, 1, true]);
+  });
+
+  test("one file carries the text as its caption, several are followed by it", async () => {
+    const { vm, texts, files } = make();
+    await vm.addFiles([file("a.png", 1)]);
+    type(vm, "Le plan");
+    await vm.send();
+    expect([files[0]?.caption, texts.length]).toEqual(["Le plan", 0]);
+    await vm.addFiles([file("a.png", 1), file("b.png", 1)]);
+    type(vm, "Les plans");
+    await vm.send();
+    expect(files.slice(1).map((one) => one.caption)).toEqual(["", ""]);
+    expect(texts.map((one) => one.text)).toEqual(["Les plans"]);
+  });
+
+  test("a file beyond the server's limit is said at once, others are kept", async () => {
+    const { vm } = make({ limit: 10 });
+    await vm.addFiles([file("petit.png", 5), file("grand.png", 50)]);
+    expect(vm.get().uploads.map((one) => one.name)).toEqual(["petit.png"]);
+    expect(vm.get().tooLarge).toEqual({ name: "grand.png", limit: 10 });
+  });
+
+  test("a mention chosen from the list is told to the server", async () => {
+    const { vm, texts } = make();
+    type(vm, "Merci @jea");
+    expect(vm.get().suggestions.map((one) => one.kind)).toEqual(["person"]);
+    vm.accept();
+    expect(vm.get().text).toBe("Merci @Jean Martin ");
+    await vm.send();
+    expect(texts[0]?.mentions).toEqual([{ userId: "@jean:x", name: "Jean Martin" }]);
+  });
+
+  test("what the queue refuses comes back, and says why", async () => {
+    const { vm, typing } = make({ refuse: true });
+    type(vm, "Important");
+    await vm.send();
+    expect(vm.get()).toMatchObject({ text: "Important", canSend: true, failure: "limit" });
+    expect(typing.at(-1)).toBe(false);
+  });
+});
