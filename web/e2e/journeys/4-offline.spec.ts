@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { PASSWORD } from "../support/matrix.ts";
 import { expect, test } from "../support/person.ts";
 
 test("offline: says so, queues, survives a reload, sends when back", async ({ person }) => {
@@ -44,4 +45,26 @@ test("a second tab is told, and may take over", async ({ person }) => {
   await other.getByRole("button", { name: "Utiliser ici" }).click();
   await expect(other.getByRole("heading", { name: "Conversations" })).toBeVisible();
   await expect(camille.page.getByText("déjà ouverte dans un autre onglet")).toBeVisible();
+});
+
+test("an expired session: the same device signs in again and reads on, without a code", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  const jean = await person("Jean Martin");
+  await camille.signUp();
+  await jean.signUp();
+  await camille.writeTo(jean);
+  await camille.say("Avant l’expiration");
+  await jean.accept(camille.name);
+  const { page } = camille;
+  await page.route("**/_matrix/client/v3/sync*", (route) => route.fulfill({
+    status: 401, contentType: "application/json", body: JSON.stringify({ errcode: "M_UNKNOWN_TOKEN", error: "expired", soft_logout: true }),
+  }));
+  await jean.say("Une nouvelle");
+  await expect(page.getByText("Votre session a expiré")).toBeVisible({ timeout: 60_000 });
+  await page.unroute("**/_matrix/client/v3/sync*");
+  await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Se connecter" }).click();
+  await expect(camille.message("Avant l’expiration")).toBeVisible({ timeout: 60_000 });
+  await expect(camille.message("Une nouvelle")).toBeVisible();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
 });

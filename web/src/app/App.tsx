@@ -2,7 +2,7 @@
 /** The composition root: services to view models, view models to views. */
 import { useEffect, useMemo } from "react";
 import { prefetchCore } from "../core/index.ts";
-import type { AuthPort } from "../core/port/session.ts";
+import type { AccountRef, AuthPort } from "../core/port/session.ts";
 import { type AppSnapshot, type AppViewModel } from "../viewmodels/app.ts";
 import { AuthViewModel, MIN_PASSWORD } from "../viewmodels/auth.ts";
 import type { PreferencesViewModel } from "../viewmodels/preferences.ts";
@@ -26,7 +26,8 @@ export function App(services: AppServicesView) {
   const words = useWords();
   const state: AppSnapshot = useSnapshot(services.app);
   switch (state.phase) {
-    case "signIn": return <SignIn {...services} />;
+    case "signIn": return <SignIn key="new" {...services} again={null} />;
+    case "expired": return <SignIn key={state.account.key} {...services} again={state.account} />;
     case "opening": return <Cover text={words.app.loading} busy />;
     case "otherTab":
       return <Cover text={words.app.otherTab} help={words.app.otherTabHelp} action={words.app.useHere} onAction={() => void services.app.takeOver()} />;
@@ -41,9 +42,9 @@ export function App(services: AppServicesView) {
   }
 }
 
-function SignIn({ app, auth, preferences }: AppServicesView) {
+function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly again: AccountRef | null }) {
   const words = useWords();
-  const vm = useMemo(() => new AuthViewModel(auth, (account) => void app.open(account), (url) => window.location.assign(url)), [app, auth]);
+  const vm = useMemo(() => new AuthViewModel(auth, (account) => void app.open(account), (url) => window.location.assign(url), again), [app, auth, again]);
   const state = useSnapshot(vm);
   const settings = useSnapshot(preferences);
   useEffect(() => {

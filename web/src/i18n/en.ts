@@ -66,6 +66,7 @@ export const en: Messages = {
     closed: "Accounts are created by your administration. Please ask them.",
     working: "Signing in…",
     creating: "Creating the account…",
+    again: "Your session has expired. Sign in again: your conversations and keys are still on this device.",
     oauth: "Continue",
     oauthHelp: "You will be taken to your administration’s sign-in page.",
     returning: "Signing in…",

@@ -65,6 +65,7 @@ export const fr = {
     closed: "Les comptes sont créés par votre administration. Adressez-vous à elle.",
     working: "Connexion…",
     creating: "Création du compte…",
+    again: "Votre session a expiré. Reconnectez-vous : vos conversations et vos clés sont restées sur cet appareil.",
     oauth: "Continuer",
     oauthHelp: "Vous allez être conduit vers la page de connexion de votre administration.",
     returning: "Connexion en cours…",

@@ -73,6 +73,14 @@ describe("the life of the application", () => {
     expect(vm.get().phase).toBe("signedOut");
   });
 
+  test("an expired session keeps its data: the same account signs in again", async () => {
+    const { vm, calls, connection } = make();
+    await vm.start();
+    connection.set("expired");
+    expect(vm.get()).toMatchObject({ phase: "expired", account: A });
+    expect(calls).toEqual(["open a", "stop a", "release a"]);
+  });
+
   test("changing accounts closes one before it opens the other", async () => {
     const { vm, calls } = make();
     await vm.start();

@@ -6,7 +6,7 @@ import { ViewModel } from "./base.ts";
 
 export type AppSnapshot =
   | { readonly phase: "signIn" | "otherTab" | "failed" | "signedOut" }
-  | { readonly phase: "opening"; readonly account: AccountRef }
+  | { readonly phase: "opening" | "expired"; readonly account: AccountRef }
   | { readonly phase: "open"; readonly core: Core };
 
 /** One tab per account; the application gives the real lock. */
@@ -57,7 +57,11 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
       return this.cell.set({ phase: "failed" });
     }
     const core = this.#core;
-    core.connection.subscribe(() => { if (core.connection.get() === "signedOut") void this.#ended(); });
+    core.connection.subscribe(() => {
+      const connection = core.connection.get();
+      if (connection === "signedOut") void this.#ended();
+      if (connection === "expired") this.#expired();
+    });
     this.cell.set({ phase: "open", core });
   };
 
@@ -71,6 +75,14 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
     this.#core = null;
     this.cell.set({ phase: "otherTab" });
   };
+
+  /** The same device signs in again and finds everything as it was. */
+  #expired(): void {
+    const core = this.#core;
+    if (!core) return;
+    this.#close();
+    this.cell.set({ phase: "expired", account: core.account });
+  }
 
   async #ended(): Promise<void> {
     const core = this.#core;

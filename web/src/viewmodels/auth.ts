@@ -18,22 +18,28 @@ export interface AuthSnapshot {
   readonly problems: Partial<Record<AuthField, FieldProblem>>;
   readonly failure: FailureKind | null;
   readonly passwordShown: boolean;
+  /** The session expired: signing in as the same person goes on with it. */
+  readonly again: boolean;
   /** True while a sign-in on the server's pages is being finished here. */
   readonly returning: boolean;
 }
 
 export class AuthViewModel extends ViewModel<AuthSnapshot> {
   readonly #auth: AuthPort;
+  readonly #again: AccountRef | undefined;
   readonly #opened: (account: AccountRef) => void;
   readonly #go: (url: string) => void;
 
-  constructor(auth: AuthPort, opened: (account: AccountRef) => void, go: (url: string) => void) {
+  /** `again`: the account of this browser that the server asks to sign in once more. */
+  constructor(auth: AuthPort, opened: (account: AccountRef) => void, go: (url: string) => void, again: AccountRef | null = null) {
     super({
       phase: "loading", mode: "signIn", methods: null,
-      values: { username: "", password: "", displayName: "", token: "" },
+      again: again !== null,
+      values: { username: again ? again.userId : "", password: "", displayName: "", token: "" },
       problems: {}, failure: null, passwordShown: false, returning: false,
     });
     this.#auth = auth;
+    this.#again = again ?? undefined;
     this.#opened = opened;
     this.#go = go;
   }
@@ -65,7 +71,7 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
     this.merge({ problems, failure: null });
     if (Object.keys(problems).length > 0) return;
     await this.#run(() => (mode === "signIn"
-      ? this.#auth.signIn(values.username, values.password)
+      ? this.#auth.signIn(values.username, values.password, this.#again)
       : this.#auth.signUp({ ...values, username: values.username.trim().toLowerCase() })));
   };
 
@@ -73,7 +79,7 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
   continueWithOAuth = async (): Promise<void> => {
     this.merge({ phase: "working", failure: null });
     try {
-      this.#go(await this.#auth.beginOAuth(this.get().mode));
+      this.#go(await this.#auth.beginOAuth(this.get().mode, this.#again));
     } catch (error) {
       this.merge({ phase: "ready", failure: kindOf(error) });
     }

@@ -136,12 +136,12 @@ export class Auth implements AuthPort {
     };
   }
 
-  async signIn(username: string, password: string): Promise<AccountRef> {
+  async signIn(username: string, password: string, again?: AccountRef): Promise<AccountRef> {
     const answer = await call("POST", "v3/login", {
       type: "m.login.password",
       identifier: { type: "m.id.user", user: username.trim() },
       password,
-      initial_device_display_name: deviceName(),
+      ...(again ? { device_id: again.deviceId } : { initial_device_display_name: deviceName() }),
     });
     if (answer.status === 403) throw new CoreError("credentials", String(answer.body["error"] ?? ""));
     if (answer.status !== 200) throw failure(answer);
@@ -167,9 +167,9 @@ export class Auth implements AuthPort {
     }).catch(() => undefined);
   }
 
-  async beginOAuth(action: "signIn" | "signUp"): Promise<string> {
+  async beginOAuth(action: "signIn" | "signUp", again?: AccountRef): Promise<string> {
     const { beginOAuth } = await import("./oauth.ts");
-    const journey = await beginOAuth(homeserver(), action);
+    const journey = await beginOAuth(homeserver(), action, again?.deviceId);
     sessionStorage.setItem(PENDING_OAUTH, JSON.stringify(journey.pending));
     return journey.url;
   }

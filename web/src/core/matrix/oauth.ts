@@ -23,7 +23,9 @@ function randomState(): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export async function beginOAuth(baseUrl: string, action: "signIn" | "signUp"): Promise<{ url: string; pending: PendingOAuth }> {
+export async function beginOAuth(
+  baseUrl: string, action: "signIn" | "signUp", again?: string,
+): Promise<{ url: string; pending: PendingOAuth }> {
   return guarded(async () => {
     const metadata = await createClient({ baseUrl }).getAuthMetadata();
     const clientId = await OAuth2.registerClient(metadata, {
@@ -35,7 +37,7 @@ export async function beginOAuth(baseUrl: string, action: "signIn" | "signUp"): 
       grant_types: ["authorization_code", "refresh_token"],
       token_endpoint_auth_method: "none",
     });
-    const oauth = new OAuth2(metadata, { clientId });
+    const oauth = new OAuth2(metadata, { clientId, ...(again ? { deviceId: again } : {}) });
     const state = randomState();
     const prompt = action === "signUp" ? "create" : undefined;
     const url = await oauth.generateAuthorizationCodeGrantUrl(state, redirectUri(), "query", prompt);

@@ -69,11 +69,12 @@ class MatrixCore implements Core {
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     client.on(ClientEvent.Sync, this.#onSync);
-    client.on(HttpApiEvent.SessionLoggedOut, () => this.connection.set("signedOut"));
+    // Client-server API, "Soft logout": keys and messages stay for the next sign-in.
+    client.on(HttpApiEvent.SessionLoggedOut, (error) => this.connection.set(error.data["soft_logout"] === true ? "expired" : "signedOut"));
   }
 
   readonly #onSync = (state: SyncState, _before: SyncState | null, data?: SyncStateData): void => {
-    if (this.connection.get() === "signedOut") return;
+    if (this.connection.get() === "signedOut" || this.connection.get() === "expired") return;
     if (state === SyncState.Prepared) {
       this.rooms.touchAll();
       void this.#outbox.load().then(() => this.#outbox.pump());

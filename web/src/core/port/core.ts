@@ -8,8 +8,11 @@ import type { EncryptionPort } from "./encryption.ts";
 import type { PushPort } from "./push.ts";
 import type { MediaRef } from "./content.ts";
 
-/** `signedOut`: the server ended the session, only signing in again helps. */
-export type Connection = "starting" | "online" | "offline" | "signedOut";
+/**
+ * - `signedOut`: the server ended the session; nothing of it is of use any more;
+ * - `expired`: the server wants this device to sign in again, and then everything goes on.
+ */
+export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired";
 
 export interface DirectoryPerson extends Person {
   /** The organisation shown beside the name: the server part of the identifier. */

@@ -62,10 +62,11 @@ export class CoreError extends Error {
 
 export interface AuthPort {
   methods(): Promise<SignInMethods>;
-  signIn(username: string, password: string): Promise<AccountRef>;
+  /** With `again`, as that device: its keys and messages stay. */
+  signIn(username: string, password: string, again?: AccountRef): Promise<AccountRef>;
   signUp(request: SignUpRequest): Promise<AccountRef>;
   /** Prepares the OAuth journey and answers the address the browser must go to. */
-  beginOAuth(action: "signIn" | "signUp"): Promise<string>;
+  beginOAuth(action: "signIn" | "signUp", again?: AccountRef): Promise<string>;
   /** Finishes the OAuth journey from the address the browser came back to. */
   finishOAuth(code: string, state: string): Promise<AccountRef>;
   accounts(): readonly AccountRef[];

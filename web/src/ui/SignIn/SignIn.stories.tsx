@@ -4,13 +4,13 @@ import { idle, nothing } from "../samples.ts";
 import { SignInView } from "./SignInView.tsx";
 
 const state: AuthSnapshot = {
-  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false,
+  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, again: false,
   values: { username: "", password: "", displayName: "", token: "" },
 };
 const show = (change: Partial<AuthSnapshot>) => <SignInView state={{ ...state, ...change }} actions={idle()} minPassword={8} onLanguage={nothing} />;
 
 export const stories = {
   signIn: () => show({}), signUp: () => show({ mode: "signUp", problems: { username: "missing", password: "short", token: "missing" } }),
-  wrong: () => show({ failure: "credentials" }), working: () => show({ phase: "working" }), unreachable: () => show({ phase: "unreachable", methods: null }),
+  again: () => show({ again: true, values: { ...state.values, username: "@camille:x" } }), wrong: () => show({ failure: "credentials" }), working: () => show({ phase: "working" }), unreachable: () => show({ phase: "unreachable", methods: null }),
   returning: () => show({ phase: "working", methods: null, returning: true }), oauth: () => show({ methods: { password: false, oauth: true, registration: "closed" } }), closed: () => show({ methods: { password: true, oauth: false, registration: "closed" } }),
 };

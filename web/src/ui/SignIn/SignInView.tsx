@@ -19,7 +19,7 @@ interface Props {
 export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
   const words = useWords();
   const { methods, mode, phase } = state;
-  const canSignUp = methods !== null && (methods.oauth || methods.registration !== "closed");
+  const canSignUp = !state.again && methods !== null && (methods.oauth || methods.registration !== "closed");
   return (
     <div className={styles.page}>
       <main className={styles.card}>
@@ -28,6 +28,7 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
           <h1 className={styles.name}>{words.app.name}</h1>
           <p className={styles.tagline}>{words.auth.tagline}</p>
         </header>
+        {state.again ? <Notice>{words.auth.again}</Notice> : null}
         {phase === "unreachable" ? (
           <Notice tone="danger" actions={<Button icon="retry" onClick={() => void actions.load()}>{words.app.retry}</Button>}>
             {words.failure.offline}
@@ -40,7 +41,7 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
               {mode === "signIn" ? words.auth.signUp : words.auth.signIn}
             </Button>
           </p>
-        ) : methods ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
+        ) : methods && !state.again ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
       </main>
       <Button look="quiet" icon="globe" className={styles.language} onClick={onLanguage}>
         <span lang={words.auth.language === "English" ? "en" : "fr"}>{words.auth.language}</span>
