@@ -103,8 +103,10 @@ test("a message is told of with no page in sight, without its text", async ({ pe
     await page.evaluate(async () => { await navigator.serviceWorker.ready; });
     const { session, deliver } = await workerOf(camille);
     await page.getByRole("button", { name: "Réglages" }).click();
-    await page.getByLabel("M’avertir sur cet appareil").check();
-    await page.getByLabel("Même quand Estafette est fermée").check();
+    // The browser is asked first: the box follows its answer.
+    await page.getByLabel("M’avertir sur cet appareil").click();
+    await expect(page.getByLabel("M’avertir sur cet appareil")).toBeChecked();
+    await page.getByLabel("Même quand Estafette est fermée").click();
     const challenge = await service.next(0);
     expect(JSON.parse(challenge.text)).toMatchObject({ app_id: "fr.estafette.web" });
     await deliver(challenge.text);

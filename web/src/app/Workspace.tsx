@@ -39,7 +39,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const now = useNow();
   const memory = useMemo(() => localMemory(core.account.key), [core]);
   const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
-  const encryption = useMemo(() => new EncryptionViewModel(core), [core]);
+  const encryption = useMemo(() => new EncryptionViewModel(core, memory), [core, memory]);
   const background = useMemo(() => new BackgroundViewModel(core.push, browserPush, memory, () => preferences.get().language), [core, memory, preferences]);
   const listState = useSnapshot(list);
   const encryptionState = useSnapshot(encryption);

@@ -2,9 +2,14 @@
 /** Runs the encryption machine against the core and remembers what the person put off. */
 import type { Core } from "../core/port/core.ts";
 import type { Confirmation, EncryptionStatus, VerificationState } from "../core/port/encryption.ts";
-import { ViewModel } from "./base.ts";
+import { type KeyValue, ViewModel } from "./base.ts";
 import { type EncryptionEvent, type EncryptionState, next, type Work } from "./encryption-machine.ts";
 import { kindOf } from "./failure.ts";
+
+/** Where it is remembered when the person put the question off. */
+const PUT_OFF = "encryption.putOff";
+/** A question that was put off comes back after this time; until then a banner stays, in milliseconds. */
+const ASK_AGAIN_MS = 7 * 24 * 60 * 60 * 1_000;
 
 export interface EncryptionSnapshot {
   readonly state: EncryptionState;
@@ -17,18 +22,23 @@ export interface EncryptionSnapshot {
 
 export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
   readonly #core: Core;
+  readonly #memory: KeyValue;
+  readonly #now: () => number;
   #answerPassword: ((password: string | null) => void) | null = null;
   #answerPage: ((visited: boolean) => void) | null = null;
   #asked = 0;
   #code = "";
   #unfollow: (() => void) | null = null;
 
-  constructor(core: Core) {
+  constructor(core: Core, memory: KeyValue, now: () => number = Date.now) {
+    const asked = Number(memory.read(PUT_OFF) ?? 0);
     super({
       state: { name: "hidden" }, status: core.encryption.status.get(), verification: null,
-      userId: core.account.userId, putOff: false, bannerHidden: false,
+      userId: core.account.userId, putOff: now() - asked < ASK_AGAIN_MS, bannerHidden: false,
     });
     this.#core = core;
+    this.#memory = memory;
+    this.#now = now;
     this.follow(core.encryption.status, (status) => this.#onStatus(status));
     this.follow(core.encryption.verification, () => this.#followVerification());
     this.undo.add(() => this.#unfollow?.());
@@ -126,6 +136,7 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     this.#answerPassword = null;
     this.#answerPage?.(false);
     this.#answerPage = null;
+    this.#memory.write(PUT_OFF, String(this.#now()));
     this.merge({ putOff: true });
     this.#dispatch({ type: "later" });
   };

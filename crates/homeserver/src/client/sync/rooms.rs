@@ -429,6 +429,10 @@ impl Told<'_> {
             // Somebody who declined or was never in sees nothing but that.
             None => room::own_ending(self.reader, self.room_id, self.snapshot, upto).await?,
         };
+        if stay == Stay::Outside && self.wish.state_after.is_some() {
+            // Who asks for the state after a timeline takes no state from the timeline itself.
+            state = window.events.iter().map(|visible| Arc::clone(&visible.event.event)).collect();
+        }
         let own_data = self.own_account_data(false).await?;
         let mut out = String::new();
         let mut block = ObjectWriter::open(&mut out);

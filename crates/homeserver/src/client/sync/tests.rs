@@ -158,6 +158,11 @@ async fn rooms_that_are_left_end_with_the_leave() {
     assert_eq!(bodies(left), ["before"]);
     assert_eq!(left.as_array().unwrap().last().unwrap()["content"]["membership"], "leave");
     assert!(answer["rooms"].get("join").is_none());
+    // Who asks for the state after the timeline takes no state from the timeline itself.
+    let answer = sync(&server, BOB, Some(&start["next_batch"]), "use_state_after=true").await;
+    let state = &answer["rooms"]["leave"][&room]["state_after"]["events"];
+    assert_eq!(state.as_array().unwrap().len(), 1, "{state}");
+    assert_eq!(state[0]["content"]["membership"], "leave");
     let initial = sync(&server, BOB, None, "").await;
     assert!(initial["rooms"].get("leave").is_none());
     let wish = filter(&json!({ "room": { "include_leave": true } }));

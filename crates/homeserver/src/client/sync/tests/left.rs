@@ -95,6 +95,11 @@ async fn a_declined_invitation_ends_with_the_leave_alone() {
     assert_eq!(events.len(), 1, "{left}");
     assert_eq!(events[0]["content"]["membership"], "leave");
     assert!(left.get("state").is_none(), "{left}");
+    // Without it the invitation would stay in the lists of clients that ask in this way.
+    let after = sync(&server, BOB, Some(&start["next_batch"]), "use_state_after=true").await;
+    let after = state(&after["rooms"]["leave"][&room], "state_after", "m.room.member");
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0]["content"]["membership"], "leave");
     assert!(answer.get("device_lists").is_none(), "nor who is in it: {answer}");
     let again = sync(&server, BOB, Some(&answer["next_batch"]), "full_state=true").await;
     assert!(again["rooms"].get("leave").is_none(), "told once: {again}");

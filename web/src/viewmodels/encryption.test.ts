@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from "vitest";
+import type { Core } from "../core/port/core.ts";
+import type { Confirmation, EncryptionPort, EncryptionStatus, VerificationFlow } from "../core/port/encryption.ts";
+import { Cell } from "../core/port/observable.ts";
+import { CoreError } from "../core/port/session.ts";
+import { EncryptionViewModel } from "./encryption.ts";
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1_000;
+
+function make(change: Partial<EncryptionPort> = {}, { memory = new Map<string, string>(), now = WEEK_MS * 100 } = {}) {
+  const status = new Cell<EncryptionStatus>({ phase: "loading", hasRecovery: false, otherDevices: false, restoring: null });
+  const encryption = { status, verification: new Cell<VerificationFlow | null>(null), setUp: async () => "EsTo", ...change } as unknown as EncryptionPort;
+  const core = { encryption, account: { key: "k", userId: "@a:x", deviceId: "D" } } as unknown as Core;
+  const vm = new EncryptionViewModel(core, {
+    read: (key) => memory.get(key) ?? null, write: (key, value) => { if (value === null) memory.delete(key); else memory.set(key, value); },
+  }, () => now);
+  const become = (phase: EncryptionStatus["phase"]): void => status.set({ ...status.get(), phase });
+  return { vm, become, memory };
+}
+
+const name = (vm: EncryptionViewModel): string => vm.get().state.name;
+
+describe("encryption screens", () => {
+  test("ask once, not at each start; a week later they ask again", () => {
+    const first = make();
+    first.become("fresh");
+    expect(name(first.vm)).toBe("offerSetUp");
+    first.vm.later();
+    expect(name(first.vm)).toBe("hidden");
+    const soon = make({}, { memory: first.memory, now: WEEK_MS * 100 + 1_000 });
+    soon.become("fresh");
+    expect(name(soon.vm)).toBe("hidden");
+    soon.vm.attend();
+    expect(name(soon.vm)).toBe("offerSetUp");
+    const late = make({}, { memory: first.memory, now: WEEK_MS * 101 + 1 });
+    late.become("fresh");
+    expect(name(late.vm)).toBe("offerSetUp");
+  });
+
+  test("set up shows the code until it is kept, even when the account became safe meanwhile", async () => {
+    const { vm, become } = make();
+    become("fresh");
+    vm.send({ type: "start" });
+    await expect.poll(() => name(vm)).toBe("showCode");
+    become("ready");
+    vm.later();
+    expect(vm.get().state).toMatchObject({ name: "showCode", code: "EsTo" });
+    vm.send({ type: "keepCode", kept: true });
+    vm.send({ type: "finish" });
+    expect(name(vm)).toBe("hidden");
+  });
+
+  test("the server's wish for a password, then for its page, is passed on and answered", async () => {
+    const heard: unknown[] = [];
+    const { vm, become } = make({
+      setUp: async (confirmation: Confirmation) => {
+        heard.push(await confirmation.password(), await confirmation.password(), await confirmation.page("https://x/"));
+        return "EsTo";
+      },
+    });
+    become("fresh");
+    vm.send({ type: "start" });
+    await expect.poll(() => vm.get().state).toMatchObject({ name: "password", again: false });
+    vm.submitPassword("wrong");
+    await expect.poll(() => vm.get().state).toMatchObject({ name: "password", again: true });
+    vm.submitPassword("right");
+    await expect.poll(() => vm.get().state).toMatchObject({ name: "page", url: "https://x/" });
+    vm.visited();
+    await expect.poll(() => name(vm)).toBe("showCode");
+    expect(heard).toEqual(["wrong", "right", true]);
+  });
+
+  test("giving up in the middle is no failure", async () => {
+    const { vm, become } = make({
+      setUp: async (confirmation: Confirmation) => {
+        if ((await confirmation.password()) === null) throw new CoreError("forbidden", "cancelled");
+        return "EsTo";
+      },
+    });
+    become("fresh");
+    vm.send({ type: "start" });
+    await expect.poll(() => name(vm)).toBe("password");
+    vm.later();
+    await Promise.resolve();
+    expect(name(vm)).toBe("hidden");
+  });
+
+  test("a wrong code is said, a failure offers to try again", async () => {
+    let outcome: CoreError | null = new CoreError("credentials");
+    const { vm, become } = make({ recover: async () => { if (outcome) throw outcome; } });
+    become("unverified");
+    vm.send({ type: "useCode" });
+    vm.submitCode("x");
+    await expect.poll(() => vm.get().state).toMatchObject({ name: "enterCode", wrong: true });
+    outcome = new CoreError("offline");
+    vm.submitCode("x");
+    await expect.poll(() => vm.get().state).toMatchObject({ name: "failed", kind: "offline" });
+    vm.send({ type: "retry" });
+    vm.send({ type: "useCode" });
+    outcome = null;
+    vm.submitCode("x");
+    await expect.poll(() => name(vm)).toBe("ready");
+  });
+});
