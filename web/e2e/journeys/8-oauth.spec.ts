@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { BrowserContext } from "@playwright/test";
 import { baseURL } from "../../playwright.config.ts";
-import { Api, freshName } from "../support/matrix.ts";
+import { Api, freshName, PASSWORD } from "../support/matrix.ts";
 import { expect, test } from "../support/person.ts";
 
 interface Seen { readonly authorize: URLSearchParams[]; readonly token: URLSearchParams[]; readonly revoked: URLSearchParams[] }
@@ -21,7 +21,7 @@ async function playServer(context: BrowserContext, username: string, control: { 
       issuer: `${baseURL}/`, authorization_endpoint: at("authorize"), token_endpoint: at("token"), registration_endpoint: at("register"),
       revocation_endpoint: at("revoke"), account_management_uri: `${baseURL}/account/`, response_types_supported: ["code"],
       grant_types_supported: ["authorization_code", "refresh_token"], response_modes_supported: ["query", "fragment"],
-      code_challenge_methods_supported: ["S256"], prompt_values_supported: ["create"],
+      code_challenge_methods_supported: ["S256"], authorization_response_iss_parameter_supported: true, prompt_values_supported: ["create"],
     }),
   }));
   await context.route(at("register"), (route) => route.fulfill({ ...json, status: 201, body: JSON.stringify({ client_id: "C" }) }));
@@ -30,6 +30,7 @@ async function playServer(context: BrowserContext, username: string, control: { 
     seen.authorize.push(query);
     const back = new URL(query.get("redirect_uri") ?? "");
     back.searchParams.set("state", query.get("state") ?? "");
+    back.searchParams.set("iss", `${baseURL}/`);
     if (control.deny) back.searchParams.set("error", "access_denied");
     else back.searchParams.set("code", "the-code");
     return route.fulfill({ status: 302, headers: { Location: back.href } });
@@ -51,7 +52,7 @@ async function playServer(context: BrowserContext, username: string, control: { 
 test("signs in on the server's pages, is refused once, manages the account there, gives the token back", async ({ person }) => {
   const username = freshName("camille");
   await Api.register(username, "Camille Durand");
-  const camille = await person("Camille Durand", { username });
+  const camille = await person("Camille Durand", { username, pages: true });
   const control = { deny: true };
   const seen = await playServer(camille.context, username, control);
   const { page } = camille;
@@ -85,4 +86,34 @@ test("signs in on the server's pages, is refused once, manages the account there
   await page.getByRole("dialog").last().getByRole("button", { name: "Se déconnecter" }).click();
   await expect(page.getByRole("button", { name: "Se connecter" })).toBeVisible();
   expect(seen.revoked.map((form) => form.get("token"))).toEqual(["R"]);
+});
+
+test("signs in on this server's own pages, writes, starts again, signs out", async ({ person }) => {
+  const metadata = await fetch(`${baseURL}/_matrix/client/v1/auth_metadata`);
+  test.skip(metadata.status !== 200, "this server has no pages of its own");
+  const username = freshName("camille");
+  const jean = await Api.register(freshName("jean"), "Jean Martin");
+  await Api.register(username, "Camille Durand");
+  const camille = await person("Camille Durand", { username, pages: true });
+  const { page } = camille;
+  await page.goto("/");
+  await page.getByRole("button", { name: "Se connecter" }).click();
+  await page.getByLabel(/identifiant/i).fill(username);
+  await page.getByLabel("Mot de passe").fill(PASSWORD);
+  await page.screenshot({ path: "test-results/screens/pages-sign-in-1280.png" });
+  await page.getByRole("button", { name: "Se connecter" }).click();
+  await page.getByRole("button", { name: "Autoriser" }).click();
+  await camille.setUpEncryption();
+  const roomId = await jean.createRoom({ name: "Astreinte", preset: "private_chat", invite: [`@${username}:${jean.userId.split(":").slice(1).join(":")}`] });
+  expect(roomId).not.toBe("");
+  await camille.accept("Astreinte");
+  await camille.say("Bien arrivée");
+  await camille.sent("Bien arrivée");
+  await page.reload();
+  await expect(camille.message("Bien arrivée")).toBeVisible();
+  await page.getByRole("button", { name: "Réglages" }).click();
+  await expect(page.getByRole("link", { name: "Ouvrir la page de mon compte" })).toBeVisible();
+  await page.getByRole("button", { name: "Se déconnecter" }).click();
+  await page.getByRole("dialog").last().getByRole("button", { name: "Se déconnecter" }).click();
+  await expect(page.getByRole("button", { name: "Se connecter" })).toBeVisible();
 });

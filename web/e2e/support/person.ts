@@ -105,8 +105,11 @@ export class Person {
 }
 
 interface Fixtures {
-  /** Makes a person with their own browser; every request they cause is watched. */
-  readonly person: (name: string, options?: { username?: string; screen?: Screen; touch?: boolean }) => Promise<Person>;
+  /**
+   * Makes a person with their own browser; every request they cause is watched. They sign in with a
+   * password in the client, as on a server without pages of its own, unless `pages` is said.
+   */
+  readonly person: (name: string, options?: { username?: string; screen?: Screen; touch?: boolean; pages?: boolean }) => Promise<Person>;
 }
 
 /** Every journey also proves: no other host is contacted, the policy is never broken, nothing throws. */
@@ -118,6 +121,7 @@ export const test = base.extend<Fixtures>({
       const context = await newContext(browser, options.screen ?? DESKTOP, options.touch ?? false);
       contexts.push(context);
       watch(context, faults);
+      if (!options.pages) await withoutPages(context);
       const username = options.username ?? freshName(name.split(" ")[0]?.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "") ?? "agent");
       return new Person(context, await context.newPage(), name, username);
     });
@@ -128,6 +132,13 @@ export const test = base.extend<Fixtures>({
 
 async function newContext(browser: Browser, screen: Screen, touch: boolean): Promise<BrowserContext> {
   return browser.newContext({ baseURL, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
+}
+
+/** The server says that it has no sign-in pages. */
+async function withoutPages(context: BrowserContext): Promise<void> {
+  await context.route("**/_matrix/client/*/auth_metadata", (route) => route.fulfill({
+    status: 404, contentType: "application/json", body: JSON.stringify({ errcode: "M_UNRECOGNIZED", error: "not here" }),
+  }));
 }
 
 function watch(context: BrowserContext, faults: string[]): void {

@@ -50,7 +50,7 @@ function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly 
   useEffect(() => {
     const returned = oauthReturn(window.location.search);
     if (returned) window.history.replaceState(null, "", window.location.pathname);
-    if (returned?.kind === "code") void vm.finishOAuth(returned.code, returned.state);
+    if (returned?.kind === "code") void vm.finishOAuth(returned.code, returned.state, returned.issuer);
     else void vm.load(returned ? (returned.denied ? "cancelled" : "server") : null);
     performance.mark("estafette:sign-in");
     // What comes next is fetched while the person types, once the page is drawn.

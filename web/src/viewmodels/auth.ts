@@ -86,9 +86,9 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
   };
 
   /** Comes back from the server's own pages. */
-  finishOAuth = async (code: string, state: string): Promise<void> => {
+  finishOAuth = async (code: string, state: string, issuer: string | null = null): Promise<void> => {
     this.merge({ returning: true });
-    await this.#run(() => this.#auth.finishOAuth(code, state));
+    await this.#run(() => this.#auth.finishOAuth(code, state, issuer));
     this.merge({ returning: false });
     if (this.get().failure) await this.load(this.get().failure);
   };

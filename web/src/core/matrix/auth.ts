@@ -174,11 +174,11 @@ export class Auth implements AuthPort {
     return journey.url;
   }
 
-  async finishOAuth(code: string, state: string): Promise<AccountRef> {
+  async finishOAuth(code: string, state: string, issuer: string | null): Promise<AccountRef> {
     const pending = JSON.parse(sessionStorage.getItem(PENDING_OAUTH) ?? "null") as never;
     sessionStorage.removeItem(PENDING_OAUTH);
     const { finishOAuth } = await import("./oauth.ts");
-    const account = await finishOAuth(homeserver(), pending, code, state);
+    const account = await finishOAuth(homeserver(), pending, code, { state, issuer });
     putAccount(account);
     return account;
   }

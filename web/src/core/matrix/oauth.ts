@@ -47,11 +47,14 @@ export async function beginOAuth(
 }
 
 export async function finishOAuth(
-  baseUrl: string, pending: PendingOAuth | null, code: string, state: string,
+  baseUrl: string, pending: PendingOAuth | null, code: string, said: { readonly state: string; readonly issuer: string | null },
 ): Promise<StoredAccount> {
-  if (!pending || pending.state !== state) throw new CoreError("forbidden", "unexpected sign-in state");
+  if (!pending || pending.state !== said.state) throw new CoreError("forbidden", "unexpected sign-in state");
   return guarded(async () => {
     const metadata = await createClient({ baseUrl }).getAuthMetadata();
+    // RFC 9207: an answer of another server is not for us.
+    const named = (metadata as { authorization_response_iss_parameter_supported?: boolean }).authorization_response_iss_parameter_supported === true;
+    if ((named || said.issuer !== null) && said.issuer !== metadata.issuer) throw new CoreError("forbidden", "unexpected issuer");
     const oauth = new OAuth2(metadata, pending);
     const tokens = await oauth.completeAuthorizationCodeGrant(code, redirectUri());
     const client = createClient({ baseUrl, accessToken: tokens.access_token });

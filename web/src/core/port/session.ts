@@ -68,7 +68,7 @@ export interface AuthPort {
   /** Prepares the OAuth journey and answers the address the browser must go to. */
   beginOAuth(action: "signIn" | "signUp", again?: AccountRef): Promise<string>;
   /** Finishes the OAuth journey from the address the browser came back to. */
-  finishOAuth(code: string, state: string): Promise<AccountRef>;
+  finishOAuth(code: string, state: string, issuer: string | null): Promise<AccountRef>;
   accounts(): readonly AccountRef[];
   active(): AccountRef | null;
   activate(key: string): void;
