@@ -53,6 +53,13 @@ test("two people exchange encrypted messages, replies, edits, reactions and dele
     await expect(camille.page.getByText("Lu par Jean Martin").last()).toBeAttached();
   });
 
+  await test.step("a link to a message leads to it", async () => {
+    await camille.act("14 heures", "Copier le lien");
+    const link = await camille.page.evaluate(() => navigator.clipboard.readText());
+    await jean.page.goto(link);
+    await expect(jean.message("14 heures")).toHaveAttribute("data-highlighted", "true");
+  });
+
   await test.step("delete", async () => {
     await camille.say("À supprimer");
     await expect(jean.message("À supprimer")).toBeVisible();
@@ -109,5 +116,10 @@ test("a room: create, invite, mention, promote, leave", async ({ person }) => {
   await jean.page.getByRole("button", { name: "Quitter la conversation" }).click();
   await jean.page.getByRole("dialog").getByRole("button", { name: "Quitter la conversation" }).click();
   await expect(jean.page.getByText("Aucune conversation pour l’instant.")).toBeVisible();
+  // A link to a conversation one is not in says so, and offers to try.
+  const link = new URL(camille.page.url()).hash;
+  await jean.page.evaluate((hash) => { window.location.hash = hash; }, link);
+  await jean.page.getByRole("button", { name: "Entrer dans la conversation" }).click();
+  await expect(jean.page.getByText("Vous n’avez pas le droit de faire cela.")).toBeVisible();
   await expect(camille.page.getByText("1 membre", { exact: true }).first()).toBeVisible();
 });

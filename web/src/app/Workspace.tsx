@@ -25,6 +25,7 @@ import { go, route } from "./routes.ts";
 import { SettingsScreen } from "./SettingsScreen.tsx";
 import { browserStorage, localMemory } from "./storage.ts";
 import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
+import { StrangeRoom } from "./StrangeRoom.tsx";
 import { useNow, useSnapshot } from "./use-snapshot.ts";
 import { useShortcuts } from "./use-shortcuts.ts";
 import { UpdatePrompt } from "./UpdatePrompt.tsx";
@@ -95,7 +96,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
             key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} now={now}
             onPerson={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}
           />
-        ) : <NothingOpen />}
+        ) : roomId && connection === "online" ? <StrangeRoom key={roomId} core={core} roomId={roomId} /> : <NothingOpen />}
       />
       {over === "create" ? <CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}

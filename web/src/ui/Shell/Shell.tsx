@@ -67,6 +67,29 @@ export function DropZone({ children, onFiles }: { readonly children: ReactNode; 
   );
 }
 
+interface NotHereProps {
+  readonly busy: boolean;
+  readonly problem: string | null;
+  readonly onJoin: () => void;
+  readonly onBack: () => void;
+}
+
+/** A link led to a conversation that this person is not in. */
+export function NotHere({ busy, problem, onJoin, onBack }: NotHereProps) {
+  const words = useWords();
+  return (
+    <div className={styles.nothing}>
+      <h2>{words.room.notHere}</h2>
+      <p>{words.room.notHereHelp}</p>
+      {problem ? <Notice tone="danger">{problem}</Notice> : null}
+      <div className={styles.buttons}>
+        <Button onClick={onBack}>{words.app.back}</Button>
+        <Button look="primary" disabled={busy} onClick={onJoin}>{words.room.tryJoin}</Button>
+      </div>
+    </div>
+  );
+}
+
 interface InviteProps {
   readonly inviter: string | null;
   readonly busy: boolean;
