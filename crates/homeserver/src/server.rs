@@ -136,11 +136,7 @@ impl Server {
             cache_kib: config.storage.cache_kib,
         };
         let stored_key = key_file::load_or_create(&config.data_dir.join("signing.key"), &*random)?;
-        let subject = match config.public_base_url.as_str() {
-            "" => format!("https://{server_name}"),
-            url => url.to_owned(),
-        };
-        let vapid = Vapid::open(&config.data_dir, &*random, subject)?;
+        let vapid = Vapid::open(&config, &server_name, &*random)?;
         let notifier = Arc::new(Notifier::default());
         let store = SqliteStore::open(&options, Arc::clone(&notifier) as _)?;
         let rooms = Arc::new(Rooms::default());

@@ -306,7 +306,9 @@ async fn wrong_subscriptions_are_refused() {
 fn the_key_is_the_same_after_a_restart_and_belongs_to_its_owner() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
-    let open = || Vapid::open(folder.path(), &OsRandom, "https://x.fr".into());
+    let config = crate::config::Config { data_dir: folder.path().to_owned(), ..Default::default() };
+    let name = estafette_core::ids::ServerName::parse("x.fr").unwrap();
+    let open = || Vapid::open(&config, &name, &OsRandom);
     let first = open().ok().unwrap().public().to_owned();
     assert_eq!(first, open().ok().unwrap().public());
     assert_eq!(URL_SAFE_NO_PAD.decode(&first).unwrap().len(), 65);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who pushes: one key for the life of the server, and a signed note for each request (RFC 8292).
 
-use std::path::Path;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::ids::ServerName;
 use http::Uri;
 use p256::{
     SecretKey,
@@ -14,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     clock::Random,
+    config::Config,
     key_file::{KeyFileError, read_or_create},
 };
 
@@ -31,14 +31,18 @@ pub(crate) struct Vapid {
 }
 
 impl Vapid {
-    /// Reads the key in `data_dir`, or makes one there. `subject` is the URL of whom to ask about
-    /// these pushes.
+    /// Reads the key in the data folder, or makes one there. Push services are told the server's
+    /// URL, in case they have something to say about its pushes.
     pub(crate) fn open(
-        data_dir: &Path,
+        config: &Config,
+        server_name: &ServerName,
         random: &dyn Random,
-        subject: String,
     ) -> Result<Self, KeyFileError> {
-        let path = data_dir.join(KEY_FILE);
+        let subject = match config.public_base_url.as_str() {
+            "" => format!("https://{server_name}"),
+            url => url.to_owned(),
+        };
+        let path = config.data_dir.join(KEY_FILE);
         let text = read_or_create(&path, || {
             let secret = Zeroizing::new(fresh_key(random).to_bytes());
             Zeroizing::new(format!("p256 {}\n", URL_SAFE_NO_PAD.encode(*secret)))
