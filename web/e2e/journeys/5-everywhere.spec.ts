@@ -43,7 +43,10 @@ test("axe finds nothing on any screen, in each theme", async ({ person }) => {
   await clean(page, "sign up");
   await page.getByRole("button", { name: "Créer un compte" }).click();
   await clean(page, "sign up with problems");
-  await camille.signUp();
+  await camille.signUp(async (screen) => {
+    await clean(page, screen);
+    await page.screenshot({ path: `test-results/screens/${screen}-1280.png` });
+  });
   await furnish(camille);
   await camille.open(/Cellule de crise/);
   await expect(camille.message("n° 12")).toBeVisible();
@@ -92,7 +95,7 @@ test("the phone, from 320 px: one thing at a time, nothing sideways", async ({ p
   const { page } = camille;
   await page.goto("/");
   await page.screenshot({ path: "test-results/screens/sign-in-390.png" });
-  await camille.signUp();
+  await camille.signUp(async (screen) => { await page.screenshot({ path: `test-results/screens/${screen}-390.png` }); });
   await furnish(camille);
   await expect(page.getByRole("link", { name: /Cellule de crise/ })).toBeVisible();
   await page.screenshot({ path: "test-results/screens/list-390.png" });

@@ -8,6 +8,8 @@ export interface Screen { readonly width: number; readonly height: number }
 export const DESKTOP: Screen = { width: 1280, height: 800 };
 export const PHONE: Screen = { width: 390, height: 844 };
 
+type Look = (screen: string) => Promise<void>;
+
 export class Person {
   readonly page: Page;
   readonly context: BrowserContext;
@@ -22,7 +24,8 @@ export class Person {
     this.username = username;
   }
 
-  async signUp(): Promise<void> {
+  /** `look` is called on each screen of the way. */
+  async signUp(look: Look = async () => undefined): Promise<void> {
     const { page } = this;
     await page.goto("/");
     await page.getByRole("button", { name: "Créer un compte" }).click();
@@ -30,13 +33,16 @@ export class Person {
     await page.getByLabel("Identifiant").fill(this.username);
     await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
     await page.getByRole("button", { name: "Créer un compte" }).click();
-    await this.setUpEncryption();
+    await this.setUpEncryption(look);
   }
 
-  async setUpEncryption(): Promise<void> {
+  async setUpEncryption(look: Look = async () => undefined): Promise<void> {
     const { page } = this;
+    await expect(page.getByRole("button", { name: "Obtenir mon code de récupération" })).toBeVisible({ timeout: 40_000 });
+    await look("protect");
     await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click({ timeout: 40_000 });
     this.code = (await page.locator("[data-recovery-code]").innerText({ timeout: 40_000 })).replace(/\s+/g, " ").trim();
+    await look("code");
     await page.getByLabel("J’ai conservé mon code en lieu sûr").check();
     await page.getByRole("button", { name: "Continuer" }).click();
     await expect(page.getByRole("dialog")).toHaveCount(0);
