@@ -26,6 +26,10 @@ pub enum Stage {
     Password,
     /// An invitation.
     RegistrationToken,
+    /// The owner's leave on the account pages; proven elsewhere ([`challenge_oauth`]).
+    Oauth,
+    /// The same under the name of MSC4312.
+    CrossSigningReset,
 }
 
 impl Stage {
@@ -35,6 +39,8 @@ impl Stage {
             Self::Dummy => "m.login.dummy",
             Self::Password => "m.login.password",
             Self::RegistrationToken => "m.login.registration_token",
+            Self::Oauth => "m.oauth",
+            Self::CrossSigningReset => "org.matrix.cross_signing_reset",
         }
     }
 }
@@ -134,6 +140,29 @@ pub async fn authenticate(
     })
 }
 
+/// The 401 that sends somebody to `url`, to give leave there (Client-Server API, "OAuth
+/// authentication"). Whether it was given is for the caller to ask; the session only tells the
+/// client that it is still the same request.
+pub fn challenge_oauth(server: &Server, request: UiaRequest<'_>, url: &str) -> ApiResult<ApiError> {
+    let flows: &[&[Stage]] = &[&[Stage::Oauth], &[Stage::CrossSigningReset]];
+    let binding = request.binding();
+    let named = request.body.get("auth").and_then(|auth| auth.get("session")?.as_str());
+    let known = match named {
+        Some(id) => {
+            find(server, id, &binding)?.map(|session| challenge(id, &session.completed, flows))
+        }
+        None => None,
+    };
+    let error = match known {
+        Some(known) => known,
+        None => new_session(server, binding, flows)?,
+    };
+    let params =
+        json!({ "m.oauth": { "url": url }, "org.matrix.cross_signing_reset": { "url": url } });
+    let error = error.with("params", params);
+    Ok(if named.is_some() { with_error(error, "This was not allowed yet.") } else { error })
+}
+
 /// The session of that id. 403 when it was made for another request.
 fn find(server: &Server, id: &str, binding: &[u8; 32]) -> ApiResult<Option<UiaSession>> {
     let found = server.auth.uia.with(id, server.now_ms(), |session| session.clone());
@@ -193,6 +222,9 @@ async fn prove(
 ) -> ApiResult<Result<Proven, String>> {
     match stage {
         Stage::Dummy => Ok(Ok(Proven::default())),
+        Stage::Oauth | Stage::CrossSigningReset => {
+            Ok(Err("This is proven on the account pages alone.".to_owned()))
+        }
         Stage::Password => {
             let right = match request.user_id {
                 Some(user_id) => prove_password(server, user_id, auth).await?,

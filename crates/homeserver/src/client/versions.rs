@@ -28,6 +28,8 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3881",
     // Pushers that reach a browser's push service.
     "org.matrix.msc4174",
+    // Meeting places for signing a device in with a QR code.
+    "org.matrix.msc4108",
     // Names of what is stable by now, for clients that still ask for these.
     "org.matrix.e2e_cross_signing",
     "org.matrix.msc2285.stable",

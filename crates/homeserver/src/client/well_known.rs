@@ -32,7 +32,7 @@ pub(super) fn configured(server: &Server) -> Option<String> {
 
 /// The URL by which the client reached this server, where the operator gave none. A `Host` that is
 /// no host name is not repeated.
-struct Base(Option<String>);
+pub(super) struct Base(pub(super) Option<String>);
 
 impl FromRequestParts<Shared> for Base {
     type Rejection = ApiError;

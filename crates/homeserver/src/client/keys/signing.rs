@@ -8,12 +8,12 @@ use estafette_core::{
     device_keys::{
         CheckedCrossSigningKey, KeyUsage, check_cross_signing_key, decode_key, single_key,
     },
-    ids::UserId,
+    ids::{DeviceId, UserId},
     json::{Object, Value},
     sign::{signed_bytes, verify_json},
 };
 use estafette_store::{
-    KeyStore as _,
+    KeyStore as _, OauthStore as _,
     keys::{CrossSigningKey, CrossSigningOutcome, CrossSigningUpload, KeySignature, UserKeys},
 };
 use http::StatusCode;
@@ -28,7 +28,7 @@ use crate::{
         Requester,
         uia::{self, Stage, UiaRequest},
     },
-    client::content::Content,
+    client::{content::Content, well_known::Base},
     http::{empty_object, json_response},
     rate_limit::Cost,
     sync::writer::ObjectWriter,
@@ -52,6 +52,7 @@ pub(super) fn routes() -> Router<Shared> {
 async fn upload_keys(
     State(server): State<Shared>,
     requester: Requester,
+    Base(base_url): Base,
     Content(body): Content,
 ) -> ApiResult<Response> {
     server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
@@ -63,7 +64,7 @@ async fn upload_keys(
     let store = &server.store;
     let mut outcome = store.set_cross_signing_keys(user_id, upload.clone(), only_first).await?;
     if outcome == CrossSigningOutcome::NotFirst {
-        prove_identity(&server, &requester, &body).await?;
+        prove_identity(&server, &requester, base_url, &body).await?;
         outcome = store.set_cross_signing_keys(user_id, upload, false).await?;
     }
     match outcome {
@@ -113,17 +114,42 @@ fn check_cross_signing(
     Ok(upload)
 }
 
-/// User-interactive authentication before keys are replaced.
-async fn prove_identity(server: &Shared, requester: &Requester, body: &Object) -> ApiResult<()> {
+/// User-interactive authentication before keys are replaced. A device of the OAuth 2.0 API needs
+/// its owner's leave, given on the account pages for this device and for once (`m.oauth`).
+async fn prove_identity(
+    server: &Shared,
+    requester: &Requester,
+    base_url: Option<String>,
+    body: &Object,
+) -> ApiResult<()> {
     let body = body.iter().map(|(key, value)| (key.clone(), value.into())).collect();
+    let user_id = &requester.user_id;
     let request = UiaRequest {
-        user_id: Some(&requester.user_id),
-        who: requester.user_id.as_str(),
+        user_id: Some(user_id),
+        who: user_id.as_str(),
         method: "POST",
         path: "/keys/device_signing/upload",
         body: &body,
     };
+    if let Some(device) = &requester.device
+        && server.store.is_oauth_device(device.nid).await?
+    {
+        let (device_id, now_ms) = (&device.device_id, server.now_ms());
+        if server.store.take_cross_signing_approval(user_id, device_id, now_ms).await? {
+            return Ok(());
+        }
+        let base_url = base_url.ok_or_else(|| ApiError::internal("a request to no host"))?;
+        return Err(uia::challenge_oauth(server, request, &reset_url(&base_url, device_id))?);
+    }
     uia::authenticate(server, request, &[&[Stage::Password]]).await.map(|_| ())
+}
+
+/// Where somebody lets a device replace the cross-signing keys (Client-Server API, "Account
+/// management URL actions").
+fn reset_url(base_url: &str, device_id: &DeviceId) -> String {
+    // Device ids of the OAuth 2.0 API are made of characters that need no escape.
+    let account = format!("{base_url}/_estafette/account");
+    format!("{account}?action=org.matrix.cross_signing_reset&device_id={device_id}")
 }
 
 /// `POST /_matrix/client/v3/keys/signatures/upload`

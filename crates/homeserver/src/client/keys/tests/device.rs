@@ -2,8 +2,14 @@
 //! A client that has keys and signs with them.
 
 use estafette_core::{
+    ids::{DeviceId, UserId},
     json::{Object, Strictness, parse},
     sign::SigningKey,
+};
+use estafette_store::{
+    OauthStore as _,
+    accounts::{TokenHash, TokenPair},
+    oauth::{CodeExchange, GrantOutcome, NewCode, OauthClient},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -55,6 +61,37 @@ impl<'s> TestDevice<'s> {
         let key = key(&format!("{name} {device_id}"), device_id);
         let (token, user_id) = (text("access_token"), text("user_id"));
         Self { server, token, user_id, device_id: device_id.to_owned(), key }
+    }
+
+    /// Logs in on the same device by an authorisation code of the OAuth 2.0 API.
+    pub(crate) async fn become_oauth_device(&mut self) {
+        let store = &self.server.server.store;
+        let client = OauthClient { client_id: "client".into(), metadata: "{}".into() };
+        store.put_oauth_client(client, 0).await.unwrap();
+        let code = NewCode {
+            code: TokenHash::of("code"),
+            user_id: UserId::parse(&self.user_id).unwrap(),
+            client_id: "client".into(),
+            redirect_uri: "https://app.fr/".into(),
+            scope: String::new(),
+            device_id: DeviceId::parse(&self.device_id).unwrap(),
+            device_name: None,
+            code_challenge: "challenge".into(),
+            expires_ms: 1,
+        };
+        store.put_code(code, 0).await.unwrap();
+        self.token = "a token of the OAuth 2.0 API".into();
+        let access = TokenHash::of(&self.token);
+        let exchange = CodeExchange {
+            code: TokenHash::of("code"),
+            client_id: "client".into(),
+            redirect_uri: "https://app.fr/".into(),
+            code_challenge: "challenge".into(),
+            tokens: TokenPair { access, expires_ms: None, refresh: None },
+            now_ms: 0,
+        };
+        let outcome = store.exchange_code(exchange).await.unwrap();
+        assert!(matches!(outcome, GrantOutcome::LoggedIn { .. }), "{outcome:?}");
     }
 
     pub(crate) fn user_id(&self) -> &str {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these a server would vouch for identities that nobody confirmed (T-S7).
 
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::OauthStore as _;
 use serde_json::{Value, json};
 
 use super::{
@@ -50,6 +52,46 @@ async fn only_new_keys_in_place_of_others_need_a_proof() {
     });
     alice.ok("POST", KEYS, other).await;
     assert_eq!(master().await, alice.cross_signing("2")["master_key"]["keys"]);
+}
+
+/// Otherwise a stolen token of the OAuth 2.0 API replaces somebody's identity, or its owner cannot.
+/// Client-Server API, "OAuth authentication"; MSC4312.
+#[tokio::test]
+async fn a_device_of_the_oauth_api_needs_its_owners_leave() {
+    let server = TestServer::with(|config| config.public_base_url = "https://x.fr".into()).await;
+    let (mut alice, _bob) = alice_and_bob(&server).await;
+    alice.ok("POST", KEYS, alice.cross_signing("1")).await;
+    alice.become_oauth_device().await;
+    alice.ok("POST", KEYS, alice.cross_signing("1")).await;
+    let mut other = alice.cross_signing("2");
+    let (status, challenge) = alice.call("POST", KEYS, other.clone()).await;
+    assert_eq!(status.as_u16(), 401);
+    let flows = json!([
+        { "stages": ["m.oauth"] }, { "stages": ["org.matrix.cross_signing_reset"] },
+    ]);
+    assert_eq!(challenge["flows"], flows);
+    let url = "https://x.fr/_estafette/account?action=org.matrix.cross_signing_reset\
+               &device_id=ALICE";
+    assert_eq!(challenge["params"]["m.oauth"]["url"], url);
+    let session = challenge["session"].clone();
+    other["auth"] = json!({ "type": "m.login.password", "session": session, "password": PASSWORD });
+    assert_eq!(alice.fails("POST", KEYS, other.clone()).await, (401, "M_FORBIDDEN".into()));
+    other["auth"] = json!({ "session": session });
+    let (status, again) = alice.call("POST", KEYS, other.clone()).await;
+    assert_eq!((status.as_u16(), &again["session"]), (401, &session), "not before it was given");
+    let now_ms = server.server.now_ms();
+    let user_id = UserId::parse(alice.user_id()).unwrap();
+    let device_id = DeviceId::parse("ALICE").unwrap();
+    let approve = async |until_ms| {
+        let store = &server.server.store;
+        store.approve_cross_signing(&user_id, Some(&device_id), until_ms).await.unwrap();
+    };
+    approve(now_ms).await;
+    assert_eq!(alice.fails("POST", KEYS, other.clone()).await.0, 401, "too late");
+    approve(now_ms + 1).await;
+    alice.ok("POST", KEYS, other).await;
+    let third = alice.cross_signing("3");
+    assert_eq!(alice.fails("POST", KEYS, third).await.0, 401, "once");
 }
 
 #[tokio::test]
