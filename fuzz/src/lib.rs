@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use estafette_core::{
     auth::{AuthState, Candidate, authorise},
+    email_address::EmailAddress,
     event::{Event, KeyLookup, Membership, RawPdu},
     ids::EventId,
     json::{Strictness, Value, parse},
@@ -157,4 +158,16 @@ pub fn event_authorisation(data: &[u8]) {
             assert!(authorise(Candidate::of(&event), &room, &rules).is_err());
         }
     }
+}
+
+/// An e-mail address: what is accepted is the whole text in small letters, has one `@`, and is
+/// its own only form.
+pub fn email_address(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(address) = EmailAddress::parse(text) else { return };
+    assert!(text.eq_ignore_ascii_case(address.as_str()));
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(text.matches('@').count(), 1);
+    assert_eq!(format!("{}@{}", address.local_part(), address.domain()), address.as_str());
+    assert_eq!(EmailAddress::parse(address.as_str()).as_ref(), Ok(&address));
 }

@@ -9,6 +9,7 @@ pub mod dag;
 pub mod device_keys;
 pub mod devices;
 pub mod directory;
+pub mod email_address;
 pub mod event;
 pub mod filter;
 pub mod glob;

@@ -95,3 +95,8 @@ fn transaction() {
 fn event_authorisation() {
     replay("event_authorisation", targets::event_authorisation);
 }
+
+#[test]
+fn email_address() {
+    replay("email_address", targets::email_address);
+}
