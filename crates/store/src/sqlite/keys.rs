@@ -156,6 +156,12 @@ impl KeyStore for SqliteStore {
 
     async fn forget_one_time_keys(&self) -> StoreResult<u64> {
         self.write(|tx| {
+            let mut statement = tx.conn.prepare("SELECT DISTINCT device_nid FROM given_key")?;
+            let given: Vec<i64> =
+                statement.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+            for nid in given {
+                claim::settle_given_keys(tx.conn, nid)?;
+            }
             let mut statement = tx.conn.prepare("SELECT DISTINCT device_nid FROM one_time_key")?;
             let nids: Vec<i64> =
                 statement.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -207,6 +213,7 @@ pub(super) fn delete_device(
     for sql in [
         "DELETE FROM device_keys WHERE device_nid = ?1",
         "DELETE FROM one_time_key WHERE device_nid = ?1",
+        "DELETE FROM given_key WHERE device_nid = ?1",
         "DELETE FROM issued_key WHERE device_nid = ?1",
         "DELETE FROM fallback_key WHERE device_nid = ?1",
         "DELETE FROM to_device WHERE device_nid = ?1",
@@ -235,7 +242,9 @@ fn empty_state() -> OneTimeKeyState {
 fn one_time_key_state(conn: &Connection, nid: i64) -> StoreResult<OneTimeKeyState> {
     let mut state = empty_state();
     let mut statement = conn.prepare_cached(
-        "SELECT algorithm, count(*) FROM one_time_key WHERE device_nid = ?1 GROUP BY algorithm",
+        "SELECT k.algorithm, count(*) FROM one_time_key k LEFT JOIN given_key g
+            ON g.device_nid = k.device_nid AND g.algorithm = k.algorithm
+         WHERE k.device_nid = ?1 AND k.seq > coalesce(g.seq, 0) GROUP BY k.algorithm",
     )?;
     let mut rows = statement.query((nid,))?;
     while let Some(row) = rows.next()? {

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/006_push.sql"),
     include_str!("schema/007_account_data.sql"),
     include_str!("schema/008_reports.sql"),
+    include_str!("schema/022_given_keys.sql"),
     include_str!("schema/030_identity.sql"),
     include_str!("schema/050_people.sql"),
     include_str!("schema/040_oauth.sql"),

@@ -58,7 +58,7 @@ async fn a_new_one_takes_the_place_of_the_old_one_with_all_that_is_its() {
 #[tokio::test]
 async fn deleting_it_leaves_nothing_behind() {
     let mut world = World::new().await;
-    let tables = ["device_keys", "one_time_key", "issued_key", "fallback_key", "to_device"];
+    let tables = ["device_keys", "one_time_key", "given_key", "fallback_key", "to_device"];
     let owner = user("a");
     let put = world.store.put_dehydrated_device(&owner, upload("D1"), 0);
     assert_eq!(put.await.unwrap(), DehydratedDeviceOutcome::Stored);
@@ -69,7 +69,7 @@ async fn deleting_it_leaves_nothing_behind() {
     };
     assert_eq!(world.store.claim_keys(vec![claim]).await.unwrap().len(), 1);
     world.store.send_to_device(None, vec![message("a", Some("D1"), "x")]).await.unwrap();
-    assert_eq!(world.count("issued_key"), 1);
+    assert_eq!(world.count("given_key"), 1);
     world.heard();
     let deleted = world.store.delete_dehydrated_device(&user("a")).await.unwrap();
     assert_eq!(deleted, Some(device("D1")));

@@ -325,6 +325,10 @@ async fn a_deleted_device_leaves_nothing_behind() {
     all.fallback_keys = fallback("f", "f").fallback_keys;
     upload(&world, "a", "A1", all).await;
     assert_eq!(claim(&world, &[("a", "A1")]).await, ["id1"]);
+    upload(&world, "a", "A1", keys([3])).await;
+    assert_eq!(world.count("issued_key"), 1, "the next upload settles what was given");
+    assert_eq!(claim(&world, &[("a", "A1")]).await, ["id2"]);
+    assert_eq!(world.count("given_key"), 1);
     let messages = vec![message("a", Some("A1"), "x")];
     world.store.send_to_device(None, messages.clone()).await.unwrap();
     let txn = ToDeviceTxn {
@@ -339,9 +343,15 @@ async fn a_deleted_device_leaves_nothing_behind() {
     let deleted = world.store.delete_devices(&user("a"), these).await.unwrap();
     assert_eq!(deleted, [device("A1")]);
     assert_eq!(world.heard(), ["list @a:x.fr"]);
-    for table in
-        ["device_keys", "one_time_key", "issued_key", "fallback_key", "to_device", "to_device_txn"]
-    {
+    for table in [
+        "device_keys",
+        "one_time_key",
+        "given_key",
+        "issued_key",
+        "fallback_key",
+        "to_device",
+        "to_device_txn",
+    ] {
         assert_eq!(world.count(table), 0, "{table}");
     }
     assert!(world.store.user_keys(&[user("a")]).await.unwrap()[0].devices.is_empty());

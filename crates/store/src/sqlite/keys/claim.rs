@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Giving a key away: the one statement that makes a one-time key one-time (I3, E4).
+//! Giving a key away: keys leave in upload order, so one number per device and algorithm says which
+//! are gone, and moving it on is what makes a one-time key one-time (I3, E4).
 
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::upload::issued_hash;
 use crate::{
@@ -39,20 +40,47 @@ fn taken(row: &Row<'_>) -> rusqlite::Result<Taken> {
 }
 
 fn take_one_time_key(tx: &Tx<'_>, nid: i64, algorithm: &str) -> StoreResult<Option<Taken>> {
-    let mut delete = tx.conn.prepare_cached(
-        "DELETE FROM one_time_key
-         WHERE device_nid = ?1 AND algorithm = ?2 AND seq = (
-             SELECT min(seq) FROM one_time_key WHERE device_nid = ?1 AND algorithm = ?2)
-         RETURNING key_id, json, key",
+    let mut next = tx.conn.prepare_cached(
+        "SELECT key_id, json, seq FROM one_time_key
+         WHERE device_nid = ?1 AND algorithm = ?2 AND seq > coalesce(
+             (SELECT seq FROM given_key WHERE device_nid = ?1 AND algorithm = ?2), 0)
+         ORDER BY seq LIMIT 1",
     )?;
-    let found = delete
-        .query_row((nid, algorithm), |row| Ok((taken(row)?, row.get::<_, String>(2)?)))
+    let found = next
+        .query_row((nid, algorithm), |row| Ok((taken(row)?, row.get::<_, i64>(2)?)))
         .optional()?;
-    let Some((taken, key)) = found else { return Ok(None) };
+    let Some((taken, seq)) = found else { return Ok(None) };
     tx.conn
-        .prepare_cached("INSERT OR IGNORE INTO issued_key (device_nid, hash) VALUES (?1, ?2)")?
-        .execute((nid, issued_hash(algorithm, &key)))?;
+        .prepare_cached(
+            "INSERT INTO given_key (device_nid, algorithm, seq) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET seq = excluded.seq",
+        )?
+        .execute((nid, algorithm, seq))?;
     Ok(Some(taken))
+}
+
+/// Moves the keys that were given out from those that wait to those that are remembered (I3).
+pub(super) fn settle_given_keys(conn: &Connection, nid: i64) -> StoreResult<()> {
+    let mut mark = conn
+        .prepare_cached("DELETE FROM given_key WHERE device_nid = ?1 RETURNING algorithm, seq")?;
+    let marks: Vec<(String, i64)> =
+        mark.query_map((nid,), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (algorithm, seq) in marks {
+        let mut delete = conn.prepare_cached(
+            "DELETE FROM one_time_key WHERE device_nid = ?1 AND algorithm = ?2 AND seq <= ?3
+             RETURNING key",
+        )?;
+        let given: Vec<String> = delete
+            .query_map((nid, &algorithm, seq), |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let mut remember = conn.prepare_cached(
+            "INSERT OR IGNORE INTO issued_key (device_nid, hash) VALUES (?1, ?2)",
+        )?;
+        for key in given {
+            remember.execute((nid, issued_hash(&algorithm, &key)))?;
+        }
+    }
+    Ok(())
 }
 
 /// The fallback key, and whether this is its first use.

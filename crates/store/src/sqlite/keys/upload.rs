@@ -13,7 +13,9 @@ use estafette_core::{
 use rusqlite::{Connection, OptionalExtension as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{cross_signing, one_time_key_state, record_device_list_change};
+use super::{
+    claim::settle_given_keys, cross_signing, one_time_key_state, record_device_list_change,
+};
 use crate::{
     FactKind, StoreResult,
     keys::{DeviceKeysUpload, KeyUpload, KeyUploadOutcome, OneTimeKey},
@@ -55,6 +57,9 @@ pub(in crate::sqlite) fn store_upload(
     upload: KeyUpload,
 ) -> StoreResult<Option<Refusal>> {
     let identity = Identity::compare(tx.conn, nid, upload.device_keys.as_ref())?;
+    if identity == Identity::Reset || !upload.one_time_keys.is_empty() {
+        settle_given_keys(tx.conn, nid)?;
+    }
     let held = if identity == Identity::Reset {
         HeldKeys::default()
     } else {
