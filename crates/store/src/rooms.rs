@@ -2,6 +2,7 @@
 //! Rooms: events, timelines, state, memberships, relations, aliases, receipts.
 
 use std::{
+    collections::HashSet,
     ops::BitOr,
     sync::{
         Arc,
@@ -173,6 +174,8 @@ pub struct StoredRoom {
     pub extremities: Vec<(EventId, u64)>,
     /// The latest events of its timeline, oldest first.
     pub timeline: Vec<StoredEvent>,
+    /// Which of those events others relate to; may name older events too.
+    pub parents: HashSet<EventId>,
     /// The position of its last change.
     pub last_pos: Position,
 }

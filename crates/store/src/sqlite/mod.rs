@@ -14,6 +14,7 @@ mod identity;
 mod key_backup;
 mod key_index;
 mod keys;
+mod look;
 mod media;
 mod oauth;
 mod people;
@@ -35,6 +36,7 @@ use std::{
 
 use rusqlite::Connection;
 
+pub use self::look::Look;
 pub(crate) use self::writer::Tx;
 use self::{
     checkpoint::Checkpointer,
@@ -101,7 +103,7 @@ impl SqliteStore {
         let sink = IndexingSink { index: Arc::clone(&key_index), next: sink };
         let writer = Writer::start(connection, Arc::new(sink))?;
         let readers = Readers::open(options)?;
-        let checkpointer = Checkpointer::start(options)?;
+        let checkpointer = Checkpointer::start(options, writer.log_restarter())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 writer,
@@ -140,6 +142,9 @@ impl SqliteStore {
     }
 }
 
+/// How long a connection waits for a lock of the database file.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Opens one connection with the settings that every connection shares.
 fn connect(path: &Path, synchronous: Synchronous, cache_kib: u32) -> StoreResult<Connection> {
     let connection = Connection::open(path)?;
@@ -147,7 +152,7 @@ fn connect(path: &Path, synchronous: Synchronous, cache_kib: u32) -> StoreResult
         Synchronous::Full => "FULL",
         Synchronous::Off => "OFF",
     };
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(&format!(
         "PRAGMA page_size=4096;
          PRAGMA journal_mode=WAL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading rooms: timelines, state at a position, relations.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{collections::HashSet, fmt::Write as _, sync::Arc};
 
 use estafette_core::{
     event::Event,
@@ -129,7 +129,25 @@ pub(super) fn load_room(
     };
     let mut timeline = timeline_of(conn, (nid, version), range)?;
     timeline.reverse();
-    Ok(Some(StoredRoom { version, state, extremities, timeline, last_pos: position(last_pos) }))
+    let parents = match timeline.first() {
+        Some(oldest) => parents_since(conn, nid, oldest.pos)?,
+        None => HashSet::new(),
+    };
+    let last_pos = position(last_pos);
+    Ok(Some(StoredRoom { version, state, extremities, timeline, parents, last_pos }))
+}
+
+/// Events that have children after `since`. Children come after their parents, so an event after
+/// `since` that is not among these has none.
+fn parents_since(conn: &Connection, nid: i64, since: Position) -> StoreResult<HashSet<EventId>> {
+    let parents = rows(
+        conn,
+        "SELECT DISTINCT parent_id FROM relation INDEXED BY relation_by_room
+         WHERE room_nid = ?1 AND nid > ?2",
+        (nid, signed(since)),
+        |row| event_id(row.get_ref(0)?.as_str().map_err(corrupt)?),
+    )?;
+    Ok(parents.into_iter().collect())
 }
 
 pub(super) fn event_of_txn(conn: &Connection, txn: &Txn) -> StoreResult<Option<EventId>> {

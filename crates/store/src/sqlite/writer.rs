@@ -19,6 +19,7 @@ use estafette_core::limits::{STORE_GROUP_MAX, STORE_QUEUE_MAX};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::begin_anew;
 use crate::{CommitSink, Fact, FactKind, Position, StoreError, StoreResult};
 
 /// What a job sees: the open transaction, and the log it appends to.
@@ -68,6 +69,8 @@ pub(super) struct Writer {
 struct Shared {
     head: AtomicU64,
     broken: AtomicBool,
+    /// The write-ahead log is to be begun anew.
+    restart_log: AtomicBool,
 }
 
 impl Writer {
@@ -75,8 +78,11 @@ impl Writer {
         let head: u64 = conn.query_row("SELECT pos FROM head", (), |row| {
             row.get::<_, i64>(0).map(i64::cast_unsigned)
         })?;
-        let shared =
-            Arc::new(Shared { head: AtomicU64::new(head), broken: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            head: AtomicU64::new(head),
+            broken: AtomicBool::new(false),
+            restart_log: AtomicBool::new(false),
+        });
         let (queue, jobs) = mpsc::channel(STORE_QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -86,6 +92,12 @@ impl Writer {
             })
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { queue: Some(queue), shared, thread: Some(thread) })
+    }
+
+    /// Asks the writer to begin its log anew after the group it is at.
+    pub(super) fn log_restarter(&self) -> impl Fn() + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.restart_log.store(true, Ordering::Release)
     }
 
     pub(super) fn head(&self) -> Position {
@@ -150,6 +162,10 @@ impl WriterThread {
         let mut waiting = Vec::with_capacity(STORE_GROUP_MAX);
         while jobs.blocking_recv_many(&mut waiting, STORE_GROUP_MAX) > 0 {
             self.commit_group(&mut waiting);
+            let restart = self.shared.restart_log.swap(false, Ordering::AcqRel);
+            if restart && !self.shared.broken.load(Ordering::Acquire) {
+                begin_anew(&self.conn);
+            }
         }
         let _ = self.conn.execute_batch("PRAGMA optimize");
     }
