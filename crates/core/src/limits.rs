@@ -87,6 +87,8 @@ pub const HOT_ROOMS_MAX: usize = 20_000;
 pub const HOT_USER_ROUND_S: u64 = 60;
 /// After how many such rounds without a request a user is forgotten in memory.
 pub const HOT_USER_IDLE_ROUNDS: u64 = 30;
+/// Rooms read in one visit to the store; more take several.
+pub const ROOMS_PER_LOAD_MAX: usize = 64;
 /// Latest events held in memory for each of them.
 pub const RECENT_EVENTS_MAX: usize = 64;
 /// Commands that wait for one room; beyond it the caller is told to come back.
@@ -100,6 +102,8 @@ pub const MENTIONS_MAX: usize = 50;
 /// Facts that wait for the work after a commit (push, application services, waking).
 pub const HINTS_MAX: usize = 16_384;
 
+/// Rooms of a user for which it is remembered what the user may see.
+pub const HISTORIES_PER_USER_MAX: usize = 1_000;
 /// Members that one device's lazy loading remembers as sent.
 pub const LAZY_MEMBERS_MAX: usize = 20_000;
 /// Events that are looked at to count what is unread by rules of one's own.

@@ -12,18 +12,20 @@ use std::{collections::HashSet, sync::Arc};
 use estafette_core::{
     event::Membership,
     ids::{EventId, RoomId, UserId},
+    limits::HISTORIES_PER_USER_MAX,
     visibility::{
         Answer, HistoryVisibility, MemberHistory, Point, RoomHistory, Standing, Subject, for_user,
     },
 };
 use estafette_store::{
-    AccountDataStore as _, RoomStore as _, StoreResult,
+    AccountDataStore as _, Position, RoomStore as _, StoreResult,
     rooms::{EventFlags, StoredEvent},
+    sqlite::Look,
 };
 
 pub use self::bundle::bundles;
 use crate::{
-    Shared,
+    Server, Shared,
     auth::Requester,
     notify::HotUser,
     render::{self, Unsigned},
@@ -74,10 +76,10 @@ pub async fn visible(
         user.room(room_id).filter(|own| own.membership == Membership::Join && own.joined_at.0 > 0);
     // Whoever was there all the time sees it all: nothing needs to be asked.
     let there = stay.is_some_and(|own| events.iter().all(|event| event.pos() >= own.joined_at));
-    let histories = if there { None } else { Some(histories(server, user_id, room_id).await?) };
+    let histories = if there { None } else { Some(histories(server, &user, room_id).await?) };
     let point = |event: &TimelineEvent| match &histories {
         None => PRESENT,
-        Some((room, member)) => member.point(room, event.pos().0.cast_signed()),
+        Some(known) => known.member.point(&known.room, event.pos().0.cast_signed()),
     };
     let answer = |event: Arc<TimelineEvent>| {
         let point = point(&event);
@@ -108,28 +110,114 @@ fn subject(user_id: &UserId, ignored: &HashSet<UserId>, event: &TimelineEvent) -
     }
 }
 
-/// How the room's visibility and the user's membership changed over time.
+/// How a room's visibility and a user's membership of it changed over time.
+#[derive(Debug)]
+pub(crate) struct Histories {
+    room: RoomHistory,
+    member: MemberHistory,
+    last: Option<LastChange>,
+}
+
+/// The last change of either: as long as it is the last one, [`Histories`] are complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LastChange {
+    visibility: Option<EventId>,
+    membership: Position,
+}
+
+impl LastChange {
+    /// As memory has it now; `None` where it has not.
+    fn now(server: &Server, user: &HotUser, room_id: &RoomId) -> Option<Self> {
+        let (own, room) = (user.room(room_id)?, server.rooms.published(room_id)?);
+        let visibility = room.view.state_event("m.room.history_visibility", "");
+        Some(Self {
+            visibility: visibility.map(|event| event.event_id().clone()),
+            membership: own.pos,
+        })
+    }
+}
+
+impl Histories {
+    /// `last` was looked up before this reads.
+    fn read(
+        look: &Look<'_>,
+        user_id: &UserId,
+        room_id: &RoomId,
+        last: Option<LastChange>,
+    ) -> StoreResult<Self> {
+        let keys = [
+            ("m.room.history_visibility".to_owned(), String::new()),
+            ("m.room.member".to_owned(), user_id.as_str().to_owned()),
+        ];
+        let mut found = look.state_history(room_id, &keys)?.into_iter();
+        let visibilities = found.next().unwrap_or_default();
+        let memberships = found.next().unwrap_or_default();
+        let room = RoomHistory::new(visibilities.iter().map(|(pos, event)| {
+            let word = event.content().get("history_visibility").and_then(|word| word.as_str());
+            (pos.0.cast_signed(), HistoryVisibility::parse(word))
+        }));
+        let member = MemberHistory::new(memberships.iter().map(|(pos, event)| {
+            let membership = event.membership();
+            (pos.0.cast_signed(), membership.unwrap_or(Membership::Leave))
+        }));
+        Ok(Self { room, member, last })
+    }
+}
+
+fn known_histories(server: &Server, user: &HotUser, room_id: &RoomId) -> Option<Arc<Histories>> {
+    let known = user.histories.lock().get(room_id).cloned()?;
+    let last = LastChange::now(server, user, room_id);
+    (last.is_some() && known.last == last).then_some(known)
+}
+
 async fn histories(
     server: &Shared,
-    user_id: &UserId,
+    user: &Arc<HotUser>,
     room_id: &RoomId,
-) -> StoreResult<(RoomHistory, MemberHistory)> {
-    let keys = [
-        ("m.room.history_visibility".to_owned(), String::new()),
-        ("m.room.member".to_owned(), user_id.as_str().to_owned()),
-    ];
-    let mut found = server.store.state_history(room_id, &keys).await?.into_iter();
-    let visibilities = found.next().unwrap_or_default();
-    let memberships = found.next().unwrap_or_default();
-    let room = RoomHistory::new(visibilities.iter().map(|(pos, event)| {
-        let word = event.content().get("history_visibility").and_then(|word| word.as_str());
-        (pos.0.cast_signed(), HistoryVisibility::parse(word))
-    }));
-    let member = MemberHistory::new(memberships.iter().map(|(pos, event)| {
-        let membership = event.membership();
-        (pos.0.cast_signed(), membership.unwrap_or(Membership::Leave))
-    }));
-    Ok((room, member))
+) -> StoreResult<Arc<Histories>> {
+    if let Some(known) = known_histories(server, user, room_id) {
+        return Ok(known);
+    }
+    let last = LastChange::now(server, user, room_id);
+    let (user_id, of) = (user.user_id.clone(), room_id.clone());
+    let read = server.store.look(move |look| Histories::read(look, &user_id, &of, last));
+    let read = Arc::new(read.await?);
+    keep_histories(user, [(room_id.clone(), Arc::clone(&read))]);
+    Ok(read)
+}
+
+/// Reads in one visit to the store what [`visible`] will ask for in `rooms`.
+pub(crate) async fn prepare(
+    server: &Shared,
+    user: &Arc<HotUser>,
+    rooms: impl IntoIterator<Item = &RoomId>,
+) -> StoreResult<()> {
+    let unknown = rooms.into_iter().filter(|of| known_histories(server, user, of).is_none());
+    let questions: Vec<_> =
+        unknown.map(|of| (of.clone(), LastChange::now(server, user, of))).collect();
+    if questions.is_empty() {
+        return Ok(());
+    }
+    let user_id = user.user_id.clone();
+    let read = server.store.look(move |look| {
+        let of_room = |(room_id, last): (RoomId, Option<LastChange>)| {
+            let histories = Histories::read(look, &user_id, &room_id, last)?;
+            Ok((room_id, Arc::new(histories)))
+        };
+        questions.into_iter().map(of_room).collect::<StoreResult<Vec<_>>>()
+    });
+    keep_histories(user, read.await?);
+    Ok(())
+}
+
+fn keep_histories(user: &HotUser, read: impl IntoIterator<Item = (RoomId, Arc<Histories>)>) {
+    let mut known = user.histories.lock();
+    for (room_id, histories) in read.into_iter().filter(|(_, of)| of.last.is_some()) {
+        if known.len() >= HISTORIES_PER_USER_MAX {
+            known.clear();
+        }
+        known.insert(room_id, histories);
+    }
 }
 
 /// Whom the user ignores (Client-Server API, "Ignoring Users"): kept in memory until the account

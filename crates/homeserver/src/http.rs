@@ -11,9 +11,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tower_http::compression::{
-    CompressionLayer, Predicate,
-    predicate::{NotForContentType, SizeAbove},
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{NotForContentType, SizeAbove},
+    },
 };
 
 pub use self::{
@@ -24,8 +27,9 @@ pub use self::{
 };
 use crate::{ApiError, Shared, client, synapse_admin, web};
 
-/// Bodies below this many bytes are cheaper to send than to compress.
-const COMPRESS_MIN_BYTES: u64 = 1024;
+/// Bodies below this many bytes are cheaper to send than to compress: they fit into a few packets,
+/// and most of an encrypted message does not get smaller.
+const COMPRESS_MIN_BYTES: u64 = 4096;
 
 /// The whole server as one service.
 pub fn router(server: Shared) -> Router {
@@ -34,14 +38,18 @@ pub fn router(server: Shared) -> Router {
 
 /// The same with `further` routes, which get the same CORS headers and compression.
 pub fn router_with(server: Shared, further: Router) -> Router {
-    let compression = CompressionLayer::new().gzip(true).zstd(true).compress_when(
-        SizeAbove::new(COMPRESS_MIN_BYTES)
-            .and(NotForContentType::IMAGES)
-            .and(NotForContentType::const_new("application/octet-stream"))
-            .and(NotForContentType::const_new("video/"))
-            .and(NotForContentType::const_new("audio/"))
-            .and(MayCompress),
-    );
+    let compression = CompressionLayer::new()
+        .gzip(true)
+        .zstd(true)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(
+            SizeAbove::new(COMPRESS_MIN_BYTES)
+                .and(NotForContentType::IMAGES)
+                .and(NotForContentType::const_new("application/octet-stream"))
+                .and(NotForContentType::const_new("video/"))
+                .and(NotForContentType::const_new("audio/"))
+                .and(MayCompress),
+        );
     Router::new()
         .merge(client::routes(&server))
         .merge(synapse_admin::routes())

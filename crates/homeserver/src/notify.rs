@@ -36,6 +36,7 @@ use tokio::sync::{Notify, OnceCell};
 pub(crate) use self::{idle::run as forget_idle_users, remembered::Remembered};
 use crate::{
     client::sliding_sync::connection::Connections,
+    history::Histories,
     rooms::Rooms,
     sync::{DeviceMemory, counts::Unread},
 };
@@ -103,6 +104,8 @@ pub struct HotUser {
     /// Unread counts as last told. See `sync::counts`.
     pub(crate) counts: Mutex<HashMap<RoomId, Unread>>,
     counts_generation: AtomicU64,
+    /// What the user may see of rooms joined late. See `history`.
+    pub(crate) histories: Mutex<HashMap<RoomId, Arc<Histories>>>,
     /// Sliding sync connections.
     pub(crate) connections: Mutex<Connections>,
     /// How the user came out of rooms. See `client::sliding_sync`.
@@ -125,6 +128,7 @@ impl HotUser {
             devices: Mutex::default(),
             counts: Mutex::default(),
             counts_generation: AtomicU64::new(0),
+            histories: Mutex::default(),
             connections: Mutex::default(),
             endings: Mutex::default(),
             ignored: Remembered::default(),
@@ -163,6 +167,13 @@ impl HotUser {
             }
         }
         Some(changes)
+    }
+
+    /// Whether nothing changed for this user after `since`; `false` where the log does not reach back
+    /// so far.
+    pub fn unchanged_since(&self, since: Position) -> bool {
+        let log = self.log.lock();
+        since >= log.complete_after && log.lines.back().is_none_or(|(pos, _)| *pos <= since)
     }
 
     /// The position of the last thing that changed for this user, or where the log began.

@@ -7,15 +7,22 @@
 
 mod timeline;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use arc_swap::ArcSwap;
 use estafette_core::{
     ids::RoomId,
-    limits::{HOT_ROOMS_MAX, RECENT_EVENTS_MAX},
+    limits::{HOT_ROOMS_MAX, RECENT_EVENTS_MAX, ROOMS_PER_LOAD_MAX},
     room::RoomView,
 };
-use estafette_store::{Position, RoomStore as _, StoreError, StoreResult, sqlite::SqliteStore};
+use estafette_store::{
+    Position, StoreError, StoreResult,
+    rooms::StoredEvent,
+    sqlite::{Look, SqliteStore},
+};
 use parking_lot::{Mutex, RwLock};
 
 pub use self::timeline::{Recent, TimelineEvent};
@@ -82,17 +89,68 @@ impl Rooms {
         if let Some(room) = self.hot.read().get(room_id) {
             return Ok(Some(Arc::clone(room)));
         }
-        // One load at a time per room: two copies of a room would have two writers.
-        let gate = Arc::clone(self.loading.lock().entry(room_id.clone()).or_default());
-        let held = gate.lock().await;
-        if let Some(room) = self.hot.read().get(room_id) {
-            return Ok(Some(Arc::clone(room)));
+        let found = self.load(store, vec![room_id.clone()]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Brings rooms into memory, many in one visit to the store. Those that are not here are left
+    /// out; more than memory holds may be gone again when this returns.
+    pub async fn warm(&self, store: &SqliteStore, rooms: &[RoomId]) -> StoreResult<()> {
+        let mut missing: Vec<RoomId> = {
+            let hot = self.hot.read();
+            rooms.iter().filter(|room_id| !hot.contains_key(*room_id)).cloned().collect()
+        };
+        // All who load take their turns in the same order, so that none waits in a circle.
+        missing.sort();
+        missing.dedup();
+        while !missing.is_empty() {
+            let rest = missing.split_off(missing.len().min(ROOMS_PER_LOAD_MAX));
+            self.load(store, missing).await?;
+            missing = rest;
         }
-        let loaded = load(store, room_id).await;
-        let entered = loaded.map(|room| room.map(|room| self.enter(room)));
+        Ok(())
+    }
+
+    /// Loads rooms; `rooms` are sorted.
+    async fn load(
+        &self,
+        store: &SqliteStore,
+        rooms: Vec<RoomId>,
+    ) -> StoreResult<Vec<Arc<HotRoom>>> {
+        // One load at a time per room: two copies of a room would have two writers.
+        let mut held = Vec::with_capacity(rooms.len());
+        for room_id in &rooms {
+            let gate = Arc::clone(self.loading.lock().entry(room_id.clone()).or_default());
+            held.push(gate.lock_owned().await);
+        }
+        let (mut found, mut missing) = (Vec::with_capacity(rooms.len()), Vec::new());
+        {
+            let hot = self.hot.read();
+            for room_id in &rooms {
+                match hot.get(room_id) {
+                    Some(room) => found.push(Arc::clone(room)),
+                    None => missing.push(room_id.clone()),
+                }
+            }
+        }
+        let loaded = if missing.is_empty() {
+            Ok(Vec::new())
+        } else {
+            let opened = store.look(move |look| {
+                let open = |room_id: RoomId| open(look, room_id).transpose();
+                missing.into_iter().filter_map(open).collect::<StoreResult<Vec<_>>>()
+            });
+            opened.await
+        };
+        let entered: StoreResult<Vec<_>> =
+            loaded.map(|rooms| rooms.into_iter().map(|room| self.enter(room)).collect());
         drop(held);
-        self.loading.lock().remove(room_id);
-        entered
+        let mut loading = self.loading.lock();
+        for room_id in &rooms {
+            loading.remove(room_id);
+        }
+        found.extend(entered?);
+        Ok(found)
     }
 
     /// Puts a room into memory, unless it is there already.
@@ -128,22 +186,25 @@ fn evict(hot: &mut HashMap<RoomId, Arc<HotRoom>>) {
     });
 }
 
-async fn load(store: &SqliteStore, room_id: &RoomId) -> StoreResult<Option<Arc<HotRoom>>> {
-    let Some(stored) = store.load_room(room_id, RECENT_EVENTS_MAX).await? else { return Ok(None) };
+fn open(look: &Look<'_>, room_id: RoomId) -> StoreResult<Option<Arc<HotRoom>>> {
+    let Some(stored) = look.load_room(&room_id, RECENT_EVENTS_MAX)? else { return Ok(None) };
     let view = RoomView::load(stored.version, room_id.clone(), stored.state, stored.extremities)
         .map_err(|error| StoreError::Corrupt(format!("room {room_id}: {error}")))?;
     let complete = stored.timeline.len() < RECENT_EVENTS_MAX;
     let oldest = stored.timeline.first().map(|event| event.pos);
-    let events = stored
-        .timeline
-        .into_iter()
-        .map(|event| Arc::new(TimelineEvent::from_stored(event)))
-        .collect();
+    let parents = stored.parents;
+    let enter = |event: StoredEvent| {
+        let is_parent = parents.contains(event.event.event_id());
+        let event = TimelineEvent::from_stored(event);
+        event.may_have_children.store(is_parent, Ordering::Release);
+        Arc::new(event)
+    };
+    let events = stored.timeline.into_iter().map(enter).collect();
     // Everything after the event before the oldest one is here.
     let complete_after = match oldest {
         Some(oldest) if !complete => Position(oldest.0.saturating_sub(1)),
         _ => Position(0),
     };
     let recent = Recent::new(events, complete_after, stored.last_pos);
-    Ok(Some(Arc::new(HotRoom::new(room_id.clone(), Snapshot { view, recent }))))
+    Ok(Some(Arc::new(HotRoom::new(room_id, Snapshot { view, recent }))))
 }

@@ -36,6 +36,7 @@ pub struct TimelineEvent {
     pub may_have_children: AtomicBool,
     pos: Arc<PositionCell>,
     rendered: OnceLock<Arc<str>>,
+    read_back: bool,
 }
 
 impl TimelineEvent {
@@ -52,6 +53,7 @@ impl TimelineEvent {
             may_have_children: AtomicBool::new(false),
             pos: Arc::clone(&commit.pos),
             rendered: OnceLock::new(),
+            read_back: false,
         }
     }
 
@@ -67,6 +69,7 @@ impl TimelineEvent {
             may_have_children: AtomicBool::new(true),
             pos: Arc::new(PositionCell::known(stored.pos)),
             rendered: OnceLock::new(),
+            read_back: true,
         }
     }
 
@@ -82,7 +85,14 @@ impl TimelineEvent {
             may_have_children: AtomicBool::new(true),
             pos: Arc::clone(&self.pos),
             rendered: OnceLock::new(),
+            read_back: false,
         }
+    }
+
+    /// Whether `highlights` are all that there are: always, except for events read back that mention
+    /// somebody.
+    pub fn knows_highlights(&self) -> bool {
+        !self.read_back || !self.event.content_json().contains("m.mentions")
     }
 
     /// Where it stands in the log.
@@ -102,6 +112,23 @@ pub struct Recent {
     events: Vec<Arc<TimelineEvent>>,
     complete_after: Position,
     last_pos: Position,
+    /// Where the last event is that people care about.
+    last_bump: Option<Arc<PositionCell>>,
+}
+
+/// Types of events that lift a room in a list that is sorted by activity (MSC4186, `bump_stamp`).
+const BUMPS: [&str; 7] = [
+    "m.room.create",
+    "m.room.message",
+    "m.room.encrypted",
+    "m.sticker",
+    "m.call.invite",
+    "m.poll.start",
+    "m.beacon_info",
+];
+
+fn bumps(event: &Arc<TimelineEvent>) -> bool {
+    BUMPS.contains(&event.event.kind())
 }
 
 impl Recent {
@@ -112,7 +139,19 @@ impl Recent {
         complete_after: Position,
         last_pos: Position,
     ) -> Self {
-        Self { events, complete_after, last_pos }
+        let last_bump = events.iter().rfind(|event| bumps(event));
+        let last_bump = last_bump.map(|event| Arc::clone(&event.pos));
+        Self { events, complete_after, last_pos, last_bump }
+    }
+
+    /// The position of the last event up to `head` that people care about, as far as it is known.
+    pub fn last_bump(&self, head: Position) -> Option<Position> {
+        let last = self.last_bump.as_ref().map(|pos| pos.get());
+        if last.is_none_or(|last| last <= head) {
+            return last;
+        }
+        let upto_head = self.events.iter().rev().filter(|event| event.pos() <= head);
+        upto_head.into_iter().find(|event| bumps(event)).map(|event| event.pos())
     }
 
     /// The events, oldest first.
@@ -165,6 +204,7 @@ impl Recent {
     ) -> Self {
         let ids: HashSet<&EventId> = replaced.iter().map(|event| event.event.event_id()).collect();
         let mut events = Vec::with_capacity(self.events.len() + 4);
+        let known = self.events.len();
         for event in self.events.iter().cloned().chain(new) {
             let form = if ids.is_empty() || !ids.contains(event.event.event_id()) {
                 event
@@ -175,12 +215,17 @@ impl Recent {
             };
             events.push(form);
         }
+        let newer = events.get(known..).unwrap_or_default();
+        let last_bump = match newer.iter().rfind(|event| bumps(event)) {
+            Some(event) => Some(Arc::clone(&event.pos)),
+            None => self.last_bump.clone(),
+        };
         let excess = events.len().saturating_sub(RECENT_EVENTS_MAX);
         let complete_after = match excess.checked_sub(1).and_then(|last| events.get(last)) {
             Some(dropped) => dropped.pos(),
             None => self.complete_after,
         };
         events.drain(..excess);
-        Self { events, complete_after, last_pos: self.last_pos }
+        Self { events, complete_after, last_pos: self.last_pos, last_bump }
     }
 }

@@ -16,11 +16,13 @@ use estafette_core::{
 };
 use estafette_store::{
     Position, RoomStore as _, StoreResult,
-    rooms::{EventFlags, Receipt, UnreadCounts},
+    rooms::{Direction, EventFlags, Receipt, TimelineRange, UnreadCounts},
+    sqlite::Look,
 };
 
 use super::Reader;
 use crate::{
+    Shared,
     client::push_rules,
     history, notification,
     rooms::{Snapshot, TimelineEvent},
@@ -57,37 +59,85 @@ impl Unread {
 }
 
 /// By what a reader's notifications are judged.
-struct Judge<'a> {
+#[derive(Clone)]
+struct Judge {
+    server: Shared,
     /// The reader's rules; `None` for the default ones.
-    rules: Option<&'a RuleSet>,
+    rules: Option<Arc<RuleSet>>,
     /// Whose events count for nothing.
-    ignored: &'a HashSet<UserId>,
+    ignored: Arc<HashSet<UserId>>,
+}
+
+impl Judge {
+    async fn of(reader: &Reader) -> StoreResult<Self> {
+        let ignored = history::ignored_users(&reader.server, &reader.user).await?;
+        let rules = own_rules(reader).await?;
+        Ok(Self { server: Arc::clone(&reader.server), rules, ignored })
+    }
 }
 
 /// The reader's unread counts in a room as of `reader.head`.
-pub async fn unread(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot) -> StoreResult<Unread> {
-    let ignored = history::ignored_users(&reader.server, &reader.user).await?;
-    let rules = own_rules(reader).await?;
-    let rules = Judge { rules: rules.as_deref(), ignored: &ignored };
-    let known = reader.user.counts.lock().get(room_id).cloned();
-    if let Some(mut known) = known
-        && let Some(newer) = snapshot.recent.after(known.upto, reader.head)
-    {
-        if newer.is_empty() {
-            return Ok(known);
-        }
-        advance(reader, snapshot, &mut known, newer, &rules);
-        known.upto = reader.head.max(known.upto);
-        reader.user.counts.lock().insert(room_id.clone(), known.clone());
+pub async fn unread(
+    reader: &Reader,
+    room_id: &RoomId,
+    snapshot: &Arc<Snapshot>,
+) -> StoreResult<Unread> {
+    let judge = Judge::of(reader).await?;
+    if let Some(known) = known(reader, room_id, snapshot, &judge) {
         return Ok(known);
     }
     let generation = reader.user.counts_generation();
-    let counted = count(reader, room_id, snapshot, &rules).await?;
-    // A receipt that came meanwhile has made this count old: it is told, but not kept.
-    if generation == reader.user.counts_generation() {
-        reader.user.counts.lock().insert(room_id.clone(), counted.clone());
-    }
+    let question = Question::new(reader, room_id, snapshot);
+    let counted = reader.server.store.look(move |look| question.count(look, &judge)).await?;
+    keep(reader, generation, [(room_id.clone(), counted.clone())]);
     Ok(counted)
+}
+
+/// Counts all of `rooms` that are not counted yet in one visit to the store, so that [`unread`]
+/// then finds them in memory.
+pub async fn prepare(reader: &Reader, rooms: &[(RoomId, Arc<Snapshot>)]) -> StoreResult<()> {
+    let judge = Judge::of(reader).await?;
+    let generation = reader.user.counts_generation();
+    let unknown = |(room_id, snapshot): &&(RoomId, Arc<Snapshot>)| {
+        known(reader, room_id, snapshot, &judge).is_none()
+    };
+    let questions: Vec<Question> = rooms
+        .iter()
+        .filter(unknown)
+        .map(|(room_id, snapshot)| Question::new(reader, room_id, snapshot))
+        .collect();
+    if questions.is_empty() {
+        return Ok(());
+    }
+    let counted = reader.server.store.look(move |look| {
+        let count = |question: Question| {
+            let unread = question.count(look, &judge)?;
+            Ok((question.room_id, unread))
+        };
+        questions.into_iter().map(count).collect::<StoreResult<Vec<_>>>()
+    });
+    keep(reader, generation, counted.await?);
+    Ok(())
+}
+
+/// The counts as memory has them, brought up to `reader.head`.
+fn known(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot, judge: &Judge) -> Option<Unread> {
+    let mut known = reader.user.counts.lock().get(room_id).cloned()?;
+    let newer = snapshot.recent.after(known.upto, reader.head)?;
+    if !newer.is_empty() {
+        advance((reader.user_id(), snapshot), &mut known, newer, None, judge);
+        known.upto = reader.head.max(known.upto);
+        reader.user.counts.lock().insert(room_id.clone(), known.clone());
+    }
+    Some(known)
+}
+
+/// Remembers counts. A receipt that came since `generation` has made them old: then they are told
+/// once, but not kept.
+fn keep(reader: &Reader, generation: u64, counted: impl IntoIterator<Item = (RoomId, Unread)>) {
+    if generation == reader.user.counts_generation() {
+        reader.user.counts.lock().extend(counted);
+    }
 }
 
 /// The reader's push rules, where they are not the default ones. Rules that cannot be read count
@@ -104,30 +154,33 @@ pub(crate) async fn own_rules(reader: &Reader) -> StoreResult<Option<Arc<RuleSet
     Ok(rules)
 }
 
+/// Counts `events` on top of `unread`. Those that the user has `read` do not count.
 fn advance(
-    reader: &Reader,
-    snapshot: &Snapshot,
+    (user_id, snapshot): (&UserId, &Snapshot),
     unread: &mut Unread,
     events: &[Arc<TimelineEvent>],
-    judge: &Judge<'_>,
+    read: Option<&ReadUpTo>,
+    judge: &Judge,
 ) {
     for event in events {
-        if event.event.sender() == reader.user_id() {
-            match notification::thread_root(&event.event) {
+        let thread = notification::thread_root(&event.event);
+        if event.event.sender() == user_id {
+            match thread {
                 Some(root) => drop(unread.threads.remove(&root)),
                 None => unread.main = UnreadCounts::default(),
             }
             continue;
         }
-        if judge.ignored.contains(event.event.sender()) {
+        let is_read = read.is_some_and(|read| event.pos() <= read.place_of(thread.as_ref()));
+        if is_read || judge.ignored.contains(event.event.sender()) {
             continue;
         }
-        let (notifies, highlights) = match judge.rules {
-            None => by_default(event, reader.user_id()),
-            Some(rules) => notification::by_rules(rules, snapshot, &event.event, reader.user_id()),
+        let (notifies, highlights) = match &judge.rules {
+            None => by_default(event, user_id),
+            Some(rules) => notification::by_rules(rules, snapshot, &event.event, user_id),
         };
         if notifies && !event.flags.has(EventFlags::EDIT) {
-            unread.add(notification::thread_root(&event.event), highlights);
+            unread.add(thread, highlights);
         }
     }
 }
@@ -161,6 +214,12 @@ impl ReadUpTo {
         read
     }
 
+    /// What was sent before the user came in is read.
+    fn came_in(&mut self, joined: Position) {
+        self.main = self.main.max(joined);
+        self.everywhere = self.everywhere.max(joined);
+    }
+
     fn in_thread(&self, root: &EventId) -> Position {
         let own = self.threads.get(root.as_str()).copied().unwrap_or_default();
         own.max(self.everywhere)
@@ -186,58 +245,89 @@ async fn receipts(reader: &Reader, room_id: &RoomId) -> StoreResult<ReadUpTo> {
     let joined = reader.user.room(room_id).map_or(Position(0), |own| own.joined_at);
     let receipts = reader.server.store.receipts_by(room_id, reader.user_id()).await?;
     let mut read = ReadUpTo::new(&receipts);
-    read.main = read.main.max(joined);
-    read.everywhere = read.everywhere.max(joined);
+    read.came_in(joined);
     Ok(read)
 }
 
-/// Counts from the store.
-async fn count(
-    reader: &Reader,
-    room_id: &RoomId,
-    snapshot: &Snapshot,
-    judge: &Judge<'_>,
-) -> StoreResult<Unread> {
-    let (store, user_id) = (&reader.server.store, reader.user_id());
-    let mut unread = Unread { upto: reader.head, ..Unread::default() };
-    let mut read = receipts(reader, room_id).await?;
-    if snapshot.last_pos() <= read.main.min(read.everywhere) {
-        return Ok(unread);
+/// What is to be counted.
+struct Question {
+    user_id: UserId,
+    room_id: RoomId,
+    snapshot: Arc<Snapshot>,
+    joined: Position,
+    head: Position,
+}
+
+impl Question {
+    fn new(reader: &Reader, room_id: &RoomId, snapshot: &Arc<Snapshot>) -> Self {
+        Self {
+            user_id: reader.user_id().clone(),
+            room_id: room_id.clone(),
+            snapshot: Arc::clone(snapshot),
+            joined: reader.user.room(room_id).map_or(Position(0), |own| own.joined_at),
+            head: reader.head,
+        }
     }
-    let own = store.last_sent_by(room_id, user_id, read.main, reader.head).await?;
-    read.main = read.main.max(own);
-    // Event by event where the counts of the default rules do not fit the reader.
-    let default_rules = || (!judge.ignored.is_empty()).then_some(&reader.server.default_rules);
-    if let Some(rules) = judge.rules.or_else(default_rules) {
-        let range = estafette_store::rooms::TimelineRange {
+
+    /// Counts from memory where that reaches back far enough, else from the store.
+    fn count(&self, look: &Look<'_>, judge: &Judge) -> StoreResult<Unread> {
+        let (room_id, user_id) = (&self.room_id, &self.user_id);
+        let mut unread = Unread { upto: self.head, ..Unread::default() };
+        let mut read = ReadUpTo::new(&look.receipts_by(room_id, user_id)?);
+        read.came_in(self.joined);
+        let from = read.main.min(read.everywhere);
+        if self.snapshot.last_pos() <= from {
+            return Ok(unread);
+        }
+        if let Some(events) = self.snapshot.recent.after(from, self.head)
+            && (judge.rules.is_some() || events.iter().all(|event| event.knows_highlights()))
+        {
+            advance((user_id, &self.snapshot), &mut unread, events, Some(&read), judge);
+            return Ok(unread);
+        }
+        let own = look.last_sent_by(room_id, user_id, (read.main, self.head))?;
+        read.main = read.main.max(own);
+        // Event by event where the counts of the default rules do not fit the reader.
+        let default_rules = || (!judge.ignored.is_empty()).then_some(&judge.server.default_rules);
+        if let Some(rules) = judge.rules.as_deref().or_else(default_rules) {
+            self.count_by_rules(look, (rules, &judge.ignored), &read, &mut unread)?;
+            return Ok(unread);
+        }
+        unread.main = look.unread_counts(room_id, user_id, (read.main, self.head))?;
+        let range = (read.everywhere, self.head);
+        for entry in look.unread_in_threads(room_id, user_id, range, UNREAD_SCAN_MAX)? {
+            if entry.pos > read.in_thread(&entry.thread) {
+                unread.add(Some(entry.thread), entry.highlight);
+            }
+        }
+        Ok(unread)
+    }
+
+    fn count_by_rules(
+        &self,
+        look: &Look<'_>,
+        (rules, ignored): (&RuleSet, &HashSet<UserId>),
+        read: &ReadUpTo,
+        unread: &mut Unread,
+    ) -> StoreResult<()> {
+        let range = TimelineRange {
             after: read.main.min(read.everywhere),
-            upto: reader.head,
-            direction: estafette_store::rooms::Direction::Backward,
+            upto: self.head,
+            direction: Direction::Backward,
             limit: UNREAD_SCAN_MAX,
         };
-        for stored in store.timeline(room_id, range).await? {
+        for stored in look.timeline(&self.room_id, range)? {
             let thread = notification::thread_root(&stored.event);
-            let read = read.place_of(thread.as_ref());
-            let skipped = stored.pos <= read
+            let skipped = stored.pos <= read.place_of(thread.as_ref())
                 || stored.flags.has(EventFlags::EDIT)
-                || stored.event.sender() == user_id
-                || judge.ignored.contains(stored.event.sender());
+                || *stored.event.sender() == self.user_id
+                || ignored.contains(stored.event.sender());
             let (notifies, highlights) =
-                notification::by_rules(rules, snapshot, &stored.event, user_id);
+                notification::by_rules(rules, &self.snapshot, &stored.event, &self.user_id);
             if notifies && !skipped {
                 unread.add(thread, highlights);
             }
         }
-        return Ok(unread);
+        Ok(())
     }
-    unread.main = store.unread_counts(room_id, user_id, read.main, reader.head).await?;
-    let in_threads = store
-        .unread_in_threads(room_id, user_id, read.everywhere, reader.head, UNREAD_SCAN_MAX)
-        .await?;
-    for entry in in_threads {
-        if entry.pos > read.in_thread(&entry.thread) {
-            unread.add(Some(entry.thread), entry.highlight);
-        }
-    }
-    Ok(unread)
 }

@@ -137,6 +137,19 @@ async fn latest(
     }
 }
 
+/// Whether a window of `limit` events up to `head` may begin before the position `joined`, so that
+/// what the reader may see of it depends on the past.
+pub fn may_begin_before(
+    snapshot: &Snapshot,
+    joined: Position,
+    (head, limit): (Position, usize),
+) -> bool {
+    match snapshot.recent.latest(limit.min(SYNC_TIMELINE_MAX) + 1, head) {
+        Some((events, _)) => events.first().is_some_and(|first| first.pos() < joined),
+        None => true,
+    }
+}
+
 async fn from_store(
     reader: &Reader,
     room_id: &RoomId,

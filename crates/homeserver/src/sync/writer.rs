@@ -16,6 +16,11 @@ impl<'a> ObjectWriter<'a> {
         Self { out, first: true }
     }
 
+    /// Makes place for so many bytes at once.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// Starts a member; its value is to be pushed next.
     pub fn key(&mut self, key: &str) -> &mut String {
         if !self.first {

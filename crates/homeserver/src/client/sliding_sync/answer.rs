@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use estafette_core::ids::{EventId, RoomId};
+use estafette_core::{
+    event::Membership,
+    ids::{EventId, RoomId},
+};
 use estafette_store::{Position, StoreResult, to_device::ToDeviceStore as _};
 
 use super::{
@@ -17,8 +20,9 @@ use super::{
     room,
 };
 use crate::{
+    history,
     notify::UserFact,
-    sync::{Reader, devices, writer::ObjectWriter},
+    sync::{Reader, counts, devices, room::may_begin_before, writer::ObjectWriter},
 };
 
 /// Builds the answer as of now and sets `reader.head`; `None` when there is nothing to tell and
@@ -98,6 +102,24 @@ struct ToldRooms {
     initial: HashMap<RoomId, HashSet<EventId>>,
 }
 
+/// Reads what telling of the rooms needs in few visits to the store.
+async fn prepare_rooms(reader: &Reader, selection: &Selection) -> StoreResult<()> {
+    if selection.rooms.len() < 2 {
+        return Ok(());
+    }
+    let joined = selection.rooms.iter().map(|(room, _)| room);
+    let joined = joined.filter(|room| room.own.membership == Membership::Join);
+    let joined: Vec<_> =
+        joined.map(|room| (room.room_id.clone(), Arc::clone(&room.snapshot))).collect();
+    counts::prepare(reader, &joined).await?;
+    let late = selection.rooms.iter().filter(|(room, parameters)| {
+        let limit = usize::try_from(parameters.timeline_limit).unwrap_or(usize::MAX);
+        may_begin_before(&room.snapshot, room.own.joined_at, (reader.head, limit))
+    });
+    let late = late.map(|(room, _)| &room.room_id);
+    history::prepare(&reader.server, &reader.user, late).await
+}
+
 /// Writes the rooms that have something to say, and notes what the device knows then. A room whose
 /// part failed fails the answer: nothing is noted as told that was not (pitfall 37).
 async fn write_rooms(
@@ -107,6 +129,7 @@ async fn write_rooms(
     selection: &Selection,
     out: &mut String,
 ) -> StoreResult<ToldRooms> {
+    prepare_rooms(reader, selection).await?;
     let mut told = ToldRooms::default();
     let facts = reader.user.changes(place.pos, reader.head);
     let mut rooms = ObjectWriter::open(out);

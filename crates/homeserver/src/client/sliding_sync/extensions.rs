@@ -10,7 +10,7 @@ use estafette_core::{
     limits::SYNC_TO_DEVICE_MAX,
 };
 use estafette_store::{
-    AccountDataStore as _, Position, RoomStore as _, StoreResult, account_data::AccountData,
+    AccountDataStore as _, Position, StoreResult, account_data::AccountData, rooms::Receipt,
 };
 
 use super::{
@@ -233,9 +233,7 @@ async fn receipts(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreRes
         UserFact::Receipt(room_id) => Some(room_id),
         _ => None,
     });
-    let mut news = false;
-    let mut part = out.object("receipts");
-    let mut of_rooms = part.object("rooms");
+    let mut questions = Vec::new();
     for (room_id, upto) in context.rooms(wish, context.place.extensions.receipts) {
         let own = reader.user.room(room_id);
         let after = upto.map_or(Position(0), |(upto, _)| upto);
@@ -245,14 +243,17 @@ async fn receipts(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreRes
         if unmoved || own.is_none_or(|own| own.membership != Membership::Join) {
             continue;
         }
-        let mut receipts = reader.server.store.receipts(room_id, after).await?;
+        questions.push((room_id.clone(), after, upto.is_none()));
+    }
+    let mut news = false;
+    let mut part = out.object("receipts");
+    let mut of_rooms = part.object("rooms");
+    for (room_id, mut receipts, whole) in receipts_of(reader, questions).await? {
         receipts.retain(|receipt| {
             let own = receipt.user_id == *reader.user_id();
             receipt.pos <= reader.head && (receipt.kind == "m.read" || own)
         });
-        if upto.is_none()
-            && let Some(events) = context.initial.get(room_id)
-        {
+        if whole && let Some(events) = context.initial.get(&room_id) {
             // Of a room that is told whole, who read what is shown of it (MSC3960).
             receipts.retain(|receipt| {
                 receipt.user_id == *reader.user_id() || events.contains(&receipt.event_id)
@@ -266,6 +267,24 @@ async fn receipts(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> StoreRes
     of_rooms.close();
     part.close();
     Ok(news)
+}
+
+/// The receipts of each room that entered the log after its position, read in one visit.
+async fn receipts_of(
+    reader: &Reader,
+    questions: Vec<(RoomId, Position, bool)>,
+) -> StoreResult<Vec<(RoomId, Vec<Receipt>, bool)>> {
+    if questions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let receipts = reader.server.store.look(move |look| {
+        let of_room = |(room_id, after, whole): (RoomId, Position, bool)| {
+            let receipts = look.receipts(&room_id, after)?;
+            Ok((room_id, receipts, whole))
+        };
+        questions.into_iter().map(of_room).collect()
+    });
+    receipts.await
 }
 
 fn typing(context: &Context<'_>, out: &mut ObjectWriter<'_>) -> bool {

@@ -51,17 +51,6 @@ impl Selection {
     }
 }
 
-/// Types of events that count as proper activity (MSC4186, `bump_stamp`).
-const BUMPS: [&str; 7] = [
-    "m.room.create",
-    "m.room.message",
-    "m.room.encrypted",
-    "m.sticker",
-    "m.call.invite",
-    "m.poll.start",
-    "m.beacon_info",
-];
-
 /// What the lists' filters ask that is not in the rooms.
 struct Marks {
     direct: Option<HashSet<RoomId>>,
@@ -129,6 +118,11 @@ async fn listed_rooms(reader: &Reader, place: &Place) -> StoreResult<Vec<Room>> 
             candidates.push((room_id.clone(), own.clone()));
         }
     });
+    let inside = candidates
+        .iter()
+        .filter(|(_, own)| !matches!(own.membership, Membership::Leave | Membership::Ban));
+    let ids: Vec<RoomId> = inside.map(|(room_id, _)| room_id.clone()).collect();
+    server.rooms.warm(&server.store, &ids).await?;
     let mut rooms = Vec::with_capacity(candidates.len());
     for (room_id, own) in candidates {
         let outside = matches!(own.membership, Membership::Leave | Membership::Ban);
@@ -140,8 +134,13 @@ async fn listed_rooms(reader: &Reader, place: &Place) -> StoreResult<Vec<Room>> 
                 continue;
             }
         }
-        let Some(hot) = server.rooms.get(&server.store, &room_id).await? else { continue };
-        let snapshot = hot.snapshot();
+        let snapshot = match server.rooms.published(&room_id) {
+            Some(snapshot) => snapshot,
+            None => match server.rooms.get(&server.store, &room_id).await? {
+                Some(hot) => hot.snapshot(),
+                None => continue,
+            },
+        };
         if own.membership == Membership::Invite
             && snapshot
                 .view
@@ -199,11 +198,9 @@ fn bump(snapshot: &Snapshot, own: &OwnRoom, head: Position) -> Position {
     if own.membership != Membership::Join {
         return own.pos;
     }
-    let events = snapshot.recent.events().iter().rev();
-    let mut upto_head = events.filter(|event| event.pos() <= head);
-    let last = upto_head.find(|event| BUMPS.contains(&event.event.kind()));
     let oldest = || snapshot.recent.events().first().map(|event| event.pos());
-    last.map(|event| event.pos()).or_else(oldest).unwrap_or_else(|| snapshot.last_pos())
+    let last = snapshot.recent.last_bump(head);
+    last.or_else(oldest).unwrap_or_else(|| snapshot.last_pos())
 }
 
 async fn marks(reader: &Reader, request: &Request, rooms: &[Room]) -> StoreResult<Marks> {

@@ -59,6 +59,9 @@ pub(super) async fn build(
     wish: &Wish,
     even_if_empty: bool,
 ) -> StoreResult<Option<Answer>> {
+    if !even_if_empty && nothing_happened(reader, wish) {
+        return Ok(None);
+    }
     let since = wish.since.map(|since| since.pos);
     let mut scope = scope_at_head(reader, wish);
     let reader = &*reader;
@@ -80,6 +83,22 @@ pub(super) async fn build(
         return Ok(None);
     }
     write(reader, wish, &scope, (quiet, even_if_empty || keys || since.is_none())).await
+}
+
+/// Whether nothing at all happened for the device since its token; `false` where that takes a
+/// closer look. Cheap: every long poll asks it when it comes and whenever it is woken.
+fn nothing_happened(reader: &Reader, wish: &Wish) -> bool {
+    let Some(since) = wish.since.filter(|_| !wish.full_state) else { return false };
+    let (typing, presence) = rooms::seen(reader, wish).unwrap_or_default();
+    let server = &reader.server;
+    let device_lists = server.notifier.device_list_changes(since.pos, server.notifier.head());
+    reader.user.unchanged_since(since.pos)
+        && server.typing.version() <= typing
+        && server.presence.version() <= presence
+        && device_lists.is_some_and(|users| users.is_empty())
+        && reader.device_id.as_ref().is_none_or(|device_id| {
+            server.store.last_to_device(reader.user_id(), device_id) <= since.td
+        })
 }
 
 /// Whether the device's key counts changed, which is told at once (E5).

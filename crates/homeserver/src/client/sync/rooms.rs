@@ -2,7 +2,7 @@
 //! The `rooms` of a `/sync` answer: joined, invited, knocked and left ones.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Write as _,
     sync::Arc,
 };
@@ -78,12 +78,11 @@ pub(super) async fn write(
     answer: &mut ObjectWriter<'_>,
 ) -> StoreResult<bool> {
     let mut sections: BTreeMap<&'static str, Vec<(String, String)>> = BTreeMap::new();
-    for (room_id, own) in &scope.rooms {
-        let Some(hot) = reader.server.rooms.get(&reader.server.store, room_id).await? else {
-            continue;
-        };
-        let snapshot = hot.snapshot();
-        let told = Told { reader, wish, scope, room_id, own, snapshot: &snapshot, account_data };
+    let rooms = open_rooms(reader, wish, scope).await?;
+    let moved = moved_receipts(reader, wish, scope, &rooms).await?;
+    for (room_id, own, snapshot) in &rooms {
+        let moved = moved.get(room_id);
+        let told = Told { reader, wish, scope, room_id, own, snapshot, account_data, moved };
         let (section, block) = match own.membership {
             Membership::Join => ("join", told.joined().await?),
             Membership::Invite => ("invite", told.stripped("invite_state").await?),
@@ -97,6 +96,9 @@ pub(super) async fn write(
     if sections.is_empty() {
         return Ok(false);
     }
+    let bytes: usize =
+        sections.values().flatten().map(|(room_id, block)| room_id.len() + block.len() + 4).sum();
+    answer.reserve(bytes + 256);
     let mut rooms = answer.object("rooms");
     for (section, blocks) in sections {
         let mut of_section = rooms.object(section);
@@ -109,6 +111,76 @@ pub(super) async fn write(
     Ok(true)
 }
 
+/// How many events of each timeline are wanted.
+fn limit(wish: &Wish) -> usize {
+    let limit = wish.filter.room.timeline.event.limit.unwrap_or(TIMELINE_DEFAULT);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// A room of the scope as it is now.
+type OpenRoom = (RoomId, OwnRoom, Arc<Snapshot>);
+
+/// The rooms of the scope. What telling of many of them needs is read in few visits to the store.
+async fn open_rooms(reader: &Reader, wish: &Wish, scope: &Scope) -> StoreResult<Vec<OpenRoom>> {
+    let (rooms, store) = (&reader.server.rooms, &reader.server.store);
+    if scope.rooms.len() > 1 {
+        let ids: Vec<RoomId> = scope.rooms.iter().map(|(room_id, _)| room_id.clone()).collect();
+        rooms.warm(store, &ids).await?;
+    }
+    let mut open = Vec::with_capacity(scope.rooms.len());
+    for (room_id, own) in &scope.rooms {
+        if let Some(hot) = rooms.get(store, room_id).await? {
+            open.push((room_id.clone(), own.clone(), hot.snapshot()));
+        }
+    }
+    if open.len() > 1 {
+        let joined = open.iter().filter(|(_, own, _)| own.membership == Membership::Join);
+        let joined: Vec<_> =
+            joined.map(|(room_id, _, snapshot)| (room_id.clone(), Arc::clone(snapshot))).collect();
+        counts::prepare(reader, &joined).await?;
+        let limit = limit(wish);
+        let late = open.iter().filter(|(_, own, snapshot)| {
+            room::may_begin_before(snapshot, own.joined_at, (reader.head, limit))
+        });
+        let late = late.map(|(room_id, _, _)| room_id);
+        history::prepare(&reader.server, &reader.user, late).await?;
+    }
+    Ok(open)
+}
+
+/// Receipts that entered the log after a position.
+type Moved = (Position, Vec<Receipt>);
+
+/// The receipts that moved since, of the rooms where some may have, read in one visit.
+async fn moved_receipts(
+    reader: &Reader,
+    wish: &Wish,
+    scope: &Scope,
+    rooms: &[OpenRoom],
+) -> StoreResult<HashMap<RoomId, Moved>> {
+    let since = wish.since.map(|since| since.pos);
+    let mut questions = Vec::new();
+    for (room_id, own, _) in rooms {
+        let came_in = since.is_none_or(|since| own.joined_at > since);
+        let unmoved = scope.receipts.as_ref().is_some_and(|in_rooms| !in_rooms.contains(room_id));
+        if own.membership == Membership::Join && (came_in || !unmoved) {
+            let after = if came_in { Position(0) } else { since.unwrap_or_default() };
+            questions.push((room_id.clone(), after));
+        }
+    }
+    if questions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let receipts = reader.server.store.look(move |look| {
+        let of_room = |(room_id, after): (RoomId, Position)| {
+            let receipts = look.receipts(&room_id, after)?;
+            Ok((room_id, (after, receipts)))
+        };
+        questions.into_iter().map(of_room).collect()
+    });
+    receipts.await
+}
+
 /// One room that is being told.
 struct Told<'a> {
     reader: &'a Reader,
@@ -118,16 +190,13 @@ struct Told<'a> {
     own: &'a OwnRoom,
     snapshot: &'a Arc<Snapshot>,
     account_data: &'a [AccountData],
+    /// The receipts that moved since.
+    moved: Option<&'a Moved>,
 }
 
 impl Told<'_> {
     fn since(&self) -> Option<Position> {
         self.wish.since.map(|since| since.pos)
-    }
-
-    fn limit(&self) -> usize {
-        let limit = self.wish.filter.room.timeline.event.limit.unwrap_or(TIMELINE_DEFAULT);
-        usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
     /// `invite` and `knock`: told once, when it happened. Invitations from ignored users are not
@@ -162,7 +231,7 @@ impl Told<'_> {
 
     async fn window(&self, since: Position, upto: Position) -> StoreResult<Window> {
         let filter = Some(&self.wish.filter.room.timeline);
-        let span = Span { since, upto, limit: self.limit(), filter };
+        let span = Span { since, upto, limit: limit(self.wish), filter };
         room::window(self.reader, self.room_id, self.snapshot, &span).await
     }
 
@@ -377,7 +446,10 @@ impl Told<'_> {
             return Ok(Vec::new());
         }
         let after = if came_in { Position(0) } else { self.since().unwrap_or_default() };
-        let mut receipts = self.reader.server.store.receipts(self.room_id, after).await?;
+        let mut receipts = match self.moved {
+            Some((since, moved)) if *since == after => moved.clone(),
+            _ => self.reader.server.store.receipts(self.room_id, after).await?,
+        };
         receipts.retain(|receipt| {
             (receipt.pos <= self.reader.head || came_in)
                 && (receipt.kind == "m.read" || receipt.user_id == *self.reader.user_id())
