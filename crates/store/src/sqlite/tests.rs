@@ -89,3 +89,27 @@ async fn a_newer_schema_is_refused_with_a_sentence() {
     let error = SqliteStore::open(&options, Arc::new(Heard::default())).err().unwrap();
     assert!(error.to_string().contains("use a newer program"), "{error}");
 }
+
+/// Without it the log would grow as long as writes come without a pause.
+#[test]
+fn the_log_is_begun_anew_and_grows_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let writer = connect(&path, Synchronous::Full, 1024).unwrap();
+    let reader = connect(&path, Synchronous::Full, 1024).unwrap();
+    writer.execute_batch("CREATE TABLE t (x BLOB) STRICT").unwrap();
+    let write = || {
+        for _ in 0..50 {
+            writer.execute("INSERT INTO t VALUES (zeroblob(20000))", ()).unwrap();
+        }
+        let count: i64 = reader.query_row("SELECT count(*) FROM t", (), |row| row.get(0)).unwrap();
+        assert_eq!(count % 50, 0);
+        std::fs::metadata(folder.path().join("db-wal")).unwrap().len()
+    };
+    let first = write();
+    for _ in 0..3 {
+        checkpoint::begin_anew(&writer);
+        let next = write();
+        assert!(next <= first + first / 4, "{first} {next}");
+    }
+}

@@ -187,3 +187,24 @@ async fn wrong_parameters_are_named() {
         assert_eq!(refused, (400, errcode.to_owned()), "{query}");
     }
 }
+
+/// What a late member may see is remembered; a change of the room's visibility or of the membership
+/// must not be missed because of that.
+#[tokio::test]
+async fn what_is_remembered_of_the_past_follows_every_change() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    let join = format!("/v3/rooms/{room}/join");
+    let look = || server.bodies(BOB, &room, "dir=b&limit=50");
+    server.say(ALICE, &room, "before").await;
+    server.post(BOB, &join, json!({})).await;
+    assert_eq!(look().await, ["before"]);
+    server.post(BOB, &format!("/v3/rooms/{room}/leave"), json!({})).await;
+    let hidden = json!({ "history_visibility": "joined" });
+    server.set(ALICE, &room, "m.room.history_visibility", hidden).await;
+    server.say(ALICE, &room, "between").await;
+    assert_eq!(look().await, ["before"]);
+    server.post(BOB, &join, json!({})).await;
+    server.say(ALICE, &room, "after").await;
+    assert_eq!(look().await, ["after", "before"]);
+}

@@ -193,3 +193,41 @@ fn members(block: &Value) -> Vec<&str> {
     members.sort_unstable();
     members
 }
+
+/// Counts come from memory where that reaches back to what was read, else from the store: both must
+/// give the same.
+#[tokio::test]
+async fn counts_are_the_same_from_memory_and_from_the_store() {
+    let server = TestServer::start().await;
+    // Beyond 64 events memory does not reach back any more.
+    for messages in [5, 80] {
+        let room = server.room_with(ALICE, &[BOB]).await;
+        let root = server.say(BOB, &room, "root").await;
+        for number in 0..messages {
+            server.say(ALICE, &room, &number.to_string()).await;
+        }
+        let mention = json!({
+            "msgtype": "m.text", "body": "@bob", "m.mentions": { "user_ids": [BOB] },
+        });
+        server.event(ALICE, &room, "m.room.message", mention).await;
+        let in_thread = json!({
+            "msgtype": "m.text", "body": "in the thread",
+            "m.relates_to": { "rel_type": "m.thread", "event_id": root },
+        });
+        server.event(ALICE, &room, "m.room.message", in_thread).await;
+        let wish =
+            filter(&json!({ "room": { "timeline": { "unread_thread_notifications": true } } }));
+        let told = sync(&server, BOB, None, &wish).await;
+        let told = &told["rooms"]["join"][&room];
+        assert_eq!(
+            told["unread_notifications"],
+            json!({ "notification_count": messages + 1, "highlight_count": 1 }),
+            "{messages}"
+        );
+        assert_eq!(
+            told["unread_thread_notifications"],
+            json!({ &root: { "notification_count": 1, "highlight_count": 0 } }),
+            "{messages}"
+        );
+    }
+}
