@@ -169,8 +169,8 @@ impl HotUser {
         Some(changes)
     }
 
-    /// Whether nothing changed for this user after `since`; `false` where the log does not reach back
-    /// so far.
+    /// Whether nothing changed for this user after `since`; `false` where the log does not reach
+    /// back so far.
     pub fn unchanged_since(&self, since: Position) -> bool {
         let log = self.log.lock();
         since >= log.complete_after && log.lines.back().is_none_or(|(pos, _)| *pos <= since)

@@ -89,8 +89,8 @@ impl TimelineEvent {
         }
     }
 
-    /// Whether `highlights` are all that there are: always, except for events read back that mention
-    /// somebody.
+    /// Whether `highlights` are all that there are: always, except for events read back that
+    /// mention somebody.
     pub fn knows_highlights(&self) -> bool {
         !self.read_back || !self.event.content_json().contains("m.mentions")
     }
