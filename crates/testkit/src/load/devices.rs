@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::{Bench, Meter, world::opaque_message};
+use super::{Bench, Meter, round, world::opaque_message};
 use crate::{
     keys::DeviceKeys,
     latency::Latencies,
@@ -47,7 +47,7 @@ impl Bench {
             owners.iter().map(|owner| (owner.user_id.clone(), json!([]))).collect();
         let query = json!({"device_keys": query});
         let answer = self.repeat(owners, "/_matrix/client/v3/keys/query", &query).await?;
-        line.insert("query".to_owned(), answer.0.to_json());
+        line.insert("query".to_owned(), answer.0);
         line.insert("query_devices".to_owned(), count_devices(&answer.1, "device_keys").into());
         let claim: Map<String, Value> = owners
             .iter()
@@ -55,7 +55,7 @@ impl Bench {
             .collect();
         let claim = json!({"one_time_keys": claim});
         let answer = self.repeat(owners, "/_matrix/client/v3/keys/claim", &claim).await?;
-        line.insert("claim".to_owned(), answer.0.to_json());
+        line.insert("claim".to_owned(), answer.0);
         line.insert("claim_keys".to_owned(), count_devices(&answer.1, "one_time_keys").into());
         Ok(line.into())
     }
@@ -86,14 +86,11 @@ impl Bench {
         Ok(line.into())
     }
 
-    async fn repeat(
-        &self,
-        owners: &[Account],
-        path: &str,
-        body: &Value,
-    ) -> Result<(Latencies, Value)> {
+    /// Latency and cost of a request, and its last answer.
+    async fn repeat(&self, owners: &[Account], path: &str, body: &Value) -> Result<(Value, Value)> {
         let mut latencies = Latencies::default();
         let mut last = Value::Null;
+        let before_s = self.target.cpu_s();
         if let Some(asker) = owners.first() {
             let mut client = Client::new(self.world.address, asker);
             for _ in 0..REPEATS {
@@ -102,7 +99,12 @@ impl Bench {
                 latencies.record(start.elapsed());
             }
         }
-        Ok((latencies, last))
+        let mut figures = latencies.to_json();
+        if let Some(figures) = figures.as_object_mut().filter(|_| self.target.pid.is_some()) {
+            let cpu_ms = (self.target.cpu_s() - before_s) * 1_000.0 / REPEATS as f64;
+            figures.insert("cpu_ms".to_owned(), round(cpu_ms).into());
+        }
+        Ok((figures, last))
     }
 }
 
