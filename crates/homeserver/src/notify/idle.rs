@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use estafette_core::limits::{HOT_USER_IDLE_ROUNDS, HOT_USER_ROUND_S};
+use estafette_core::limits::{HOT_USER_IDLE_ROUNDS, HOT_USER_ROUND_S, SYNC_TIMEOUT_MS_MAX};
 use tokio::time::Instant;
 
 use super::{HotUser, Notifier};
@@ -44,6 +44,9 @@ impl Notifier {
     }
 }
 
+// A sync that waits must not be dropped with its user, and sleep through what it waits for.
+const _: () = assert!(SYNC_TIMEOUT_MS_MAX / 1000 < HOT_USER_IDLE_ROUNDS * HOT_USER_ROUND_S / 2);
+
 /// Runs the rounds until the server is gone.
 pub(crate) async fn run(server: Weak<Server>) {
     let round = Duration::from_secs(HOT_USER_ROUND_S);
@@ -58,7 +61,7 @@ pub(crate) async fn run(server: Weak<Server>) {
 
 #[cfg(test)]
 mod tests {
-    use estafette_core::{ids::UserId, limits::SYNC_TIMEOUT_MS_MAX};
+    use estafette_core::ids::UserId;
     use serde_json::json;
 
     use super::*;
@@ -87,11 +90,5 @@ mod tests {
         let timeline = &next["rooms"]["join"][&room_id]["timeline"]["events"];
         assert_eq!(timeline[0]["event_id"], sent.as_str());
         assert!(notifier.hot(&alice).is_some());
-    }
-
-    /// Otherwise a waiting sync could be dropped with its user and sleep through what it waits for.
-    #[test]
-    fn nobody_who_waits_is_idle() {
-        assert!(SYNC_TIMEOUT_MS_MAX / 1000 < HOT_USER_IDLE_ROUNDS * HOT_USER_ROUND_S / 2);
     }
 }
