@@ -123,3 +123,32 @@ test("a room: create, invite, mention, promote, leave", async ({ person }) => {
   await expect(jean.page.getByText("Vous n’avez pas le droit de faire cela.")).toBeVisible();
   await expect(camille.page.getByText("1 membre", { exact: true }).first()).toBeVisible();
 });
+
+test("who is invited later reads what was said before; who declines is left in peace", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  const lea = await person("Léa Petit");
+  await camille.signUp();
+  await lea.signUp();
+  const { page } = camille;
+  for (const name of ["Archives", "Importun"]) {
+    await page.getByRole("button", { name: "Nouvelle conversation" }).click();
+    await page.getByRole("button", { name: "Créer un salon" }).click();
+    await page.getByLabel("Nom du salon").fill(name);
+    await page.getByRole("button", { name: "Créer le salon" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: new RegExp(name) })).toBeVisible();
+    await camille.say("Dit avant l’invitation");
+    await camille.sent("Dit avant l’invitation");
+    await page.getByRole("button", { name: "Informations" }).click();
+    const panel = page.getByLabel("Informations");
+    await panel.getByLabel("Inviter").fill(lea.username);
+    await panel.getByRole("button", { name: /Léa Petit/ }).first().click();
+    await expect(panel.getByText("Invité", { exact: true })).toBeVisible();
+    await panel.getByRole("button", { name: "Fermer" }).click();
+  }
+  await lea.accept("Archives");
+  await expect(lea.message("Dit avant l’invitation")).toBeVisible({ timeout: 40_000 });
+  await lea.open("Importun");
+  await lea.page.getByRole("button", { name: "Refuser", exact: true }).click();
+  await expect(lea.page.getByRole("link", { name: /Importun/ })).toHaveCount(0);
+  await expect(lea.page.getByRole("link", { name: /Archives/ })).toBeVisible();
+});

@@ -27,7 +27,7 @@ const OLDER_RETRY_MS = 5_000;
 export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   readonly #timeline: TimelinePort;
   #bottom = true;
-  #attentive = true;
+  #attentive = false;
   #seenCount = 0;
   #markedRead: string | null = null;
   #seq = 0;

@@ -80,7 +80,8 @@ function Invite({ state, actions }: Pick<RoomPanelProps, "state" | "actions">) {
   const words = useWords();
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (state.inviteQuery.trim()) void actions.invite(state.inviteResults[0]?.id ?? state.inviteQuery);
+    // Enter invites whom the words name exactly, never the first of a list that may be late.
+    if (state.inviteQuery.includes("@")) void actions.invite(state.inviteQuery.trim());
   };
   return (
     <form onSubmit={submit} className={styles.invite}>
