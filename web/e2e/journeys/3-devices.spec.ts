@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { PASSWORD } from "../support/matrix.ts";
 import { expect, test } from "../support/person.ts";
 
 test("a second device is confirmed by emoji, a third by the code; old messages are read", async ({ person }) => {
@@ -110,4 +111,29 @@ test("keys leave in a file and come back", async ({ person }) => {
   await page.getByLabel("Phrase secrète").fill("une autre phrase");
   await page.setInputFiles("input[type=file][accept*='text']", path);
   await expect(page.getByText("1 clé importée.")).toBeVisible();
+});
+
+test("a device is signed out from another one, with the password; it says so and keeps nothing", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  await camille.signUp();
+  const lost = await person("Camille Durand", { username: camille.username });
+  await lost.signIn();
+  await lost.page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  const { page } = camille;
+  await page.getByRole("button", { name: "Réglages" }).click();
+  await page.getByRole("button", { name: "Déconnecter", exact: true }).click();
+  await page.getByRole("dialog").last().getByRole("button", { name: "Déconnecter", exact: true }).click();
+  const asked = page.getByRole("dialog", { name: "Confirmez votre mot de passe" });
+  const password = asked.getByLabel("Mot de passe");
+  await password.fill("ce n’est pas le bon");
+  await asked.getByRole("button", { name: "Confirmer" }).click();
+  await expect(page.getByText("Mot de passe incorrect.")).toBeVisible();
+  await password.fill(PASSWORD);
+  await asked.getByRole("button", { name: "Confirmer" }).click();
+  await expect(page.getByRole("button", { name: "Déconnecter", exact: true })).toHaveCount(0);
+  await expect(lost.page.getByText("Votre session a pris fin.")).toBeVisible({ timeout: 60_000 });
+  await lost.page.getByRole("button", { name: "Se reconnecter" }).click();
+  await expect(lost.page.getByLabel("Identifiant")).toBeVisible();
+  const left = await lost.page.evaluate(async () => [...(await indexedDB.databases()).map((one) => one.name ?? ""), ...Object.keys(localStorage)]);
+  expect(left.filter((one) => one.includes(camille.username))).toEqual([]);
 });

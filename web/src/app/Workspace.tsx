@@ -86,6 +86,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
       <Shell
         inRoom={roomId !== null}
         banners={<>
+          {connection === "locked" ? <Notice tone="danger">{words.app.locked}</Notice> : null}
           {connection === "offline" ? <Notice>{words.app.offline}</Notice> : null}
           <EncryptionBanner state={encryptionState} onAttend={encryption.attend} onHide={encryption.hideBanner} />
           <UpdatePrompt />

@@ -17,6 +17,7 @@ export const en: Messages = {
     retry: "Try again",
     signedOut: "Your session has ended. Sign in again to continue.",
     signInAgain: "Sign in again",
+    locked: "Your account is locked. Ask your support; your conversations stay on this device.",
     offline: "You are offline. Your messages will leave when the network is back.",
     close: "Close",
     cancel: "Cancel",

@@ -16,6 +16,7 @@ export const fr = {
     retry: "Réessayer",
     signedOut: "Votre session a pris fin. Reconnectez-vous pour continuer.",
     signInAgain: "Se reconnecter",
+    locked: "Votre compte est verrouillé. Adressez-vous à votre support ; vos conversations restent sur cet appareil.",
     offline: "Vous êtes hors connexion. Vos messages partiront au retour du réseau.",
     close: "Fermer",
     cancel: "Annuler",

@@ -48,6 +48,20 @@ test("where the server has its own pages, the browser goes there, to sign in or 
   expect(gone).toEqual(["https://x/signIn", "https://x/signUp"]);
 });
 
+test("a server whose pages make no accounts: the form is shown here, where registration is open", async () => {
+  const beginOAuth = async (): Promise<string> => { throw new CoreError("unsupported"); };
+  const open = make({ beginOAuth }, { ...PASSWORD, oauth: true });
+  await open.vm.load();
+  open.vm.setMode("signUp");
+  await open.vm.continueWithOAuth();
+  expect(open.vm.get()).toMatchObject({ phase: "ready", failure: null, methods: { oauth: false } });
+  const closed = make({ beginOAuth }, { password: true, oauth: true, registration: "closed" });
+  await closed.vm.load();
+  closed.vm.setMode("signUp");
+  await closed.vm.continueWithOAuth();
+  expect(closed.vm.get()).toMatchObject({ phase: "ready", failure: "unsupported" });
+});
+
 test("coming back opens the account; a refusal shows the way in again and says why", async () => {
   const good = make({});
   await good.vm.finishOAuth("code", "state");

@@ -81,7 +81,11 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
     try {
       this.#go(await this.#auth.beginOAuth(this.get().mode, this.#again));
     } catch (error) {
-      this.merge({ phase: "ready", failure: kindOf(error) });
+      const { mode, methods } = this.get();
+      const failure = kindOf(error);
+      // No page for new accounts there, but this client can make one itself.
+      const here = mode === "signUp" && failure === "unsupported" && methods && methods.registration !== "closed";
+      this.merge(here ? { phase: "ready", methods: { ...methods, oauth: false } } : { phase: "ready", failure });
     }
   };
 

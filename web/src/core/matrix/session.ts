@@ -84,7 +84,10 @@ class MatrixCore implements Core {
     const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
     // What the disk remembers is shown at once, but says nothing about the server.
     if (answered && !data?.fromCache) this.connection.set("online");
-    if (state === SyncState.Reconnecting || state === SyncState.Error) this.connection.set("offline");
+    if (state === SyncState.Reconnecting || state === SyncState.Error) {
+      const locked = (data?.error as { errcode?: unknown } | undefined)?.errcode === "M_USER_LOCKED";
+      this.connection.set(locked ? "locked" : "offline");
+    }
     if (this.connection.get() === "online") this.#outbox.pump();
   };
 
@@ -123,6 +126,10 @@ class MatrixCore implements Core {
     this.stop();
     removeAccount(this.account.key);
     await Promise.all([this.#client.store.destroy?.(), this.#outbox.close()]).catch(() => undefined);
+    // The SDK remembers its filter outside its databases.
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith("mxjssdk_") && key.endsWith(this.account.userId)) localStorage.removeItem(key);
+    }
     await removeDatabases(databaseNames(this.account.key));
   }
 

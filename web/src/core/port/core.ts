@@ -10,9 +10,10 @@ import type { MediaRef } from "./content.ts";
 
 /**
  * - `signedOut`: the server ended the session; nothing of it is of use any more;
+ * - `locked`: an administrator locked the account; it may be unlocked again;
  * - `expired`: the server wants this device to sign in again, and then everything goes on.
  */
-export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired";
+export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired" | "locked";
 
 export interface DirectoryPerson extends Person {
   /** The organisation shown beside the name: the server part of the identifier. */
