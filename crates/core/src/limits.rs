@@ -382,6 +382,16 @@ pub const RENDEZVOUS_SESSIONS_MAX: usize = 4_000;
 pub const RENDEZVOUS_BYTES_MAX: usize = 4_096;
 /// How long one lasts.
 pub const RENDEZVOUS_S: u64 = 5 * 60;
+/// Sign-ins under way at other OpenID providers.
+pub const UPSTREAM_SIGN_INS_MAX: usize = 10_000;
+/// How long one may take.
+pub const UPSTREAM_SIGN_IN_S: u64 = 15 * 60;
+/// How long a provider may take to answer.
+pub const UPSTREAM_TIMEOUT_S: u64 = 10;
+/// An answer of a provider.
+pub const UPSTREAM_ANSWER_BYTES_MAX: usize = 256 * 1_024;
+/// Logout tokens that are remembered, so that each works once.
+pub const UPSTREAM_LOGOUTS_MAX: usize = 10_000;
 /// How long the leave to replace cross-signing keys lasts.
 pub const CROSS_SIGNING_APPROVAL_S: u64 = 10 * 60;
 

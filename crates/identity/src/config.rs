@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::upstream::config::ProviderConfig;
+
 /// Everything that an operator may decide about identity. Every field has a default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,8 @@ pub struct IdentityConfig {
     pub enabled: bool,
     /// What the service is called on its pages and in its mail.
     pub service_name: String,
+    /// Other OpenID providers that are believed.
+    pub upstream: Vec<ProviderConfig>,
     /// The OAuth 2.0 API.
     pub oauth: OauthConfig,
 }
@@ -31,7 +35,12 @@ impl Default for OauthConfig {
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        Self { enabled: true, service_name: "Estafette".into(), oauth: OauthConfig::default() }
+        Self {
+            enabled: true,
+            service_name: "Estafette".into(),
+            upstream: Vec::new(),
+            oauth: OauthConfig::default(),
+        }
     }
 }
 
@@ -39,6 +48,7 @@ impl Default for IdentityConfig {
 pub const OPTIONS: &[(&str, &str)] = &[
     ("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served."),
     ("service_name", "What the service is called on its pages and in its mail."),
+    ("upstream", "Other OpenID providers: `[[identity.upstream]]`, see the operating guide."),
     (
         "oauth.access_token_lifetime_s",
         "How long an access token of the OAuth 2.0 API lives, in seconds.",

@@ -16,17 +16,18 @@ mod rendezvous;
 mod sign_in;
 #[cfg(test)]
 mod testing;
+pub mod upstream;
 
 use std::sync::Arc;
 
 use axum::Router;
 use estafette_store::sqlite::SqliteStore;
 
-use self::rendezvous::Rendezvous;
 pub use self::{
     config::IdentityConfig,
     host::{Host, HostError},
 };
+use self::{rendezvous::Rendezvous, upstream::Upstream};
 
 /// Everything that a handler of this crate may need.
 pub struct Identity {
@@ -38,17 +39,29 @@ pub struct Identity {
     pub host: Arc<dyn Host>,
     /// Where devices meet.
     rendezvous: Rendezvous,
+    /// Sign-ins at other providers.
+    upstream: Upstream,
 }
 
 impl Identity {
     /// Puts together what was handed in.
     pub fn open(config: IdentityConfig, store: SqliteStore, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self { config, store, host, rendezvous: Rendezvous::default() })
+        Arc::new(Self {
+            config,
+            store,
+            host,
+            rendezvous: Rendezvous::default(),
+            upstream: Upstream::default(),
+        })
     }
 
     /// Every page and endpoint of this crate, to be merged with the server's own.
     pub fn routes(self: &Arc<Self>) -> Router {
-        pages::routes(self)
-            .merge(oauth::routes().merge(rendezvous::routes()).with_state(Arc::clone(self)))
+        pages::routes(self).merge(
+            oauth::routes()
+                .merge(rendezvous::routes())
+                .merge(upstream::routes())
+                .with_state(Arc::clone(self)),
+        )
     }
 }

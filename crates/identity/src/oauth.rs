@@ -15,7 +15,7 @@ mod device_grant;
 mod device_page;
 mod metadata;
 mod params;
-mod redirect;
+pub(crate) mod redirect;
 mod registration;
 mod revocation;
 mod scope;
@@ -32,6 +32,11 @@ use estafette_store::oauth::OauthClient;
 use self::client_metadata::ClientMetadata;
 #[cfg(test)]
 pub(crate) use self::metadata::ACCOUNT_ACTIONS;
+pub(crate) use self::{
+    answer::{OauthError, secret_json},
+    params::Form,
+    token::secret,
+};
 use crate::Identity;
 
 /// All endpoints of the OAuth 2.0 API.

@@ -23,7 +23,7 @@ pub(crate) use self::{
     session::Browser,
     trouble::Trouble,
 };
-use crate::{Identity, account_pages, oauth, sign_in};
+use crate::{Identity, account_pages, oauth, sign_in, upstream};
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
 /// What the pages look like.
@@ -41,6 +41,7 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(sign_in::routes())
         .merge(oauth::pages())
         .merge(account_pages::routes())
+        .merge(upstream::pages())
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .with_state(Arc::clone(identity))
 }

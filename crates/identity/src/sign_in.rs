@@ -6,17 +6,23 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{
+    Router,
+    extract::{Query, State},
+    routing::get,
+};
 use estafette_core::ids::UserId;
 use estafette_store::AccountStore as _;
-use http::StatusCode;
+use http::{StatusCode, request::Parts};
 use maud::html;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
     Identity,
+    oauth::base_url::base_url,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary, local_path},
+    upstream,
 };
 
 /// Where somebody goes who wanted to go nowhere in particular.
@@ -72,9 +78,32 @@ async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResul
     }
 }
 
-async fn sign_out(Posted { mut browser, form }: Posted<Onward>) -> PageResult {
+async fn sign_out(
+    State(identity): State<Arc<Identity>>,
+    parts: Parts,
+    Posted { mut browser, form }: Posted<Onward>,
+) -> PageResult {
+    let cookie = browser.key();
     browser.sign_out().await?;
-    Ok(browser.redirect(form.path()))
+    let back = base_url(&identity, &parts).map(|base| format!("{base}/_estafette/sign-in"));
+    match upstream::farewell(&identity, cookie, back.as_deref()).await? {
+        None => Ok(browser.redirect(form.path())),
+        Some((provider, url)) => Ok(browser.show(&signed_out(&browser, &provider, &url, &form))),
+    }
+}
+
+/// Signed out here, and the way to sign out where somebody signed in.
+fn signed_out(browser: &Browser, provider: &str, url: &str, onward: &Onward) -> Page {
+    let words = &browser.words().upstream;
+    let body = html! {
+        h1 { (words.signed_out_title) }
+        p { (words.signed_out) }
+        ul.links {
+            li { a.button href=(url) rel="noreferrer" { ((words.sign_out_there)(provider)) } }
+            li { a href=(onward.path()) { (words.go_on) } }
+        }
+    };
+    Page::new(words.signed_out_title, body)
 }
 
 /// Whose password it is. Always hashes exactly once.
@@ -126,6 +155,7 @@ fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Pa
         h1 { (words.title) }
         (error_summary(frame.errors_title, &errors))
         (browser.form("/_estafette/sign-in", &form))
+        (upstream::links(browser, onward, who))
     };
     let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.title, body).status(status)

@@ -50,8 +50,14 @@ pub(crate) struct TestHost {
     pub(crate) forgotten: Mutex<Vec<UserId>>,
     /// Whose profile was carried into their rooms.
     pub(crate) profiles: Mutex<Vec<UserId>>,
+    /// What other servers answer; `None`: nothing.
+    pub(crate) elsewhere: Mutex<Option<Elsewhere>>,
     store: SqliteStore,
 }
+
+/// What other servers answer.
+pub(crate) type Elsewhere =
+    Box<dyn FnMut(&FetchRequest) -> Result<FetchResponse, HostError> + Send>;
 
 impl TestHost {
     /// Lets time pass.
@@ -141,7 +147,10 @@ impl Host for TestHost {
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, HostError> {
-        Err(HostError::Unreachable(request.url))
+        match &mut *self.elsewhere.lock() {
+            Some(answer) => answer(&request),
+            None => Err(HostError::Unreachable(request.url)),
+        }
     }
 }
 
@@ -194,6 +203,7 @@ impl TestIdentity {
             limits: std::sync::atomic::AtomicBool::new(true),
             forgotten: Mutex::default(),
             profiles: Mutex::default(),
+            elsewhere: Mutex::default(),
             store: store.clone(),
         });
         let identity = Identity::open(config, store, Arc::clone(&host) as _);

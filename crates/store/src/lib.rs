@@ -31,6 +31,7 @@ pub mod reports;
 pub mod rooms;
 pub mod sqlite;
 pub mod to_device;
+pub mod upstream;
 
 pub use account_data::AccountDataStore;
 pub use accounts::AccountStore;
@@ -47,6 +48,7 @@ pub use push::PushStore;
 pub use reports::ReportStore;
 pub use rooms::RoomStore;
 pub use to_device::ToDeviceStore;
+pub use upstream::UpstreamStore;
 
 /// The result of every call on a store.
 pub type StoreResult<T> = Result<T, StoreError>;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The authorisation endpoint (Client-Server API, "Authorisation code flow"; RFC 6749, section 4.1).
+//! The authorisation endpoint (Client-Server API, "Authorisation code flow"; RFC 6749, section
+//! 4.1).
 //!
 //! Nothing is kept of a request until somebody consented: it travels with the browser, and is
 //! checked again wherever it arrives. Where the redirect URI is not the client's the browser is

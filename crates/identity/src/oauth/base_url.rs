@@ -6,7 +6,8 @@ use http::{HeaderMap, Uri, header, request::Parts, uri::Authority};
 use crate::Identity;
 
 /// Without a slash at its end. The operator's word, else what the request says of itself: it then
-/// only ever tells a client what that client told us. A `Host` that is no host name is not repeated.
+/// only ever tells a client what that client told us. A `Host` that is no host name is not
+/// repeated.
 pub(crate) fn base_url(identity: &Identity, parts: &Parts) -> Option<String> {
     of(identity, &parts.headers, &parts.uri)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where somebody types the code that another device shows (RFC 8628, section 3.3).
 //!
-//! A code in the link fills in the field and nothing more: whoever allows has seen what for, and has
-//! been told to compare the code (RFC 8628, section 5.4).
+//! A code in the link fills in the field and nothing more: whoever allows has seen what for, and
+//! has been told to compare the code (RFC 8628, section 5.4).
 
 use std::sync::Arc;
 

@@ -24,8 +24,8 @@ pub(crate) enum ResponseMode {
     Fragment,
 }
 
-/// The parts of an absolute `http` or `https` URI, as browsers and we agree upon them: whatever two
-/// parsers could read differently is refused.
+/// The parts of an absolute `http` or `https` URI, as browsers and we agree upon them: whatever
+/// two parsers could read differently is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WebUri<'a> {
     /// `http` or `https`.
@@ -39,8 +39,8 @@ pub(crate) struct WebUri<'a> {
 }
 
 impl<'a> WebUri<'a> {
-    /// Reads one. `None` for anything else, also for one with a user, a fragment, or characters that
-    /// must be escaped.
+    /// Reads one. `None` for anything else, also for one with a user, a fragment, or characters
+    /// that must be escaped.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if !is_plain(text) {
             return None;

@@ -5,6 +5,7 @@ mod account;
 mod consent;
 mod frame;
 mod sign_in;
+mod upstream;
 
 use super::language::Language;
 
@@ -20,6 +21,8 @@ pub(crate) struct Words {
     pub(crate) consent: consent::Consent,
     /// The account pages.
     pub(crate) account: account::Account,
+    /// Signing in by another provider's word.
+    pub(crate) upstream: upstream::Upstream,
 }
 
 const FRENCH: Words = Words {
@@ -28,6 +31,7 @@ const FRENCH: Words = Words {
     sign_in: sign_in::FRENCH,
     consent: consent::FRENCH,
     account: account::FRENCH,
+    upstream: upstream::FRENCH,
 };
 
 const ENGLISH: Words = Words {
@@ -36,6 +40,7 @@ const ENGLISH: Words = Words {
     sign_in: sign_in::ENGLISH,
     consent: consent::ENGLISH,
     account: account::ENGLISH,
+    upstream: upstream::ENGLISH,
 };
 
 /// All words in `language`.

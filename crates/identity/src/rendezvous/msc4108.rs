@@ -30,8 +30,8 @@ pub(super) fn routes() -> Router<Arc<Identity>> {
         .route(&format!("{PATH}/{{id}}"), get(read).put(write).delete(remove))
 }
 
-/// `POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous`: anybody may begin a session, since
-/// a device that is to be signed in has no account yet.
+/// `POST /_matrix/client/unstable/org.matrix.msc4108/rendezvous`: anybody may begin a session,
+/// since a device that is to be signed in has no account yet.
 async fn create(
     State(identity): State<Arc<Identity>>,
     request: Request,

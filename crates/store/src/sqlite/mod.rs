@@ -27,6 +27,7 @@ mod rooms;
 mod schema;
 mod session_index;
 mod to_device;
+mod upstream;
 mod writer;
 
 use std::{

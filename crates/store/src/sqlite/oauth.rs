@@ -38,7 +38,11 @@ impl OauthStore for SqliteStore {
     }
 
     async fn exchange_code(&self, exchange: CodeExchange) -> StoreResult<GrantOutcome> {
-        let indexes = self.indexes();
+        let (indexes, code) = (self.indexes(), exchange.code);
+        // Made-up secrets cost a read and never a place in the queue of writes; so below.
+        if !self.read(move |conn| codes::is_known(conn, &code)).await? {
+            return Ok(GrantOutcome::Invalid);
+        }
         self.write(move |tx| codes::exchange(&indexes, tx, &exchange)).await
     }
 
@@ -73,7 +77,10 @@ impl OauthStore for SqliteStore {
     }
 
     async fn poll_device_grant(&self, poll: DevicePoll) -> StoreResult<PollOutcome> {
-        let indexes = self.indexes();
+        let (indexes, code) = (self.indexes(), poll.device_code);
+        if !self.read(move |conn| device_grants::is_known(conn, &code)).await? {
+            return Ok(PollOutcome::Decided(GrantOutcome::Invalid));
+        }
         self.write(move |tx| device_grants::poll(&indexes, tx, &poll)).await
     }
 
@@ -84,11 +91,17 @@ impl OauthStore for SqliteStore {
         pair: TokenPair,
     ) -> StoreResult<OauthRefreshOutcome> {
         let (indexes, client_id, refresh) = (self.indexes(), client_id.to_owned(), *refresh);
+        if !self.read(move |conn| session_rows::is_oauth_refresh(conn, &refresh)).await? {
+            return Ok(OauthRefreshOutcome::Unknown);
+        }
         self.write(move |tx| grant::refresh(&indexes, tx, &client_id, &refresh, pair)).await
     }
 
     async fn revoke_token(&self, token: &TokenHash) -> StoreResult<Option<(UserId, DeviceId)>> {
         let (indexes, token) = (self.indexes(), *token);
+        if self.read(move |conn| grant::device_of(conn, &token)).await?.is_none() {
+            return Ok(None);
+        }
         self.write(move |tx| grant::revoke(&indexes, tx, &token)).await
     }
 

@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/030_identity.sql"),
     include_str!("schema/050_people.sql"),
     include_str!("schema/040_oauth.sql"),
+    include_str!("schema/041_upstream.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

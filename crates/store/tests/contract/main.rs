@@ -31,3 +31,5 @@ mod rooms;
 mod to_device;
 #[cfg(test)]
 mod to_device_until_acknowledged;
+#[cfg(test)]
+mod upstream;

@@ -61,8 +61,8 @@ pub(super) const FRENCH: Consent = Consent {
     user_code: "Code",
     user_code_hint: "Huit lettres, par exemple BCDF-GHJK.",
     next: "Continuer",
-    no_such_code: "Ce code n’existe pas ou n’est plus valable. Vérifiez les lettres, ou demandez un \
-                   nouveau code sur l’autre appareil.",
+    no_such_code: "Ce code n’existe pas ou n’est plus valable. Vérifiez les lettres, ou demandez \
+                   un nouveau code sur l’autre appareil.",
     compare: |code| format!("Vérifiez que l’autre appareil affiche bien le code {code}."),
     device_allowed: (
         "Appareil autorisé",

@@ -46,6 +46,11 @@ pub(super) fn put(conn: &Connection, code: &NewCode, now_ms: i64) -> StoreResult
     Ok(())
 }
 
+pub(super) fn is_known(conn: &Connection, code: &TokenHash) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached("SELECT 1 FROM oauth_code WHERE sha256 = ?1")?;
+    Ok(statement.exists((code.0,))?)
+}
+
 /// A code as it is kept.
 struct CodeRow {
     grant: Grant,

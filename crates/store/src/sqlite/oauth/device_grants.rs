@@ -23,7 +23,7 @@ pub(super) fn start(
     grant: &NewDeviceGrant,
     now_ms: i64,
 ) -> StoreResult<StartOutcome> {
-    // Those that have just ended stay for as long as they lived, to be told apart from unknown ones.
+    // Those that have just ended stay as long as they lived, to be told apart from unknown ones.
     let lifetime_ms = grant.expires_ms.saturating_sub(now_ms);
     conn.prepare_cached("DELETE FROM oauth_device_grant WHERE expires_ts < ?1")?
         .execute((now_ms.saturating_sub(lifetime_ms),))?;
@@ -83,6 +83,10 @@ pub(super) fn decide(
         )?
         .execute((user_code.0, now_ms, allowed_by.is_some(), allowed_by.map(UserId::as_str)))?;
     Ok(decided > 0)
+}
+
+pub(super) fn is_known(conn: &Connection, device_code: &TokenHash) -> StoreResult<bool> {
+    Ok(find(conn, device_code)?.is_some())
 }
 
 /// A grant as a poll finds it.

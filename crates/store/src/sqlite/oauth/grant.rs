@@ -2,7 +2,7 @@
 //! From somebody's leave to tokens, and their renewal and end.
 
 use estafette_core::ids::{DeviceId, UserId};
-use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::session_rows;
 use crate::{
@@ -87,21 +87,22 @@ pub(super) fn revoke(
     tx: &mut Tx<'_>,
     token: &TokenHash,
 ) -> StoreResult<Option<(UserId, DeviceId)>> {
-    // A refresh token that was exchanged and whose successor is in use lets nobody in any more.
-    let device_nid: Option<i64> = tx
-        .conn
-        .prepare_cached(
-            "SELECT device_nid FROM access_token WHERE sha256 = ?1
-             UNION ALL
-             SELECT t.device_nid FROM refresh_token t JOIN device d ON d.nid = t.device_nid
-             WHERE t.sha256 = ?1 AND t.generation >= d.generation",
-        )?
-        .query_row((token.0,), |row| row.get(0))
-        .optional()?;
-    let Some(device_nid) = device_nid else { return Ok(None) };
+    let Some(device_nid) = device_of(tx.conn, token)? else { return Ok(None) };
     let Some((user_id, device_id)) = device_rows::name(tx.conn, device_nid)? else {
         return Ok(None);
     };
     device_rows::delete_device_rows(indexes, tx, device_nid, &user_id, &device_id)?;
     Ok(Some((user_id, device_id)))
+}
+
+/// The device that a token lets in. A refresh token that was exchanged and whose successor is in
+/// use lets nobody in any more.
+pub(super) fn device_of(conn: &Connection, token: &TokenHash) -> StoreResult<Option<i64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT device_nid FROM access_token WHERE sha256 = ?1
+         UNION ALL
+         SELECT t.device_nid FROM refresh_token t JOIN device d ON d.nid = t.device_nid
+         WHERE t.sha256 = ?1 AND t.generation >= d.generation",
+    )?;
+    Ok(statement.query_row((token.0,), |row| row.get(0)).optional()?)
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Signing in by another OpenID provider's word (OpenID Connect Core 1.0, code flow with PKCE;
+//! ProConnect is one).
+//!
+//! A provider is believed about a person when its signature, audience, nonce and times are right,
+//! and about an address only when it vouches for it and may do so for that domain. Its subject, not
+//! the address, is who somebody is: an address that goes to another person opens no account.
+
+mod account;
+mod claims;
+pub mod config;
+mod flow;
+mod logout;
+mod pending;
+mod provider;
+mod signature;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use maud::{Markup, html};
+use parking_lot::Mutex;
+
+pub(crate) use self::logout::farewell;
+use self::{pending::Pending, provider::Known};
+use crate::{Identity, pages::Browser};
+
+/// What is remembered between requests. Nothing of it outlives a restart and nothing need.
+#[derive(Default)]
+pub(crate) struct Upstream {
+    /// What providers said of themselves.
+    known: Mutex<HashMap<String, Known>>,
+    /// Sign-ins under way, by their `state`.
+    pending: Mutex<HashMap<String, Pending>>,
+    /// Logout tokens that were seen, and until when they would be valid (ms).
+    logouts: Mutex<HashMap<String, i64>>,
+}
+
+/// Pages.
+pub(crate) fn pages() -> Router<Arc<Identity>> {
+    Router::new()
+        .route("/_estafette/upstream/{provider}", get(flow::start))
+        .route("/_estafette/upstream/{provider}/callback", get(flow::callback))
+}
+
+/// What providers call themselves.
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new().route("/_estafette/upstream/{provider}/logout", post(logout::by_provider))
+}
+
+/// The ways to sign in elsewhere, for the sign-in page.
+pub(crate) fn links(browser: &Browser, onward: &str, login_hint: &str) -> Markup {
+    let providers = &browser.identity.config.upstream;
+    let words = &browser.words().upstream;
+    html! {
+        @if !providers.is_empty() {
+            h2 { (words.elsewhere) }
+            ul.links {
+                @for provider in providers {
+                    @let pairs = [("continue", onward), ("login_hint", login_hint)];
+                    @let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
+                    li {
+                        a.button.second href={ "/_estafette/upstream/" (provider.id) "?" (query) } {
+                            ((words.with)(&provider.name))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `[[identity.upstream]]`: the providers that are believed.
+
+use serde::{Deserialize, Serialize};
+
+/// One OpenID provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Its name in our URLs and in the store: `a-z 0-9 -`. Never changes once people signed in.
+    pub id: String,
+    /// What people read on the button.
+    pub name: String,
+    /// Its issuer identifier, letter by letter.
+    pub issuer: String,
+    /// What we are called there.
+    pub client_id: String,
+    /// What we prove ourselves with.
+    pub client_secret: ClientSecret,
+    /// How the secret is sent.
+    #[serde(default)]
+    pub client_auth: ClientAuth,
+    /// What is asked for.
+    #[serde(default = "default_scope")]
+    pub scope: String,
+    /// The domains of which it may vouch for addresses, exactly; `*` alone: all.
+    pub domains: Vec<String>,
+    /// Whether its word for an address counts where it says nothing of having verified it
+    /// (`email_verified`), as with ProConnect. A `false` of it is always believed.
+    #[serde(default)]
+    pub vouches_for_email: bool,
+    /// Whether people who have no account get one.
+    #[serde(default)]
+    pub creates_accounts: bool,
+    /// What ends when somebody signs out there.
+    #[serde(default)]
+    pub logout: LogoutReach,
+}
+
+/// A secret of ours. Its `Debug` shows nothing.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientSecret(pub(super) String);
+
+impl std::fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientSecret(…)")
+    }
+}
+
+/// How we prove ourselves at the token endpoint (OpenID Connect Core, section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// In the form.
+    #[default]
+    ClientSecretPost,
+    /// In the header.
+    ClientSecretBasic,
+}
+
+/// What ends when a provider says that somebody signed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogoutReach {
+    /// The browser sessions that its word began. Devices, with their keys, stay.
+    #[default]
+    Browsers,
+    /// All devices of the person as well.
+    Devices,
+}
+
+fn default_scope() -> String {
+    "openid email profile".into()
+}
+
+impl ProviderConfig {
+    /// Whether the provider may vouch for addresses of a domain.
+    pub(super) fn may_vouch_for(&self, domain: &str) -> bool {
+        self.domains.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(domain))
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//! To the provider and back.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::limits::BROWSER_SESSION_S;
+use estafette_store::{UpstreamStore as _, upstream::UpstreamSession};
+use http::{StatusCode, request::Parts};
+use maud::html;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    account::{self, Found, Refused},
+    claims::{ClaimError, Expected, IdToken, check_id_token, check_user_info, text},
+    config::ProviderConfig,
+    pending::Pending,
+    provider::{Provider, UpstreamError},
+};
+use crate::{
+    Identity,
+    oauth::{base_url::base_url, secret},
+    pages::{Browser, Page, PageResult, Trouble, local_path},
+};
+
+#[derive(Deserialize)]
+pub(super) struct Start {
+    #[serde(default, rename = "continue")]
+    onward: String,
+    #[serde(default)]
+    login_hint: String,
+}
+
+/// `GET /_estafette/upstream/{provider}`: sends the browser to the provider (OpenID Connect Core,
+/// section 3.1.2.1).
+pub(super) async fn start(
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Start>,
+    browser: Browser,
+    parts: Parts,
+) -> PageResult {
+    let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
+    identity.host.limit_proof(&format!("upstream from {}", browser.address))?;
+    let metadata = match provider.metadata().await {
+        Ok(metadata) => metadata,
+        Err(error) => return unbelieved(&browser, provider.config, &error),
+    };
+    let redirect_uri = redirect_uri(&identity, &parts, &id)?;
+    let [state, nonce, verifier] = ["ess", "esn", "esv"].map(|mark| secret(&identity, mark));
+    let onward = local_path(&asked.onward).unwrap_or("/");
+    let pending = Pending::new(&browser, &id, &state, &nonce, &verifier, onward);
+    identity.upstream.remember(&state, pending, identity.host.now_ms())?;
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+    let mut query = vec![
+        ("response_type", "code"),
+        ("client_id", &provider.config.client_id),
+        ("redirect_uri", &redirect_uri),
+        ("scope", &provider.config.scope),
+        ("state", &state),
+        ("nonce", &nonce),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    if !asked.login_hint.is_empty() {
+        query.push(("login_hint", &asked.login_hint));
+    }
+    let query = serde_urlencoded::to_string(query).unwrap_or_default();
+    let endpoint = &metadata.authorization_endpoint;
+    let mark = if endpoint.contains('?') { '&' } else { '?' };
+    Ok(browser.redirect(&format!("{endpoint}{mark}{query}")))
+}
+
+fn redirect_uri(identity: &Identity, parts: &Parts, id: &str) -> Result<String, Trouble> {
+    let base_url = base_url(identity, parts).ok_or(Trouble::NotUnderstood)?;
+    Ok(format!("{base_url}/_estafette/upstream/{id}/callback"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Callback {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    error: String,
+    iss: Option<String>,
+}
+
+/// `GET /_estafette/upstream/{provider}/callback`: signs in whom the provider means.
+pub(super) async fn callback(
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<String>,
+    Query(answer): Query<Callback>,
+    mut browser: Browser,
+    parts: Parts,
+) -> PageResult {
+    let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
+    let pending = identity.upstream.resume(&browser, &id, &answer.state);
+    let pending = pending.ok_or(Trouble::FormTooOld)?;
+    if !answer.error.is_empty() || answer.code.is_empty() {
+        tracing::info!(provider = %id, error = %answer.error, "a provider signed nobody in");
+        return say(&browser, provider.config, StatusCode::FORBIDDEN, None);
+    }
+    let redirect_uri = redirect_uri(&identity, &parts, &id)?;
+    let vouched = vouched(&provider, &answer, &pending, &redirect_uri).await;
+    let vouched = match vouched {
+        Ok(vouched) => vouched,
+        Err(error) => return unbelieved(&browser, provider.config, &error),
+    };
+    let subject = &vouched.id_token.subject;
+    let user_id = match account::find(&identity, provider.config, subject, &vouched.claims).await? {
+        Found::Account(user_id) => user_id,
+        Found::Refused(refused) => {
+            return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(refused));
+        }
+    };
+    browser.sign_in(&user_id).await?;
+    let now_ms = identity.host.now_ms();
+    let session = UpstreamSession {
+        provider: id,
+        subject: vouched.id_token.subject,
+        sid: vouched.id_token.sid,
+        id_token: vouched.raw_id_token,
+        expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
+    };
+    identity.store.put_upstream_session(browser.key(), session, now_ms).await?;
+    Ok(browser.redirect(&pending.onward))
+}
+
+/// What a provider vouches for.
+struct Vouched {
+    id_token: IdToken,
+    raw_id_token: String,
+    /// The claims of the ID token, and over them those of the user info endpoint.
+    claims: Map<String, Value>,
+}
+
+async fn vouched(
+    provider: &Provider<'_>,
+    answer: &Callback,
+    pending: &Pending,
+    redirect_uri: &str,
+) -> Result<Vouched, UpstreamError> {
+    let config = provider.config;
+    let metadata = provider.metadata().await?;
+    // RFC 9207: an answer of another provider must not be taken for this one's.
+    let wrong = answer.iss.as_ref().is_some_and(|issuer| *issuer != config.issuer);
+    let silent = answer.iss.is_none() && metadata.authorization_response_iss_parameter_supported;
+    if wrong || silent {
+        return Err(ClaimError::Issuer.into());
+    }
+    let tokens = provider.exchange(&answer.code, redirect_uri, &pending.code_verifier).await?;
+    let expected = Expected {
+        issuer: &config.issuer,
+        client_id: &config.client_id,
+        now_s: provider.identity.host.now_ms() / 1000,
+    };
+    let mut claims = provider.verified(&tokens.id_token).await?;
+    let id_token = check_id_token(&claims, &expected, &pending.nonce)?;
+    if let Some((said, signed)) = provider.user_info(&tokens.access_token).await? {
+        if signed {
+            check_user_info(&said, &expected)?;
+        }
+        // OpenID Connect Core, section 5.3.2: it may be about somebody else.
+        if text(&said, "sub") != Some(id_token.subject.as_str()) {
+            return Err(ClaimError::Subject.into());
+        }
+        claims.extend(said);
+    }
+    Ok(Vouched { id_token, raw_id_token: tokens.id_token, claims })
+}
+
+/// The page for when a provider cannot be asked or is not believed. Why is for the log alone.
+fn unbelieved(browser: &Browser, provider: &ProviderConfig, error: &UpstreamError) -> PageResult {
+    tracing::warn!(provider = %provider.id, %error, "a provider signed nobody in");
+    say(browser, provider, StatusCode::BAD_GATEWAY, None)
+}
+
+fn say(
+    browser: &Browser,
+    provider: &ProviderConfig,
+    status: StatusCode,
+    refused: Option<Refused>,
+) -> PageResult {
+    let words = &browser.words().upstream;
+    let text = match refused {
+        None => words.failed,
+        Some(Refused::Address) => words.no_address,
+        Some(Refused::NoAccount) => words.no_account,
+        Some(Refused::OtherPerson) => words.other_person,
+        Some(Refused::Closed) => words.closed,
+    };
+    let title = (words.refused_title)(&provider.name);
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        ul.links { li { a href="/_estafette/sign-in" { (words.other_way) } } }
+    };
+    Ok(browser.show(&Page::new(&title, body).status(status)))
+}

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A provider that says what a test wants, through the real routes.
+
+mod keys;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use axum::body::Body;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, UpstreamStore as _,
+    accounts::{NewLogin, TokenHash, TokenPair},
+    people::PersonDetails,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use jsonwebtoken::Algorithm;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use self::keys::{published, sign};
+use super::config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig};
+use crate::{
+    HostError,
+    host::{FetchRequest, FetchResponse},
+    testing::{Answer, TestBrowser, TestIdentity},
+};
+
+const ISSUER: &str = "https://idp.fr/api";
+const NOW_S: i64 = 1_700_000_000;
+
+/// What the provider says and was told.
+struct Script {
+    /// The ID token; its `nonce` is the one of the request unless it says another.
+    id_token: Value,
+    user_info: Value,
+    signed_user_info: bool,
+    algorithm: Algorithm,
+    kid: &'static str,
+    /// Changes the ID token on its way.
+    spoil: fn(String) -> String,
+    /// What it says of itself.
+    metadata: Value,
+    /// The `nonce` and the `code_challenge` of the last request.
+    nonce: String,
+    challenge: String,
+    /// Bodies that reached the token endpoint.
+    exchanged: Vec<String>,
+    /// Times that the keys were fetched.
+    keys_fetched: usize,
+}
+
+/// One of the provider's tokens, with claims replaced or (`null`) left out.
+fn claims(change: Value) -> Value {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": "estafette", "sub": "subject", "iat": NOW_S, "exp": NOW_S + 60,
+        "email": "jean.dupont@interieur.gouv.fr", "email_verified": true,
+        "given_name": "Jean", "usual_name": "Dupont",
+    });
+    let members = claims.as_object_mut().unwrap();
+    for (name, value) in change.as_object().unwrap() {
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            members.insert(name.clone(), value.clone());
+        }
+    }
+    claims
+}
+
+struct World {
+    site: TestIdentity,
+    script: Arc<Mutex<Script>>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        let mut provider = ProviderConfig {
+            id: "idp".into(),
+            name: "Provider".into(),
+            issuer: ISSUER.into(),
+            client_id: "estafette".into(),
+            client_secret: ClientSecret("s&cret".into()),
+            client_auth: ClientAuth::ClientSecretPost,
+            scope: "openid email".into(),
+            domains: vec!["interieur.gouv.fr".into()],
+            vouches_for_email: false,
+            creates_accounts: true,
+            logout: LogoutReach::Browsers,
+        };
+        change(&mut provider);
+        let site = TestIdentity::with(|config| config.upstream = vec![provider]);
+        site.host.limits.store(false, Ordering::SeqCst);
+        let script = Arc::new(Mutex::new(Script {
+            id_token: claims(json!({})),
+            user_info: json!({ "sub": "subject" }),
+            signed_user_info: false,
+            algorithm: Algorithm::RS256,
+            kid: "r",
+            spoil: |token| token,
+            metadata: json!({
+                "issuer": ISSUER,
+                "authorization_endpoint": "https://idp.fr/authorize",
+                "token_endpoint": "https://idp.fr/token",
+                "jwks_uri": "https://idp.fr/keys",
+                "userinfo_endpoint": "https://idp.fr/userinfo",
+                "end_session_endpoint": "https://idp.fr/end",
+            }),
+            nonce: String::new(),
+            challenge: String::new(),
+            exchanged: Vec::new(),
+            keys_fetched: 0,
+        }));
+        let answering = Arc::clone(&script);
+        let answer = move |request: &FetchRequest| answering.lock().answer(request);
+        *site.host.elsewhere.lock() = Some(Box::new(answer));
+        Self { site, script }
+    }
+
+    fn say(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock());
+    }
+
+    /// Sends a browser to the provider and takes it back, with changes to the answer.
+    async fn sign_in(&self, browser: &mut TestBrowser<'_>, change: &[(&str, &str)]) -> Answer {
+        let sent = browser.open("/_estafette/upstream/idp?continue=/next&login_hint=jean").await;
+        let query = sent.location().split_once('?').unwrap_or_default().1.to_owned();
+        let asked: Vec<(String, String)> = serde_urlencoded::from_str(&query).unwrap();
+        let param = |name: &str| {
+            asked.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value).to_owned()
+        };
+        assert_eq!(param("login_hint"), "jean", "{}", sent.body);
+        assert_eq!(param("redirect_uri"), "http://x.fr/_estafette/upstream/idp/callback");
+        self.say(|script| {
+            script.nonce = param("nonce");
+            script.challenge = param("code_challenge");
+        });
+        let mut back = vec![("code", "code".to_owned()), ("state", param("state"))];
+        for (name, value) in change {
+            back.retain(|(known, _)| known != name);
+            back.push((name, (*value).to_owned()));
+        }
+        let back = serde_urlencoded::to_string(back).unwrap();
+        browser.open(&format!("/_estafette/upstream/idp/callback?{back}")).await
+    }
+
+    async fn logout(&self, token: &str) -> StatusCode {
+        let body = serde_urlencoded::to_string([("logout_token", token)]).unwrap();
+        let request = Request::post("/_estafette/upstream/idp/logout").body(Body::from(body));
+        self.site.send(request.unwrap()).await.status
+    }
+
+    async fn user(&self) -> Option<UserId> {
+        self.site.identity.store.upstream_user("idp", "subject").await.unwrap()
+    }
+}
+
+impl Script {
+    fn answer(&mut self, request: &FetchRequest) -> Result<FetchResponse, HostError> {
+        let mut kind = "application/json";
+        let body = match (request.method.clone(), request.url.as_str()) {
+            (Method::GET, "https://idp.fr/api/.well-known/openid-configuration") => {
+                self.metadata.to_string()
+            }
+            (Method::GET, "https://idp.fr/keys") => {
+                self.keys_fetched += 1;
+                published().to_string()
+            }
+            (Method::POST, "https://idp.fr/token") => self.exchange(&request.body),
+            (Method::GET, "https://idp.fr/userinfo") => {
+                assert_eq!(request.headers[header::AUTHORIZATION], "Bearer upstream-token");
+                if self.signed_user_info {
+                    kind = "application/jwt";
+                    sign(Algorithm::ES256, "e", &self.user_info)
+                } else {
+                    self.user_info.to_string()
+                }
+            }
+            _ => return Err(HostError::Unreachable(request.url.clone())),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        Ok(FetchResponse { status: StatusCode::OK, headers, body: Bytes::from(body) })
+    }
+
+    fn exchange(&mut self, body: &[u8]) -> String {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap();
+        let verifier = pairs.iter().find(|(name, _)| name == "code_verifier").unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier.1)), self.challenge);
+        self.exchanged.push(String::from_utf8(body.to_vec()).unwrap());
+        let mut claims = self.id_token.clone();
+        let members = claims.as_object_mut().unwrap();
+        members.entry("nonce").or_insert_with(|| self.nonce.clone().into());
+        let token = (self.spoil)(sign(self.algorithm, self.kid, &claims));
+        json!({ "id_token": token, "access_token": "upstream-token", "token_type": "Bearer" })
+            .to_string()
+    }
+}
+
+/// Otherwise agents who sign in elsewhere cannot sign in here.
+#[tokio::test]
+async fn somebody_whom_the_provider_knows_gets_an_account_and_keeps_it() {
+    let world = World::new();
+    for algorithm in [Algorithm::RS256, Algorithm::ES256] {
+        world.say(|script| {
+            script.algorithm = algorithm;
+            script.kid = if algorithm == Algorithm::RS256 { "r" } else { "e" };
+        });
+        let mut browser = world.site.browser();
+        let page = browser.open("/_estafette/sign-in?continue=/next").await;
+        assert!(page.body.contains("Sign in with Provider"), "{}", page.body);
+        let answer = world.sign_in(&mut browser, &[]).await;
+        assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/next"));
+        let account = browser.open("/_estafette/account?action=org.matrix.profile").await;
+        assert!(account.body.contains("Jean Dupont"), "{}", account.body);
+    }
+    let user_id = world.user().await.unwrap();
+    assert!(!user_id.as_str().contains("jean"), "ids say nothing of people");
+    assert!(world.script.lock().exchanged[0].contains("client_secret=s%26cret"));
+    // The same subject with another address is the same person.
+    world.say(|script| script.id_token = claims(json!({ "email": "j@elsewhere.fr" })));
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.location(), "/next");
+}
+
+/// Otherwise a token for another service, of another sign-in, or of nobody signs somebody in.
+#[tokio::test]
+async fn what_the_provider_did_not_say_to_us_now_is_not_believed() {
+    let world = World::new();
+    let other = |change: Value| claims(change);
+    for bad in [
+        other(json!({ "iss": "https://idp.fr/other" })),
+        other(json!({ "iss": null })),
+        other(json!({ "aud": "another" })),
+        other(json!({ "aud": ["another"] })),
+        other(json!({ "aud": ["estafette", "another"] })),
+        other(json!({ "aud": null })),
+        other(json!({ "azp": "another" })),
+        other(json!({ "nonce": "another" })),
+        other(json!({ "nonce": "" })),
+        other(json!({ "exp": NOW_S - 61 })),
+        other(json!({ "exp": null })),
+        other(json!({ "iat": NOW_S + 61 })),
+        other(json!({ "iat": null })),
+        other(json!({ "nbf": NOW_S + 61 })),
+        other(json!({ "sub": null })),
+        other(json!({ "sub": "" })),
+    ] {
+        world.say(|script| script.id_token = bad.clone());
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{bad}");
+    }
+    assert_eq!(world.user().await, None);
+}
+
+/// Otherwise whoever can write a token is whoever they like.
+#[tokio::test]
+async fn what_the_provider_did_not_sign_is_not_believed() {
+    let world = World::new();
+    let none = |token: String| {
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
+        format!("{header}.{}.", token.split('.').nth(1).unwrap())
+    };
+    let changed = |token: String| {
+        let parts: Vec<&str> = token.split('.').collect();
+        let said = String::from_utf8(URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+        let said = said.replace("\"subject\"", "\"sUbject\"");
+        format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(said), parts[2])
+    };
+    let unsigned = |token: String| format!("{}.", token.rsplit_once('.').unwrap().0);
+    let nothing = |_: String| "nothing".to_owned();
+    for spoil in [none, changed, unsigned, nothing as fn(String) -> String] {
+        world.say(|script| script.spoil = spoil);
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    }
+    world.say(|script| script.spoil = |token| token);
+    for (algorithm, kid) in [
+        (Algorithm::HS256, "r"),
+        (Algorithm::RS256, "e"),
+        (Algorithm::ES256, "r"),
+        (Algorithm::RS256, "unknown"),
+    ] {
+        world.say(|script| {
+            script.algorithm = algorithm;
+            script.kid = kid;
+        });
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{algorithm:?} {kid}");
+    }
+    assert_eq!(world.user().await, None);
+    assert_eq!(world.script.lock().keys_fetched, 1, "a made-up key's name fetches nothing");
+    world.site.host.advance(61_000);
+    world.say(|script| script.id_token = claims(json!({ "exp": NOW_S + 600 })));
+    world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(world.script.lock().keys_fetched, 2, "but a new key is found");
+}
+
+/// Otherwise somebody is signed in to another's account by a link (login CSRF), or a code is used
+/// twice.
+#[tokio::test]
+async fn an_answer_comes_back_once_to_the_browser_that_asked() {
+    let world = World::new();
+    let mut victim = world.site.browser();
+    let mut thief = world.site.browser();
+    let sent = thief.open("/_estafette/upstream/idp").await;
+    let state = sent.location().split("state=").nth(1).unwrap().split('&').next().unwrap();
+    let back = format!("/_estafette/upstream/idp/callback?code=code&state={state}");
+    assert_eq!(victim.open(&back).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(thief.open(&back).await.status, StatusCode::FORBIDDEN, "it was used up");
+    let mut browser = world.site.browser();
+    for change in [("state", "made-up"), ("state", "")] {
+        let answer = world.sign_in(&mut browser, &[change]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    let answer = world.sign_in(&mut browser, &[("iss", "https://other.fr")]).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "another provider's answer");
+    let answer = world.sign_in(&mut browser, &[("error", "access_denied"), ("code", "")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.script.lock().exchanged.len(), 0);
+    let answer = world.sign_in(&mut browser, &[("iss", ISSUER)]).await;
+    assert_eq!(answer.location(), "/next");
+}
+
+/// Otherwise an address that nobody checked, or of a domain that is not the provider's, opens an
+/// account.
+#[tokio::test]
+async fn an_address_counts_when_the_provider_vouches_for_it_and_may() {
+    let world = World::new();
+    for bad in [
+        json!({ "email_verified": false }),
+        json!({ "email_verified": null }),
+        json!({ "email_verified": 1 }),
+        json!({ "email": null }),
+        json!({ "email": "jean@elsewhere.fr" }),
+        json!({ "email": "jean@sub.interieur.gouv.fr" }),
+        json!({ "email": "jean@evil.fr@interieur.gouv.fr" }),
+        json!({ "email": "jean@interieur.gouv.fr\n" }),
+    ] {
+        world.say(|script| script.id_token = claims(bad.clone()));
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{bad}");
+        assert!(answer.body.contains("not confirmed"), "{}", answer.body);
+    }
+    let trusting = World::with(|provider| provider.vouches_for_email = true);
+    trusting.say(|script| script.id_token = claims(json!({ "email_verified": false })));
+    let answer = trusting.sign_in(&mut trusting.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "a no is a no");
+    trusting.say(|script| script.id_token = claims(json!({ "email_verified": null })));
+    let answer = trusting.sign_in(&mut trusting.site.browser(), &[]).await;
+    assert_eq!(answer.location(), "/next");
+}
+
+/// Otherwise an agent with an account gets a second one, or an address that went to somebody else
+/// opens the account of the one before.
+#[tokio::test]
+async fn an_account_is_found_by_its_address_once() {
+    let world = World::with(|provider| provider.creates_accounts = false);
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("No account"), "{}", answer.body);
+    let user_id = world.site.account("agent", "correct horse").await;
+    let email = Some("jean.dupont@interieur.gouv.fr".to_owned());
+    let details = PersonDetails { email, ..PersonDetails::default() };
+    world.site.identity.store.put_person(&user_id, details).await.unwrap();
+    let capitals = json!({ "email": "Jean.DUPONT@Interieur.gouv.fr" });
+    world.say(|script| script.id_token = claims(capitals));
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+    assert_eq!(world.user().await, Some(user_id.clone()));
+    world.say(|script| {
+        script.id_token = claims(json!({ "sub": "successor" }));
+        script.user_info = json!({ "sub": "successor" });
+    });
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("another person"), "{}", answer.body);
+    world.site.identity.store.deactivate_account(&user_id, false).await.unwrap();
+    world.say(|script| {
+        script.id_token = claims(json!({}));
+        script.user_info = json!({ "sub": "subject" });
+    });
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert!(answer.body.contains("closed"), "{}", answer.body);
+}
+
+/// Otherwise the answer about another person is taken for this one's, or ProConnect's is refused.
+#[tokio::test]
+async fn user_info_is_about_the_same_person_and_signed_for_us() {
+    let world = World::new();
+    let only_there = json!({ "email": null, "email_verified": null });
+    world.say(|script| {
+        script.id_token = claims(only_there);
+        script.user_info = claims(json!({ "sub": "another" }));
+    });
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    world.say(|script| script.signed_user_info = true);
+    for bad in [
+        json!({ "sub": "another" }),
+        json!({ "aud": "another" }),
+        json!({ "iss": "https://other.fr" }),
+        json!({ "exp": NOW_S - 61 }),
+    ] {
+        world.say(|script| script.user_info = claims(bad.clone()));
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{bad}");
+    }
+    world.say(|script| script.user_info = claims(json!({})));
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+}
+
+/// Otherwise we are sent to another provider, or in clear.
+#[tokio::test]
+async fn a_provider_is_the_one_that_is_configured() {
+    for change in [
+        json!({ "issuer": "https://idp.fr/api/" }),
+        json!({ "token_endpoint": "http://idp.fr/token" }),
+        json!({ "jwks_uri": null }),
+    ] {
+        let world = World::new();
+        world.say(|script| {
+            for (name, value) in change.as_object().unwrap() {
+                script.metadata[name] = value.clone();
+            }
+        });
+        let answer = world.site.browser().open("/_estafette/upstream/idp").await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{change}");
+    }
+    let world = World::new();
+    let answer = world.site.browser().open("/_estafette/upstream/other").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+fn logout_token(change: Value) -> String {
+    let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    let mut claims = claims(change);
+    let members = claims.as_object_mut().unwrap();
+    members.entry("events").or_insert(events);
+    members.entry("jti").or_insert_with(|| "logout".into());
+    sign(Algorithm::RS256, "r", &claims)
+}
+
+/// Otherwise somebody who left the service is still in, or anybody signs anybody out.
+#[tokio::test]
+async fn who_signs_out_there_is_signed_out_here() {
+    let world = World::with(|provider| provider.logout = LogoutReach::Devices);
+    world.say(|script| script.id_token = claims(json!({ "sid": "one" })));
+    let mut first = world.site.browser();
+    world.sign_in(&mut first, &[]).await;
+    let user_id = world.user().await.unwrap();
+    let device_id = DeviceId::parse("D").unwrap();
+    let tokens = TokenPair { access: TokenHash::of("token"), expires_ms: None, refresh: None };
+    let login = NewLogin { device_id, display_name: None, tokens };
+    world.site.identity.store.log_in(&user_id, login, 0).await.unwrap();
+    for bad in [
+        json!({ "nonce": "x" }),
+        json!({ "events": {} }),
+        json!({ "aud": "another" }),
+        json!({ "iss": "https://other.fr" }),
+        json!({ "iat": NOW_S - 700, "exp": null }),
+        json!({ "sub": null }),
+        json!({ "jti": "" }),
+    ] {
+        assert_eq!(
+            world.logout(&logout_token(bad.clone())).await,
+            StatusCode::BAD_REQUEST,
+            "{bad}"
+        );
+    }
+    assert_eq!(world.logout("nothing").await, StatusCode::BAD_REQUEST);
+    let is_in = async || {
+        world.site.identity.store.session(&TokenHash::of("token")).await.unwrap().is_some()
+    };
+    let open =
+        async |browser: &mut TestBrowser<'_>| browser.open("/_estafette/account").await.status;
+    assert!(is_in().await && open(&mut first).await == StatusCode::OK);
+    let token = logout_token(json!({ "sid": "one", "sub": null }));
+    assert_eq!(world.logout(&token).await, StatusCode::OK);
+    assert!(!is_in().await, "the devices as well");
+    assert_eq!(open(&mut first).await, StatusCode::SEE_OTHER);
+    world.sign_in(&mut first, &[]).await;
+    assert_eq!(world.logout(&token).await, StatusCode::BAD_REQUEST, "its repeat");
+    assert_eq!(open(&mut first).await, StatusCode::OK);
+    assert_eq!(world.logout(&logout_token(json!({ "jti": "2" }))).await, StatusCode::OK);
+    assert_eq!(open(&mut first).await, StatusCode::SEE_OTHER, "all of the subject");
+}
+
+/// Otherwise the next person at the same machine is signed in by the one before.
+#[tokio::test]
+async fn who_signs_out_here_can_sign_out_there() {
+    let world = World::new();
+    let mut browser = world.site.browser();
+    world.sign_in(&mut browser, &[]).await;
+    browser.open("/_estafette/account").await;
+    let page = browser.submit("/_estafette/sign-out", &[]).await;
+    assert!(page.body.contains("Also sign out of Provider"), "{}", page.body);
+    assert!(page.body.contains("https://idp.fr/end?id_token_hint="), "{}", page.body);
+    let account = browser.open("/_estafette/account").await;
+    assert!(account.location().starts_with("/_estafette/sign-in"));
+}
