@@ -174,6 +174,8 @@ pub const SEARCH_WORDS_MAX: usize = 20;
 pub const PRESENCE_USERS_MAX: usize = 100_000;
 /// How long ago somebody may have acted to be called currently active, in ms.
 pub const PRESENCE_ACTIVE_MS: i64 = 60_000;
+/// How long after the last sync a user is offline, in ms.
+pub const PRESENCE_OFFLINE_MS: i64 = 30_000;
 /// A status message of presence.
 pub const STATUS_MSG_BYTES_MAX: usize = 1_024;
 /// Rooms in one page of the public directory.

@@ -85,6 +85,9 @@ pub enum Action {
         /// The tweak's value.
         value: Option<Value>,
     },
+    /// `dont_notify` or `coalesce`: does nothing, and is shown as it was set.
+    /// Source: <https://spec.matrix.org/v1.19/client-server-api/#historical-actions>.
+    Historical(String),
 }
 
 /// What a rule does, worked out of its actions.

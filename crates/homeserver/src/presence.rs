@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who is there. In memory alone, and only where the operator wants it.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use estafette_core::{
     ids::UserId,
-    limits::{PRESENCE_ACTIVE_MS, PRESENCE_USERS_MAX},
+    limits::{PRESENCE_ACTIVE_MS, PRESENCE_OFFLINE_MS, PRESENCE_USERS_MAX},
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+
+use crate::{Server, Shared};
 
 /// What a user says of being there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +50,75 @@ impl UserPresence {
 #[derive(Debug, Default)]
 pub struct PresenceBook {
     state: Mutex<(u64, HashMap<UserId, UserPresence>)>,
+    syncing: Mutex<HashMap<UserId, Syncing>>,
+}
+
+/// The syncs of a user who is there.
+#[derive(Debug, Default)]
+struct Syncing {
+    /// How many run at this moment.
+    running: usize,
+    /// When the last one began or ended, in ms since the epoch.
+    last_ms: i64,
+}
+
+/// A sync that runs: while it does, its user is there.
+pub struct Running {
+    server: Shared,
+    user_id: UserId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let now_ms = self.server.now_ms();
+        if let Some(syncing) = self.server.presence.syncing.lock().get_mut(&self.user_id) {
+            syncing.running = syncing.running.saturating_sub(1);
+            syncing.last_ms = now_ms;
+        }
+    }
+}
+
+/// Notes that a sync of a user begins that says the user is there. When no such sync has run for
+/// [`PRESENCE_OFFLINE_MS`] the user is offline (Client-Server API, "Presence", server behaviour).
+pub fn sync_begins(server: &Shared, user_id: &UserId) -> Running {
+    let mut users = server.presence.syncing.lock();
+    let watched = users.contains_key(user_id);
+    let syncing = users.entry(user_id.clone()).or_default();
+    syncing.running += 1;
+    syncing.last_ms = server.now_ms();
+    if !watched {
+        tokio::spawn(watch(Arc::downgrade(server), user_id.clone()));
+    }
+    Running { server: Arc::clone(server), user_id: user_id.clone() }
+}
+
+/// Looks after one user until the user is gone.
+async fn watch(server: Weak<Server>, user_id: UserId) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(PRESENCE_OFFLINE_MS.unsigned_abs() / 2)).await;
+        let Some(server) = server.upgrade() else { return };
+        if gone(&server, &user_id) {
+            let woken = server.notifier.wake_sharers(&server.store, &user_id).await;
+            if let Err(error) = woken {
+                tracing::warn!(%error, "could not tell that a user went offline");
+            }
+            return;
+        }
+    }
+}
+
+/// Whether a user has not synced for too long; then the user is offline from now on.
+fn gone(server: &Server, user_id: &UserId) -> bool {
+    let now_ms = server.now_ms();
+    let mut users = server.presence.syncing.lock();
+    let away = users.get(user_id).is_none_or(|syncing| {
+        syncing.running == 0 && now_ms.saturating_sub(syncing.last_ms) >= PRESENCE_OFFLINE_MS
+    });
+    if away {
+        users.remove(user_id);
+        server.presence.offline(user_id, now_ms);
+    }
+    away
 }
 
 impl PresenceBook {
@@ -90,6 +165,14 @@ impl PresenceBook {
         true
     }
 
+    /// Notes that a user is gone. When the user was last active stays known.
+    fn offline(&self, user_id: &UserId, now_ms: i64) {
+        let Some(known) = self.of(user_id).filter(|known| known.presence != "offline") else {
+            return;
+        };
+        self.set(user_id, "offline", known.status_msg, known.active_ms.min(now_ms));
+    }
+
     /// Everybody whose presence changed after `version`.
     pub fn changed_since(&self, version: u64) -> Vec<(UserId, UserPresence)> {
         let state = self.state.lock();
@@ -105,3 +188,6 @@ impl PresenceBook {
         self.state.lock().0
     }
 }
+
+#[cfg(test)]
+mod tests;

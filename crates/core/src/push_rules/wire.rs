@@ -21,16 +21,15 @@ pub struct StoredRulesError {
 
 impl Action {
     /// Reads one action; `None` for what is not an action at all.
-    ///
-    /// The inner `None` stands for `dont_notify` and `coalesce`, which are to be ignored.
-    /// Source: <https://spec.matrix.org/v1.19/client-server-api/#historical-actions>.
-    pub(super) fn parse(json: &Value) -> Option<Option<Self>> {
+    pub(super) fn parse(json: &Value) -> Option<Self> {
         match json {
-            Value::String(name) if name == "notify" => Some(Some(Self::Notify)),
-            Value::String(name) if name == "dont_notify" || name == "coalesce" => Some(None),
+            Value::String(name) if name == "notify" => Some(Self::Notify),
+            Value::String(name) if name == "dont_notify" || name == "coalesce" => {
+                Some(Self::Historical(name.clone()))
+            }
             Value::Object(action) => {
                 let name = action.get("set_tweak")?.as_str()?.to_owned();
-                Some(Some(Self::SetTweak { name, value: action.get("value").cloned() }))
+                Some(Self::SetTweak { name, value: action.get("value").cloned() })
             }
             _ => None,
         }
@@ -38,14 +37,13 @@ impl Action {
 
     /// Reads a list of actions; `None` when it is not one.
     pub(super) fn parse_list(json: &Value) -> Option<Vec<Self>> {
-        let items = json.as_array()?;
-        let parsed: Option<Vec<_>> = items.iter().map(Self::parse).collect();
-        Some(parsed?.into_iter().flatten().collect())
+        json.as_array()?.iter().map(Self::parse).collect()
     }
 
     fn to_json(&self) -> Value {
         match self {
             Self::Notify => Value::from("notify"),
+            Self::Historical(name) => Value::from(name.as_str()),
             Self::SetTweak { name, value: None } => json!({ "set_tweak": name }),
             Self::SetTweak { name, value: Some(value) } => {
                 json!({ "set_tweak": name, "value": value })
@@ -95,11 +93,16 @@ impl RuleSet {
     /// The answer of `GET /_matrix/client/v3/pushrules/global/`.
     #[must_use]
     pub fn global_json(&self, user_id: &str) -> Value {
-        let kinds = RuleKind::ALL.into_iter().map(|kind| {
-            let rules = self.rules(kind).in_order().map(|rule| rule.to_json(kind, user_id));
-            (kind.as_str().to_owned(), rules.collect())
-        });
+        let kinds = RuleKind::ALL
+            .into_iter()
+            .map(|kind| (kind.as_str().to_owned(), self.kind_json(kind, user_id)));
         Value::Object(kinds.collect())
+    }
+
+    /// The rules of one kind as clients see them.
+    #[must_use]
+    pub fn kind_json(&self, kind: RuleKind, user_id: &str) -> Value {
+        self.rules(kind).in_order().map(|rule| rule.to_json(kind, user_id)).collect()
     }
 
     /// The answer of `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`.

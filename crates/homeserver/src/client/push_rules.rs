@@ -39,6 +39,8 @@ pub(super) fn routes() -> Router<Shared> {
             .route(&format!("{rules}/"), get(get_push_rules))
             .route(&format!("{rules}/global"), get(get_push_rules_global))
             .route(&format!("{rules}/global/"), get(get_push_rules_global))
+            // Not in the specification any more; older clients and tools ask for it.
+            .route(&format!("{rules}/global/{{kind}}/"), get(get_push_rules_of_kind))
             .route(&rule, get(get_push_rule).put(set_push_rule).delete(delete_push_rule))
             .route(&format!("{rule}/enabled"), get(is_enabled).put(set_enabled))
             .route(&format!("{rule}/actions"), get(get_actions).put(set_actions))
@@ -113,6 +115,17 @@ async fn get_push_rules_global(
 ) -> ApiResult<Response> {
     let rules = load(&server, &requester.user_id).await?.rule_set;
     Ok(answer(&rules.global_json(requester.user_id.as_str())))
+}
+
+/// `GET /_matrix/client/v3/pushrules/global/{kind}/`
+async fn get_push_rules_of_kind(
+    State(server): State<Shared>,
+    requester: Requester,
+    Path(kind): Path<String>,
+) -> ApiResult<Response> {
+    let kind = parse_kind(&kind)?;
+    let rules = load(&server, &requester.user_id).await?.rule_set;
+    Ok(answer(&rules.kind_json(kind, requester.user_id.as_str())))
 }
 
 /// `GET /_matrix/client/v3/pushrules/global/{kind}/{ruleId}`

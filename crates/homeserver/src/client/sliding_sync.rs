@@ -87,7 +87,7 @@ async fn answer(
         None => Place::default(),
         Some(pos) => connection::resume(&reader, &request.conn_id, pos).ok_or_else(unknown_pos)?,
     };
-    note_presence(&reader, course.set_presence.as_deref()).await?;
+    let _running = note_presence(&reader, course.set_presence.as_deref()).await?;
     extensions::acknowledge(&reader, &request);
     let waiting = Duration::from_millis(course.timeout.min(SYNC_TIMEOUT_MS_MAX));
     let json = wait(&mut reader, &request, &place, waiting).await?;

@@ -23,6 +23,7 @@ use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
     http::{Query, json_response},
+    presence,
     sync::{Reader, Token, devices},
 };
 
@@ -89,26 +90,30 @@ async fn sync(
     if let Some(since) = wish.since {
         devices::acknowledge(&reader, since.td);
     }
-    note_presence(&reader, parameters.set_presence.as_deref()).await?;
+    let _running = note_presence(&reader, parameters.set_presence.as_deref()).await?;
     let waiting = Duration::from_millis(parameters.timeout.min(SYNC_TIMEOUT_MS_MAX));
     let answer = wait(&mut reader, &wish, waiting).await?;
     Ok(json_response(StatusCode::OK, answer.json))
 }
 
-/// A sync says that its user is there, unless it asks for something else.
-pub(super) async fn note_presence(reader: &Reader, presence: Option<&str>) -> ApiResult<()> {
+/// A sync says that its user is there, as long as what is returned is held, unless it asks for
+/// something else.
+pub(super) async fn note_presence(
+    reader: &Reader,
+    presence: Option<&str>,
+) -> ApiResult<Option<presence::Running>> {
     let server = &reader.server;
     let presence = presence.unwrap_or("online");
     if !matches!(presence, "online" | "unavailable" | "offline") {
         return Err(ApiError::invalid_param("`set_presence` is none of the known words."));
     }
-    if !server.config.presence.enabled {
-        return Ok(());
+    if !server.config.presence.enabled || presence == "offline" {
+        return Ok(None);
     }
     if server.presence.synced(reader.user_id(), presence, server.now_ms()) {
         server.notifier.wake_sharers(&server.store, reader.user_id()).await?;
     }
-    Ok(())
+    Ok(Some(presence::sync_begins(server, reader.user_id())))
 }
 
 /// Answers at once when there is something to tell, else at the next change or the time-out.

@@ -106,3 +106,39 @@ async fn rules_follow_a_room_that_is_replaced() {
     let rule = ask(&server, Method::GET, "/global/room/!new:x.fr", "").await;
     assert_eq!(rule.json()["actions"], json!([]));
 }
+
+/// Each of the server's rules can be switched and changed, and shows what it was set to, also in
+/// words of older clients; ids may be aliases, users and words in any script.
+#[tokio::test]
+async fn default_rules_and_ids_of_all_kinds() {
+    let server = TestServer::start().await;
+    let global = ask(&server, Method::GET, "/global/", "").await.json();
+    for (kind, rules) in global.as_object().unwrap() {
+        for rule in rules.as_array().unwrap() {
+            let path = format!("/global/{kind}/{}", rule["rule_id"].as_str().unwrap());
+            let body = r#"{"actions":["dont_notify"]}"#;
+            let set = ask(&server, Method::PUT, &format!("{path}/actions"), body).await;
+            assert_eq!(set.status, StatusCode::OK, "{path}");
+            let off = r#"{"enabled":false}"#;
+            ask(&server, Method::PUT, &format!("{path}/enabled"), off).await;
+            let shown = ask(&server, Method::GET, &path, "").await.json();
+            let both = (&shown["actions"], &shown["enabled"]);
+            assert_eq!(both, (&json!(["dont_notify"]), &json!(false)), "{path}");
+        }
+    }
+    let unknown =
+        ask(&server, Method::PUT, "/global/override/.no.rule/enabled", r#"{"enabled":true}"#);
+    assert_eq!(errcode(&unknown.await).0, 404);
+    for (kind, rule_id) in
+        [("room", "%23spam:example.com"), ("sender", "@bob:example.com"), ("content", "%D1%82")]
+    {
+        let path = format!("/global/{kind}/{rule_id}");
+        let body = r#"{"pattern":"p","actions":["notify"]}"#;
+        for _ in 0..2 {
+            assert_eq!(ask(&server, Method::PUT, &path, body).await.status, StatusCode::OK);
+        }
+        let of_kind = ask(&server, Method::GET, &format!("/global/{kind}/"), "").await.json();
+        let own = |rule: &&Value| rule["default"] == false;
+        assert_eq!(of_kind.as_array().unwrap().iter().filter(own).count(), 1, "added once");
+    }
+}
