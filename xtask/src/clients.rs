@@ -61,10 +61,12 @@ pub(crate) enum Suite {
     Js,
     /// matrix-nio, as in bots.
     Nio,
+    /// A browser that signs in at a real OpenID provider; always against a server of its own.
+    Oidc,
 }
 
 /// All suites, in the order in which they run.
-const ALL: [Suite; 3] = [Suite::Nio, Suite::Js, Suite::Sdk];
+const ALL: [Suite; 4] = [Suite::Nio, Suite::Js, Suite::Oidc, Suite::Sdk];
 
 /// Version of matrix-nio that is installed.
 const NIO: &str = "matrix-nio[e2e]==0.26.0";
@@ -151,16 +153,12 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             shell::run(running.told(&mut cargo))
         }
         Suite::Js => {
-            let folder = shell::root().join("tests/js");
-            let node = install_js(&folder)?;
-            let mut command = Command::new(node);
-            command.args([
-                "--test",
-                "--test-force-exit",
-                "--test-reporter=spec",
-                "journey.test.mjs",
-            ]);
-            shell::run(running.told(command.current_dir(folder)))
+            let mut command = node_test("tests/js", &["journey.test.mjs", "oauth.test.mjs"])?;
+            shell::run(running.told(&mut command))
+        }
+        Suite::Oidc => {
+            let mut command = node_test("tests/oidc", &["provider.test.mjs"])?;
+            shell::run(command.env("ESTAFETTE_BIN", shell::server_binary()?))
         }
         Suite::Nio => {
             let python = install_nio()?;
@@ -170,6 +168,15 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             shell::run(running.told(command.current_dir(shell::root().join("tests/nio"))))
         }
     }
+}
+
+/// Tests in Node.js with the packages of their folder.
+fn node_test(folder: &str, files: &[&str]) -> Result<Command> {
+    let folder = shell::root().join(folder);
+    let mut command = Command::new(install_js(&folder)?);
+    command.args(["--test", "--test-force-exit", "--test-reporter=spec"]).args(files);
+    command.current_dir(folder);
+    Ok(command)
 }
 
 /// Installs the packages and answers a Node.js that is recent enough.

@@ -35,14 +35,14 @@ pub(crate) struct Consent {
 
 pub(super) const FRENCH: Consent = Consent {
     window_title: "Autoriser une application",
-    title: |name| format!("Autoriser « {name} » ?"),
+    title: |name| format!("Autoriser «\u{a0}{name}\u{a0}»\u{a0}?"),
     application: "Application",
     published_at: "Publiée à l’adresse",
     device: "Identifiant de l’appareil",
-    may_title: "Elle pourra, en votre nom :",
+    may_title: "Elle pourra, en votre nom\u{a0}:",
     may: [
-        "lire et envoyer des messages et des fichiers dans vos salons ;",
-        "rejoindre, créer et quitter des salons ;",
+        "lire et envoyer des messages et des fichiers dans vos salons\u{a0};",
+        "rejoindre, créer et quitter des salons\u{a0};",
         "modifier votre profil et vos réglages.",
     ],
     terms: "Conditions d’utilisation de l’application",
@@ -54,8 +54,8 @@ pub(super) const FRENCH: Consent = Consent {
     account_title: "Votre compte",
     other_account: "Utiliser un autre compte",
     wrong_title: "L’application a envoyé une demande incorrecte",
-    wrong: "Vous n’avez rien à vous reprocher. Revenez à l’application et recommencez ; si cela se \
-            reproduit, prévenez votre support en citant la ligne ci-dessous.",
+    wrong: "Vous n’avez rien à vous reprocher. Revenez à l’application et recommencez\u{a0}; si \
+            cela se reproduit, prévenez votre support en citant la ligne ci-dessous.",
     device_title: "Connecter un autre appareil",
     device_text: "Saisissez le code affiché par l’appareil que vous voulez connecter.",
     user_code: "Code",

@@ -25,7 +25,7 @@ pub(super) const FRENCH: Upstream = Upstream {
     elsewhere: "Ou bien",
     with: |name| format!("S’identifier avec {name}"),
     refused_title: |name| format!("La connexion avec {name} n’a pas abouti"),
-    failed: "Vous n’êtes pas connecté. Réessayez ; si cela dure, prévenez votre support.",
+    failed: "Vous n’êtes pas connecté. Réessayez\u{a0}; si cela dure, prévenez votre support.",
     no_address: "Votre adresse électronique n’a pas été confirmée, ou son domaine n’est pas \
                  accepté ici. Adressez-vous à votre support.",
     no_account: "Aucun compte ne correspond à votre adresse électronique. Créez-en un, ou \

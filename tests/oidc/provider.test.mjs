@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signing in by another OpenID provider's word: a real one (oidc-provider) and the server that
+// ESTAFETTE_BIN names, both on loopback.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { exportJWK, generateKeyPair } from "jose";
+import Provider from "oidc-provider";
+
+import { Browser } from "./browser.mjs";
+
+const binary = process.env.ESTAFETTE_BIN;
+assert.ok(binary, "ESTAFETTE_BIN names no server; run `cargo xtask clients --suite oidc`");
+
+const WITHIN_MS = 30_000;
+const people = {
+  jean: { email: "jean.dupont@interieur.gouv.fr", email_verified: true },
+  eve: { email: "eve@interieur.gouv.fr", email_verified: false },
+  mallory: { email: "mallory@elsewhere.fr", email_verified: true },
+};
+
+let folder, server, listening, home, issuer;
+
+async function freePort() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  return port;
+}
+
+async function startProvider() {
+  const keys = await Promise.all(["RS256", "ES256"].map(async (alg) => {
+    const { privateKey } = await generateKeyPair(alg, { extractable: true });
+    return { ...(await exportJWK(privateKey)), alg, use: "sig", kid: alg };
+  }));
+  const client = (id, idTokenAlg, extra) => ({
+    client_id: id,
+    client_secret: "a secret & more",
+    redirect_uris: [`${home}/_estafette/upstream/${id}/callback`],
+    post_logout_redirect_uris: [`${home}/_estafette/sign-in`],
+    backchannel_logout_uri: `${home}/_estafette/upstream/${id}/logout`,
+    backchannel_logout_session_required: true,
+    id_token_signed_response_alg: idTokenAlg,
+    ...extra,
+  });
+  const provider = new Provider(issuer, {
+    jwks: { keys },
+    clients: [
+      client("plain", "RS256", { token_endpoint_auth_method: "client_secret_post" }),
+      // As ProConnect: the user info is signed too.
+      client("signed", "ES256", { userinfo_signed_response_alg: "RS256" }),
+    ],
+    claims: {
+      openid: ["sub"],
+      email: ["email", "email_verified"],
+      profile: ["given_name", "family_name"],
+    },
+    findAccount: (_, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, given_name: "Jean", family_name: "Dupont", ...people[id] }),
+    }),
+    features: { backchannelLogout: { enabled: true }, jwtUserinfo: { enabled: true } },
+    cookies: { keys: ["a key of the tests"] },
+    // The provider's own agent reaches no loopback address, which is where everything is here.
+    fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
+  });
+  listening = provider.listen(Number(new URL(issuer).port), "127.0.0.1");
+  await once(listening, "listening");
+}
+
+function configuration() {
+  const provider = (id, auth) => `
+[[identity.upstream]]
+id = "${id}"
+name = "Provider ${id}"
+issuer = "${issuer}"
+client_id = "${id}"
+client_secret = "a secret & more"
+client_auth = "${auth}"
+domains = ["interieur.gouv.fr"]
+creates_accounts = true
+`;
+  return `
+server_name = "x.test"
+data_dir = "${folder}/data"
+log = "warn"
+[listener]
+address = "${new URL(home).host}"
+[rate_limits]
+enabled = false
+[outbound]
+allowed_networks = ["127.0.0.0/8"]
+${provider("plain", "client_secret_post")}
+${provider("signed", "client_secret_basic")}
+`;
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "estafette-oidc-"));
+  home = `http://127.0.0.1:${await freePort()}`;
+  issuer = `http://127.0.0.1:${await freePort()}`;
+  await startProvider();
+  const file = join(folder, "estafette.toml");
+  await writeFile(file, configuration());
+  server = spawn(binary, ["serve", "--config", file], { stdio: "inherit" });
+  for (const end = Date.now() + WITHIN_MS; ; ) {
+    const answer = await fetch(`${home}/_matrix/client/versions`).catch(() => undefined);
+    if (answer?.ok) return;
+    assert.ok(Date.now() < end && server.exitCode === null, "the server does not start");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+
+after(async () => {
+  if (server) {
+    server.kill();
+    await once(server, "exit");
+  }
+  listening?.closeAllConnections();
+  listening?.close();
+  if (folder) await rm(folder, { recursive: true });
+});
+
+/** Signs in at the provider, coming from our sign-in page, and consents there where it asks. */
+async function signIn(browser, provider, who) {
+  const onward = encodeURIComponent("/_estafette/account?action=org.matrix.profile");
+  await browser.open(`${home}/_estafette/sign-in?continue=${onward}`);
+  await browser.click(`Provider ${provider}`);
+  if (browser.shows("name=\"login\"")) {
+    await browser.submit("/interaction/", { login: who, password: "any" });
+  }
+  if (browser.shows("value=\"consent\"")) await browser.submit("/interaction/", {});
+}
+
+const isSignedIn = async (browser) => {
+  await browser.open(`${home}/_estafette/account`);
+  return !browser.shows("name=\"password\"");
+};
+
+for (const provider of ["plain", "signed"]) {
+  test(`an agent signs in with ${provider} and is somebody`, async () => {
+    const browser = new Browser();
+    await signIn(browser, provider, "jean");
+    assert.ok(browser.shows("Jean Dupont"), browser.page);
+    const userId = /@[a-z0-9]+:x\.test/.exec(browser.page)[0];
+    assert.ok(!userId.includes("jean"));
+    // Another browser, the same person.
+    const other = new Browser();
+    await signIn(other, provider, "jean");
+    assert.ok(other.shows(userId));
+  });
+
+  test(`signing out at ${provider} ends the session here`, async () => {
+    const browser = new Browser();
+    await signIn(browser, provider, "jean");
+    assert.ok(await isSignedIn(browser));
+    await browser.open(`${issuer}/session/end`);
+    await browser.submit("/session/end/confirm", { logout: "yes" });
+    assert.ok(!(await isSignedIn(browser)), "the provider said so before it answered");
+  });
+}
+
+test("who signs out here can sign out there", async () => {
+  const browser = new Browser();
+  await signIn(browser, "plain", "jean");
+  await browser.open(`${home}/_estafette/account`);
+  await browser.submit("/_estafette/sign-out", {});
+  await browser.click("Provider plain");
+  await browser.submit("/session/end/confirm", { logout: "yes" });
+  assert.ok(browser.url.startsWith(`${home}/_estafette/sign-in`), browser.url);
+  await browser.click("Provider plain");
+  assert.ok(browser.shows("name=\"login\""), "the provider asks again");
+});
+
+test("an address that is not vouched for opens nothing", async () => {
+  for (const who of ["eve", "mallory"]) {
+    const browser = new Browser();
+    await signIn(browser, "plain", who);
+    assert.equal(browser.status, 403);
+    assert.ok(!(await isSignedIn(browser)));
+  }
+});
