@@ -11,11 +11,6 @@ use clap::{Parser, Subcommand};
 
 use crate::settings::Settings;
 
-/// Rooms and answers are made on one thread and end on another. The system's allocator then keeps
-/// many times what is in use (`docs/performance.md`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Estafette: a sovereign encrypted messenger for a State.
 #[derive(Debug, Parser)]
 #[command(name = "estafette", version)]

@@ -4,8 +4,11 @@
 //! Parameters: 19 MiB of memory, 2 passes, 1 lane, 16 bytes of salt, 32 bytes of output: the
 //! minimum that OWASP's Password Storage Cheat Sheet recommends for argon2id. They stand in each
 //! hash, so older hashes stay valid when they are raised.
+//!
+//! A few threads do nothing else. On threads that come and go the system's allocator keeps the
+//! memory of a hash for each of them, which adds up to nearly a gigabyte.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -14,7 +17,8 @@ use argon2::{
 use estafette_core::limits::{PASSWORD_BYTES_MAX, PASSWORD_HASHES_MAX, PASSWORD_QUEUE_MAX};
 use estafette_store::accounts::PasswordHash;
 use http::StatusCode;
-use tokio::sync::Semaphore;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::{ApiError, ApiResult, clock::Random};
@@ -32,9 +36,10 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     /// What is checked where there is no password, so that it takes as long.
     nobodys: PasswordHash,
-    running: Arc<Semaphore>,
-    queue: Semaphore,
+    queue: mpsc::SyncSender<Job>,
 }
+
+type Job = Box<dyn FnOnce() + Send>;
 
 impl Passwords {
     /// Passwords with the parameters of this module.
@@ -54,12 +59,16 @@ impl Passwords {
         let mut secret = Zeroizing::new([0; 32]);
         random.fill(secret.as_mut_slice());
         let nobodys = hash(&argon2, secret.as_slice(), &salt(random))?;
-        Ok(Self {
-            argon2,
-            nobodys,
-            running: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
-            queue: Semaphore::new(PASSWORD_QUEUE_MAX),
-        })
+        let (queue, jobs) = mpsc::sync_channel(PASSWORD_QUEUE_MAX);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for number in 0..PASSWORD_HASHES_MAX {
+            let jobs = Arc::clone(&jobs);
+            std::thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || work(&jobs))
+                .map_err(ApiError::internal)?;
+        }
+        Ok(Self { argon2, nobodys, queue })
     }
 
     /// The hash to keep of a new password. 503 when too many wait.
@@ -85,15 +94,23 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> ApiResult<T> {
-        let _place = self.queue.try_acquire().map_err(|_| ApiError::overloaded())?;
-        let running = Arc::clone(&self.running).acquire_owned();
-        let permit = running.await.map_err(ApiError::internal)?;
-        let done = tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also when nobody waits for it any more.
-            let _permit = permit;
-            work()
+        let (answer, done) = oneshot::channel();
+        // Done also when nobody waits for it any more.
+        let job: Job = Box::new(move || {
+            let _ = answer.send(work());
         });
+        self.queue.try_send(job).map_err(|_| ApiError::overloaded())?;
         done.await.map_err(ApiError::internal)
+    }
+}
+
+/// Does what is in the queue, one after the other, as long as somebody can put something there.
+fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        // The lock is let go before the work begins.
+        let Ok(job) = jobs.lock().recv() else { return };
+        // A hash that panics fails its caller alone.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
     }
 }
 
