@@ -137,3 +137,26 @@ test("a device is signed out from another one, with the password; it says so and
   const left = await lost.page.evaluate(async () => [...(await indexedDB.databases()).map((one) => one.name ?? ""), ...Object.keys(localStorage)]);
   expect(left.filter((one) => one.includes(camille.username))).toEqual([]);
 });
+
+test("two people confirm each other by emoji", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  const jean = await person("Jean Martin");
+  await camille.signUp();
+  await jean.signUp();
+  await camille.writeTo(jean);
+  await camille.say("Bonjour");
+  await jean.accept(camille.name);
+  await expect(jean.message("Bonjour")).toBeVisible();
+  await camille.page.getByRole("button", { name: "Informations" }).click();
+  await camille.page.getByRole("button", { name: "Vérifier l’identité" }).click();
+  await jean.page.getByRole("button", { name: "Accepter", exact: true }).click();
+  const [mine, theirs] = [camille.page.locator("[data-sas]"), jean.page.locator("[data-sas]")];
+  await expect(mine).toBeVisible();
+  await expect(theirs).toBeVisible();
+  expect(await mine.innerText()).toBe(await theirs.innerText());
+  await jean.page.getByRole("button", { name: "Ils sont identiques" }).click();
+  await camille.page.getByRole("button", { name: "Ils sont identiques" }).click();
+  await expect(camille.page.getByText("C’est vérifié")).toBeVisible();
+  await camille.page.getByRole("dialog").getByRole("button", { name: "Fermer" }).last().click();
+  await expect(camille.page.getByText("Identité vérifiée").first()).toBeAttached();
+});

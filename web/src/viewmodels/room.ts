@@ -38,8 +38,10 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
     this.port = room;
     this.follow(room.details, () => this.#show());
     void room.loadMembers().catch(() => undefined);
-    if (details.otherUserId) {
-      void core.encryption.userVerified(details.otherUserId).then((otherVerified) => this.merge({ otherVerified }), () => undefined);
+    const other = details.otherUserId;
+    if (other) {
+      this.follow(core.encryption.trustChanges, () =>
+        void core.encryption.userVerified(other).then((otherVerified) => this.merge({ otherVerified }), () => undefined));
     }
     this.undo.add(() => room.dispose());
   }

@@ -44,6 +44,7 @@ const LOADING: EncryptionStatus = { phase: "loading", hasRecovery: false, otherD
 export class Encryption implements EncryptionPort {
   readonly status = new Cell<EncryptionStatus>(LOADING);
   readonly verification = new Cell<VerificationFlow | null>(null);
+  readonly trustChanges = new Cell(0);
   readonly #client: MatrixClient;
   readonly #secrets: SecretKeys;
   readonly #undo = new Disposables();
@@ -56,6 +57,7 @@ export class Encryption implements EncryptionPort {
     this.#client = client;
     this.#secrets = secrets;
     const refresh = (): void => void this.refresh();
+    const trust = (): void => { this.trustChanges.update((count) => count + 1); refresh(); };
     const onData = (event: MatrixEvent): void => {
       if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) refresh();
     };
@@ -63,7 +65,7 @@ export class Encryption implements EncryptionPort {
       if (request.pending && !request.initiatedByMe) this.#show(request);
     };
     const pairs: [string, (...args: never[]) => void][] = [
-      [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, refresh],
+      [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, trust],
       [CryptoEvent.DevicesUpdated, refresh], [CryptoEvent.KeyBackupStatus, refresh],
       // Another device handed over the key of the backup: everything in it can be had at once.
       [CryptoEvent.KeyBackupDecryptionKeyCached, () => void this.#restore()],
@@ -215,7 +217,7 @@ export class Encryption implements EncryptionPort {
   #show(request: VerificationRequest): void {
     const room = request.roomId ? this.#client.getRoom(request.roomId) : null;
     const name = room?.getMember(request.otherUserId)?.rawDisplayName ?? request.otherUserId;
-    this.verification.set(new Verification(request, name, () => void this.refresh()));
+    this.verification.set(new Verification(request, name, () => { this.trustChanges.update((count) => count + 1); void this.refresh(); }));
   }
 
   async verifyThisDevice(): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One SDK event as one timeline item. */
-import { EventType, type MatrixClient, type MatrixEvent, RelationType, type Room } from "matrix-js-sdk";
+import { EventType, type MatrixClient, type MatrixEvent, MsgType, RelationType, type Room } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import type { ItemContent, UnreadableReason } from "../port/content.ts";
 import type { Person, Reaction, TimelineItem } from "../port/timeline.ts";
@@ -49,6 +49,8 @@ export function contentOf(event: MatrixEvent): ItemContent | null {
   }
   if (event.isState()) return stateContent(event);
   const type = event.getType();
+  // A step of the emoji verification, which has its own screen.
+  if (event.getContent()["msgtype"] === MsgType.KeyVerificationRequest) return null;
   if (type === EventType.RoomMessage || type === EventType.Sticker) return messageContent(type, event.getContent());
   if (type === "m.poll.start" || type === "org.matrix.msc3381.poll.start") {
     return { kind: "unsupported", type: "poll", fallback: "" };

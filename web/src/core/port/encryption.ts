@@ -78,6 +78,8 @@ export interface EncryptionPort {
   verifyThisDevice(): Promise<void>;
   verifyDevice(deviceId: string): Promise<void>;
   verifyUser(userId: string): Promise<void>;
+  /** Counts changes of whom this account trusts: each is a reason to ask `userVerified` again. */
+  readonly trustChanges: Observable<number>;
   userVerified(userId: string): Promise<boolean>;
   dismissVerification(): void;
   devices(): Promise<readonly Device[]>;
