@@ -31,6 +31,7 @@ export class Api {
 
   static async login(username: string, deviceId?: string): Promise<Api> {
     const answer = await post("POST", "v3/login", { type: "m.login.password", identifier: { type: "m.id.user", user: username }, password: PASSWORD, ...(deviceId ? { device_id: deviceId } : {}) });
+    if (answer["errcode"]) throw new Error(`login of ${username}: ${JSON.stringify(answer)}`);
     return new Api(String(answer["user_id"]), String(answer["access_token"]));
   }
 

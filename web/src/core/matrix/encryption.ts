@@ -16,6 +16,7 @@ import { CoreError } from "../port/session.ts";
 import { listDevices, removeDevice, renameDevice } from "./devices.ts";
 import { guarded } from "./errors.ts";
 import { openKeyFile, sealKeyFile } from "./keyfile.ts";
+import { holdsIdentity, resetIdentity } from "./reset.ts";
 import { confirmed } from "./uia.ts";
 import { Verification } from "./verification.ts";
 
@@ -47,14 +48,18 @@ export class Encryption implements EncryptionPort {
   readonly trustChanges = new Cell(0);
   readonly #client: MatrixClient;
   readonly #secrets: SecretKeys;
+  readonly #resetPage: () => Promise<string | null>;
   readonly #undo = new Disposables();
   #refreshing: Promise<void> | null = null;
   #again = false;
   #restoring = false;
+  #changing = false;
   #dehydration: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: MatrixClient, secrets: SecretKeys) {
+  /** `resetPage`: where a new identity is confirmed, for accounts that are managed on the server's pages. */
+  constructor(client: MatrixClient, secrets: SecretKeys, resetPage: () => Promise<string | null>) {
     this.#client = client;
+    this.#resetPage = resetPage;
     this.#secrets = secrets;
     const refresh = (): void => void this.refresh();
     const trust = (): void => { this.trustChanges.update((count) => count + 1); refresh(); };
@@ -85,6 +90,8 @@ export class Encryption implements EncryptionPort {
 
   /** Reads the state again; concurrent calls share one reading and one more after it. */
   refresh(): Promise<void> {
+    // Half a change is no state to show, and asking for it could undo it.
+    if (this.#changing) return Promise.resolve();
     if (this.#refreshing) {
       this.#again = true;
       return this.#refreshing;
@@ -120,10 +127,7 @@ export class Encryption implements EncryptionPort {
   async renewCode(): Promise<string> {
     return guarded(async () => {
       // Without the private halves a "new code" would protect nothing: refuse instead of losing.
-      const held = (await this.#crypto.getCrossSigningStatus()).privateKeysCachedLocally;
-      if (!held.masterKey || !held.selfSigningKey || !held.userSigningKey) {
-        throw new CoreError("forbidden", "this device does not hold the identity");
-      }
+      if (!(await holdsIdentity(this.#crypto))) throw new CoreError("forbidden", "this device does not hold the identity");
       const backup = await this.#crypto.getKeyBackupInfo();
       const backupHeld = (await this.#crypto.getSessionBackupPrivateKey()) !== null;
       return this.#newCode(!backup || !backupHeld);
@@ -132,7 +136,12 @@ export class Encryption implements EncryptionPort {
 
   async reset(confirmation: Confirmation): Promise<string> {
     return guarded(async () => {
-      await this.#crypto.resetEncryption(confirmed(this.#client, confirmation));
+      this.#changing = true;
+      try {
+        await resetIdentity(this.#client, this.#crypto, confirmation, await this.#resetPage());
+      } finally {
+        this.#changing = false;
+      }
       return this.#newCode(false);
     });
   }

@@ -63,16 +63,23 @@ export class Profile implements AccountPort {
       this.#client.setPassword(auth ?? {}, next, false)));
   }
 
-  async accountPage(deviceId?: string): Promise<string | null> {
+  accountPage(deviceId?: string): Promise<string | null> {
+    return this.#page(deviceId ? { action: "org.matrix.device_delete", device_id: deviceId } : {});
+  }
+
+  /** Where a new cryptographic identity is allowed. */
+  resetPage(): Promise<string | null> {
+    return this.#page({ action: "org.matrix.cross_signing_reset" });
+  }
+
+  /** Client-server API, "Account management URL discovery". */
+  async #page(query: Readonly<Record<string, string>>): Promise<string | null> {
     if (!this.#oauth) return null;
     const metadata = await this.#client.getAuthMetadata().catch(() => null);
     const uri = metadata?.account_management_uri;
     if (!uri || !/^https?:\/\//.test(uri)) return null;
     const url = new URL(uri);
-    if (deviceId) {
-      url.searchParams.set("action", "org.matrix.device_delete");
-      url.searchParams.set("device_id", deviceId);
-    }
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     return url.href;
   }
 }

@@ -62,8 +62,8 @@ class MatrixCore implements Core {
     this.rooms = new RoomList(client);
     this.directory = new Directory(client);
     this.media = new Media(client);
-    this.encryption = new Encryption(client, secrets);
     this.profile = new Profile(client, oauth);
+    this.encryption = new Encryption(client, secrets, () => this.profile.resetPage());
     this.push = new Push(client);
     this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
     this.#alerts = new Alerts(client);
