@@ -119,7 +119,7 @@ export class Encryption implements EncryptionPort {
 
   async setUp(confirmation: Confirmation): Promise<string> {
     return guarded(async () => {
-      await this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: confirmed(this.#client, confirmation) });
+      await this.#change(() => this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: confirmed(this.#client, confirmation) }));
       return this.#newCode(true);
     });
   }
@@ -136,14 +136,19 @@ export class Encryption implements EncryptionPort {
 
   async reset(confirmation: Confirmation): Promise<string> {
     return guarded(async () => {
-      this.#changing = true;
-      try {
-        await resetIdentity(this.#client, this.#crypto, confirmation, await this.#resetPage());
-      } finally {
-        this.#changing = false;
-      }
+      const page = await this.#resetPage();
+      await this.#change(() => resetIdentity(this.#client, this.#crypto, confirmation, page));
       return this.#newCode(false);
     });
+  }
+
+  async #change(make: () => Promise<void>): Promise<void> {
+    this.#changing = true;
+    try {
+      await make();
+    } finally {
+      this.#changing = false;
+    }
   }
 
   async #newCode(newBackup: boolean): Promise<string> {
