@@ -63,10 +63,12 @@ pub(crate) enum Suite {
     Nio,
     /// A browser that signs in at a real OpenID provider; always against a server of its own.
     Oidc,
+    /// The server's own pages in Chromium, with axe.
+    Pages,
 }
 
 /// All suites, in the order in which they run.
-const ALL: [Suite; 4] = [Suite::Nio, Suite::Js, Suite::Oidc, Suite::Sdk];
+const ALL: [Suite; 5] = [Suite::Nio, Suite::Js, Suite::Oidc, Suite::Pages, Suite::Sdk];
 
 /// Version of matrix-nio that is installed.
 const NIO: &str = "matrix-nio[e2e]==0.26.0";
@@ -154,6 +156,10 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
         }
         Suite::Js => {
             let mut command = node_test("tests/js", &["journey.test.mjs", "oauth.test.mjs"])?;
+            shell::run(running.told(&mut command))
+        }
+        Suite::Pages => {
+            let mut command = node_test("tests/pages", &["pages.test.mjs"])?;
             shell::run(running.told(&mut command))
         }
         Suite::Oidc => {
