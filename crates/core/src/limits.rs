@@ -136,6 +136,8 @@ pub const TIMELINE_SCAN_MAX: usize = 1_000;
 pub const TXN_ID_BYTES_MAX: usize = 255;
 /// Users who are invited when a room is made.
 pub const CREATE_ROOM_INVITES_MAX: usize = 200;
+/// Bans that go over to the room that replaces another one.
+pub const UPGRADE_BANS_MAX: usize = 1_000;
 /// State events that the maker of a room gives it.
 pub const CREATE_ROOM_STATE_MAX: usize = 200;
 /// Rooms that are told at once of a change of one account.
@@ -191,6 +193,15 @@ pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 100;
 pub const SLIDING_REQUIRED_STATE_MAX: usize = 200;
 /// Sliding sync connections of one user; beyond it the one longest unused starts afresh.
 pub const SLIDING_CONNECTIONS_MAX: usize = 50;
+
+// Delayed events (MSC4140).
+
+/// Events of one user that wait to be sent.
+pub const DELAYED_EVENTS_PER_USER_MAX: u64 = 100;
+/// Due events that are taken at once.
+pub const DELAYED_EVENTS_BATCH_MAX: usize = 100;
+/// How long an event that was sent or given up is remembered after it was due.
+pub const DELAYED_EVENT_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
 // Filters.
 
@@ -312,6 +323,8 @@ pub const DEVICE_USE_INTERVAL_S: u64 = 60;
 pub const USER_AGENT_BYTES_MAX: usize = 256;
 /// User-interactive authentications under way.
 pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// The largest request of a registration that may go on without being repeated, bytes.
+pub const UIA_REMEMBERED_BYTES_MAX: usize = 4096;
 /// How long one may take.
 pub const UIA_SESSION_S: u64 = 15 * 60;
 /// Login tokens, nonces and OpenID tokens that wait to be used, each.
@@ -403,6 +416,24 @@ pub const CROSS_SIGNING_APPROVAL_S: u64 = 10 * 60;
 pub const APPSERVICE_REGISTRATION_BYTES_MAX: usize = 1 << 20;
 /// Memory of one compiled pattern of a namespace.
 pub const APPSERVICE_PATTERN_BYTES_MAX: usize = 1 << 20;
+/// Events in one transaction to an application service.
+pub const APPSERVICE_TXN_EVENTS_MAX: usize = 100;
+/// Pieces of ephemeral data in one transaction to an application service.
+pub const APPSERVICE_TXN_EPHEMERAL_MAX: usize = 100;
+/// Rooms of which is remembered whether an application service is interested.
+pub const APPSERVICE_ROOMS_MAX: usize = 50_000;
+/// How long a transaction to an application service may take.
+pub const APPSERVICE_TXN_TIMEOUT_S: u64 = 60;
+/// How long an application service may take to answer a question that a client waits for.
+pub const APPSERVICE_QUERY_TIMEOUT_S: u64 = 10;
+/// Answer of an application service.
+pub const APPSERVICE_ANSWER_BYTES_MAX: usize = 1 << 20;
+
+// Rooms that two users share.
+
+/// Rooms in one page of `/mutual_rooms`.
+pub const MUTUAL_ROOMS_PAGE_MAX: usize = 100;
+
 // The web client.
 
 /// Files of a folder that is served instead of the embedded client.

@@ -100,12 +100,6 @@ impl RoomVersion {
         NAMES.get(usize::from(self.0).wrapping_sub(1)).copied().unwrap_or("12")
     }
 
-    /// Whether this server makes new rooms of this version: those with hash ids, strict JSON and
-    /// no known redaction bug.
-    pub fn may_create(self) -> bool {
-        matches!(self.0, 6 | 7 | 9..=12)
-    }
-
     /// What the version asks for.
     pub fn rules(self) -> Rules {
         let since = |version: u8| self.0 >= version;

@@ -3,6 +3,12 @@
 //!
 //! Application Service API, "Registration". Files are YAML, of which JSON is a part.
 
+mod interest;
+mod query;
+pub(crate) mod request;
+pub(crate) mod sender;
+mod transaction;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -16,6 +22,7 @@ use estafette_core::{
 use estafette_store::accounts::TokenHash;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
+use tokio::sync::watch;
 
 /// Why a registration file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +52,8 @@ pub struct Registration {
     pub receive_ephemeral: bool,
     /// Third-party protocols that it speaks.
     pub protocols: Vec<String>,
+    /// Where somebody has read since it was last told, if it wants to know.
+    pub(crate) read_rooms: sender::ReadRooms,
     server_name: String,
     as_token: TokenHash,
     users: Vec<Namespace>,
@@ -79,6 +88,11 @@ impl Registration {
     pub fn is_interested_in_room(&self, room_id: &str) -> bool {
         any(&self.rooms, room_id)
     }
+
+    /// Whether it has namespaces of aliases at all.
+    pub fn has_aliases(&self) -> bool {
+        !self.aliases.is_empty()
+    }
 }
 
 fn any(namespaces: &[Namespace], name: &str) -> bool {
@@ -94,6 +108,7 @@ fn any_exclusive(namespaces: &[Namespace], name: &str) -> bool {
 pub struct Appservices {
     all: Vec<Arc<Registration>>,
     by_token: HashMap<TokenHash, Arc<Registration>>,
+    wake: watch::Sender<()>,
 }
 
 impl Appservices {
@@ -111,6 +126,16 @@ impl Appservices {
             appservices.all.push(registration);
         }
         Ok(appservices)
+    }
+
+    /// Something may have happened that has to be told to them.
+    pub(crate) fn wake(&self) {
+        self.wake.send_replace(());
+    }
+
+    /// Completes when something may have happened since the last time.
+    pub(crate) fn woken(&self) -> watch::Receiver<()> {
+        self.wake.subscribe()
     }
 
     /// Every one of them.
@@ -199,6 +224,7 @@ fn read(file: &Path, server_name: &ServerName) -> Result<Registration, Registrat
         rate_limited: parsed.rate_limited.unwrap_or(true),
         receive_ephemeral: parsed.receive_ephemeral,
         protocols: parsed.protocols.unwrap_or_default(),
+        read_rooms: sender::ReadRooms::default(),
         server_name: server_name.to_string(),
         as_token: TokenHash::of(&parsed.as_token),
         users: namespaces(parsed.namespaces.users)?,

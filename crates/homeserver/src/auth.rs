@@ -24,8 +24,16 @@ use estafette_store::{
 use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 
-use self::{device_use::DeviceUses, password::Passwords, short_lived::ShortLived, uia::UiaSession};
-use crate::{ApiError, ApiResult, Server, Shared, appservice::Registration, http::RemoteAddress};
+use self::{
+    device_use::DeviceUses, password::Passwords, short_lived::ShortLived, uia::Registered,
+    uia::UiaSession,
+};
+use crate::{
+    ApiError, ApiResult, Server, Shared,
+    appservice::Registration,
+    http::RemoteAddress,
+    rate_limit::{Cost, RateLimiter},
+};
 
 /// What the server remembers between requests to know who asks. Nothing of it outlives a restart
 /// and nothing need.
@@ -34,6 +42,8 @@ pub struct Auth {
     pub passwords: Passwords,
     /// User-interactive authentications under way.
     pub uia: ShortLived<UiaSession>,
+    /// What registrations have made, for those whose answer was lost.
+    pub registered: ShortLived<Registered>,
     /// Tokens of `POST /login/get_token`.
     pub login_tokens: ShortLived<UserId>,
     /// Nonces of the shared-secret registration.
@@ -50,11 +60,18 @@ impl Auth {
         Self {
             passwords,
             uia: ShortLived::new(UIA_SESSION_S),
+            registered: ShortLived::new(UIA_SESSION_S),
             login_tokens: ShortLived::new(LOGIN_TOKEN_S),
             nonces: ShortLived::new(REGISTRATION_NONCE_S),
             openid_tokens: ShortLived::new(OPENID_TOKEN_S),
             device_uses: DeviceUses::default(),
         }
+    }
+
+    /// Drops what would let somebody in as `user_id`.
+    pub(crate) fn forget(&self, user_id: &UserId) {
+        self.login_tokens.retain(|owner| owner != user_id);
+        self.registered.retain(|made| made.user_id() != user_id);
     }
 }
 
@@ -91,10 +108,43 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// An account that acts without a request, for what it asked for earlier. 401 and 403 as if it
+    /// asked now.
+    pub(crate) fn of_account(account: &Account) -> ApiResult<Self> {
+        if account.deactivated {
+            return Err(ApiError::unknown_token());
+        }
+        if account.locked {
+            return Err(locked());
+        }
+        Ok(Self {
+            user_id: account.user_id.clone(),
+            device: None,
+            is_admin: account.is_admin,
+            appservice: None,
+            suspended: account.suspended,
+            locked: false,
+        })
+    }
+
     /// 403 `M_USER_SUSPENDED` for whoever may read but not act (Client-Server API, "Account
     /// suspension").
     pub fn check_not_suspended(&self) -> ApiResult<()> {
         if self.suspended { Err(suspended()) } else { Ok(()) }
+    }
+
+    /// 429 `M_LIMIT_EXCEEDED` for whoever asks too often. Application services are not held back
+    /// when their registration says so (`rate_limited: false`).
+    pub(crate) fn check_rate(
+        &self,
+        limiter: &RateLimiter,
+        cost: Cost,
+        now_ms: i64,
+    ) -> ApiResult<()> {
+        if self.appservice.as_ref().is_some_and(|appservice| !appservice.rate_limited) {
+            return Ok(());
+        }
+        limiter.check(cost, self.user_id.as_str(), now_ms)
     }
 
     /// Whether the account is suspended.

@@ -3,13 +3,17 @@
 
 pub(crate) mod account;
 pub(crate) mod account_data;
-mod admin;
+pub(crate) mod admin;
+mod appservice;
+mod calls;
 mod capabilities;
 mod content;
 mod create_room;
 mod dehydrated_device;
+pub(crate) mod delayed_events;
 mod devices;
 mod directory;
+mod fallback;
 mod filter;
 mod hierarchy;
 mod keys;
@@ -18,7 +22,9 @@ mod media;
 mod members;
 mod membership;
 mod messages;
+mod mutual_rooms;
 mod notifications;
+mod old_sync;
 mod openid;
 mod page;
 mod presence;
@@ -39,6 +45,7 @@ mod session;
 pub mod sliding_sync;
 mod state;
 pub mod sync;
+mod third_party;
 mod to_device;
 mod typing;
 mod upgrade;
@@ -94,6 +101,13 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(presence::routes())
         .merge(room_keys::routes())
         .merge(dehydrated_device::routes())
+        .merge(appservice::routes())
+        .merge(calls::routes())
+        .merge(delayed_events::routes())
+        .merge(mutual_rooms::routes())
+        .merge(old_sync::routes())
+        .merge(third_party::routes())
+        .merge(fallback::routes())
 }
 
 /// Adds an endpoint that older clients still ask for under `r0`, the name of `v3` before it.

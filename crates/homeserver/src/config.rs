@@ -50,6 +50,12 @@ pub struct Config {
     pub web: Web,
     /// The people directory.
     pub user_directory: UserDirectory,
+    /// Voice and video.
+    pub calls: Calls,
+    /// Events that are sent later.
+    pub delayed_events: DelayedEvents,
+    /// What the well-known files say besides where the server is.
+    pub well_known: WellKnown,
     /// What is logged: a filter such as `info,estafette_homeserver=debug`.
     pub log: String,
 }
@@ -72,6 +78,9 @@ impl Default for Config {
             appservices: Appservices::default(),
             web: Web::default(),
             user_directory: UserDirectory::default(),
+            calls: Calls::default(),
+            delayed_events: DelayedEvents::default(),
+            well_known: WellKnown::default(),
             log: "info".into(),
         }
     }
@@ -278,12 +287,89 @@ impl Default for Web {
 pub struct UserDirectory {
     /// Whether everybody on this server can be found, or only those who share a room.
     pub search_all_users: bool,
+    /// Whether profiles can be read without an account, as the specification has it.
+    pub public_profiles: bool,
 }
 
 impl Default for UserDirectory {
     fn default() -> Self {
-        Self { search_all_users: true }
+        Self { search_all_users: true, public_profiles: true }
     }
+}
+
+/// Voice and video.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calls {
+    /// TURN servers (`turn:` and `turns:` URIs) for one-to-one calls. Empty: none are offered.
+    pub turn_uris: Vec<String>,
+    /// The secret that those servers share with this one (`use-auth-secret` of coturn): each user
+    /// gets credentials of their own.
+    pub turn_shared_secret: String,
+    /// One name for everybody, where the servers know no shared secret.
+    pub turn_username: String,
+    /// The password that goes with it.
+    pub turn_password: String,
+    /// How long credentials live, in seconds.
+    pub turn_lifetime_s: u64,
+    /// Ways to carry group calls (MatrixRTC, MSC4143), each with a `type` and what it asks for:
+    /// `{ type = "livekit", livekit_service_url = "https://…" }`.
+    pub rtc_transports: Vec<toml::Table>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            turn_uris: Vec::new(),
+            turn_shared_secret: String::new(),
+            turn_username: String::new(),
+            turn_password: String::new(),
+            turn_lifetime_s: 86_400,
+            rtc_transports: Vec::new(),
+        }
+    }
+}
+
+/// Events that are sent later (MSC4140).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DelayedEvents {
+    /// The longest delay, in seconds; 0 switches delayed events off.
+    pub delay_max_s: u64,
+}
+
+impl Default for DelayedEvents {
+    fn default() -> Self {
+        Self { delay_max_s: 86_400 }
+    }
+}
+
+/// What the well-known files say besides where the server is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WellKnown {
+    /// A page that helps the users of this server.
+    pub support_page: String,
+    /// Whom to ask for help.
+    pub support_contacts: Vec<SupportContact>,
+    /// The public key (unpadded Base64) of the policy server that runs under this name. Empty:
+    /// there is none.
+    pub policy_server_ed25519: String,
+}
+
+/// Somebody who helps (Client-Server API, `/.well-known/matrix/support`). Has a Matrix id or an
+/// e-mail address, or both.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SupportContact {
+    /// A Matrix user id.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub matrix_id: String,
+    /// An e-mail address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email_address: String,
+    /// `m.role.admin`, `m.role.security` or a namespaced identifier.
+    pub role: String,
 }
 
 /// Why a configuration cannot be used.
@@ -331,6 +417,14 @@ impl Config {
         {
             return wrong("listener.tls_certificate and listener.tls_key go together".into());
         }
+        self.check_calls().map_err(ConfigError::Wrong)?;
+        self.check_well_known().map_err(ConfigError::Wrong)?;
+        if estafette_core::version::RoomVersion::parse(&self.default_room_version).is_none() {
+            return wrong(format!(
+                "default_room_version: this server makes no rooms of version `{}`",
+                self.default_room_version
+            ));
+        }
         if self.storage.readers == 0 || listener.connections_max == 0 {
             return wrong("storage.readers and listener.connections_max must be above 0".into());
         }
@@ -359,6 +453,42 @@ pub fn read_tree(
         }
     }
     Ok(tree)
+}
+
+impl Config {
+    fn check_calls(&self) -> Result<(), String> {
+        let calls = &self.calls;
+        let turn = |uri: &String| uri.starts_with("turn:") || uri.starts_with("turns:");
+        if let Some(uri) = calls.turn_uris.iter().find(|uri| !turn(uri)) {
+            return Err(format!("calls.turn_uris: `{uri}` is no `turn:` or `turns:` URI"));
+        }
+        let credentials = !calls.turn_shared_secret.is_empty()
+            || (!calls.turn_username.is_empty() && !calls.turn_password.is_empty());
+        if !calls.turn_uris.is_empty() && (!credentials || calls.turn_lifetime_s == 0) {
+            return Err("calls.turn_uris needs calls.turn_shared_secret, or calls.turn_username \
+                 and calls.turn_password, and a calls.turn_lifetime_s above 0"
+                .into());
+        }
+        let typed = |transport: &toml::Table| transport.get("type").is_some_and(|t| t.is_str());
+        if !calls.rtc_transports.iter().all(typed) {
+            return Err("calls.rtc_transports: each transport has a `type`".into());
+        }
+        Ok(())
+    }
+
+    fn check_well_known(&self) -> Result<(), String> {
+        for contact in &self.well_known.support_contacts {
+            if contact.matrix_id.is_empty() && contact.email_address.is_empty() {
+                return Err("well_known.support_contacts: a contact has a `matrix_id` or an \
+                     `email_address`"
+                    .into());
+            }
+            if contact.role.is_empty() {
+                return Err("well_known.support_contacts: a contact has a `role`".into());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Sets `section__key` in `tree` to `text`, read as TOML where it is TOML.

@@ -18,7 +18,7 @@ use estafette_core::{
     },
 };
 use estafette_store::{
-    AccountDataStore as _, Position, RoomStore as _, StoreResult,
+    AccountDataStore as _, AccountStore as _, Position, RoomStore as _, StoreResult,
     rooms::{EventFlags, StoredEvent},
     sqlite::Look,
 };
@@ -77,17 +77,21 @@ pub async fn visible(
     // Whoever was there all the time sees it all: nothing needs to be asked.
     let there = stay.is_some_and(|own| events.iter().all(|event| event.pos() >= own.joined_at));
     let histories = if there { None } else { Some(histories(server, &user, room_id).await?) };
+    // Whoever was there sees what the erased said then.
+    let erased = if there { Arc::default() } else { erased_users(server).await? };
     let point = |event: &TimelineEvent| match &histories {
         None => PRESENT,
         Some(known) => known.member.point(&known.room, event.pos().0.cast_signed()),
     };
     let answer = |event: Arc<TimelineEvent>| {
         let point = point(&event);
-        let subject = subject(user_id, &ignored, &event);
-        match for_user(&subject, &point) {
-            Answer::Visible => Some(Visible { event, membership: point.unsigned_membership() }),
-            Answer::Redacted | Answer::Hidden => None,
-        }
+        let subject = subject(user_id, (&ignored, &erased), &event);
+        let event = match for_user(&subject, &point) {
+            Answer::Visible => event,
+            Answer::Redacted => Arc::new(event.without_content()?),
+            Answer::Hidden => return None,
+        };
+        Some(Visible { event, membership: point.unsigned_membership() })
     };
     Ok(events.into_iter().filter_map(answer).collect())
 }
@@ -98,7 +102,11 @@ const PRESENT: Point = {
     Point { before: joined, after: joined, joined_later: false }
 };
 
-fn subject(user_id: &UserId, ignored: &HashSet<UserId>, event: &TimelineEvent) -> Subject {
+fn subject(
+    user_id: &UserId,
+    (ignored, erased): (&HashSet<UserId>, &HashSet<UserId>),
+    event: &TimelineEvent,
+) -> Subject {
     let sender = event.event.sender();
     Subject {
         is_state: event.event.state_key().is_some(),
@@ -106,7 +114,7 @@ fn subject(user_id: &UserId, ignored: &HashSet<UserId>, event: &TimelineEvent) -
         soft_failed: event.flags.has(EventFlags::SOFT_FAILED),
         is_own: sender == user_id,
         sender_ignored: ignored.contains(sender),
-        sender_erased: false,
+        sender_erased: erased.contains(sender),
     }
 }
 
@@ -242,6 +250,19 @@ pub async fn ignored_users(
     let users = Arc::new(users);
     user.ignored.set(ticket, Arc::clone(&users));
     Ok(users)
+}
+
+/// Everybody who asked that their content be erased (Client-Server API, `/account/deactivate`):
+/// kept in memory until somebody joins them.
+async fn erased_users(server: &Shared) -> StoreResult<Arc<HashSet<UserId>>> {
+    let ticket = match server.erased.get() {
+        Ok(known) => return Ok(known),
+        Err(ticket) => ticket,
+    };
+    let erased: HashSet<UserId> = server.store.erased_users().await?.into_iter().collect();
+    let erased = Arc::new(erased);
+    server.erased.set(ticket, Arc::clone(&erased));
+    Ok(erased)
 }
 
 /// One event of a room, if the user may see it; one of another room does not exist here.

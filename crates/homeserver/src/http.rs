@@ -19,6 +19,8 @@ use tower_http::{
     },
 };
 
+#[cfg(test)]
+pub(crate) use self::listener::serve_plainly;
 pub use self::{
     extract::{
         BodyBytes, Json, OptionalJson, Path, Query, RemoteAddress, empty_object, json_bytes,
@@ -119,3 +121,6 @@ pub fn json_response(status: StatusCode, json: impl Into<axum::body::Body>) -> R
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub mod auth;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod delayed_events;
 pub mod error;
 pub mod history;
 pub mod http;

@@ -35,8 +35,12 @@ const IDLE_PER_HOST_MAX: usize = 4;
 /// The client. Cloning shares its connections.
 #[derive(Clone)]
 pub struct Outbound {
-    client: Client<HttpsConnector<GuardedConnector>, Full<Bytes>>,
+    client: GuardedClient,
+    /// For URLs of the operator's own configuration.
+    unguarded: GuardedClient,
 }
+
+type GuardedClient = Client<HttpsConnector<GuardedConnector>, Full<Bytes>>;
 
 /// One request to somebody else.
 #[derive(Debug, Clone)]
@@ -55,6 +59,9 @@ pub struct OutboundRequest {
     pub answer_bytes_max: usize,
     /// How many redirects are followed. 0 gives the redirect itself as the answer.
     pub redirects_max: u8,
+    /// Whether the operator's own configuration names this URL. Only then may it lead to a private
+    /// or loopback address that `outbound.allowed_networks` does not name; redirects may not.
+    pub named_by_operator: bool,
 }
 
 impl OutboundRequest {
@@ -70,6 +77,7 @@ impl OutboundRequest {
             timeout: Duration::from_secs(30),
             answer_bytes_max: 256 * 1024,
             redirects_max: 0,
+            named_by_operator: false,
         }
     }
 
@@ -130,17 +138,19 @@ impl Outbound {
         resolver: Arc<dyn Resolve>,
         tls: tokio_rustls::rustls::ClientConfig,
     ) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(GuardedConnector::new(guard, resolver));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(IDLE_TIMEOUT_S))
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .build(connector);
-        Self { client }
+        let client = |guard| {
+            let connector = hyper_rustls::HttpsConnectorBuilder::new()
+                .with_tls_config(tls.clone())
+                .https_or_http()
+                .enable_http1()
+                .wrap_connector(GuardedConnector::new(guard, Arc::clone(&resolver)));
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(Duration::from_secs(IDLE_TIMEOUT_S))
+                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+                .build(connector)
+        };
+        Self { client: client(guard), unguarded: client(AddressGuard::open()) }
     }
 
     /// Sends a request and reads the whole answer, within the request's limits.
@@ -192,7 +202,11 @@ impl Outbound {
             .headers_mut()
             .entry(header::USER_AGENT)
             .or_insert(HeaderValue::from_static(concat!("Estafette/", env!("CARGO_PKG_VERSION"))));
-        let response = self.client.request(outgoing).await.map_err(|error| told(&error))?;
+        // A redirect is the other side's word, not the operator's.
+        let first = request.url.parse::<Uri>().is_ok_and(|first| first == *uri);
+        let unguarded = request.named_by_operator && first;
+        let client = if unguarded { &self.unguarded } else { &self.client };
+        let response = client.request(outgoing).await.map_err(|error| told(&error))?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, request.answer_bytes_max).collect().await;
         let body = body.map_err(|error| {

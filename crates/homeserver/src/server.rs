@@ -2,7 +2,7 @@
 //! The server as one value: everything a handler may need, handed in rather than reached for.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{
         Arc, Weak,
@@ -28,13 +28,14 @@ use tokio::sync::watch;
 
 use crate::{
     account_changes::{self, AccountChanges},
-    appservice::{Appservices, RegistrationError},
+    appservice::{self, Appservices, RegistrationError},
     auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
+    delayed_events::{self, DelayedEvents},
     key_file::{self, KeyFileError},
     media::{self, MediaService},
-    notify::{self, Notifier},
+    notify::{self, Notifier, Remembered},
     outbound::Outbound,
     presence::PresenceBook,
     push::{self, Push, web_push::Vapid},
@@ -63,6 +64,8 @@ pub struct Server {
     pub auth: Auth,
     /// Bridges and bots.
     pub appservices: Appservices,
+    /// Events that are sent later.
+    pub delayed_events: Arc<DelayedEvents>,
     /// Profiles and deactivations that have to reach rooms.
     pub account_changes: Arc<AccountChanges>,
     /// How often somebody asked.
@@ -87,6 +90,8 @@ pub struct Server {
     pub outbound: Outbound,
     /// The rules of everybody who changed none.
     pub default_rules: RuleSet,
+    /// Everybody who asked that their content be erased. See `history`.
+    pub(crate) erased: Remembered<Arc<HashSet<UserId>>>,
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     started_ms: i64,
@@ -152,6 +157,7 @@ impl Server {
         let server = Arc::new(Self {
             auth: Auth::new(passwords(&*random)?),
             appservices,
+            delayed_events: Arc::default(),
             account_changes: Arc::default(),
             server_name,
             store,
@@ -168,6 +174,7 @@ impl Server {
             push: Push::default(),
             vapid,
             default_rules: RuleSet::new(Defaults::ALL),
+            erased: Remembered::default(),
             filters: Mutex::default(),
             started_ms,
             last_unique_ms: AtomicI64::new(0),
@@ -226,6 +233,8 @@ fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
     tokio::spawn(device_use::run(Arc::downgrade(server)));
     tokio::spawn(push::run(Arc::downgrade(server)));
     tokio::spawn(notify::forget_idle_users(Arc::downgrade(server)));
+    tokio::spawn(delayed_events::run(Arc::downgrade(server)));
+    appservice::sender::start(server);
 }
 
 /// Tests of other things do not wait for slow hashes.
@@ -242,8 +251,10 @@ async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fac
     while let Some(fact) = facts.recv().await {
         let Some(server) = server.upgrade() else { return };
         server.push.hear(&fact);
+        appservice::sender::hear(&server, &fact);
         if server.notifier.take_missed() {
             server.push.missed();
+            server.appservices.wake();
         }
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;

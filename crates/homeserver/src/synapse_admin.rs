@@ -3,6 +3,7 @@
 //! shared secret, users, registration tokens. Its documentation defines it; the specification does
 //! not.
 
+mod devices;
 mod registration_tokens;
 mod users;
 
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/_synapse/admin/v1/register", get(nonce).post(register))
         .merge(users::routes())
+        .merge(devices::routes())
         .merge(registration_tokens::routes())
 }
 

@@ -2,6 +2,7 @@
 //! A whole server in this process, for tests: a temporary folder, a clock that stands still and
 //! chance that repeats itself.
 
+mod bridge;
 mod rooms;
 
 use std::{collections::HashMap, sync::Arc};
@@ -17,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-pub(crate) use self::rooms::bodies;
+pub(crate) use self::{bridge::Bridge, rooms::bodies};
 use crate::{
     Server, Shared,
     clock::{ManualClock, SeededRandom},
@@ -35,7 +36,7 @@ pub(crate) struct TestServer {
     pub clock: Arc<ManualClock>,
     router: Router,
     tokens: Mutex<HashMap<String, String>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What the server answered.
@@ -73,7 +74,23 @@ impl TestServer {
         let random = Arc::new(SeededRandom::new(1));
         let server = Server::open(config, Arc::clone(&clock) as _, random).unwrap();
         let router = crate::http::router(Arc::clone(&server));
-        Self { server, clock, router, tokens: Mutex::default(), _folder: folder }
+        Self { server, clock, router, tokens: Mutex::default(), folder }
+    }
+
+    /// The same server after a stop, with its data and a changed configuration.
+    pub(crate) async fn restart(self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.server.config.clone();
+        change(&mut config);
+        self.server.stop();
+        let Self { server, clock, router, tokens, folder } = self;
+        drop(router);
+        let last = Arc::downgrade(&server);
+        drop(server);
+        eventually(async || last.strong_count() == 0).await;
+        let random = Arc::new(SeededRandom::new(2));
+        let server = Server::open(config, Arc::clone(&clock) as _, random).unwrap();
+        let router = crate::http::router(Arc::clone(&server));
+        Self { server, clock, router, tokens, folder }
     }
 
     /// Sends any request. `Authorization: Bearer @somebody:x.fr` stands for that user's device `D`,

@@ -104,7 +104,7 @@ impl Typing {
 pub fn start(server: &Shared, room_id: &RoomId, user_id: &UserId, timeout_ms: u64) {
     let until = server.now_ms().saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX));
     if server.typing.start(room_id, user_id, until) {
-        server.notifier.wake_room(room_id);
+        tell(server, room_id);
         tokio::spawn(run_out(
             Arc::downgrade(server),
             room_id.clone(),
@@ -117,8 +117,13 @@ pub fn start(server: &Shared, room_id: &RoomId, user_id: &UserId, timeout_ms: u6
 /// A user stops typing: by request, by sending, or by leaving the room.
 pub fn stop(server: &Server, room_id: &RoomId, user_id: &UserId) {
     if server.typing.stop(room_id, user_id, None) {
-        server.notifier.wake_room(room_id);
+        tell(server, room_id);
     }
+}
+
+fn tell(server: &Server, room_id: &RoomId) {
+    server.notifier.wake_room(room_id);
+    server.appservices.wake();
 }
 
 /// Ends a notice that nobody ends. One task per notice: a renewed notice is looked at again when
@@ -130,7 +135,7 @@ async fn run_out(server: Weak<Server>, room_id: RoomId, user_id: UserId, first: 
         let Some(server) = server.upgrade() else { return };
         let now_ms = server.now_ms();
         if server.typing.stop(&room_id, &user_id, Some(now_ms)) {
-            server.notifier.wake_room(&room_id);
+            tell(&server, &room_id);
             return;
         }
         let left = {

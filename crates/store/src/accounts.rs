@@ -343,6 +343,9 @@ pub trait AccountStore: Send + Sync {
     /// also profile, account data and filters. `false` when there is no such account.
     async fn deactivate_account(&self, user_id: &UserId, erase: bool) -> StoreResult<bool>;
 
+    /// Everybody who asked that their content be erased.
+    async fn erased_users(&self) -> StoreResult<Vec<UserId>>;
+
     /// Brings a deactivated account back, with this password. `false` when there is none.
     async fn reactivate_account(
         &self,

@@ -18,6 +18,7 @@
 pub mod account_data;
 pub mod accounts;
 pub mod dehydrated_device;
+pub mod delayed_events;
 pub mod error;
 pub mod fact;
 pub mod identity;
@@ -36,6 +37,7 @@ pub mod upstream;
 pub use account_data::AccountDataStore;
 pub use accounts::AccountStore;
 pub use dehydrated_device::DehydratedDeviceStore;
+pub use delayed_events::DelayedEventStore;
 pub use error::StoreError;
 pub use fact::{CommitSink, Fact, FactKind, Position};
 pub use identity::IdentityStore;

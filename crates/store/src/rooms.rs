@@ -268,6 +268,22 @@ pub struct UnreadInThread {
     pub highlight: bool,
 }
 
+/// Which list of rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomList {
+    /// This server's own.
+    Own,
+    /// That of a network of an application service.
+    Network {
+        /// The application service.
+        appservice_id: String,
+        /// Its name for the network.
+        network_id: String,
+    },
+    /// All of them.
+    All,
+}
+
 /// A row of the public room directory.
 #[derive(Debug, Clone)]
 pub struct PublicRoom {
@@ -365,13 +381,15 @@ pub trait RoomStore: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<(EventId, Position)>>;
 
-    /// The event closest to `ts` (ms) in the given direction.
-    async fn event_near(
+    /// The events closest to `ts` (ms) in the given direction, the closest first; of several with
+    /// the same time the one that comes first in that direction.
+    async fn events_near(
         &self,
         room_id: &RoomId,
         ts: i64,
         direction: Direction,
-    ) -> StoreResult<Option<StoredEvent>>;
+        limit: usize,
+    ) -> StoreResult<Vec<StoredEvent>>;
 
     /// The room that an alias names, and who made the alias.
     async fn alias(&self, alias: &RoomAlias) -> StoreResult<Option<(RoomId, UserId)>>;
@@ -399,8 +417,16 @@ pub trait RoomStore: Send + Sync {
     /// Lists or unlists the room.
     async fn set_public(&self, room_id: &RoomId, public: bool) -> StoreResult<()>;
 
-    /// All listed rooms, most joined members first.
-    async fn public_rooms(&self) -> StoreResult<Vec<PublicRoom>>;
+    /// Lists or unlists the room in the list of an application service's network.
+    async fn list_in_network(
+        &self,
+        list: (&str, &str),
+        room_id: &RoomId,
+        listed: bool,
+    ) -> StoreResult<()>;
+
+    /// The rooms of a list, most joined members first.
+    async fn public_rooms(&self, list: RoomList) -> StoreResult<Vec<PublicRoom>>;
 
     /// Moves a receipt forward. `None` when it would go backwards or stay, so nothing changed.
     async fn put_receipt(

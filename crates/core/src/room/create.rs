@@ -83,8 +83,7 @@ pub struct Created {
     pub update: RoomUpdate,
 }
 
-/// Makes a room, of any version: which ones a server offers is for the shell to say, see
-/// [`RoomVersion::may_create`]. All of it is allowed by the rules, or none of it is made.
+/// Makes a room. All of it is allowed by the rules, or none of it is made.
 pub fn create(
     request: &CreateRoom,
     signer: &Signer<'_>,

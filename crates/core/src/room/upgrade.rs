@@ -8,8 +8,10 @@
 use super::{Command, CreateRoom, Preset, RoomView};
 use crate::{
     auth::{AuthError, Candidate, authorise_with},
+    event::Membership,
     ids::{RoomId, UserId},
     json::{Object, Value},
+    limits::UPGRADE_BANS_MAX,
     version::RoomVersion,
 };
 
@@ -64,10 +66,15 @@ impl Upgrade {
     /// The request for the new room.
     #[must_use]
     pub fn replacement(&self, old: &RoomView) -> CreateRoom {
-        let initial_state = TRANSFERRED
-            .iter()
-            .filter_map(|kind| old.state_event(kind, ""))
-            .map(|event| (event.kind().to_owned(), String::new(), event.content().clone()))
+        let transferred = TRANSFERRED.iter().filter_map(|kind| old.state_event(kind, ""));
+        let members = old.state().iter_kind("m.room.member");
+        let banned = members.filter(|member| member.membership() == Some(Membership::Ban));
+        let initial_state = transferred
+            .chain(banned.take(UPGRADE_BANS_MAX))
+            .map(|event| {
+                let state_key = event.state_key().unwrap_or_default().to_owned();
+                (event.kind().to_owned(), state_key, event.content().clone())
+            })
             .collect();
         let public = old.join_rule() == "public";
         CreateRoom {
@@ -135,6 +142,34 @@ impl Upgrade {
             users.insert(self.user.as_str().to_owned(), own.into());
         }
         content
+    }
+}
+
+impl Upgrade {
+    /// Takes back what [`Self::replacement`] had to give the user beyond their own level to set the
+    /// new room up. `None` when it gave nothing.
+    pub fn settled_power_levels(&self, old: &RoomView) -> Option<Command> {
+        if self.version.rules().privileged_creators {
+            return None;
+        }
+        let mut content = self.power_levels(old);
+        let Some(Value::Object(users)) = content.get_mut("users") else { return None };
+        let raised = users.get(self.user.as_str())?.as_integer()?;
+        if old.power_levels().user(&self.user) >= raised {
+            return None;
+        }
+        let levels = old.state_event("m.room.power_levels", "")?.content().get("users");
+        let own = levels.and_then(|users| users.as_object()?.get(self.user.as_str()));
+        match own.and_then(|own| crate::auth::read_level(own, old.rules())) {
+            Some(own) => users.insert(self.user.as_str().to_owned(), own.into()),
+            None => users.remove(self.user.as_str()),
+        };
+        Some(Command::SendState {
+            sender: self.user.clone(),
+            kind: "m.room.power_levels".to_owned(),
+            state_key: String::new(),
+            content,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::TestServer;
+use crate::testing::{Bridge, TestServer, eventually};
 
 const FILE: &str = "
 id: irc
@@ -166,4 +166,186 @@ async fn a_bridge_manages_devices_of_its_users_without_a_password() {
     assert_eq!((status, &who["errcode"]), (StatusCode::BAD_REQUEST, &json!("M_UNKNOWN_DEVICE")));
     assert_eq!(server.request("DELETE", path, token, Value::Null).await.0, StatusCode::OK);
     assert_eq!(server.request("GET", path, token, Value::Null).await.0, StatusCode::NOT_FOUND);
+}
+
+async fn bridged(bridge: &Bridge, more: &str) -> TestServer {
+    let file = bridge.registration(more);
+    TestServer::with(|config| config.appservices.registrations = vec![file]).await
+}
+
+/// Without it a bridge would miss what was said, or be told what is none of its business.
+#[tokio::test]
+async fn a_bridge_is_told_of_its_users_its_rooms_and_its_aliases_in_order() {
+    let bridge = Bridge::start().await;
+    let server = bridged(&bridge, "").await;
+    let elsewhere = server.room("@a:x.fr", json!({})).await;
+    server.say("@a:x.fr", &elsewhere, "private").await;
+    let aliased = json!({ "room_alias_name": "irc_x" });
+    let refused = server.refused("POST", "@a:x.fr", "/v3/createRoom", aliased).await;
+    assert_eq!(refused, (400, "M_EXCLUSIVE".to_owned()));
+
+    let ghost = json!({ "type": "m.login.application_service", "username": "irc_bob" });
+    server.post("as-secret", "/v3/register", ghost).await;
+    let room = server.room("@a:x.fr", json!({ "invite": ["@irc_bob:x.fr"] })).await;
+    let join = format!("/v3/rooms/{room}/join?user_id=@irc_bob:x.fr");
+    server.post("as-secret", &join, json!({})).await;
+    for text in ["1", "2", "3"] {
+        server.say("@a:x.fr", &room, text).await;
+    }
+    bridge.hears("3").await;
+    let events = bridge.events();
+    let told: Vec<&str> = events.iter().filter_map(|e| e["content"]["body"].as_str()).collect();
+    assert_eq!(told, ["1", "2", "3"], "in order, once, and nothing of other rooms");
+    let invited = events.iter().filter(|event| event["state_key"] == "@irc_bob:x.fr");
+    let memberships: Vec<&Value> = invited.map(|event| &event["content"]["membership"]).collect();
+    assert_eq!(memberships, ["invite", "join"]);
+    let said = events.iter().find(|event| event["content"]["body"] == "1").unwrap();
+    assert_eq!((&said["room_id"], &said["sender"]), (&json!(room), &json!("@a:x.fr")));
+    let ids: Vec<u64> = bridge.transactions().iter().map(|(id, _)| id.parse().unwrap()).collect();
+    assert!(ids.is_sorted() && ids[0] == 1, "{ids:?}");
+    let asked = bridge.asked.lock()[0].clone();
+    assert_eq!(asked.headers["authorization"], "Bearer hs-secret");
+
+    // Whoever speaks for a ghost is a bridge's matter wherever the ghost is.
+    let leave = format!("/v3/rooms/{room}/leave?user_id=@irc_bob:x.fr");
+    server.post("as-secret", &leave, json!({})).await;
+    server.say("@a:x.fr", &room, "alone").await;
+    let alias = "/v3/directory/room/%23irc_y:x.fr";
+    let own = json!({ "room_id": elsewhere });
+    server
+        .post(
+            "@a:x.fr",
+            &format!("/v3/rooms/{elsewhere}/invite"),
+            json!({ "user_id": "@ircbot:x.fr" }),
+        )
+        .await;
+    server.post("as-secret", &format!("/v3/rooms/{elsewhere}/join"), json!({})).await;
+    server.put("as-secret", alias, own).await;
+    server.post("as-secret", &format!("/v3/rooms/{elsewhere}/leave"), json!({})).await;
+    server.say("@a:x.fr", &elsewhere, "aliased").await;
+    bridge.hears("aliased").await;
+    assert!(!bridge.events().iter().any(|event| event["content"]["body"] == "alone"));
+}
+
+/// Without it a bridge that was away would lose messages, or get some twice under other ids.
+#[tokio::test]
+async fn a_transaction_is_repeated_as_it_was_until_it_is_accepted_also_after_a_restart() {
+    let bridge = Bridge::start().await;
+    let server = bridged(&bridge, "").await;
+    bridge.answer("/_matrix/app/v1/transactions/", 500, json!({}));
+    let room = server.room("@a:x.fr", json!({ "invite": ["@ircbot:x.fr"] })).await;
+    server.post("as-secret", &format!("/v3/rooms/{room}/join"), json!({})).await;
+    server.say("@a:x.fr", &room, "first").await;
+    eventually(async || bridge.transactions().len() >= 2).await;
+    let failed = bridge.transactions();
+    assert_eq!(failed[0], failed[1], "the same events under the same id");
+    let server = server.restart(|_| {}).await;
+    server.say("@a:x.fr", &room, "second").await;
+    bridge.answer("/_matrix/app/v1/transactions/", 200, json!({}));
+    bridge.hears("second").await;
+    let transactions = bridge.transactions();
+    let first: Vec<_> = transactions.iter().filter(|(id, _)| *id == failed[0].0).collect();
+    assert!(first.iter().all(|(_, body)| *body == failed[0].1));
+    let mut accepted: Vec<_> = transactions.clone();
+    accepted.dedup();
+    let bodies: Vec<String> = accepted
+        .iter()
+        .flat_map(|(_, body)| body["events"].as_array().unwrap())
+        .filter_map(|event| event["content"]["body"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(bodies, ["first", "second"]);
+}
+
+/// Without it a bridge could not show who is typing or what was read, or would learn what users
+/// keep private.
+#[tokio::test]
+async fn typing_and_receipts_reach_those_who_asked_for_them() {
+    let bridge = Bridge::start().await;
+    let server = bridged(&bridge, "receive_ephemeral: true").await;
+    let room = server.room("@a:x.fr", json!({ "invite": ["@ircbot:x.fr"] })).await;
+    server.post("as-secret", &format!("/v3/rooms/{room}/join"), json!({})).await;
+    let event = server.say("@a:x.fr", &room, "hello").await;
+    bridge.hears("hello").await;
+    let typing = format!("/v3/rooms/{room}/typing/@a:x.fr");
+    server.put("@a:x.fr", &typing, json!({ "typing": true, "timeout": 20_000 })).await;
+    let private = format!("/v3/rooms/{room}/receipt/m.read.private/{event}");
+    server.post("@a:x.fr", &private, json!({})).await;
+    let public = format!("/v3/rooms/{room}/receipt/m.read/{event}");
+    server.post("@a:x.fr", &public, json!({})).await;
+    let ephemeral = || -> Vec<Value> {
+        let transactions = bridge.transactions();
+        let all = transactions.iter().filter_map(|(_, body)| body["ephemeral"].as_array());
+        all.flatten().cloned().collect()
+    };
+    eventually(async || ephemeral().iter().any(|one| one["type"] == "m.receipt")).await;
+    let told = ephemeral();
+    let of = |kind: &str| told.iter().find(|one| one["type"] == kind).unwrap();
+    assert_eq!(of("m.typing")["content"], json!({ "user_ids": ["@a:x.fr"] }));
+    assert_eq!(of("m.typing")["room_id"], json!(room));
+    let receipts = &of("m.receipt")["content"][&event];
+    assert!(receipts["m.read"]["@a:x.fr"]["ts"].is_i64());
+    assert!(told.iter().all(|one| one["content"][&event].get("m.read.private").is_none()));
+}
+
+/// Without it rooms and users of a bridge could not be reached before they exist.
+#[tokio::test]
+async fn rooms_and_users_that_a_bridge_has_are_made_when_they_are_asked_for() {
+    let bridge = Bridge::start().await;
+    let server = bridged(&bridge, "").await;
+    bridge.answer("/_matrix/app/v1/rooms/", 404, json!({}));
+    bridge.answer("/_matrix/app/v1/users/", 404, json!({}));
+    let path = "/v3/directory/room/%23irc_new:x.fr";
+    assert_eq!(server.refused("GET", "@a:x.fr", path, Value::Null).await.0, 404);
+    let none = server.refused("GET", "@a:x.fr", "/v3/directory/room/%23other:x.fr", Value::Null);
+    assert_eq!(none.await.0, 404);
+    let asked = || -> Vec<String> {
+        let asked = bridge.asked.lock();
+        let about = asked.iter().filter(|one| one.method == http::Method::GET);
+        about.map(|one| one.path.clone()).collect()
+    };
+    assert_eq!(asked(), ["/_matrix/app/v1/rooms/%23irc_new%3Ax.fr"], "and of no other alias");
+    let room = server.room("as-secret", json!({ "room_alias_name": "irc_known" })).await;
+    let known = server.get("@a:x.fr", "/v3/directory/room/%23irc_known:x.fr").await;
+    assert_eq!(known["room_id"], json!(room));
+    let body = json!({ "user_id": "@irc_carol:x.fr" });
+    let own = server.room("@a:x.fr", json!({})).await;
+    server.post("@a:x.fr", &format!("/v3/rooms/{own}/invite"), body).await;
+    assert!(asked().contains(&"/_matrix/app/v1/users/%40irc_carol%3Ax.fr".to_owned()));
+}
+
+/// Without it a busy bridge would be held back like a single person.
+#[tokio::test]
+async fn rate_limits_spare_a_bridge_only_where_its_registration_says_so() {
+    for (more, spared) in [("rate_limited: false", true), ("rate_limited: true", false)] {
+        let bridge = Bridge::start().await;
+        let file = bridge.registration(more);
+        let server = TestServer::with(|config| {
+            config.appservices.registrations = vec![file];
+            config.rate_limits.enabled = true;
+            config.rate_limits.writes_burst = 1.0;
+        })
+        .await;
+        server.room("as-secret", json!({})).await;
+        let (second, _) = server.request("POST", "/v3/createRoom", "as-secret", json!({})).await;
+        assert_eq!(second == StatusCode::OK, spared, "{more}");
+    }
+}
+
+/// Without it a bridge could not name the rooms that its users are in.
+#[tokio::test]
+async fn a_bridge_names_rooms_by_its_own_aliases_alone() {
+    let bridge = Bridge::start().await;
+    let server = bridged(&bridge, "").await;
+    let room = server.room("@a:x.fr", json!({})).await;
+    let own = "/v3/directory/room/%23irc_y:x.fr";
+    server.put("as-secret", own, json!({ "room_id": room })).await;
+    let (status, _) = server.request("DELETE", own, "as-secret", Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    let foreign = "/v3/directory/room/%23y:x.fr";
+    let body = json!({ "room_id": room });
+    let refused = server.refused("PUT", "as-secret", foreign, body).await;
+    assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
+    let body = json!({ "room_id": "!nowhere:x.fr" });
+    let unknown = server.refused("PUT", "as-secret", own, body).await;
+    assert_eq!(unknown, (404, "M_NOT_FOUND".to_owned()));
 }

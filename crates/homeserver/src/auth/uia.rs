@@ -4,9 +4,9 @@
 //! A session is bound to the user, the method, the path and the body of the request that it was
 //! made for, and lets exactly one such request through.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use estafette_core::ids::UserId;
+use estafette_core::{ids::UserId, limits::UIA_REMEMBERED_BYTES_MAX};
 use estafette_store::{AccountStore as _, accounts::RegistrationToken};
 use http::StatusCode;
 use serde::Deserialize;
@@ -33,6 +33,12 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The stage of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let stages = [Self::Dummy, Self::Password, Self::RegistrationToken];
+        stages.into_iter().find(|stage| stage.name() == name)
+    }
+
     /// The name in the specification.
     pub fn name(self) -> &'static str {
         match self {
@@ -74,8 +80,47 @@ impl UiaRequest<'_> {
 #[derive(Debug, Clone)]
 pub struct UiaSession {
     binding: [u8; 32],
+    user_id: Option<UserId>,
     completed: BTreeSet<Stage>,
     registration_token: Option<String>,
+    remembered: Remembered,
+}
+
+impl UiaSession {
+    fn new(request: &UiaRequest<'_>) -> Self {
+        Self {
+            binding: request.binding(),
+            user_id: request.user_id.cloned(),
+            completed: BTreeSet::new(),
+            registration_token: None,
+            remembered: Remembered::default(),
+        }
+    }
+}
+
+/// What a registration was asked with. It holds a password and shows nothing of itself.
+#[derive(Clone, Default)]
+struct Remembered(Option<Map<String, Value>>);
+
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remembered(..)")
+    }
+}
+
+/// The account that was made by a session of registration, until the session would have ended: a
+/// client whose answer was lost asks again.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    binding: [u8; 32],
+    user_id: UserId,
+}
+
+impl Registered {
+    /// Whose account it is.
+    pub(crate) fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
 }
 
 /// What was proven.
@@ -85,7 +130,7 @@ pub struct Proven {
     pub registration_token: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct AuthData {
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -94,6 +139,40 @@ struct AuthData {
     token: Option<String>,
     user: Option<String>,
     identifier: Option<login::Identifier>,
+}
+
+/// A registration that goes on with `auth` alone means what it was begun with.
+pub fn with_remembered(server: &Server, mut body: Map<String, Value>) -> Map<String, Value> {
+    if body.len() == 1
+        && let Some(id) = session_id(&body)
+        && let Some(Some(remembered)) =
+            server.auth.uia.with(id, server.now_ms(), |session| session.remembered.0.clone())
+    {
+        body.extend(remembered);
+    }
+    body
+}
+
+/// The account that the same request has already made in its session.
+pub fn registered(server: &Server, request: &UiaRequest<'_>) -> Option<UserId> {
+    let id = session_id(request.body)?;
+    let made = server.auth.registered.with(id, server.now_ms(), |made| made.clone())?;
+    (made.binding == request.binding()).then_some(made.user_id)
+}
+
+/// Remembers which account a registration has made.
+pub fn remember_registered(
+    server: &Server,
+    request: &UiaRequest<'_>,
+    user_id: UserId,
+) -> ApiResult<()> {
+    let Some(id) = session_id(request.body) else { return Ok(()) };
+    let made = Registered { binding: request.binding(), user_id };
+    server.auth.registered.put(id, made, server.now_ms())
+}
+
+fn session_id(body: &Map<String, Value>) -> Option<&str> {
+    body.get("auth")?.get("session")?.as_str()
 }
 
 /// Lets the request pass once all stages of one of `flows` are completed; else the 401 that tells
@@ -105,7 +184,7 @@ pub async fn authenticate(
 ) -> ApiResult<Proven> {
     let binding = request.binding();
     let Some(auth) = request.body.get("auth").filter(|auth| !auth.is_null()) else {
-        return Err(new_session(server, binding, flows)?);
+        return Err(new_session(server, &request, flows)?);
     };
     let auth = AuthData::deserialize(auth)
         .map_err(|error| ApiError::bad_json(format!("`auth` has the wrong shape: {error}.")))?;
@@ -113,17 +192,17 @@ pub async fn authenticate(
         Some(id) => match find(server, id, &binding)? {
             Some(session) => (id.clone(), session),
             None => {
-                let error = new_session(server, binding, flows)?;
+                let error = new_session(server, &request, flows)?;
                 return Err(with_error(error, "The session is unknown or too old."));
             }
         },
-        None => {
-            let session =
-                UiaSession { binding, completed: BTreeSet::new(), registration_token: None };
-            (new_token(server, "esu"), session)
-        }
+        None => (new_token(server, "esu"), UiaSession::new(&request)),
     };
     let refused = match stage(&auth, flows) {
+        // What there was to do was done on a page of ours.
+        None if auth.kind.is_none() && is_done(&session.completed, flows) => {
+            return Ok(finish(server, &session_id, session));
+        }
         None if auth.kind.is_none() => None,
         None => Some("This kind of authentication is not accepted here.".to_owned()),
         Some(stage) if session.completed.contains(&stage) => None,
@@ -155,7 +234,7 @@ pub fn challenge_oauth(server: &Server, request: UiaRequest<'_>, url: &str) -> A
     };
     let error = match known {
         Some(known) => known,
-        None => new_session(server, binding, flows)?,
+        None => new_session(server, &request, flows)?,
     };
     let params =
         json!({ "m.oauth": { "url": url }, "org.matrix.cross_signing_reset": { "url": url } });
@@ -199,14 +278,49 @@ fn advance(
 ) -> ApiResult<Proven> {
     session.completed.insert(stage);
     session.registration_token = session.registration_token.or(proven.registration_token);
-    let done = flows.iter().any(|flow| flow.iter().all(|stage| session.completed.contains(stage)));
-    if done {
-        server.auth.uia.take(id, server.now_ms());
-        return Ok(Proven { registration_token: session.registration_token });
+    if is_done(&session.completed, flows) {
+        return Ok(finish(server, id, session));
     }
     let challenge = challenge(id, &session.completed, flows);
     keep(server, id, session)?;
     Err(challenge)
+}
+
+fn is_done(completed: &BTreeSet<Stage>, flows: &[&[Stage]]) -> bool {
+    flows.iter().any(|flow| flow.iter().all(|stage| completed.contains(stage)))
+}
+
+fn finish(server: &Server, id: &str, session: UiaSession) -> Proven {
+    server.auth.uia.take(id, server.now_ms());
+    Proven { registration_token: session.registration_token }
+}
+
+/// Completes a stage for the client that began a session: `given` is a password or an invitation.
+pub(crate) async fn complete(
+    server: &Server,
+    who: &str,
+    (session_id, stage): (&str, Stage),
+    given: Option<String>,
+) -> ApiResult<()> {
+    let unknown = || ApiError::not_found("This authentication is not known, or has ended.");
+    let user_id = server.auth.uia.with(session_id, server.now_ms(), |one| one.user_id.clone());
+    let user_id = user_id.ok_or_else(unknown)?;
+    let auth = AuthData { token: given.clone(), password: given, ..AuthData::default() };
+    let body = Map::new();
+    let user_id = user_id.as_ref();
+    let request = UiaRequest { user_id, who, method: "POST", path: "", body: &body };
+    let proven = prove(server, &request, &auth, stage).await?.map_err(ApiError::forbidden)?;
+    let completed = server.auth.uia.with(session_id, server.now_ms(), |session| {
+        session.completed.insert(stage);
+        session.registration_token =
+            session.registration_token.take().or(proven.registration_token);
+    });
+    completed.ok_or_else(unknown)
+}
+
+/// Whether a session of that id is under way.
+pub(crate) fn is_under_way(server: &Server, session_id: &str) -> bool {
+    server.auth.uia.with(session_id, server.now_ms(), |_| ()).is_some()
 }
 
 fn stage(auth: &AuthData, flows: &[&[Stage]]) -> Option<Stage> {
@@ -248,13 +362,15 @@ async fn prove_password(server: &Server, user_id: &UserId, auth: &AuthData) -> A
         (None, Some(user)) => login::local_user(server, user),
         (None, None) => Some(user_id.clone()),
     };
+    if named.as_ref() != Some(user_id) {
+        return Err(ApiError::forbidden("This may be confirmed by the account's own user alone."));
+    }
     server.rate_limiter.check(Cost::Login, user_id.as_str(), server.now_ms())?;
     let account = server.store.account(user_id).await?;
     let kept = account.as_ref().filter(|account| !account.deactivated && !account.locked);
     let kept = kept.and_then(|account| account.password_hash.as_ref());
     let password = auth.password.as_deref().unwrap_or_default();
-    let right = server.auth.passwords.matches(password, kept).await?;
-    Ok(right && named.as_ref() == Some(user_id))
+    server.auth.passwords.matches(password, kept).await
 }
 
 /// Whether an account may be made with this invitation: `None` when not.
@@ -273,9 +389,20 @@ pub(crate) async fn check_registration_token(
     Ok(valid.map(|token| Proven { registration_token: Some(token.token) }))
 }
 
-fn new_session(server: &Server, binding: [u8; 32], flows: &[&[Stage]]) -> ApiResult<ApiError> {
+fn new_session(
+    server: &Server,
+    request: &UiaRequest<'_>,
+    flows: &[&[Stage]],
+) -> ApiResult<ApiError> {
     let id = new_token(server, "esu");
-    let session = UiaSession { binding, completed: BTreeSet::new(), registration_token: None };
+    let mut session = UiaSession::new(request);
+    // Whoever registers is nobody yet.
+    if request.user_id.is_none() {
+        let mut body = request.body.clone();
+        body.remove("auth");
+        let small = Value::Object(body.clone()).to_string().len() <= UIA_REMEMBERED_BYTES_MAX;
+        session.remembered = Remembered(small.then_some(body));
+    }
     let challenge = challenge(&id, &session.completed, flows);
     server.auth.uia.put(&id, session, server.now_ms())?;
     Ok(challenge)
@@ -284,15 +411,12 @@ fn new_session(server: &Server, binding: [u8; 32], flows: &[&[Stage]]) -> ApiRes
 fn challenge(id: &str, completed: &BTreeSet<Stage>, flows: &[&[Stage]]) -> ApiError {
     let names = |stages: &[Stage]| stages.iter().map(|stage| stage.name()).collect::<Vec<_>>();
     let flows: Vec<Value> = flows.iter().map(|flow| json!({ "stages": names(flow) })).collect();
-    let mut error = ApiError::new(StatusCode::UNAUTHORIZED, "", "")
+    let completed: Vec<_> = completed.iter().map(|stage| stage.name()).collect();
+    ApiError::new(StatusCode::UNAUTHORIZED, "", "")
         .with("session", id)
         .with("flows", flows)
-        .with("params", json!({}));
-    if !completed.is_empty() {
-        let completed: Vec<_> = completed.iter().map(|stage| stage.name()).collect();
-        error = error.with("completed", completed);
-    }
-    error
+        .with("params", json!({}))
+        .with("completed", completed)
 }
 
 /// The same challenge with the reason why the last try was not accepted.

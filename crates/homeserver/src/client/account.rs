@@ -87,7 +87,7 @@ async fn change_password(
 
 /// Forgets what was given out on the strength of the old password.
 pub fn forget_proofs(server: &Server, user_id: &UserId) {
-    server.auth.login_tokens.retain(|owner| owner != user_id);
+    server.auth.forget(user_id);
     server.auth.openid_tokens.retain(|owner| owner != user_id);
 }
 
@@ -130,6 +130,9 @@ pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiRe
     server.account_changes.check_room()?;
     let known = server.store.deactivate_account(user_id, erase).await?;
     if known {
+        if erase {
+            server.erased.forget();
+        }
         forget_proofs(server, user_id);
         server.account_changes.push(user_id.clone(), AccountChange::Leave);
     }

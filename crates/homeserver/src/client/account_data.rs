@@ -349,7 +349,7 @@ fn check_write(server: &Server, requester: &Requester, user_id: &str, kind: &str
     if kind.is_empty() || kind.len() > ACCOUNT_DATA_TYPE_BYTES_MAX {
         return Err(ApiError::invalid_param("A type has 1 to 255 bytes."));
     }
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
 #[cfg(test)]

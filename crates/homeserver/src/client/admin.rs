@@ -41,8 +41,13 @@ async fn whois(
         requester.check_admin()?;
     }
     let account = target(&server, &user_id).await?;
+    describe_sessions(&server, &account.user_id).await.map(Json)
+}
+
+/// When, from where and with what a user's devices were used.
+pub(crate) async fn describe_sessions(server: &Server, user_id: &UserId) -> ApiResult<Value> {
     let mut devices = Map::new();
-    for device in server.store.devices(&account.user_id).await? {
+    for device in server.store.devices(user_id).await? {
         let seen = server.auth.device_uses.waiting(device.nid).or(device.seen);
         let connections: Vec<Value> = seen
             .iter()
@@ -53,7 +58,7 @@ async fn whois(
         let sessions = json!({ "sessions": [{ "connections": connections }] });
         devices.insert(device.device_id.to_string(), sessions);
     }
-    Ok(Json(json!({ "user_id": account.user_id, "devices": devices })))
+    Ok(json!({ "user_id": user_id, "devices": devices }))
 }
 
 /// An account of this server that is not deactivated. To be asked for after the requester's right.

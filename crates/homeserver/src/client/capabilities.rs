@@ -23,10 +23,8 @@ async fn capabilities(
     let account = server.store.account(&requester.user_id).await?;
     let has_password = account.is_some_and(|account| account.password_hash.is_some());
     let has_password = has_password && server.config.login.password;
-    let available: Map<String, Value> = RoomVersion::all()
-        .filter(|version| version.may_create())
-        .map(|version| (version.as_str().to_owned(), json!("stable")))
-        .collect();
+    let available: Map<String, Value> =
+        RoomVersion::all().map(|version| (version.as_str().to_owned(), json!("stable"))).collect();
     let mut capabilities = json!({
         "m.change_password": { "enabled": has_password },
         "m.room_versions": {

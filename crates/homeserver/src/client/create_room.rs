@@ -71,7 +71,7 @@ async fn create(
     requester: Requester,
     OptionalJson(body): OptionalJson<Body>,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     requester.check_not_suspended()?;
     let new = new_room(&server, &requester, body).await?;
     let room_id = create_room(&server, new).await?;
@@ -192,7 +192,7 @@ fn initial_state(wanted: Vec<InitialState>) -> ApiResult<Vec<(String, String, Ob
 /// The room version that is asked for, or this server's default.
 pub(super) fn version_of(server: &Shared, wanted: Option<&str>) -> ApiResult<RoomVersion> {
     let name = wanted.unwrap_or(&server.config.default_room_version);
-    RoomVersion::parse(name).filter(|version| version.may_create()).ok_or_else(unsupported_version)
+    RoomVersion::parse(name).ok_or_else(unsupported_version)
 }
 
 /// The alias with that localpart, if it is free. That it stays free is for the commit to see.

@@ -49,7 +49,7 @@ async fn store(
     requester: Requester,
     Content(body): Content,
 ) -> ApiResult<Json<serde_json::Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let device_id = text(&body, "device_id")?;
     let device_id = device_id.ok_or_else(|| ApiError::missing_param("`device_id` is missing."))?;
     let device_id = DeviceId::parse(device_id)
@@ -113,7 +113,7 @@ async fn delete(
     State(server): State<Shared>,
     requester: Requester,
 ) -> ApiResult<Json<serde_json::Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let device_id = server.store.delete_dehydrated_device(&requester.user_id).await?;
     Ok(Json(json!({ "device_id": device_id.ok_or_else(no_device)? })))
 }

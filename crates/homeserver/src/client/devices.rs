@@ -91,7 +91,7 @@ async fn update(
 ) -> ApiResult<Response> {
     let (user_id, name) = (&requester.user_id, update.display_name.as_deref());
     check_device_name(name)?;
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let device_id = DeviceId::parse(&device_id)
         .map_err(|error| ApiError::invalid_param(format!("The device id is wrong: {error}.")))?;
     let known = server.store.device(user_id, &device_id).await?.is_some();

@@ -9,17 +9,21 @@ use axum::{
 };
 use estafette_core::{
     ids::{RoomAlias, RoomId, UserId},
+    json::Value as JsonValue,
     limits::DIRECTORY_PAGE_MAX,
-    room::RoomView,
+    room::{Command, RoomView},
 };
-use estafette_store::{RoomStore as _, rooms::PublicRoom};
+use estafette_store::{
+    RoomStore as _,
+    rooms::{PublicRoom, RoomList},
+};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     create_room::check_alias_namespace,
-    room_access::{joined_room, readable_room},
+    room_access::{joined_room, readable_room, room_of_alias},
     room_summary::{Summary, write_summary},
     v3,
 };
@@ -28,6 +32,7 @@ use crate::{
     auth::Requester,
     http::{Json, OptionalJson, Path, Query, RemoteAddress, empty_object, json_response},
     rate_limit::Cost,
+    room_worker::{Request, RoomError, submit_to},
     sync::writer::{ObjectWriter, array},
 };
 
@@ -50,7 +55,7 @@ async fn resolve_alias(
 ) -> ApiResult<Json<Value>> {
     // No token is asked for here, so the address is what can be held back.
     server.rate_limiter.check(Cost::Write, &format!("alias {address}"), server.now_ms())?;
-    let (room_id, _) = server.store.alias(&alias).await?.ok_or_else(no_such_alias)?;
+    let room_id = room_of_alias(&server, &alias).await?.ok_or_else(no_such_alias)?;
     Ok(Json(json!({ "room_id": room_id, "servers": [server.server_name] })))
 }
 
@@ -78,15 +83,26 @@ async fn put_alias(
         return Err(ApiError::invalid_param("The alias is one of another server."));
     }
     check_alias_namespace(&server, &requester, &alias)?;
-    joined_room(&server, &requester.user_id, &body.room_id).await?;
+    if is_ones_own(&requester, &alias) {
+        // A bridge names rooms that its users are in, whichever of them asks.
+        let known = server.rooms.get(&server.store, &body.room_id).await?;
+        known.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
+    } else {
+        joined_room(&server, &requester.user_id, &body.room_id).await?;
+    }
     if server.store.put_alias(&alias, &body.room_id, &requester.user_id).await? {
         return Ok(empty_object());
     }
     Err(ApiError::new(StatusCode::CONFLICT, "M_UNKNOWN", "The alias names a room already."))
 }
 
-/// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`: for its maker, and for those who may
-/// set the canonical alias of the room that it names.
+/// Whether an application service asks about an alias of its namespaces.
+fn is_ones_own(requester: &Requester, alias: &RoomAlias) -> bool {
+    requester.appservice.as_ref().is_some_and(|service| service.is_interested_in_alias(alias))
+}
+
+/// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`: for its maker, for the application
+/// service whose it is, and for those who may set the canonical alias of the room that it names.
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3directoryroomroomalias>
 async fn delete_alias(
@@ -96,7 +112,7 @@ async fn delete_alias(
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
     let (room_id, creator) = server.store.alias(&alias).await?.ok_or_else(no_such_alias)?;
-    if creator != requester.user_id {
+    if creator != requester.user_id && !is_ones_own(&requester, &alias) {
         let room = server.rooms.get(&server.store, &room_id).await?;
         let may = room.is_some_and(|room| manages(&room.snapshot().view, &requester.user_id));
         if !may {
@@ -104,7 +120,45 @@ async fn delete_alias(
         }
     }
     server.store.delete_alias(&alias).await?;
+    unset_canonical(&server, &requester, (&room_id, &alias)).await?;
     Ok(empty_object())
+}
+
+/// Takes a deleted alias out of its room's `m.room.canonical_alias`, where the requester may. The
+/// alias is gone in any case (the specification: "Servers may choose to update").
+async fn unset_canonical(
+    server: &Shared,
+    requester: &Requester,
+    (room_id, alias): (&RoomId, &RoomAlias),
+) -> ApiResult<()> {
+    let Some(room) = server.rooms.get(&server.store, room_id).await? else { return Ok(()) };
+    let snapshot = room.snapshot();
+    let Some(event) = snapshot.view.state_event("m.room.canonical_alias", "") else {
+        return Ok(());
+    };
+    let mut content = event.content().clone();
+    let is_alias = |value: &JsonValue| value.as_str() == Some(alias.as_str());
+    if content.get("alias").is_some_and(is_alias) {
+        content.remove("alias");
+    }
+    if let Some(JsonValue::Array(others)) = content.get("alt_aliases") {
+        let left: Vec<JsonValue> = others.iter().filter(|one| !is_alias(one)).cloned().collect();
+        if left.is_empty() {
+            content.remove("alt_aliases");
+        } else {
+            content.insert("alt_aliases".into(), JsonValue::Array(left));
+        }
+    }
+    if content == *event.content() {
+        return Ok(());
+    }
+    let sender = requester.user_id.clone();
+    let kind = "m.room.canonical_alias".to_owned();
+    let command = Command::SendState { sender, kind, state_key: String::new(), content };
+    match submit_to(server, &room, Request::new(command)).await {
+        Ok(_) | Err(RoomError::Rejected(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a user decides under which names a room is found.
@@ -126,7 +180,7 @@ async fn aliases(
 }
 
 fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}`
@@ -195,6 +249,23 @@ struct SearchBody {
     #[serde(default)]
     filter: SearchFilter,
     third_party_instance_id: Option<String>,
+    #[serde(default)]
+    include_all_networks: bool,
+}
+
+impl SearchBody {
+    /// The list that is asked for: instances of networks are named by [`super::third_party`].
+    fn list(&self) -> RoomList {
+        let instance = self.third_party_instance_id.as_deref().filter(|text| !text.is_empty());
+        match instance.map(|text| text.split_once('|').unwrap_or((text, ""))) {
+            Some((appservice_id, network_id)) => RoomList::Network {
+                appservice_id: appservice_id.to_owned(),
+                network_id: network_id.to_owned(),
+            },
+            None if self.include_all_networks => RoomList::All,
+            None => RoomList::Own,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -227,11 +298,7 @@ async fn page(server: &Shared, of: Option<&str>, wanted: &SearchBody) -> ApiResu
             .ok_or_else(|| ApiError::invalid_param("`since` is no token of this server."))?,
     };
     let limit = wanted.limit.unwrap_or(DIRECTORY_PAGE_MAX).clamp(1, DIRECTORY_PAGE_MAX);
-    let rooms = match wanted.third_party_instance_id.as_deref() {
-        None | Some("") => server.store.public_rooms().await?,
-        // Rooms of bridged networks are in no list of this server.
-        Some(_) => Vec::new(),
-    };
+    let rooms = server.store.public_rooms(wanted.list()).await?;
     let term = wanted.filter.generic_search_term.as_deref().map(str::to_lowercase);
     let found: Vec<&PublicRoom> = rooms
         .iter()

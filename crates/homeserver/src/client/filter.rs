@@ -39,7 +39,7 @@ async fn define_filter(
     BodyBytes(body): BodyBytes,
 ) -> ApiResult<Response> {
     check_owner(&requester, &user_id)?;
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     Filter::parse(&body).map_err(refused)?;
     let json = std::str::from_utf8(&body).map_err(|_| ApiError::not_json())?.trim();
     match server.store.save_filter(&requester.user_id, json).await? {

@@ -75,7 +75,7 @@ async fn upload(
     requester: Requester,
     Content(body): Content,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let device_id = own_device(&requester)?;
     let upload = check_upload(&server, &requester.user_id, device_id, &body).await?;
     match server.store.upload_keys(&requester.user_id, device_id, upload).await? {

@@ -125,7 +125,7 @@ async fn upload_content(
 /// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav1create>
 async fn create_content(State(server): State<Shared>, requester: Requester) -> ApiResult<Response> {
     let user_id = &requester.user_id;
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let media_id = new_media_id(&server);
     let uri = format!("mxc://{}/{media_id}", server.server_name);
     let lifetime_ms = i64::try_from(server.config.media.unused_expires_s)
@@ -172,7 +172,7 @@ struct Incoming<'a> {
 impl Incoming<'_> {
     async fn receive(self, server: &Shared, body: Body) -> ApiResult<()> {
         let user_id: &UserId = &self.requester.user_id;
-        server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+        self.requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
         let bytes_max = server.config.media.upload_bytes_max;
         let announced = self.headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

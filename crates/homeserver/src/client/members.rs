@@ -103,8 +103,10 @@ async fn joined_members(
     for member in members.filter(|member| member.membership() == Some(Membership::Join)) {
         let mut profile = joined.object(member.state_key().unwrap_or_default());
         for (key, name) in PROFILE {
-            if let Some(text) = member.content().get(key).and_then(Value::as_str) {
-                profile.text(name, text);
+            // There in any case: clients tell "no name" from "not told".
+            match member.content().get(key).and_then(Value::as_str) {
+                Some(text) => profile.text(name, text),
+                None => profile.raw(name, "null"),
             }
         }
         profile.close();

@@ -70,7 +70,10 @@ async fn join(
 ) -> ApiResult<Json<serde_json::Value>> {
     limit(&server, &requester)?;
     let room_id = resolve(&server, &id_or_alias).await?;
-    let content = reason(&body)?;
+    reason(&body)?;
+    let mut content = body;
+    // What is said by the request rather than of the member.
+    content.remove("third_party_signed");
     let room = room(&server, &room_id).await?;
     let snapshot = room.snapshot();
     // Whoever is in the room stays as they are: their profile there may be of their own choice.
@@ -237,7 +240,7 @@ async fn act_on(
 }
 
 fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
 /// 403 `M_THREEPID_DENIED`: there is no identity server that could take such an invitation.
@@ -334,6 +337,10 @@ pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> Ap
         return Err(ApiError::forbidden(
             "This server does not federate: only its own users can be invited.",
         ));
+    }
+    if !server.appservices.all().is_empty() && server.store.account(target).await?.is_none() {
+        // An application service may make its user now; whatever it says, one may be invited.
+        server.ask_for_user(target).await;
     }
     let config = server.store.account_data(target, None, "m.invite_permission_config").await?;
     let config = config.and_then(|data| data.content);

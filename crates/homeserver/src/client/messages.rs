@@ -55,6 +55,7 @@ async fn messages(
     Path(room_id): Path<RoomId>,
     Query(query): Query<MessagesQuery>,
 ) -> ApiResult<Response> {
+    let (room, until) = readable_room(&server, &requester.user_id, &room_id).await?;
     let direction = direction(query.dir.as_deref())?
         .ok_or_else(|| ApiError::missing_param("`dir` is missing."))?;
     let token = |text: &Option<String>| {
@@ -62,7 +63,6 @@ async fn messages(
     };
     let (from, to) = (token(&query.from)?, token(&query.to)?);
     let filter = filter(query.filter.as_deref())?;
-    let (room, until) = readable_room(&server, &requester.user_id, &room_id).await?;
     let last = match until {
         Until::Now => room.snapshot().last_pos(),
         Until::Left(left) => left,
@@ -79,7 +79,10 @@ async fn messages(
     let mut out = String::with_capacity(chunk.iter().map(|event| event.len() + 1).sum::<usize>());
     let mut answer = ObjectWriter::open(&mut out);
     array(answer.key("chunk"), chunk);
-    if let Some(next) = page.next {
+    // Forwards there is always more to come, in a room that goes on.
+    let goes_on = direction == Direction::Forward && to.is_none() && matches!(until, Until::Now);
+    let last_shown = page.events.last().filter(|_| goes_on);
+    if let Some(next) = page.next.or(last_shown.map(|event| PageToken(event.event.pos()))) {
         answer.text("end", &next.to_string());
     }
     answer.text("start", &start.to_string());
@@ -151,6 +154,7 @@ async fn context(
     Path((room_id, event_id)): Path<(RoomId, EventId)>,
     Query(query): Query<ContextQuery>,
 ) -> ApiResult<Response> {
+    readable_room(&server, &requester.user_id, &room_id).await?;
     let filter = filter(query.filter.as_deref())?;
     let reader = Reader::of(&requester);
     let found = history::event(&server, &reader.user_id, &room_id, &event_id).await?;
@@ -255,10 +259,11 @@ async fn timestamp_to_event(
     Path(room_id): Path<RoomId>,
     Query(query): Query<TimestampQuery>,
 ) -> ApiResult<Json<serde_json::Value>> {
+    readable_room(&server, &requester.user_id, &room_id).await?;
     let direction = direction(query.dir.as_deref())?
         .ok_or_else(|| ApiError::missing_param("`dir` is missing."))?;
-    readable_room(&server, &requester.user_id, &room_id).await?;
-    let nearest = server.store.event_near(&room_id, query.ts, direction).await?;
+    let nearest =
+        server.store.events_near(&room_id, query.ts, direction, CONTEXT_EVENTS_MAX).await?;
     let events = history::from_stored(nearest);
     let seen = history::visible(&server, &requester.user_id, &room_id, events).await?;
     let found = seen.first().ok_or_else(|| {

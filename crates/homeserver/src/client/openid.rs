@@ -36,7 +36,7 @@ async fn request_token(
     let user_id = UserId::parse(&user_id)
         .map_err(|error| ApiError::invalid_param(format!("The user id is wrong: {error}.")))?;
     requester.check_self(&user_id)?;
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let token = new_token(&server, "eso");
     server.auth.openid_tokens.put(&token, user_id, server.now_ms())?;
     Ok(Json(json!({

@@ -37,7 +37,7 @@ async fn set_presence(
     if user_id != requester.user_id {
         return Err(ApiError::forbidden("You can only set your own presence."));
     }
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     if !matches!(body.presence.as_str(), "online" | "unavailable" | "offline") {
         return Err(ApiError::invalid_param("`presence` is none of the known words."));
     }

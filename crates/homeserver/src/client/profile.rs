@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Client-Server API, "Profiles", with the extended fields of v1.16 (MSC4133).
 
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::{FromRequestParts, State},
+    response::Response,
+    routing::get,
+};
 use estafette_core::{
     ids::UserId,
     limits::{AVATAR_URL_BYTES_MAX, DISPLAYNAME_BYTES_MAX, PROFILE_KEY_BYTES_MAX},
 };
 use estafette_store::{AccountStore as _, accounts::ProfileOutcome};
-use http::StatusCode;
+use http::{StatusCode, request::Parts};
 use serde_json::{Map, Value};
 
 use super::v3;
 use crate::{
     ApiError, ApiResult, Server, Shared,
     account_changes::AccountChange,
-    auth::Requester,
-    http::{Json, Path, empty_object},
+    auth::{OptionalRequester, Requester},
+    http::{Json, Path, RemoteAddress, empty_object},
     rate_limit::Cost,
 };
 
@@ -26,14 +31,37 @@ pub(super) fn routes() -> Router<Shared> {
     v3(router, "/profile/{user_id}/{key}", field.clone()).route(unstable, field)
 }
 
+/// Whoever may read profiles: anybody, or with `user_directory.public_profiles` off, who has a
+/// token. Strangers are held back by their address.
+struct ProfileReader;
+
+impl FromRequestParts<Shared> for ProfileReader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
+        let OptionalRequester(requester) =
+            OptionalRequester::from_request_parts(parts, server).await?;
+        if requester.is_some() {
+            return Ok(Self);
+        }
+        if !server.config.user_directory.public_profiles {
+            return Err(ApiError::missing_token());
+        }
+        let RemoteAddress(address) = RemoteAddress::from_request_parts(parts, server).await?;
+        let who = format!("profiles for {address}");
+        server.rate_limiter.check(Cost::Write, &who, server.now_ms())?;
+        Ok(Self)
+    }
+}
+
 /// `GET /_matrix/client/v3/profile/{userId}`
 ///
-/// Deviation: asks for a token, so that strangers cannot list who is here (pitfall 61).
+/// The operator may close profiles to strangers, so that nobody can list who is here (pitfall 61).
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuserid>
 async fn profile(
     State(server): State<Shared>,
-    _requester: Requester,
+    ProfileReader: ProfileReader,
     Path(user_id): Path<String>,
 ) -> ApiResult<Json<Map<String, Value>>> {
     load(&server, &parse_user(&user_id)?).await.map(Json)
@@ -44,7 +72,7 @@ async fn profile(
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3profileuseridkeyname>
 async fn field(
     State(server): State<Shared>,
-    _requester: Requester,
+    ProfileReader: ProfileReader,
     Path((user_id, key)): Path<(String, String)>,
 ) -> ApiResult<Json<Map<String, Value>>> {
     let mut profile = load(&server, &parse_user(&user_id)?).await?;
@@ -114,7 +142,7 @@ fn check_write(
         requester.check_self(&user_id)?;
     }
     check_key(key)?;
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     Ok(user_id)
 }
 
@@ -152,9 +180,6 @@ pub(crate) fn checked(key: &str, value: Value) -> ApiResult<Option<String>> {
         return Err(ApiError::invalid_param(format!(
             "`{key}` may have at most {bytes_max} bytes."
         )));
-    }
-    if key == "avatar_url" && !text.is_empty() && !text.starts_with("mxc://") {
-        return Err(ApiError::invalid_param("`avatar_url` must be an `mxc://` URI."));
     }
     Ok((!text.is_empty()).then(|| value.to_string()))
 }

@@ -246,7 +246,7 @@ async fn change(
     requester: &Requester,
     change: impl Fn(&RuleSet) -> Result<RuleSet, PushRuleError>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     edit(server, &requester.user_id, |rules| change(rules).map_err(refused)).await?;
     Ok(empty_object())
 }

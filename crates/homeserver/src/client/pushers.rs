@@ -101,7 +101,7 @@ async fn set_pusher(
     Json(body): Json<SetPusher>,
 ) -> ApiResult<Response> {
     let user_id = requester.user_id.clone();
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     check_key(&body)?;
     let Some(kind) = body.kind.clone() else {
         server.store.remove_pusher(&user_id, &body.app_id, &body.pushkey).await?;

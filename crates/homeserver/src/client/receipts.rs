@@ -88,7 +88,7 @@ async fn read_markers(
 }
 
 fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
 /// `main`, or the id of a thread's root. "Threaded read receipts": anything else is refused.

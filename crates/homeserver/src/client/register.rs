@@ -11,13 +11,16 @@ use axum::{
 use estafette_core::{ids::UserId, limits::REGISTRATION_TOKEN_BYTES_MAX};
 use estafette_store::{
     AccountStore as _,
-    accounts::{CreateOutcome, NewAccount},
+    accounts::{CreateOutcome, NewAccount, NewLogin},
 };
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{login::exclusive, v3};
+use super::{
+    login::{check_outcome, exclusive},
+    v3,
+};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     appservice::Registration,
@@ -81,6 +84,7 @@ async fn register(
         Some("guest") => return Err(ApiError::forbidden("There are no guest accounts here.")),
         Some(_) => return Err(ApiError::invalid_param("`kind` is neither `user` nor `guest`.")),
     }
+    let body = uia::with_remembered(&server, body);
     let request = RegisterRequest::deserialize(&body)
         .map_err(|error| ApiError::bad_json(format!("The body has the wrong shape: {error}.")))?;
     if request.kind.as_deref() == Some("m.login.application_service") {
@@ -89,6 +93,11 @@ async fn register(
     }
     let who = format!("register from {address}");
     server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
+    let uia =
+        UiaRequest { user_id: None, who: &who, method: "POST", path: uri.path(), body: &body };
+    if let Some(user_id) = uia::registered(&server, &uia) {
+        return log_in(&server, user_id, request).await;
+    }
     let flows = flows(&server).await?;
     let user_id = request.username.as_deref().map(|name| user_id(&server, name)).transpose()?;
     if let Some(user_id) = &user_id {
@@ -99,14 +108,51 @@ async fn register(
     } else if body.contains_key("auth") {
         return Err(ApiError::missing_param("`password` is missing."));
     }
-    let uia =
-        UiaRequest { user_id: None, who: &who, method: "POST", path: uri.path(), body: &body };
     let proven = uia::authenticate(&server, uia, flows).await?;
     let user_id = match user_id {
         Some(user_id) => user_id,
         None => free_user_id(&server).await?,
     };
-    create(&server, user_id, request, None, proven).await
+    let answer = create(&server, user_id.clone(), request, None, proven).await?;
+    uia::remember_registered(&server, &uia, user_id)?;
+    Ok(answer)
+}
+
+/// Answers a registration that was made before, as if for the first time.
+async fn log_in(
+    server: &Server,
+    user_id: UserId,
+    request: RegisterRequest,
+) -> ApiResult<Json<Value>> {
+    let account = server.store.account(&user_id).await?;
+    if account.is_none_or(|account| account.locked) {
+        return Err(in_use());
+    }
+    let (body, login) = answer(server, &user_id, request)?;
+    if let Some(login) = login {
+        check_outcome(server.store.log_in(&user_id, login, server.now_ms()).await?)?;
+    }
+    Ok(Json(Value::Object(body)))
+}
+
+/// What a registration is answered with, and the session that goes with it.
+fn answer(
+    server: &Server,
+    user_id: &UserId,
+    request: RegisterRequest,
+) -> ApiResult<(Map<String, Value>, Option<NewLogin>)> {
+    let pair = IssuedPair::new(server, request.refresh_token);
+    let device_id = request.device_id.as_deref();
+    let login = new_login(server, device_id, request.initial_device_display_name, &pair)?;
+    let login = (!request.inhibit_login).then_some(login);
+    let mut body = Map::new();
+    body.insert("user_id".into(), json!(user_id));
+    body.insert("home_server".into(), json!(server.server_name));
+    if let Some(login) = &login {
+        body.insert("device_id".into(), json!(login.device_id));
+        pair.describe(&mut body);
+    }
+    Ok((body, login))
 }
 
 /// What must be proven to register; 403 where nobody may.
@@ -154,17 +200,7 @@ async fn create(
         Some(password) => Some(server.auth.passwords.hash(&*server.random, password).await?),
         None => None,
     };
-    let pair = IssuedPair::new(server, request.refresh_token);
-    let device_id = request.device_id.as_deref();
-    let login = new_login(server, device_id, request.initial_device_display_name, &pair)?;
-    let login = (!request.inhibit_login).then_some(login);
-    let mut body = Map::new();
-    body.insert("user_id".into(), json!(user_id));
-    body.insert("home_server".into(), json!(server.server_name));
-    if let Some(login) = &login {
-        body.insert("device_id".into(), json!(login.device_id));
-        pair.describe(&mut body);
-    }
+    let (body, login) = answer(server, &user_id, request)?;
     let outcome = server
         .store
         .create_account(NewAccount {

@@ -88,7 +88,7 @@ async fn put(
     subject: Subject,
     body: Body,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let reason = body.reason.unwrap_or_default();
     if reason.len() > REASON_BYTES_MAX {
         return Err(ApiError::too_large("The reason is too long."));

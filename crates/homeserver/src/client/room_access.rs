@@ -58,6 +58,11 @@ async fn left_at(
     user_id: &UserId,
     room_id: &RoomId,
 ) -> ApiResult<Option<Position>> {
+    // What was forgotten is as if one had never been there.
+    let user = server.notifier.user(&server.store, user_id).await?;
+    if user.room(room_id).is_none_or(|own| own.forgotten) {
+        return Ok(None);
+    }
     let key = [("m.room.member".to_owned(), user_id.as_str().to_owned())];
     let history = server.store.state_history(room_id, &key).await?;
     let mut joined = false;
@@ -79,8 +84,18 @@ pub(crate) async fn resolve(server: &Shared, id_or_alias: &str) -> ApiResult<Roo
     }
     let alias = RoomAlias::parse(id_or_alias)
         .map_err(|_| ApiError::invalid_param("That is neither a room id nor a room alias."))?;
-    let found = server.store.alias(&alias).await?;
-    let (room_id, _) =
-        found.ok_or_else(|| ApiError::not_found("No room has that alias on this server."))?;
-    Ok(room_id)
+    let found = room_of_alias(server, &alias).await?;
+    found.ok_or_else(|| ApiError::not_found("No room has that alias on this server."))
+}
+
+/// The room that an alias names; an application service whose alias it is may make it first.
+pub(crate) async fn room_of_alias(server: &Shared, alias: &RoomAlias) -> ApiResult<Option<RoomId>> {
+    if let Some((room_id, _)) = server.store.alias(alias).await? {
+        return Ok(Some(room_id));
+    }
+    let local = alias.server_name() == server.server_name.as_str();
+    if !local || !server.ask_for_alias(alias).await {
+        return Ok(None);
+    }
+    Ok(server.store.alias(alias).await?.map(|(room_id, _)| room_id))
 }

@@ -2,7 +2,7 @@
 //! What a client is told when a room refuses: the one place that turns refusals of the rules into
 //! Matrix errors.
 
-use estafette_core::{event::DraftError, room::Rejection};
+use estafette_core::{auth::AuthError, event::DraftError, room::Rejection};
 use http::StatusCode;
 
 use crate::{ApiError, room_worker::RoomError};
@@ -28,7 +28,18 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let sentence = sentence(&rejection);
         match rejection {
-            Rejection::Auth(estafette_core::auth::AuthError::SenderNotJoined) => not_in_room(),
+            Rejection::Auth(AuthError::SenderNotJoined) => not_in_room(),
+            // Not a lack of rights: nobody could send such an event.
+            Rejection::Auth(
+                AuthError::CreateHasPrevEvents
+                | AuthError::CreateRoomId
+                | AuthError::CreateVersion
+                | AuthError::CreateCreator
+                | AuthError::MemberMalformed
+                | AuthError::UnknownMembership
+                | AuthError::PowerLevelsListCreator,
+            ) => Self::invalid_param(sentence),
+            Rejection::Auth(AuthError::PowerLevelsMalformed) => Self::bad_json(sentence),
             Rejection::Auth(_)
             | Rejection::MayNotRedact
             | Rejection::NotBanned

@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 use super::{
     messages::Around,
     page::{PageToken, filter as parse_filter},
+    upgrade::predecessor,
     v3,
 };
 use crate::{
@@ -98,15 +99,15 @@ async fn search(
     Query(query): Query<SearchQuery>,
     Json(body): Json<Body>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let Some(criteria) = body.search_categories.room_events else {
         return Ok(json_response(StatusCode::OK, "{\"search_categories\":{}}"));
     };
     let scan = Scan::new(&criteria, query.next_batch.as_deref())?;
     let reader = Reader::of(&requester);
-    let (found, next) = scan.run(&server, &reader).await?;
+    let results = scan.run(&server, &reader).await?;
     let answer = Answering { server: &server, reader: &reader, criteria: &criteria };
-    let answer = answer.json(&scan, &found, next).await?;
+    let answer = answer.json(&scan, &results).await?;
     let answer = json!({ "search_categories": { "room_events": answer } });
     Ok(json_response(StatusCode::OK, answer.to_string()))
 }
@@ -118,6 +119,13 @@ struct Scan {
     filter: RoomEventFilter,
     upto: Position,
     limit: usize,
+}
+
+/// What a search found.
+struct Results {
+    page: Vec<(RoomId, Visible)>,
+    next: Option<PageToken>,
+    count: usize,
 }
 
 /// What one room gave.
@@ -162,44 +170,72 @@ impl Scan {
         })
     }
 
-    /// The latest matches of all rooms together, and where the next page begins.
-    async fn run(
+    /// The page, where the next one begins, and how many matches there are in all: as many as were
+    /// found among the events that one search looks at.
+    async fn run(&self, server: &Shared, reader: &Reader) -> ApiResult<Results> {
+        let newest = Position(u64::MAX >> 1);
+        let (all, mut down_to) = self.walk(server, reader, newest).await?;
+        let count = all.len();
+        let mut page: Vec<_> =
+            all.into_iter().filter(|(_, event)| event.event.pos() <= self.upto).collect();
+        if down_to.0 > 0 && self.upto <= down_to {
+            // A later page than the first look reaches.
+            (page, down_to) = self.walk(server, reader, self.upto).await?;
+        }
+        page.truncate(self.limit);
+        let last = page.last().map(|(_, event)| event.event.pos());
+        let next = match last.filter(|_| page.len() == self.limit) {
+            Some(last) => Some(PageToken(Position(last.0.saturating_sub(1)))),
+            None => (down_to.0 > 0).then_some(PageToken(down_to)),
+        };
+        Ok(Results { page, next, count })
+    }
+
+    /// The matches of all rooms up to `upto`, latest first, and down to where every room was looked
+    /// at.
+    async fn walk(
         &self,
         server: &Shared,
         reader: &Reader,
-    ) -> ApiResult<(Vec<(RoomId, Visible)>, Option<PageToken>)> {
+        upto: Position,
+    ) -> ApiResult<(Vec<(RoomId, Visible)>, Position)> {
         let rooms = self.rooms(server, reader).await?;
         let budget = (SEARCH_SCAN_MAX / rooms.len().max(1)).max(100);
         let mut found = Vec::new();
         let mut down_to = Position(0);
         for room_id in rooms {
-            let of_room = self.of_room(server, reader, &room_id, budget).await?;
+            let of_room = self.of_room(server, reader, &room_id, (upto, budget)).await?;
             found.extend(of_room.found);
             down_to = down_to.max(of_room.down_to);
         }
         // Below the point down to which every room was looked at, order would be a guess.
         found.retain(|(_, event)| event.event.pos() > down_to);
         found.sort_by_key(|(_, event)| Reverse(event.event.pos()));
-        let more = found.len() > self.limit;
-        found.truncate(self.limit);
-        let last = found.last().map(|(_, event)| event.event.pos());
-        let next = match last.filter(|_| more) {
-            Some(last) => Some(PageToken(Position(last.0.saturating_sub(1)))),
-            None => (down_to.0 > 0).then_some(PageToken(down_to)),
-        };
-        Ok((found, next))
+        Ok((found, down_to))
     }
 
     /// The rooms to look at: those the user is in, that the filter wants and that are readable.
+    /// A room that is wanted brings along those that it replaced.
     async fn rooms(&self, server: &Shared, reader: &Reader) -> ApiResult<Vec<RoomId>> {
-        let mut rooms = Vec::new();
+        let (mut wanted, mut others) = (Vec::new(), Vec::new());
         for own in server.store.rooms_of(&reader.user_id).await? {
-            if own.membership != "join" || !self.filter.wants_room(&own.room_id) {
-                continue;
+            if own.membership == "join" {
+                let list =
+                    if self.filter.wants_room(&own.room_id) { &mut wanted } else { &mut others };
+                list.push(own.room_id);
             }
-            let hot = server.rooms.get(&server.store, &own.room_id).await?;
-            if hot.is_some_and(|room| !room.snapshot().view.is_encrypted()) {
-                rooms.push(own.room_id);
+        }
+        let mut rooms = Vec::new();
+        while let Some(room_id) = wanted.pop() {
+            let Some(hot) = server.rooms.get(&server.store, &room_id).await? else { continue };
+            let snapshot = hot.snapshot();
+            if let Some(before) = predecessor(&snapshot.view)
+                && let Some(index) = others.iter().position(|room_id| *room_id == before)
+            {
+                wanted.push(others.swap_remove(index));
+            }
+            if !snapshot.view.is_encrypted() {
+                rooms.push(room_id);
             }
         }
         Ok(rooms)
@@ -210,12 +246,12 @@ impl Scan {
         server: &Shared,
         reader: &Reader,
         room_id: &RoomId,
-        budget: usize,
+        (upto, budget): (Position, usize),
     ) -> StoreResult<OfRoom> {
         let mut of_room = OfRoom { found: Vec::new(), down_to: Position(0) };
         let mut range = TimelineRange {
             after: Position(0),
-            upto: self.upto,
+            upto,
             direction: Direction::Backward,
             limit: budget.min(500),
         };
@@ -232,7 +268,7 @@ impl Scan {
             if complete {
                 return Ok(of_room);
             }
-            if scanned >= budget || of_room.found.len() > self.limit {
+            if scanned >= budget {
                 of_room.down_to = Position(last.0.saturating_sub(1));
                 return Ok(of_room);
             }
@@ -267,12 +303,8 @@ struct Answering<'a> {
 }
 
 impl Answering<'_> {
-    async fn json(
-        &self,
-        scan: &Scan,
-        found: &[(RoomId, Visible)],
-        next: Option<PageToken>,
-    ) -> ApiResult<Value> {
+    async fn json(&self, scan: &Scan, results: &Results) -> ApiResult<Value> {
+        let Results { page: found, next, count } = results;
         let mut results = Vec::with_capacity(found.len());
         for (room_id, event) in found {
             let rendered = self.events(room_id, std::slice::from_ref(event)).await?;
@@ -283,7 +315,7 @@ impl Answering<'_> {
             results.push(result);
         }
         let mut answer = json!({
-            "count": found.len(),
+            "count": count,
             "highlights": scan.words,
             "results": results,
         });

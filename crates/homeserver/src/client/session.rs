@@ -111,7 +111,7 @@ async fn logout_all(
     MaybeLocked(requester): MaybeLocked,
 ) -> ApiResult<Response> {
     server.store.delete_devices(&requester.user_id, Devices::All).await?;
-    server.auth.login_tokens.retain(|user_id| *user_id != requester.user_id);
+    server.auth.forget(&requester.user_id);
     Ok(empty_object())
 }
 

@@ -22,9 +22,11 @@ use serde_json::json;
 
 use super::{
     content::{Content, text},
+    delayed_events,
     membership::member_request,
     room_access::{Until, readable_room, room},
     send::SendQuery,
+    upgrade::{check_tombstone, replaced},
     v3,
 };
 use crate::{
@@ -34,6 +36,7 @@ use crate::{
     rate_limit::Cost,
     render,
     room_worker::{Request, submit_to},
+    rooms::HotRoom,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -146,24 +149,44 @@ async fn put_state_of_key(
     Query(query): Query<SendQuery>,
     Content(content): Content,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Message, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Message, server.now_ms())?;
     if kind != "m.room.member" {
         requester.check_not_suspended()?;
     }
+    let key = (&room_id, kind.as_str(), Some(state_key.as_str()));
+    if let Some(delayed) = query.delayed(&requester, None, key, &content) {
+        let answer = delayed_events::keep(&server, &requester, delayed).await?;
+        return Ok(answer.into_response());
+    }
     let room = room(&server, &room_id).await?;
-    let sender = requester.user_id.clone();
-    let mut request = if kind == "m.room.member" {
-        let view = &room.snapshot().view;
-        membership_state(&server, &requester, view, &state_key, content).await?
-    } else {
-        if kind == "m.room.canonical_alias" {
-            check_canonical_alias(&server, &room.snapshot().view, &content).await?;
-        }
-        Request::new(Command::SendState { sender, kind, state_key, content })
-    };
+    let tombstone = (kind == "m.room.tombstone").then(|| content.clone());
+    let mut request = state_request(&server, &requester, &room, (kind, state_key), content).await?;
     request.origin_server_ts = query.timestamp(&requester);
     let event_id = submit_to(&server, &room, request).await?;
+    if let Some(content) = tombstone {
+        replaced(&server, &content).await?;
+    }
     Ok(Json(json!({ "event_id": event_id })).into_response())
+}
+
+/// The request to set a piece of state.
+pub(super) async fn state_request(
+    server: &Shared,
+    requester: &Requester,
+    room: &HotRoom,
+    (kind, state_key): (String, String),
+    content: Object,
+) -> ApiResult<Request> {
+    let snapshot = room.snapshot();
+    if kind == "m.room.member" {
+        return membership_state(server, requester, &snapshot.view, &state_key, content).await;
+    }
+    if kind == "m.room.canonical_alias" {
+        check_canonical_alias(server, &snapshot.view, &content).await?;
+    }
+    check_tombstone(&room.room_id, &kind, &content)?;
+    let sender = requester.user_id.clone();
+    Ok(Request::new(Command::SendState { sender, kind, state_key, content }))
 }
 
 /// A membership that is set as state goes the same way as the membership endpoints.

@@ -49,7 +49,7 @@ async fn send_to_device(
     Path((event_type, txn_id)): Path<(String, String)>,
     Json(body): Json<SendBody>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     if txn_id.is_empty() || txn_id.len() > TXN_ID_BYTES_MAX {
         return Err(ApiError::invalid_param("The transaction id is empty or too long."));
     }

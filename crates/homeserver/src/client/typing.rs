@@ -39,7 +39,7 @@ async fn set_typing(
     if user_id != requester.user_id {
         return Err(ApiError::forbidden("You can only say of yourself that you are typing."));
     }
-    server.rate_limiter.check(Cost::Write, user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     joined_room(&server, &user_id, &room_id).await?;
     if body.typing {
         let timeout = body.timeout.unwrap_or(TYPING_TIMEOUT_MS_DEFAULT);

@@ -5,8 +5,9 @@ use axum::{Router, extract::State, routing::post};
 use estafette_core::{
     event::Membership,
     ids::{RoomId, UserId},
+    json::Object,
     limits::CREATE_ROOM_INVITES_MAX,
-    room::{RoomView, Upgrade, closing_power_levels, may_upgrade, tombstone},
+    room::{Command, RoomView, Upgrade, closing_power_levels, may_upgrade, tombstone},
 };
 use estafette_store::{AccountDataStore as _, RoomStore as _};
 use serde::Deserialize;
@@ -15,9 +16,7 @@ use serde_json::{Value, json};
 use super::{
     create_room::{LETTERS, version_of},
     membership::member_profile,
-    push_rules,
-    room_access::joined_room,
-    v3,
+    push_rules, v3,
 };
 use crate::{
     ApiError, ApiResult, Shared,
@@ -25,7 +24,7 @@ use crate::{
     clock::random_letters,
     http::{Json, Path},
     rate_limit::Cost,
-    room_worker::{NewRoom, Request, RoomError, create_room, submit_to},
+    room_worker::{NewRoom, Request, RoomError, create_room, submit, submit_to},
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -51,14 +50,17 @@ async fn upgrade(
     Path(room_id): Path<RoomId>,
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     requester.check_not_suspended()?;
     if body.additional_creators.len() > CREATE_ROOM_INVITES_MAX {
         return Err(ApiError::too_large("There are too many creators."));
     }
     let version = version_of(&server, Some(&body.new_version))?;
     let user = requester.user_id.clone();
-    let room = joined_room(&server, &user, &room_id).await?;
+    // A room of which one is no member is as unknown here as one that does not exist.
+    let room = server.rooms.get(&server.store, &room_id).await?;
+    let room = room.filter(|room| room.snapshot().view.is_joined(&user));
+    let room = room.ok_or_else(|| ApiError::not_found("You are in no such room."))?;
     let old = room.snapshot();
     may_upgrade(&old.view, &user)
         .map_err(|_| ApiError::forbidden("You may not replace this room."))?;
@@ -75,27 +77,89 @@ async fn upgrade(
     submit_to(&server, &room, Request::new(tombstone(&user, &replacement))).await?;
     server.store.move_aliases(&room_id, &replacement).await?;
     server.store.set_public(&room_id, false).await?;
+    move_canonical_alias(&server, &user, &old.view, &replacement).await?;
+    if let Some(settled) = wish.settled_power_levels(&old.view) {
+        try_submit(&server, &replacement, settled).await?;
+    }
     let after = room.snapshot();
     if let Some(closing) = closing_power_levels(&after.view, &user) {
         // Whoever may end the room may still lack the level for this last step.
-        match submit_to(&server, &room, Request::new(closing)).await {
-            Ok(_) | Err(RoomError::Rejected(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
+        try_submit(&server, &room_id, closing).await?;
     }
     take_settings_along(&server, &user, &room_id, &replacement).await?;
     Ok(Json(json!({ "replacement_room": replacement })))
 }
 
+/// Does what the room allows; what it refuses is left undone.
+async fn try_submit(server: &Shared, room_id: &RoomId, command: Command) -> ApiResult<()> {
+    match submit(server, room_id, Request::new(command)).await {
+        Ok(_) | Err(RoomError::Rejected(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The names under which the old room was known are those of the new one from now on.
+async fn move_canonical_alias(
+    server: &Shared,
+    user: &UserId,
+    old: &RoomView,
+    replacement: &RoomId,
+) -> ApiResult<()> {
+    let kind = "m.room.canonical_alias";
+    let Some(event) = old.state_event(kind, "") else { return Ok(()) };
+    if event.content().is_empty() {
+        return Ok(());
+    }
+    for (room_id, content) in
+        [(replacement, event.content().clone()), (old.room_id(), Object::new())]
+    {
+        let (sender, kind) = (user.clone(), kind.to_owned());
+        let command = Command::SendState { sender, kind, state_key: String::new(), content };
+        try_submit(server, room_id, command).await?;
+    }
+    Ok(())
+}
+
+/// 400 for a tombstone that sends everybody back to where they are.
+pub(super) fn check_tombstone(room_id: &RoomId, kind: &str, content: &Object) -> ApiResult<()> {
+    let named = content.get("replacement_room").and_then(|room| room.as_str());
+    if kind == "m.room.tombstone" && named == Some(room_id.as_str()) {
+        return Err(ApiError::invalid_param("A room cannot replace itself."));
+    }
+    Ok(())
+}
+
+/// A room was replaced by hand: its tombstone came after the new room, which those who had joined
+/// it already follow now.
+pub(super) async fn replaced(server: &Shared, content: &Object) -> ApiResult<()> {
+    let named = content.get("replacement_room").and_then(|room| room.as_str());
+    let Some(replacement) = named.and_then(|room| RoomId::parse(room).ok()) else { return Ok(()) };
+    let Some(room) = server.rooms.get(&server.store, &replacement).await? else { return Ok(()) };
+    let snapshot = room.snapshot();
+    let members = snapshot.view.state().iter_kind("m.room.member");
+    let joined = members.filter(|member| member.membership() == Some(Membership::Join));
+    let users = joined.filter_map(|member| UserId::parse(member.state_key()?).ok());
+    let local = users.filter(|user| user.server_name() == server.server_name.as_str());
+    for user in local.take(FOLLOWERS_MAX).collect::<Vec<_>>() {
+        follow(server, &user, &snapshot.view).await?;
+    }
+    Ok(())
+}
+
+/// Members of a new room whose settings are taken along when the old one names it.
+const FOLLOWERS_MAX: usize = 100;
+
+/// The room that this one says it replaces.
+pub(super) fn predecessor(view: &RoomView) -> Option<RoomId> {
+    let create = view.state_event("m.room.create", "")?;
+    let predecessor = create.content().get("predecessor")?.as_object()?;
+    RoomId::parse(predecessor.get("room_id")?.as_str()?).ok()
+}
+
 /// When a user joins a room that replaces one in which the user was: tags, direct chats and push
 /// rules go along.
 pub(super) async fn follow(server: &Shared, user_id: &UserId, view: &RoomView) -> ApiResult<()> {
-    let create = view.state_event("m.room.create", "");
-    let predecessor = create.and_then(|create| {
-        let predecessor = create.content().get("predecessor")?.as_object()?;
-        RoomId::parse(predecessor.get("room_id")?.as_str()?).ok()
-    });
-    let Some(old_id) = predecessor else { return Ok(()) };
+    let Some(old_id) = predecessor(view) else { return Ok(()) };
     let Some(old) = server.rooms.get(&server.store, &old_id).await? else { return Ok(()) };
     let old = old.snapshot();
     // Only what the old room itself names as its replacement inherits anything.

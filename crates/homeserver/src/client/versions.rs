@@ -24,6 +24,10 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3814",
     // Deleting account data.
     "org.matrix.msc3391",
+    // Delayed events.
+    "org.matrix.msc4140",
+    // Ways to carry group calls.
+    "org.matrix.msc4143",
     // Pushers that can be switched off and on.
     "org.matrix.msc3881",
     // Pushers that reach a browser's push service.

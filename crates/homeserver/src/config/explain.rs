@@ -46,6 +46,24 @@ const OPTIONS: &[(&str, &str)] = &[
     ("web.enabled", "Whether the web client is served at `/`."),
     ("web.folder", "A folder to serve instead of the embedded client."),
     ("user_directory.search_all_users", "Whether everybody on this server can be found."),
+    ("user_directory.public_profiles", "Whether profiles can be read without an account."),
+    ("calls.turn_uris", "TURN servers (`turn:`, `turns:` URIs) for one-to-one calls."),
+    ("calls.turn_shared_secret", "The secret shared with them: credentials for each user."),
+    ("calls.turn_username", "One name for everybody, where they know no shared secret."),
+    ("calls.turn_password", "The password that goes with it."),
+    ("calls.turn_lifetime_s", "How long credentials live, s."),
+    (
+        "calls.rtc_transports",
+        "Ways to carry group calls, such as \
+         { type = \"livekit\", livekit_service_url = \"https://rtc.example.org\" }.",
+    ),
+    ("delayed_events.delay_max_s", "The longest delay of a delayed event, s; 0: none."),
+    ("well_known.support_page", "A page that helps the users of this server."),
+    (
+        "well_known.support_contacts",
+        "Whom to ask, such as { role = \"m.role.admin\", email_address = \"admin@example.org\" }.",
+    ),
+    ("well_known.policy_server_ed25519", "Public key of the policy server of this name."),
 ];
 
 /// The whole table as text: a TOML file with every option at its default, each explained.

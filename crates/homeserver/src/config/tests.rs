@@ -48,6 +48,13 @@ fn impossible_values_are_refused() {
     assert!(load("server_name = \"not a name\"", &[]).is_err());
     assert!(load("[listener]\ntls_key = \"x\"", &[]).is_err());
     assert!(load("[storage]\nreaders = 0", &[]).is_err());
+    assert!(load("default_room_version = \"77\"", &[]).is_err());
+    assert!(load("[calls]\nturn_uris = [\"stun:x\"]\nturn_shared_secret = \"s\"", &[]).is_err());
+    assert!(load("[calls]\nturn_uris = [\"turn:x\"]", &[]).is_err(), "nobody could use it");
+    assert!(load("[calls]\nrtc_transports = [{ url = \"x\" }]", &[]).is_err());
+    for contact in ["{ role = \"m.role.admin\" }", "{ matrix_id = \"@a:x\" }"] {
+        assert!(load(&format!("[well_known]\nsupport_contacts = [{contact}]"), &[]).is_err());
+    }
 }
 
 #[test]

@@ -84,7 +84,9 @@ impl FromRequest<Shared> for BodyBytes {
 /// Reads JSON, telling "not JSON" from "JSON of another shape".
 pub fn json_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_data() {
+        if std::str::from_utf8(bytes).is_err() {
+            ApiError::not_json()
+        } else if error.is_data() {
             ApiError::bad_json(format!("The request body has the wrong shape: {error}."))
         } else if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
             // Valid, yet deeper than the parser goes.

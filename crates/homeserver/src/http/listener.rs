@@ -155,3 +155,11 @@ impl Connection {
         }
     }
 }
+
+/// Serves a router on a listener until the runtime ends, for tests that need somebody to talk to.
+#[cfg(test)]
+pub(crate) async fn serve_plainly(listener: TcpListener, router: Router) {
+    let permits = Arc::new(Semaphore::new(64));
+    let never = watch::Sender::new(false);
+    Listening { listener, tls: None, permits }.serve(router, never.subscribe()).await;
+}

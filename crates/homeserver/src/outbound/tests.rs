@@ -308,3 +308,27 @@ fn urls_that_are_not_asked_for() {
     }
     assert!(check_url("https://a.example:8443/_matrix/push/v1/notify?x=1").is_ok());
 }
+
+/// Without it a bridge on the same machine could not be told anything; with more of it whoever runs
+/// a bridge could send this server anywhere.
+#[tokio::test]
+async fn what_the_operator_names_may_be_near_but_not_where_it_leads() {
+    let target = Canary::at("127.0.0.2:0", OK.into()).await;
+    let moved = format!(
+        "HTTP/1.1 302 Found\r\nLocation: http://{}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        target.address
+    );
+    let near = Canary::at("127.0.0.1:0", OK.into()).await;
+    let leading = Canary::at("127.0.0.1:0", moved).await;
+    let outbound = client(&[], Arc::new(SystemResolver));
+    let by_operator = |canary: &Canary| {
+        let mut request = get(format!("http://{}/", canary.address));
+        request.named_by_operator = true;
+        request.redirects_max = 3;
+        request
+    };
+    assert!(outbound.send(by_operator(&near)).await.is_ok());
+    let led = outbound.send(by_operator(&leading)).await;
+    assert!(matches!(led, Err(OutboundError::RefusedAddress)), "{led:?}");
+    assert_eq!((near.seen(), leading.seen(), target.seen()), (1, 1, 0));
+}

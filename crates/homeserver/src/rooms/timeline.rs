@@ -9,7 +9,9 @@ use std::{
 use estafette_core::{
     event::Event,
     ids::{EventId, UserId},
+    json::{Strictness, Value, parse, write_canonical_object},
     limits::RECENT_EVENTS_MAX,
+    redact::redact,
 };
 use estafette_store::{
     Position,
@@ -95,6 +97,24 @@ impl TimelineEvent {
         !self.read_back || !self.event.content_json().contains("m.mentions")
     }
 
+    /// The event as it is told to those from whom its sender's erasure hides it: as redacted, but
+    /// by nobody. `None` when it cannot be read.
+    pub fn without_content(&self) -> Option<Self> {
+        let left = redacted_form(&self.event)?;
+        Some(Self {
+            event: Arc::new(left),
+            flags: self.flags,
+            replaces: None,
+            redacted_because: None,
+            highlights: Vec::new(),
+            txn: None,
+            may_have_children: AtomicBool::new(false),
+            pos: Arc::clone(&self.pos),
+            rendered: OnceLock::new(),
+            read_back: self.read_back,
+        })
+    }
+
     /// Where it stands in the log.
     pub fn pos(&self) -> Position {
         self.pos.get()
@@ -104,6 +124,16 @@ impl TimelineEvent {
     pub fn rendered(&self) -> &Arc<str> {
         self.rendered.get_or_init(|| render::open_client_event(&self.event).into())
     }
+}
+
+/// What is left of an event when its content is taken (Room Versions, "Redactions").
+pub(crate) fn redacted_form(event: &Event) -> Option<Event> {
+    let Ok(Value::Object(whole)) = parse(event.json().as_bytes(), Strictness::Tolerant) else {
+        return None;
+    };
+    let mut json = String::new();
+    write_canonical_object(&mut json, &redact(&whole, &event.version().rules()));
+    Event::from_stored(event.version(), event.event_id().clone(), json).ok()
 }
 
 /// The latest events of a room, oldest first.

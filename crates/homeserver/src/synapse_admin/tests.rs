@@ -217,3 +217,33 @@ async fn invitations_are_made_changed_and_removed() {
     assert_eq!(server.request("DELETE", &path, &alice, Value::Null).await.0, StatusCode::OK);
     assert_eq!(server.request("DELETE", &path, &alice, Value::Null).await.0, StatusCode::NOT_FOUND);
 }
+
+/// Without these an administrator could not see who is logged in where, or end a stolen session.
+#[tokio::test]
+async fn sessions_and_rooms_of_a_user_are_shown_and_sessions_ended() {
+    let server = server().await;
+    let root = admin(&server).await;
+    let version = server.get("", "/_synapse/admin/v1/server_version").await;
+    assert!(version["server_version"].as_str().unwrap().starts_with("Estafette "));
+    register(&server, "carol", false).await;
+    let carol = server.login("carol", "PHONE").await["access_token"].as_str().unwrap().to_owned();
+    let room = server.room(&carol, json!({})).await;
+    let path = "/_synapse/admin/v2/users/@carol:x.fr/devices";
+    let devices = server.get(&root, path).await;
+    let ids: Vec<&Value> =
+        devices["devices"].as_array().unwrap().iter().map(|one| &one["device_id"]).collect();
+    assert!(ids.contains(&&json!("PHONE")) && devices["total"] == ids.len());
+    let rooms = server.get(&root, "/_synapse/admin/v1/users/@carol:x.fr/joined_rooms").await;
+    assert_eq!(rooms, json!({ "joined_rooms": [room], "total": 1 }));
+    let whois = server.get(&root, "/_synapse/admin/v1/whois/@carol:x.fr").await;
+    assert!(whois["devices"]["PHONE"]["sessions"][0]["connections"].is_array());
+    let one = format!("{path}/PHONE");
+    assert_eq!(server.get(&root, &one).await["user_id"], "@carol:x.fr");
+    server.request("DELETE", &one, &root, Value::Null).await;
+    assert_eq!(server.refused("GET", &root, &one, Value::Null).await.0, 404);
+    assert_eq!(server.refused("GET", &carol, "/v3/sync", Value::Null).await.0, 401);
+    let name = "/_synapse/admin/v1/username_available?username=";
+    assert_eq!(server.get(&root, &format!("{name}dave")).await, json!({ "available": true }));
+    let taken = server.refused("GET", &root, &format!("{name}carol"), Value::Null).await;
+    assert_eq!(taken, (400, "M_USER_IN_USE".to_owned()));
+}

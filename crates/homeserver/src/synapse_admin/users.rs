@@ -84,7 +84,7 @@ async fn one(
     describe(&server, &account).await.map(Json)
 }
 
-fn local(server: &Server, user_id: &str) -> ApiResult<UserId> {
+pub(super) fn local(server: &Server, user_id: &str) -> ApiResult<UserId> {
     let user_id = UserId::parse(user_id)
         .map_err(|error| ApiError::invalid_param(format!("The user id is wrong: {error}.")))?;
     if user_id.server_name() == server.server_name.as_str() {
@@ -93,7 +93,7 @@ fn local(server: &Server, user_id: &str) -> ApiResult<UserId> {
     Err(ApiError::invalid_param("The user does not belong to this server."))
 }
 
-async fn known(server: &Server, user_id: &UserId) -> ApiResult<Account> {
+pub(super) async fn known(server: &Server, user_id: &UserId) -> ApiResult<Account> {
     let account = server.store.account(user_id).await?;
     account.ok_or_else(|| ApiError::not_found("There is no such user."))
 }
@@ -127,6 +127,7 @@ struct UserChange {
     admin: Option<bool>,
     deactivated: Option<bool>,
     locked: Option<bool>,
+    suspended: Option<bool>,
 }
 
 /// `PUT /_synapse/admin/v2/users/{userId}`: makes a user (201) or changes one (200).
@@ -143,6 +144,7 @@ async fn put(
     }
     let cuts_off = change.deactivated == Some(true)
         || change.locked == Some(true)
+        || change.suspended == Some(true)
         || change.admin == Some(false);
     if cuts_off && user_id == requester.user_id {
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
@@ -184,6 +186,7 @@ async fn apply(server: &Server, user_id: &UserId, change: UserChange) -> ApiResu
     };
     if change.deactivated == Some(false) {
         server.store.reactivate_account(user_id, hash.clone()).await?;
+        server.erased.forget();
     }
     if let Some(hash) = hash {
         let sign_out = change.logout_devices.unwrap_or(true).then_some(Devices::All);
@@ -195,8 +198,11 @@ async fn apply(server: &Server, user_id: &UserId, change: UserChange) -> ApiResu
             profile::set(server, user_id, key, profile::checked(key, json!(value))?).await?;
         }
     }
-    for (flag, value) in [(AccountFlag::Admin, change.admin), (AccountFlag::Locked, change.locked)]
-    {
+    for (flag, value) in [
+        (AccountFlag::Admin, change.admin),
+        (AccountFlag::Locked, change.locked),
+        (AccountFlag::Suspended, change.suspended),
+    ] {
         if let Some(value) = value {
             server.store.set_account_flag(user_id, flag, value).await?;
         }

@@ -83,6 +83,10 @@ impl AccountStore for SqliteStore {
         self.write(move |tx| life::deactivate(&indexes, tx, &user_id, erase)).await
     }
 
+    async fn erased_users(&self) -> StoreResult<Vec<UserId>> {
+        self.read(life::erased).await
+    }
+
     async fn reactivate_account(
         &self,
         user_id: &UserId,

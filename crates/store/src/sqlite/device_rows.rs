@@ -6,7 +6,9 @@ use std::sync::Arc;
 use estafette_core::ids::{DeviceId, UserId};
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::{Tx, key_index::KeyIndex, keys, oauth, push, session_index::SessionIndex};
+use super::{
+    Tx, delayed_events, key_index::KeyIndex, keys, oauth, push, session_index::SessionIndex,
+};
 use crate::{FactKind, StoreError, StoreResult, accounts::TokenHash};
 
 /// What is held in memory of devices, to be told when one goes.
@@ -116,6 +118,7 @@ pub(super) fn delete_device_rows(
     indexes.end_after_commit(tx, user_id, ended);
     keys::delete_device(&indexes.keys, tx, nid, user_id, device_id)?;
     push::remove_pushers_of_device(tx.conn, user_id, device_id)?;
+    delayed_events::end_with_device(tx.conn, nid)?;
     tx.conn.prepare_cached("DELETE FROM device WHERE nid = ?1")?.execute((nid,))?;
     Ok(())
 }

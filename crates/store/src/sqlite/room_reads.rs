@@ -20,7 +20,7 @@ use super::room_writes::{event_id, room_nid};
 use crate::{
     Position, StoreError, StoreResult,
     rooms::{
-        Direction, EventFlags, PublicRoom, RelationFilter, StateHistory, StoredEvent, StoredRoom,
+        Direction, EventFlags, RelationFilter, StateHistory, StoredEvent, StoredRoom,
         TimelineRange, Txn, UserRoom,
     },
 };
@@ -58,7 +58,7 @@ fn stored_event(version: RoomVersion, row: &Row<'_>) -> StoreResult<StoredEvent>
     })
 }
 
-fn parse(version: RoomVersion, id: &str, json: String) -> StoreResult<Arc<Event>> {
+pub(super) fn parse(version: RoomVersion, id: &str, json: String) -> StoreResult<Arc<Event>> {
     let event = Event::from_stored(version, event_id(id)?, json)
         .map_err(|error| StoreError::Corrupt(format!("event {id}: {error}")))?;
     Ok(Arc::new(event))
@@ -72,12 +72,12 @@ fn signed(pos: Position) -> i64 {
     i64::try_from(pos.0).unwrap_or(i64::MAX)
 }
 
-fn corrupt(error: impl std::fmt::Display) -> StoreError {
+pub(super) fn corrupt(error: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(error.to_string())
 }
 
 /// Runs `sql` and reads each row with `read`.
-fn rows<T>(
+pub(super) fn rows<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
@@ -101,7 +101,7 @@ fn room(conn: &Connection, room_id: &RoomId) -> StoreResult<Option<(i64, RoomVer
     row.map(|(nid, version)| Ok((nid, room_version(&version)?))).transpose()
 }
 
-fn room_version(text: &str) -> StoreResult<RoomVersion> {
+pub(super) fn room_version(text: &str) -> StoreResult<RoomVersion> {
     RoomVersion::parse(text).ok_or_else(|| StoreError::Corrupt(format!("room version `{text}`")))
 }
 
@@ -418,13 +418,14 @@ pub(super) fn threads(
     )
 }
 
-pub(super) fn event_near(
+pub(super) fn events_near(
     conn: &Connection,
     room_id: &RoomId,
     ts: i64,
     direction: Direction,
-) -> StoreResult<Option<StoredEvent>> {
-    let Some((nid, version)) = room(conn, room_id)? else { return Ok(None) };
+    limit: usize,
+) -> StoreResult<Vec<StoredEvent>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
     let (compare, order) = match direction {
         Direction::Forward => (">=", "ASC"),
         Direction::Backward => ("<=", "DESC"),
@@ -433,38 +434,8 @@ pub(super) fn event_near(
         "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
          {EVENT_JOINS}
          WHERE t.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
-         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, t.nid {order} LIMIT 1"
+         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, t.nid {order} LIMIT ?3"
     );
-    let found = rows(conn, &sql, (nid, ts), |row| stored_event(version, row))?;
-    Ok(found.into_iter().next())
-}
-
-pub(super) fn public_rooms(conn: &Connection) -> StoreResult<Vec<PublicRoom>> {
-    let listed = rows(
-        conn,
-        "SELECT room.room_id, room.version, room.nid,
-                (SELECT count(*) FROM membership m
-                 WHERE m.room_nid = room.nid AND m.membership = 'join') AS joined
-         FROM room WHERE is_public = 1 ORDER BY joined DESC, room.nid",
-        (),
-        |row| {
-            let text: String = row.get(0)?;
-            let version = room_version(row.get_ref(1)?.as_str().map_err(corrupt)?)?;
-            let joined: i64 = row.get(3)?;
-            Ok((text, version, row.get::<_, i64>(2)?, u64::try_from(joined).unwrap_or(0)))
-        },
-    )?;
-    let mut found = Vec::with_capacity(listed.len());
-    for (room_id, version, nid, joined_members) in listed {
-        let state = rows(
-            conn,
-            "SELECT e.event_id, e.json FROM current_state s JOIN event e ON e.nid = s.event_nid
-             WHERE s.room_nid = ?1 AND s.state_key = '' AND s.type <> 'm.room.member'",
-            (nid,),
-            |row| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?),
-        )?;
-        let room_id = RoomId::parse(&room_id).map_err(corrupt)?;
-        found.push(PublicRoom { room_id, joined_members, state });
-    }
-    Ok(found)
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    rows(conn, &sql, (nid, ts, limit), |row| stored_event(version, row))
 }

@@ -217,6 +217,9 @@ fn change_state(
              ON CONFLICT DO UPDATE SET event_nid = excluded.event_nid",
         )?
         .execute((room_nid, kind, state_key, nid))?;
+    let sender = new.event.sender().as_str();
+    let room_id = commit.room_id.as_str();
+    super::delayed_events::end_with_state(tx.conn, room_id, (kind, state_key), sender)?;
     if kind != "m.room.member" {
         return Ok(());
     }

@@ -10,12 +10,13 @@ use estafette_core::{
 };
 use rusqlite::OptionalExtension as _;
 
-use super::{SqliteStore, room_reads, room_writes};
+use super::{SqliteStore, room_directory, room_reads, room_writes};
 use crate::{
     Position, RoomStore, StoreError, StoreResult,
     rooms::{
-        Direction, PublicRoom, Receipt, RelationFilter, RoomCommit, RoomOutcome, StateHistory,
-        StoredEvent, StoredRoom, TimelineRange, Txn, UnreadCounts, UnreadInThread, UserRoom,
+        Direction, PublicRoom, Receipt, RelationFilter, RoomCommit, RoomList, RoomOutcome,
+        StateHistory, StoredEvent, StoredRoom, TimelineRange, Txn, UnreadCounts, UnreadInThread,
+        UserRoom,
     },
 };
 
@@ -148,14 +149,15 @@ impl RoomStore for SqliteStore {
         .await
     }
 
-    async fn event_near(
+    async fn events_near(
         &self,
         room_id: &RoomId,
         ts: i64,
         direction: Direction,
-    ) -> StoreResult<Option<StoredEvent>> {
+        limit: usize,
+    ) -> StoreResult<Vec<StoredEvent>> {
         let room_id = room_id.clone();
-        self.read(move |conn| room_reads::event_near(conn, &room_id, ts, direction)).await
+        self.read(move |conn| room_reads::events_near(conn, &room_id, ts, direction, limit)).await
     }
 
     async fn alias(&self, alias: &RoomAlias) -> StoreResult<Option<(RoomId, UserId)>> {
@@ -257,8 +259,22 @@ impl RoomStore for SqliteStore {
         .await
     }
 
-    async fn public_rooms(&self) -> StoreResult<Vec<PublicRoom>> {
-        self.read(room_reads::public_rooms).await
+    async fn list_in_network(
+        &self,
+        (appservice_id, network_id): (&str, &str),
+        room_id: &RoomId,
+        listed: bool,
+    ) -> StoreResult<()> {
+        let list = (appservice_id.to_owned(), network_id.to_owned());
+        let room_id = room_id.clone();
+        self.write(move |tx| {
+            room_directory::list_in_network(tx.conn, (&list.0, &list.1), &room_id, listed)
+        })
+        .await
+    }
+
+    async fn public_rooms(&self, list: RoomList) -> StoreResult<Vec<PublicRoom>> {
+        self.read(move |conn| room_directory::public_rooms(conn, &list)).await
     }
 
     async fn put_receipt(

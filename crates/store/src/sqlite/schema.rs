@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/050_people.sql"),
     include_str!("schema/040_oauth.sql"),
     include_str!("schema/041_upstream.sql"),
+    include_str!("schema/021_delayed_events.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

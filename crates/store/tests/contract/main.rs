@@ -8,6 +8,8 @@ mod accounts;
 #[cfg(test)]
 mod dehydrated_device;
 #[cfg(test)]
+mod delayed_events;
+#[cfg(test)]
 mod devices;
 #[cfg(test)]
 mod key_backup;

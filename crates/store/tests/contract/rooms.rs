@@ -22,7 +22,7 @@ use estafette_store::{
     fact::NoSink,
     rooms::{
         AppliedRedaction, CommitEvent, Direction, EventFlags, PositionCell, Receipt,
-        RelationFilter, RoomCommit, RoomOutcome, TimelineRange, Txn,
+        RelationFilter, RoomCommit, RoomList, RoomOutcome, TimelineRange, Txn,
     },
     sqlite::{SqliteOptions, SqliteStore},
 };
@@ -368,9 +368,11 @@ async fn an_event_is_found_near_a_time() {
     let (two, _) = hall.say("two").await;
     let between = one.origin_server_ts() + 1;
     for (direction, expected) in [(Direction::Forward, &two), (Direction::Backward, &one)] {
-        let found = hall.store.event_near(hall.room_id(), between, direction).await.unwrap();
-        assert_eq!(found.unwrap().event.event_id(), expected.event_id());
+        let found = hall.store.events_near(hall.room_id(), between, direction, 1).await.unwrap();
+        assert_eq!(found[0].event.event_id(), expected.event_id());
     }
+    let all = hall.store.events_near(hall.room_id(), 0, Direction::Forward, 100).await.unwrap();
+    assert!(all.is_sorted_by_key(|event| (event.event.origin_server_ts(), event.pos)));
 }
 
 /// Client-Server API, "Receipts": forward only, one per user, kind and thread.
@@ -403,9 +405,23 @@ async fn receipts_only_move_forward() {
 async fn the_directory_lists_what_is_public() {
     let hall = Hall::open().await;
     assert_eq!(hall.store.is_public(hall.room_id()).await.unwrap(), Some(false));
-    assert!(hall.store.public_rooms().await.unwrap().is_empty());
+    assert!(hall.store.public_rooms(RoomList::Own).await.unwrap().is_empty());
     hall.store.set_public(hall.room_id(), true).await.unwrap();
-    let listed = hall.store.public_rooms().await.unwrap();
+    let listed = hall.store.public_rooms(RoomList::Own).await.unwrap();
     assert_eq!((&listed[0].room_id, listed[0].joined_members), (hall.room_id(), 1));
     assert!(listed[0].state.iter().any(|event| event.kind() == "m.room.create"));
+
+    hall.store.set_public(hall.room_id(), false).await.unwrap();
+    let network = |network_id: &str| RoomList::Network {
+        appservice_id: "irc".to_owned(),
+        network_id: network_id.to_owned(),
+    };
+    let count = async |list: RoomList| hall.store.public_rooms(list).await.unwrap().len();
+    for listed in [true, true, false] {
+        hall.store.list_in_network(("irc", "net"), hall.room_id(), listed).await.unwrap();
+        let found = usize::from(listed);
+        assert_eq!(count(network("net")).await, found);
+        assert_eq!(count(RoomList::All).await, found);
+        assert_eq!((count(network("other")).await, count(RoomList::Own).await), (0, 0));
+    }
 }

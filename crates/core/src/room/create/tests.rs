@@ -122,14 +122,6 @@ fn the_room_id_of_version_12_is_the_hash_of_its_create_event() {
     }
 }
 
-/// Without it a server would make rooms whose redactions break or whose JSON nobody checks.
-#[test]
-fn versions_with_a_known_bug_or_without_canonical_json_are_not_to_be_offered() {
-    let offered: Vec<_> = RoomVersion::all().filter(|version| version.may_create()).collect();
-    let names: Vec<_> = offered.iter().map(|version| version.as_str()).collect();
-    assert_eq!(names, ["6", "7", "9", "10", "11", "12"]);
-}
-
 #[test]
 fn an_override_that_locks_the_creator_out_is_refused_whole() {
     let mut request = request(RoomVersion::V11, Preset::Private);

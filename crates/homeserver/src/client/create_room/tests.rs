@@ -46,7 +46,7 @@ async fn a_bad_request_makes_nothing() {
     for (body, status, errcode) in [
         (json!({ "room_alias_name": "taken" }), 400, "M_ROOM_IN_USE"),
         (json!({ "room_alias_name": "a:b" }), 400, "M_INVALID_PARAM"),
-        (json!({ "room_version": "2" }), 400, "M_UNSUPPORTED_ROOM_VERSION"),
+        (json!({ "room_version": "13" }), 400, "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({ "preset": "cosy" }), 400, "M_INVALID_PARAM"),
         (json!({ "visibility": "some" }), 400, "M_INVALID_PARAM"),
         (json!({ "invite": "bob" }), 400, "M_BAD_JSON"),
@@ -76,4 +76,33 @@ async fn an_older_version_can_be_asked_for() {
     assert!(room.ends_with(":x.fr"), "{room}");
     let levels = server.get(ALICE, &format!("/v3/rooms/{room}/state/m.room.power_levels")).await;
     assert_eq!(levels["users"], json!({ ALICE: 100, BOB: 100 }));
+}
+
+/// Old versions are for rooms that have to be like those of other servers.
+#[tokio::test]
+async fn rooms_of_every_version_work() {
+    let server = TestServer::start().await;
+    for version in 1..=12 {
+        let body = json!({
+            "room_version": version.to_string(), "preset": "private_chat", "invite": [BOB],
+        });
+        let room = server.room(ALICE, body).await;
+        let create = server.get(ALICE, &format!("/v3/rooms/{room}/state/m.room.create")).await;
+        assert_eq!(create["room_version"], version.to_string());
+        assert_eq!(create.get("creator").is_some(), version < 11, "version {version}");
+        server.post(BOB, &format!("/v3/join/{room}"), json!({})).await;
+        let event = server.say(BOB, &room, "hello").await;
+        assert_eq!(event.ends_with(":x.fr"), version < 3, "{event}");
+        let redact = format!("/v3/rooms/{room}/redact/{}/1", event.replace('/', "%2F"));
+        server.put(ALICE, &redact, json!({})).await;
+        let path = format!("/v3/rooms/{room}/event/{}", event.replace('/', "%2F"));
+        assert_eq!(server.get(BOB, &path).await["content"], json!({}), "version {version}");
+        let ban = json!({ "user_id": BOB });
+        server.post(ALICE, &format!("/v3/rooms/{room}/ban"), ban).await;
+        let join = format!("/v3/join/{room}");
+        let refused = server.refused("POST", BOB, &join, json!({})).await;
+        assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
+        let next = json!({ "new_version": (version % 12 + 1).to_string() });
+        server.post(ALICE, &format!("/v3/rooms/{room}/upgrade"), next).await;
+    }
 }

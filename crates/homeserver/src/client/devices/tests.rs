@@ -113,7 +113,7 @@ async fn a_proof_is_good_for_one_request_of_one_user_alone() {
     let mut foreign = password(None);
     foreign["identifier"]["user"] = json!("bob");
     let body = json!({ "devices": ["TWO"], "auth": foreign });
-    assert_eq!(server.request("POST", path, &token, body).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.request("POST", path, &token, body).await.0, StatusCode::FORBIDDEN);
     for auth in [
         json!({ "type": "m.login.dummy" }),
         json!({ "type": "m.login.dummy", "session": session }),
@@ -156,4 +156,23 @@ async fn who_has_no_password_proves_nothing_by_its_absence() {
         assert_eq!(status, StatusCode::FORBIDDEN, "{auth}");
     }
     assert_eq!(ids(&server, user).await, ["D"]);
+}
+
+/// Without it somebody with another's open session could confirm with their own password.
+#[tokio::test]
+async fn nobody_confirms_for_somebody_else() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    server.login("alice", "OTHER").await;
+    server.register("bob").await;
+    let auth = |user: &str| {
+        let identifier = json!({ "type": "m.id.user", "user": user });
+        json!({ "auth": { "type": "m.login.password", "identifier": identifier,
+            "password": crate::testing::PASSWORD } })
+    };
+    let path = "/v3/devices/OTHER";
+    let (status, answer) = server.request("DELETE", path, &alice, auth("@bob:x.fr")).await;
+    assert_eq!((status.as_u16(), &answer["errcode"]), (403, &json!("M_FORBIDDEN")));
+    server.get(&alice, path).await;
+    assert_eq!(server.request("DELETE", path, &alice, auth("@alice:x.fr")).await.0, 200);
 }

@@ -79,3 +79,27 @@ async fn only_managers_list_a_room() {
     server.put(ALICE, &path, json!({ "visibility": "private" })).await;
     assert_eq!(server.get("", "/v3/publicRooms").await["chunk"], json!([]));
 }
+
+/// Without it a room would go on under a name that leads nowhere.
+#[tokio::test]
+async fn a_deleted_alias_is_no_rooms_canonical_alias() {
+    let server = TestServer::start().await;
+    let body = json!({ "preset": "public_chat", "room_alias_name": "one" });
+    let room = server.room("@a:x.fr", body).await;
+    server.post("@b:x.fr", &format!("/v3/join/{room}"), json!({})).await;
+    server.put("@b:x.fr", "/v3/directory/room/%23two:x.fr", json!({ "room_id": room })).await;
+    let names = json!({ "alias": "#one:x.fr", "alt_aliases": ["#two:x.fr", "#one:x.fr"] });
+    server.set("@a:x.fr", &room, "m.room.canonical_alias", names.clone()).await;
+    let canonical = format!("/v3/rooms/{room}/state/m.room.canonical_alias/");
+    let delete = async |user: &str, name: &str| {
+        let path = format!("/v3/directory/room/%23{name}:x.fr");
+        server.request("DELETE", &path, user, serde_json::Value::Null).await.0.as_u16()
+    };
+    assert_eq!(delete("@b:x.fr", "one").await, 403);
+    assert_eq!(delete("@b:x.fr", "two").await, 200, "its maker may, whatever the room says");
+    assert_eq!(server.get("@a:x.fr", &canonical).await, names, "who may not change it does not");
+    assert_eq!(delete("@a:x.fr", "one").await, 200);
+    let left = server.get("@a:x.fr", &canonical).await;
+    assert_eq!(left, json!({ "alt_aliases": ["#two:x.fr"] }));
+    assert_eq!(delete("@a:x.fr", "one").await, 404);
+}

@@ -35,7 +35,7 @@ pub(super) async fn claim(
     requester: Requester,
     Json(body): Json<ClaimBody>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let mut failures = BTreeSet::new();
     let mut claims = Vec::new();
     for (name, devices) in body.one_time_keys {

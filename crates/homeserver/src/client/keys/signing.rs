@@ -55,7 +55,7 @@ async fn upload_keys(
     Base(base_url): Base,
     Content(body): Content,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let user_id = &requester.user_id;
     let stored = server.store.user_keys(std::slice::from_ref(user_id)).await?;
     let upload = check_cross_signing(user_id, &stored.first().cloned().unwrap_or_default(), &body)?;
@@ -162,7 +162,7 @@ async fn upload_signatures(
     requester: Requester,
     Content(body): Content,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let mut users = vec![requester.user_id.clone()];
     for name in body.keys() {
         let user_id = parse_user(name)?;

@@ -29,3 +29,12 @@ async fn members_can_be_filtered_and_looked_up_in_the_past() {
     assert_eq!(joined["joined"].as_object().unwrap().len(), 1);
     assert_eq!(server.refused("GET", BOB, &path, json!(null)).await.0, 403);
 }
+
+/// Without the members that are null clients would take "no name" for "not told yet".
+#[tokio::test]
+async fn every_joined_member_has_a_name_and_an_avatar_if_only_null() {
+    let server = TestServer::start().await;
+    let room = server.room("@a:x.fr", json!({})).await;
+    let joined = server.get("@a:x.fr", &format!("/v3/rooms/{room}/joined_members")).await;
+    assert_eq!(joined["joined"]["@a:x.fr"], json!({ "avatar_url": null, "display_name": null }));
+}

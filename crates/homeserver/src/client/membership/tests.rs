@@ -154,3 +154,110 @@ async fn rooms_are_joined_by_alias() {
     let wrong = server.refused("POST", BOB, "/v3/join/what", json!({})).await;
     assert_eq!(wrong, (400, "M_INVALID_PARAM".to_owned()));
 }
+
+/// Without it bots could not say more of themselves where they come in.
+#[tokio::test]
+async fn a_join_says_what_its_request_says() {
+    let server = TestServer::start().await;
+    let room = server.room("@a:x.fr", json!({ "preset": "public_chat" })).await;
+    let body =
+        json!({ "foo": "bar", "membership": "ban", "join_authorised_via_users_server": "x" });
+    server.post("@b:x.fr", &format!("/v3/join/{room}"), body).await;
+    let member = format!("/v3/rooms/{room}/state/m.room.member/@b:x.fr");
+    let content = server.get("@a:x.fr", &member).await;
+    assert_eq!(content, json!({ "membership": "join", "foo": "bar" }));
+}
+
+/// Without it a room that somebody put behind them would still open itself to them.
+#[tokio::test]
+async fn what_is_forgotten_is_closed_until_one_comes_back() {
+    let server = TestServer::start().await;
+    let room = server.room_with("@a:x.fr", &["@b:x.fr"]).await;
+    server.say("@a:x.fr", &room, "before").await;
+    let path = |end: &str| format!("/v3/rooms/{room}/{end}");
+    let present = server.refused("POST", "@b:x.fr", &path("forget"), json!({})).await;
+    assert_eq!(present, (400, "M_UNKNOWN".to_owned()));
+    server.post("@b:x.fr", &path("leave"), json!({})).await;
+    server.get("@b:x.fr", &path("messages?dir=b")).await;
+    server.post("@b:x.fr", &path("forget"), json!({})).await;
+    for end in ["messages", "messages?dir=b", "state", "members", "initialSync"] {
+        let refused = server.refused("GET", "@b:x.fr", &path(end), json!(null)).await;
+        assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()), "{end}");
+    }
+    assert_eq!(server.refused("POST", "@b:x.fr", &path("join"), json!({})).await.0, 403);
+    server.post("@a:x.fr", &path("invite"), json!({ "user_id": "@b:x.fr" })).await;
+    server.post("@b:x.fr", &path("join"), json!({})).await;
+    assert_eq!(server.bodies("@b:x.fr", &room, "dir=b&limit=50").await, ["before"]);
+}
+
+/// Knocking, from the first knock to the ban (Client-Server API, "Knocking on rooms").
+#[tokio::test]
+async fn a_knock_is_answered_taken_back_and_repeated() {
+    let server = TestServer::start().await;
+    for (version, rule) in [("7", "knock"), ("10", "knock_restricted"), ("12", "knock")] {
+        let room = server.room("@a:x.fr", json!({ "room_version": version })).await;
+        let path = |end: &str| format!("/v3/rooms/{room}/{end}");
+        let knock = format!("/v3/knock/{room}");
+        let on_b = json!({ "user_id": "@b:x.fr", "reason": "no" });
+        let refused = async |path: &str| server.refused("POST", "@b:x.fr", path, json!({})).await.0;
+        assert_eq!(refused(&knock).await, 403, "the rule is `invite`");
+        server.set("@a:x.fr", &room, "m.room.join_rules", json!({ "join_rule": rule })).await;
+        assert_eq!(refused(&path("join")).await, 403);
+        for reason in ["one", "two"] {
+            let told = server.post("@b:x.fr", &knock, json!({ "reason": reason })).await;
+            assert_eq!(told["room_id"], json!(room));
+        }
+        let member = server.get("@a:x.fr", &path("state/m.room.member/@b:x.fr")).await;
+        assert_eq!((&member["membership"], &member["reason"]), (&json!("knock"), &json!("two")));
+        server.post("@b:x.fr", &path("leave"), json!({})).await;
+        server.post("@b:x.fr", &knock, json!({})).await;
+        server.post("@a:x.fr", &path("kick"), on_b.clone()).await;
+        server.post("@b:x.fr", &knock, json!({})).await;
+        server.post("@a:x.fr", &path("invite"), on_b.clone()).await;
+        assert_eq!(refused(&knock).await, 403, "invited already");
+        server.post("@b:x.fr", &path("join"), json!({})).await;
+        assert_eq!(refused(&knock).await, 403, "in the room already");
+        server.post("@a:x.fr", &path("ban"), on_b).await;
+        assert_eq!(refused(&knock).await, 403, "banned");
+    }
+}
+
+/// Restricted joins (room version 8), as the rooms that they name come and go.
+#[tokio::test]
+async fn a_restricted_room_opens_to_the_members_of_the_rooms_it_names() {
+    let server = TestServer::start().await;
+    for version in ["8", "10", "11", "12"] {
+        let named = server.room("@a:x.fr", json!({ "preset": "public_chat" })).await;
+        let rule = |allow: serde_json::Value| json!({ "join_rule": "restricted", "allow": allow });
+        let allow = json!([{ "type": "m.room_membership", "room_id": named, "via": ["x.fr"] }]);
+        let state = json!([{ "type": "m.room.join_rules", "content": rule(allow) }]);
+        let body =
+            json!({ "preset": "public_chat", "room_version": version, "initial_state": state });
+        let room = server.room("@a:x.fr", body).await;
+        let join = format!("/v3/rooms/{room}/join");
+        let refused = async || server.refused("POST", "@b:x.fr", &join, json!({})).await;
+        assert_eq!(refused().await, (403, "M_FORBIDDEN".to_owned()));
+        server.post("@b:x.fr", &format!("/v3/join/{named}"), json!({})).await;
+        server.post("@b:x.fr", &join, json!({})).await;
+        let member = format!("/v3/rooms/{room}/state/m.room.member/@b:x.fr");
+        let joined = server.get("@a:x.fr", &member).await;
+        assert_eq!(joined["join_authorised_via_users_server"], "@a:x.fr");
+        let again = json!({ "membership": "join", "displayname": "Bobby",
+            "join_authorised_via_users_server": "unused" });
+        server.put("@b:x.fr", &member, again).await;
+        assert_eq!(server.get("@a:x.fr", &member).await["displayname"], "Bobby");
+        for left in [&room, &named] {
+            server.post("@b:x.fr", &format!("/v3/rooms/{left}/leave"), json!({})).await;
+        }
+        assert_eq!(refused().await.0, 403, "asked afresh");
+        let invite = format!("/v3/rooms/{room}/invite");
+        server.post("@a:x.fr", &invite, json!({ "user_id": "@b:x.fr" })).await;
+        server.post("@b:x.fr", &join, json!({})).await;
+        server.post("@b:x.fr", &format!("/v3/rooms/{room}/leave"), json!({})).await;
+        server.post("@b:x.fr", &format!("/v3/join/{named}"), json!({})).await;
+        for allow in [json!(["invalid"]), json!("invalid")] {
+            server.set("@a:x.fr", &room, "m.room.join_rules", rule(allow)).await;
+            assert_eq!(refused().await.0, 403, "nothing that could be read is named");
+        }
+    }
+}

@@ -208,3 +208,92 @@ async fn what_is_remembered_of_the_past_follows_every_change() {
     server.say(ALICE, &room, "after").await;
     assert_eq!(look().await, ["after", "before"]);
 }
+
+/// Without it strangers would learn which events a closed room has.
+#[tokio::test]
+async fn what_surrounds_an_event_is_for_those_who_may_look_into_the_room() {
+    let server = TestServer::start().await;
+    let room = server.room("@a:x.fr", json!({})).await;
+    let event = server.say("@a:x.fr", &room, "hello").await;
+    let context = format!("/v3/rooms/{room}/context/{event}");
+    assert_eq!(server.refused("GET", "@b:x.fr", &context, json!(null)).await.0, 403);
+    let alone = format!("/v3/rooms/{room}/event/{event}");
+    assert_eq!(server.refused("GET", "@b:x.fr", &alone, json!(null)).await.0, 404);
+    let unknown = format!("/v3/rooms/{room}/context/$unknown");
+    assert_eq!(server.refused("GET", "@a:x.fr", &unknown, json!(null)).await.0, 404);
+    let nowhere = "/v3/rooms/!nowhere:x.fr/messages?dir=b";
+    assert_eq!(server.refused("GET", "@a:x.fr", nowhere, json!(null)).await.0, 403);
+}
+
+/// Without it whoever came later would read what was to be erased (pitfall 26).
+#[tokio::test]
+async fn what_an_erased_user_said_is_seen_by_those_who_were_there_alone() {
+    let server = TestServer::start().await;
+    let eve = server.register("eve").await;
+    let room = server.room(&eve, json!({ "preset": "public_chat" })).await;
+    server.post("@b:x.fr", &format!("/v3/join/{room}"), json!({})).await;
+    let event = server.say(&eve, &room, "a secret").await;
+    server.post("@c:x.fr", &format!("/v3/join/{room}"), json!({})).await;
+    let path = format!("/v3/rooms/{room}/event/{event}");
+    assert_eq!(server.get("@c:x.fr", &path).await["content"]["body"], "a secret");
+    let auth = json!({ "type": "m.login.password", "password": crate::testing::PASSWORD,
+        "identifier": { "type": "m.id.user", "user": "eve" } });
+    let body = json!({ "auth": auth, "erase": true });
+    server.post(&eve, "/v3/account/deactivate", body).await;
+    assert_eq!(server.get("@b:x.fr", &path).await["content"]["body"], "a secret");
+    let erased = server.get("@c:x.fr", &path).await;
+    assert_eq!((&erased["content"], &erased["type"]), (&json!({}), &json!("m.room.message")));
+    let page = server.bodies("@c:x.fr", &room, "dir=b&limit=50").await;
+    assert!(page.is_empty(), "{page:?}");
+    assert_eq!(server.bodies("@b:x.fr", &room, "dir=b&limit=50").await, ["a secret"]);
+}
+
+/// Without it somebody who jumps to a date would land on the wrong one of several events.
+#[tokio::test]
+async fn of_events_with_the_same_time_the_next_one_in_the_walk_is_found() {
+    let bridge = crate::testing::Bridge::start().await;
+    let file = bridge.registration("");
+    let server = TestServer::with(|config| config.appservices.registrations = vec![file]).await;
+    let room = server.room("@a:x.fr", json!({ "preset": "public_chat" })).await;
+    server.post("as-secret", &format!("/v3/join/{room}"), json!({})).await;
+    let mut events = Vec::new();
+    for txn in ["1", "2"] {
+        let path = format!("/v3/rooms/{room}/send/m.room.message/{txn}?ts=1600000000000");
+        events
+            .push(server.put("as-secret", &path, json!({ "body": txn })).await["event_id"].clone());
+        let again =
+            server.put("as-secret", &path, json!({ "body": txn })).await["event_id"].clone();
+        assert_eq!(events.last(), Some(&again), "a bridge's retry finds its first answer");
+    }
+    let near = async |user: &str, ts: u64, dir: &str| {
+        let path = format!("/v1/rooms/{room}/timestamp_to_event?ts={ts}&dir={dir}");
+        server.request("GET", &path, user, json!(null)).await
+    };
+    for (ts, dir, expected) in
+        [(1_600_000_000_000, "f", 0), (1_600_000_000_000, "b", 1), (1_600_000_000_001, "b", 1)]
+    {
+        let (_, found) = near("@a:x.fr", ts, dir).await;
+        assert_eq!(found["event_id"], events[expected], "{ts} {dir}");
+        assert_eq!(found["origin_server_ts"], json!(1_600_000_000_000_u64));
+    }
+    assert_eq!(near("@a:x.fr", 1_599_999_999_999, "b").await.0, 404);
+    assert_eq!(near("@stranger:x.fr", 0, "f").await.0, 403);
+}
+
+/// Without it a client that reads forwards could not go on when something new is said.
+#[tokio::test]
+async fn reading_forwards_goes_on_where_it_stopped_and_backwards_ends() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    server.say(ALICE, &room, "1").await;
+    let path = |dir: &str, from: &str| format!("/v3/rooms/{room}/messages?dir={dir}{from}");
+    let all = server.get(ALICE, &path("f", "&limit=100")).await;
+    assert_eq!(bodies(&all["chunk"]), ["1"]);
+    let from = format!("&from={}", all["end"].as_str().unwrap());
+    let nothing = server.get(ALICE, &path("f", &from)).await;
+    assert_eq!((&nothing["chunk"], nothing.get("end")), (&json!([]), None));
+    server.say(ALICE, &room, "2").await;
+    assert_eq!(bodies(&server.get(ALICE, &path("f", &from)).await["chunk"]), ["2"]);
+    let back = server.get(ALICE, &path("b", "&limit=100")).await;
+    assert_eq!((bodies(&back["chunk"]).len(), back.get("end")), (2, None));
+}

@@ -164,3 +164,35 @@ async fn one_source_cannot_register_without_end() {
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
 }
+
+/// Without it a client whose answer was lost would find its own name taken.
+#[tokio::test]
+async fn a_registration_goes_on_where_it_was_and_can_be_repeated() {
+    let server = TestServer::start().await;
+    let begun = json!({
+        "username": "alice",
+        "password": "ein langes Wört",
+        "device_id": "PHONE",
+        "initial_device_display_name": "My phone",
+    });
+    let (_, challenge) = server.request("POST", PATH, "", begun.clone()).await;
+    assert_eq!(challenge["completed"], json!([]));
+    let auth = json!({ "type": "m.login.dummy", "session": challenge["session"] });
+    let (status, made) = server.request("POST", PATH, "", json!({ "auth": auth })).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    assert_eq!((&made["user_id"], &made["device_id"]), (&json!("@alice:x.fr"), &json!("PHONE")));
+    let token = made["access_token"].as_str().unwrap();
+    let (_, device) = server.request("GET", "/v3/devices/PHONE", token, Value::Null).await;
+    assert_eq!(device["display_name"], "My phone");
+
+    let mut whole = begun;
+    whole["auth"] = auth.clone();
+    let (status, again) = server.request("POST", PATH, "", whole.clone()).await;
+    assert_eq!((status, &again["user_id"]), (StatusCode::OK, &made["user_id"]), "{again}");
+    assert_ne!(again["access_token"], made["access_token"]);
+    whole["password"] = json!("another long word");
+    let (status, refused) = server.request("POST", PATH, "", whole).await;
+    assert_eq!((status, &refused["errcode"]), (StatusCode::BAD_REQUEST, &json!("M_USER_IN_USE")));
+    let (status, _) = server.request("POST", PATH, "", json!({ "auth": auth })).await;
+    assert_ne!(status, StatusCode::OK, "who repeats nothing proves nothing");
+}

@@ -82,7 +82,7 @@ async fn put(
     query: &VersionQuery,
     sessions: ApiResult<Vec<BackedUpSession>>,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let (version, sessions) = (query.version()?, sessions?);
     match server.store.put_backup_sessions(&requester.user_id, version, sessions).await? {
         BackupPut::Stored(now) => Ok(state(now)),
@@ -230,7 +230,7 @@ async fn delete(
     query: &VersionQuery,
     scope: BackupScope,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let version = query.version()?;
     let now = server.store.delete_backup_sessions(&requester.user_id, version, scope).await?;
     now.map(state).ok_or_else(unknown_version)

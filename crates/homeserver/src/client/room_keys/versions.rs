@@ -51,7 +51,7 @@ pub(super) async fn create(
     requester: Requester,
     Json(body): Json<VersionBody>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     body.check()?;
     let auth_data = body.auth_data.get().to_owned();
     let version = server.store.create_backup(&requester.user_id, body.algorithm, auth_data).await?;
@@ -106,7 +106,7 @@ pub(super) async fn update(
     Path(version): Path<String>,
     Json(body): Json<VersionBody>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     body.check()?;
     if body.version.as_ref().is_some_and(|in_body| *in_body != version) {
         return Err(ApiError::invalid_param("`version` is not the version in the path."));
@@ -131,7 +131,7 @@ pub(super) async fn delete(
     requester: Requester,
     Path(version): Path<String>,
 ) -> ApiResult<Response> {
-    server.rate_limiter.check(Cost::Write, requester.user_id.as_str(), server.now_ms())?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     if server.store.delete_backup(&requester.user_id, parse_version(&version)?).await? {
         Ok(empty_object())
     } else {

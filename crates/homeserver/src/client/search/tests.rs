@@ -62,3 +62,45 @@ async fn an_empty_search_is_refused() {
     let refused = server.refused("POST", ALICE, "/v3/search", body).await;
     assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()));
 }
+
+/// Without the count and the token of a full page a client could neither say how many matches there
+/// are nor ask for the rest.
+#[tokio::test]
+async fn pages_tell_the_whole_count_and_end_with_an_empty_one() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    for number in 0..4 {
+        server.say(ALICE, &room, &format!("Message number {number}")).await;
+    }
+    let wish = json!({ "search_term": "message", "filter": { "limit": 2, "rooms": [room] } });
+    let body = json!({ "search_categories": { "room_events": wish } });
+    let mut query = String::new();
+    for expected in [
+        &["Message number 3", "Message number 2"][..],
+        &["Message number 1", "Message number 0"],
+        &[],
+    ] {
+        let answer = server.post(ALICE, &format!("/v3/search{query}"), body.clone()).await;
+        let results = &answer["search_categories"]["room_events"];
+        assert_eq!(found(&answer), expected);
+        assert_eq!(results["count"], 4);
+        assert_eq!(results.get("next_batch").is_some(), !expected.is_empty());
+        query = format!("?next_batch={}", results["next_batch"].as_str().unwrap_or(""));
+    }
+}
+
+/// Without it what was said before an upgrade would be lost to those who look in the new room.
+#[tokio::test]
+async fn a_search_in_a_room_looks_into_those_that_it_replaced() {
+    let server = TestServer::start().await;
+    let old = server.room(ALICE, json!({ "room_version": "9" })).await;
+    server.say(ALICE, &old, "Message before").await;
+    let upgrade = json!({ "new_version": "10" });
+    let new = server.post(ALICE, &format!("/v3/rooms/{old}/upgrade"), upgrade).await;
+    let new = new["replacement_room"].as_str().unwrap();
+    server.say(ALICE, new, "Message after").await;
+    let wish = json!({ "search_term": "message", "filter": { "rooms": [new] } });
+    let body = json!({ "search_categories": { "room_events": wish } });
+    let answer = server.post(ALICE, "/v3/search", body).await;
+    assert_eq!(found(&answer), ["Message after", "Message before"]);
+}

@@ -25,3 +25,31 @@ async fn the_configured_url_wins_over_the_host_that_was_asked() {
     let login = server.login("alice", "D").await;
     assert_eq!(login["well_known"], json!({ "m.homeserver": { "base_url": "https://m.x.fr" } }));
 }
+
+/// Without it nobody would know whom to ask.
+#[tokio::test]
+async fn support_and_policy_server_come_from_the_configuration() {
+    const SUPPORT: &str = "/.well-known/matrix/support";
+    const POLICY: &str = "/.well-known/matrix/policy_server";
+    let server = TestServer::with(|config| {
+        config.well_known.support_page = "https://x.fr/help".into();
+        config.well_known.support_contacts = vec![crate::config::SupportContact {
+            email_address: "help@x.fr".into(),
+            role: "m.role.admin".into(),
+            ..Default::default()
+        }];
+        config.well_known.policy_server_ed25519 = "key".into();
+    })
+    .await;
+    assert_eq!(
+        server.get("", SUPPORT).await,
+        json!({ "support_page": "https://x.fr/help",
+            "contacts": [{ "role": "m.role.admin", "email_address": "help@x.fr" }] })
+    );
+    assert_eq!(server.get("", POLICY).await, json!({ "public_keys": { "ed25519": "key" } }));
+    let silent = TestServer::start().await;
+    for path in [SUPPORT, POLICY] {
+        let refused = silent.refused("GET", "", path, Value::Null).await;
+        assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
+    }
+}

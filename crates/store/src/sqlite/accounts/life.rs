@@ -12,7 +12,7 @@ use crate::{
         PasswordHash,
     },
     sqlite::{
-        Tx,
+        Tx, delayed_events,
         device_rows::{self, Indexes},
         identity::forget_browsers,
         oauth,
@@ -181,6 +181,7 @@ pub(in crate::sqlite) fn deactivate(
     tx.conn
         .prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?
         .execute((user_id.as_str(),))?;
+    delayed_events::end_with_account(tx.conn, user_id)?;
     if erase {
         person::erase(tx.conn, nid)?;
         tx.conn
@@ -193,6 +194,17 @@ pub(in crate::sqlite) fn deactivate(
         }
     }
     Ok(true)
+}
+
+pub(in crate::sqlite) fn erased(conn: &Connection) -> StoreResult<Vec<UserId>> {
+    let mut statement = conn.prepare_cached("SELECT user_id FROM account WHERE erased = 1")?;
+    let mut rows = statement.query(())?;
+    let mut erased = Vec::new();
+    while let Some(row) = rows.next()? {
+        let user_id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        erased.push(device_rows::user(user_id)?);
+    }
+    Ok(erased)
 }
 
 pub(in crate::sqlite) fn reactivate(

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these old bots would see other rooms than their users, or miss events.
+
+use serde_json::{Value, json};
+
+use crate::testing::{TestServer, bodies};
+
+#[tokio::test]
+async fn the_snapshot_of_a_room_is_what_its_reader_may_see() {
+    let server = TestServer::start().await;
+    let body = json!({ "preset": "public_chat", "visibility": "public", "name": "Here" });
+    let room = server.room("@a:x.fr", body).await;
+    server.say("@a:x.fr", &room, "one").await;
+    server.post("@b:x.fr", &format!("/v3/join/{room}"), json!({})).await;
+    server.say("@a:x.fr", &room, "two").await;
+    let path = format!("/v3/rooms/{room}/initialSync");
+    let data = format!("/v3/user/@b:x.fr/rooms/{room}/account_data/t");
+    server.put("@b:x.fr", &data, json!({ "k": 1 })).await;
+    let now = server.get("@b:x.fr", &format!("{path}?limit=2")).await;
+    assert_eq!((&now["membership"], &now["visibility"]), (&json!("join"), &json!("public")));
+    assert_eq!(now["account_data"], json!([{ "type": "t", "content": { "k": 1 } }]));
+    assert_eq!(bodies(&now["messages"]["chunk"]), ["two"]);
+    let kinds: Vec<&str> =
+        now["state"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"m.room.create") && kinds.contains(&"m.room.name"));
+    let start = now["messages"]["start"].as_str().unwrap();
+    let earlier = server.bodies("@b:x.fr", &room, &format!("dir=b&from={start}&limit=50")).await;
+    assert_eq!(earlier, ["one"]);
+
+    server.post("@b:x.fr", &format!("/v3/rooms/{room}/leave"), json!({})).await;
+    server.say("@a:x.fr", &room, "three").await;
+    let then = server.get("@b:x.fr", &path).await;
+    assert_eq!(then["membership"], "leave");
+    assert!(!bodies(&then["messages"]["chunk"]).contains(&"three".to_owned()));
+    assert_eq!(server.refused("GET", "@c:x.fr", &path, Value::Null).await.0, 403);
+}
+
+#[tokio::test]
+async fn events_are_streamed_in_order_from_a_token() {
+    let server = TestServer::start().await;
+    let room = server.room_with("@a:x.fr", &["@b:x.fr"]).await;
+    let other = server.room("@a:x.fr", json!({})).await;
+    let all = server.get("@b:x.fr", "/v3/initialSync").await;
+    assert_eq!(all["rooms"].as_array().unwrap().len(), 1);
+    let mut from = all["end"].as_str().unwrap().to_owned();
+    server.say("@a:x.fr", &other, "hidden").await;
+    for text in ["1", "2", "3"] {
+        server.say("@a:x.fr", &room, text).await;
+    }
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let page = server.get("@b:x.fr", &format!("/r0/events?from={from}&limit=2")).await;
+        assert_eq!(page["start"], json!(from));
+        seen.extend(bodies(&page["chunk"]));
+        from = page["end"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(seen, ["1", "2", "3"]);
+    let page = server.get("@b:x.fr", "/r0/events?timeout=0").await;
+    assert_eq!(page["chunk"], json!([]));
+    let event = server.say("@a:x.fr", &room, "4").await;
+    let one = server.get("@b:x.fr", &format!("/v3/events/{event}")).await;
+    assert_eq!(one["content"]["body"], "4");
+    let path = format!("/v3/events/{event}");
+    assert_eq!(server.refused("GET", "@c:x.fr", &path, Value::Null).await.0, 404);
+    let peek = format!("/v3/events?room_id={room}");
+    assert_eq!(server.refused("GET", "@c:x.fr", &peek, Value::Null).await.0, 403);
+}
+
+#[tokio::test]
+async fn invitations_and_left_rooms_are_in_the_first_look_where_asked_for() {
+    let server = TestServer::start().await;
+    server.room("@a:x.fr", json!({ "invite": ["@b:x.fr"] })).await;
+    let left = server.room_with("@a:x.fr", &["@b:x.fr"]).await;
+    server.post("@b:x.fr", &format!("/v3/rooms/{left}/leave"), json!({})).await;
+    let all = server.get("@b:x.fr", "/v3/initialSync").await;
+    let rooms = all["rooms"].as_array().unwrap();
+    assert_eq!(rooms.len(), 1);
+    assert_eq!(
+        (&rooms[0]["membership"], &rooms[0]["inviter"]),
+        (&json!("invite"), &json!("@a:x.fr"))
+    );
+    let archived = server.get("@b:x.fr", "/v3/initialSync?archived=true").await;
+    assert_eq!(archived["rooms"].as_array().unwrap().len(), 2);
+}
