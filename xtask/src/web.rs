@@ -34,7 +34,9 @@ pub(crate) fn build() -> Result<bool> {
     install(&folder)?;
     let built = newest(&folder.join("dist"))?;
     let mut changed = newest(&folder.join("src"))?;
-    for name in ["public", "index.html", "package.json", "package-lock.json", "vite.config.ts"] {
+    for name in
+        ["public", "build", "index.html", "package.json", "package-lock.json", "vite.config.ts"]
+    {
         changed = changed.max(newest(&folder.join(name))?);
     }
     if built.is_none() || built < changed {
