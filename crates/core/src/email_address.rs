@@ -8,10 +8,10 @@
 //! The rule, stricter than RFC 5321 §4.1.2 on purpose:
 //!
 //! - at most 254 bytes, exactly one `@`;
-//! - before it 1 to 64 of `a-z 0-9 # $ & ' * + - . = ? ^ _ { } ~`, no dot at an end or beside another;
-//!   not quoted; without `! % / | backtick`, which relays have read as routes or commands;
-//! - after it a domain of two labels or more, each 1 to 63 of `a-z 0-9 -` without a hyphen at an end;
-//!   the last one not of digits alone; no address literal;
+//! - before it 1 to 64 of `a-z 0-9 # $ & ' * + - . = ? ^ _ { } ~`, no dot at an end or beside
+//!   another; not quoted; without `! % / | backtick`, which relays have read as routes or commands;
+//! - after it a domain of two labels or more, each 1 to 63 of `a-z 0-9 -` without a hyphen at an
+//!   end; the last one not of digits alone; no address literal;
 //! - ASCII alone: letters that look like others cannot occur. A domain in another script is given
 //!   in its ASCII form (`xn--…`), which no trusted domain looks like.
 //!
