@@ -250,9 +250,8 @@ impl Automaton {
             self.advance(&mut states, c);
             before = Some(c);
         }
-        if before.is_none() || anchor == Anchor::Words {
-            set(&mut states, 0);
-        }
+        // The first character is still to come for whoever starts here, and every pattern that gets
+        // this far has one.
         is_set(&states, self.last)
     }
 

@@ -224,7 +224,11 @@ impl Maker {
     }
 
     /// The invitation that follows from such an offer, mostly a right one.
-    fn third_party_invite(&mut self, sender: &str, target: &str) -> (String, String, String, Value) {
+    fn third_party_invite(
+        &mut self,
+        sender: &str,
+        target: &str,
+    ) -> (String, String, String, Value) {
         let pdus = self.room.events.iter();
         let offers: Vec<(String, String)> = pdus
             .filter(|pdu| pdu.kind == "m.room.third_party_invite")

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The oracle Synapse, run as a Python program when it is installed.
+//! The oracle Synapse, run as Python programs when it is installed.
 
 use std::{
     collections::BTreeSet,
     env,
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -15,19 +16,16 @@ use crate::rooms::{Pdu, State};
 /// Names the Python interpreter that has Synapse (`pip install matrix-synapse`).
 pub const PYTHON: &str = "ESTAFETTE_SYNAPSE_PYTHON";
 
-/// A running Synapse resolver.
-pub struct Synapse {
+/// A running Python program that answers each line of JSON with one.
+struct Program {
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
-    version: String,
-    pending: Vec<Value>,
-    reset: bool,
 }
 
-impl Synapse {
-    /// Starts the resolver; `None` when no Synapse is installed.
-    pub fn start() -> Option<Self> {
+impl Program {
+    /// Starts a program of this folder; `None` when no Synapse is installed.
+    fn start(name: &str) -> Option<Self> {
         let python = env::var(PYTHON).unwrap_or_else(|_| "python3".to_owned());
         let installed = Command::new(&python)
             .args(["-c", "import synapse"])
@@ -37,9 +35,8 @@ impl Synapse {
         if !installed {
             return None;
         }
-        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/synapse_resolve.py");
         let mut child = Command::new(&python)
-            .arg(program)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -47,8 +44,39 @@ impl Synapse {
             .ok()?;
         let requests = child.stdin.take()?;
         let answers = BufReader::new(child.stdout.take()?);
-        let version = String::new();
-        Some(Self { child, requests, answers, version, pending: Vec::new(), reset: true })
+        Some(Self { child, requests, answers })
+    }
+
+    fn ask(&mut self, request: &Value) -> Result<Value, String> {
+        writeln!(self.requests, "{request}").map_err(|error| error.to_string())?;
+        self.requests.flush().map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).map_err(|error| error.to_string())?;
+        serde_json::from_str(&line).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Ends only the program started above.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running Synapse resolver.
+pub struct Synapse {
+    program: Program,
+    version: String,
+    pending: Vec<Value>,
+    reset: bool,
+}
+
+impl Synapse {
+    /// Starts the resolver; `None` when no Synapse is installed.
+    pub fn start() -> Option<Self> {
+        let program = Program::start("synapse_resolve.py")?;
+        Some(Self { program, version: String::new(), pending: Vec::new(), reset: true })
     }
 
     /// Begins a new room.
@@ -72,11 +100,7 @@ impl Synapse {
         });
         self.pending.clear();
         self.reset = false;
-        writeln!(self.requests, "{request}").map_err(|error| error.to_string())?;
-        self.requests.flush().map_err(|error| error.to_string())?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line).map_err(|error| error.to_string())?;
-        let answer: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
+        let answer = self.program.ask(&request)?;
         match answer.as_array() {
             Some(ids) => Ok(ids.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
             None => Err(answer.to_string()),
@@ -84,10 +108,40 @@ impl Synapse {
     }
 }
 
-impl Drop for Synapse {
-    fn drop(&mut self) {
-        // Ends only the program started above.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// Synapse as a reader of events.
+pub struct SynapseEvents(Program);
+
+/// What Synapse makes of an event.
+#[derive(Debug)]
+pub struct Made {
+    /// Its id.
+    pub event_id: String,
+    /// What redaction leaves of it.
+    pub redacted: Value,
+    /// Its content hash.
+    pub content_hash: String,
+    /// Whether that is the hash that it names.
+    pub hash_is_right: bool,
+}
+
+impl SynapseEvents {
+    /// Starts the reader; `None` when no Synapse is installed.
+    pub fn start() -> Option<Self> {
+        Program::start("synapse_events.py").map(Self)
+    }
+
+    /// Reads an event of a room version, or says why it is none.
+    pub fn read(&mut self, version: &str, event: &str) -> Result<Made, String> {
+        let answer = self.0.ask(&json!({ "version": version, "event": event }))?;
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        match (text("event_id"), text("content_hash")) {
+            (Some(event_id), Some(content_hash)) => Ok(Made {
+                event_id,
+                redacted: answer["redacted"].clone(),
+                content_hash,
+                hash_is_right: answer["hash_is_right"] == true,
+            }),
+            _ => Err(text("error").unwrap_or_default()),
+        }
     }
 }

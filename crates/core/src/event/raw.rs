@@ -228,7 +228,8 @@ fn check_format(object: &Object, version: RoomVersion) -> Result<(), PduError> {
     if object.contains_key("state_key") {
         text("state_key")?;
     }
-    let is_create = kind == "m.room.create" && object.contains_key("state_key");
+    let state_key = object.get("state_key").and_then(Value::as_str);
+    let is_create = kind == "m.room.create" && state_key == Some("");
     if rules.room_id_is_create_hash && is_create {
         if object.contains_key("room_id") {
             return Err(PduError::Member("room_id"));
@@ -249,12 +250,7 @@ fn check_format(object: &Object, version: RoomVersion) -> Result<(), PduError> {
     if object.get("content").and_then(Value::as_object).is_none() {
         return Err(PduError::Member("content"));
     }
-    check_hashes_and_signatures(object)?;
-    // From version 11 on `redacts` stands in the content, and here it is any member.
-    if !rules.redacts_in_content && object.contains_key("redacts") && kind == "m.room.redaction" {
-        text("redacts")?;
-    }
-    Ok(())
+    check_hashes_and_signatures(object)
 }
 
 /// `hashes` names a SHA-256 hash, `signatures` are texts by server and key.

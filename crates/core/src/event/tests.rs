@@ -87,6 +87,11 @@ fn the_size_limit_is_65536_bytes_exactly() {
     assert_eq!(largest.json().len(), 65_536);
     let raw = RawPdu::parse(largest.json().as_bytes(), RoomVersion::V11).unwrap();
     assert!(raw.check(&Ours).is_ok());
+    // Spaces do not count, up to as many bytes again.
+    let spaced = |bytes: usize| format!("{}{}", largest.json(), " ".repeat(bytes - 65_536));
+    assert!(RawPdu::parse(spaced(131_072).as_bytes(), RoomVersion::V11).is_ok());
+    let refused = RawPdu::parse(spaced(131_073).as_bytes(), RoomVersion::V11).err();
+    assert_eq!(refused, Some(PduError::TooLarge));
     let larger = largest.json().replace("xxx", "xxxx");
     assert!(matches!(RawPdu::parse(larger.as_bytes(), RoomVersion::V11), Err(PduError::TooLarge)));
     let room_id = RoomId::parse("!r:x.fr").unwrap();
@@ -108,6 +113,38 @@ fn the_size_limit_is_65536_bytes_exactly() {
     }
     .sign(&ServerName::parse("x.fr").unwrap(), &key());
     assert_eq!(refused.err(), Some(DraftError::TooLarge));
+}
+
+/// A field at its limit is taken, one byte more is refused before anything is signed.
+#[test]
+fn the_limits_of_what_is_built_here() {
+    let (room_id, sender) = (RoomId::parse("!r:x.fr").unwrap(), UserId::parse("@a:x.fr").unwrap());
+    let ids: Vec<_> =
+        (0..21).map(|number| EventId::parse(&format!("$e{number}")).unwrap()).collect();
+    let content = Object::new();
+    let sign = |kind: usize, state_key: usize, prev: usize, auth: usize| {
+        let draft = EventDraft {
+            version: RoomVersion::V11,
+            room_id: Some(&room_id),
+            sender: &sender,
+            kind: &"t".repeat(kind),
+            state_key: Some(&"s".repeat(state_key)),
+            content: &content,
+            redacts: None,
+            prev_events: &ids[..prev],
+            auth_events: &ids[..auth],
+            depth: 1,
+            origin_server_ts: 0,
+            chosen_id: None,
+        };
+        draft.sign(&ServerName::parse("x.fr").unwrap(), &key()).map(|_| ())
+    };
+    assert_eq!(sign(255, 255, 20, 10), Ok(()));
+    assert_eq!(sign(256, 255, 20, 10), Err(DraftError::FieldTooLong("type")));
+    assert_eq!(sign(255, 256, 20, 10), Err(DraftError::FieldTooLong("state_key")));
+    let edges = Err(DraftError::Inconsistent("too many edges"));
+    assert_eq!(sign(255, 255, 21, 10), edges);
+    assert_eq!(sign(255, 255, 20, 11), edges);
 }
 
 #[test]
@@ -186,23 +223,23 @@ fn edges_have_the_form_of_the_version() {
     }
 }
 
-/// `redacts` outside of the content means nothing from version 11 on.
+/// Other servers take a redaction of nothing; whoever drops it loses all that follows it.
 #[test]
-fn redacts_is_checked_where_it_counts() {
+fn a_redaction_may_name_no_event() {
     let event = |redacts: &str| {
         format!(
-            r#"{{"auth_events":[],"content":{{}},"depth":1,"event_id":"$e:x",
+            r#"{{"auth_events":[],"content":{{"redacts":{redacts}}},"depth":1,"event_id":"$e:x",
             "hashes":{{"sha256":""}},"origin_server_ts":1,"prev_events":[],"redacts":{redacts},
             "room_id":"!r:x","sender":"@a:x","signatures":{{}},"type":"m.room.redaction"}}"#
         )
     };
     for version in RoomVersion::all() {
-        let parsed =
-            |redacts: &str| RawPdu::parse(event(redacts).as_bytes(), version).map(|_| ()).err();
-        let wrong = (!version.rules().redacts_in_content).then_some(PduError::Member("redacts"));
-        assert_eq!(parsed(r#""$x""#), None);
-        assert_eq!(parsed("1"), wrong, "{version}");
-        assert_eq!(parsed(&format!("\"${}\"", "x".repeat(255))), wrong, "{version}");
+        for (redacts, target) in [(r#""$x""#, Some("$x")), ("1", None), (r#""x""#, None)] {
+            let raw = RawPdu::parse(event(redacts).as_bytes(), version).unwrap();
+            let id = raw.event_id().clone();
+            let stored = Event::from_stored(version, id, event(redacts)).unwrap();
+            assert_eq!(stored.redacts().map(EventId::as_str), target, "{version} {redacts}");
+        }
     }
 }
 

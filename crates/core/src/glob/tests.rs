@@ -29,6 +29,18 @@ fn a_pattern_stands_for_the_whole_value() {
     assert!(!whole("a*b*c", "acb"));
 }
 
+// Letters beyond ASCII would be told apart by case, or not at all.
+#[test]
+fn case_is_folded_in_every_script() {
+    assert!(whole("\u{c9}t\u{c9}", "\u{e9}T\u{e9}"));
+    assert!(whole("*\u{416}", "\u{436}"));
+    assert!(!whole("\u{e9}", "\u{e0}"));
+    assert!(!whole("\u{436}", "\u{448}"));
+    // No single letter is the lower case of this one: it stands for itself.
+    assert!(whole("\u{130}", "\u{130}"));
+    assert!(!whole("\u{130}", "i"));
+}
+
 // Keywords would be found inside other words, or missed beside punctuation.
 #[test]
 fn a_keyword_matches_between_word_boundaries() {
@@ -58,6 +70,10 @@ fn patterns_longer_than_one_machine_word_count_every_character() {
     assert!(!words(&format!("{long}a"), &text));
     assert!(whole(&format!("*{long}?there"), &text));
     assert!(!whole(&format!("*{long}??there"), &text));
+    // A `*` after the 64th character waits while others come to it.
+    let sixty_four = "a".repeat(64);
+    assert!(whole(&format!("*{sixty_four}*b"), &format!("{}b", "a".repeat(70))));
+    assert!(!whole(&format!("*{sixty_four}*b"), &format!("{}b", "a".repeat(63))));
     for length in [62, 63, 64, 65, 127, 128, 129] {
         let pattern = "?".repeat(length);
         assert!(whole(&pattern, &"x".repeat(length)));

@@ -58,3 +58,17 @@ fn rooms_and_events_with_and_without_a_server() {
     assert!(EventId::parse("$abc").is_ok());
     assert!(EventId::parse("$a:not a server").is_err());
 }
+
+#[test]
+fn aliases_and_devices() {
+    let alias = RoomAlias::parse("#caf\u{e9} room:x.fr:8448").unwrap();
+    assert_eq!((alias.localpart(), alias.server_name()), ("caf\u{e9} room", "x.fr:8448"));
+    assert_eq!(RoomAlias::parse("#:x.fr"), Err(IdError::Empty));
+    assert_eq!(RoomAlias::parse("#a"), Err(IdError::ServerName));
+    assert_eq!(RoomAlias::parse("#a:not a server"), Err(IdError::ServerName));
+    assert_eq!(RoomAlias::parse("a:x.fr"), Err(IdError::Sigil('#')));
+    assert!(DeviceId::parse(&"d".repeat(255)).is_ok());
+    assert_eq!(DeviceId::parse(&"d".repeat(256)), Err(IdError::TooLong));
+    assert_eq!(DeviceId::parse(""), Err(IdError::Empty));
+    assert_eq!(DeviceId::parse("a\nb"), Err(IdError::Character));
+}

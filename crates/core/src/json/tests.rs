@@ -109,6 +109,17 @@ fn depth_is_bounded() {
     assert!(parse(deep(max).as_bytes(), Strictness::Strict).is_ok());
     assert_eq!(parse(deep(max + 1).as_bytes(), Strictness::Strict), Err(JsonError::Depth));
     assert_eq!(parse(deep(1_000_000).as_bytes(), Strictness::Strict), Err(JsonError::Depth));
+    // What is built here is held to the same.
+    let nested = |depth: usize, inside: &dyn Fn(Value) -> Value| {
+        (1..depth).fold(inside(Value::Null), |value, _| inside(value))
+    };
+    let list = |value| Value::Array(vec![value]);
+    let object = |value| Value::Object(Object::from([("a".to_owned(), value)]));
+    for inside in [&list as &dyn Fn(Value) -> Value, &object] {
+        assert!(nested(max, inside).is_canonical(0));
+        assert!(!nested(max + 1, inside).is_canonical(0));
+        assert!(!nested(max, inside).is_canonical(1));
+    }
 }
 
 /// Any value that canonical JSON allows.

@@ -475,3 +475,23 @@ fn unstable_defaults_are_where_their_proposals_put_them() {
                        "content": { "m.mentions": { "user_ids": ["@alice:example.org"] } } });
     assert_eq!(told(&RuleSet::new(Defaults::ALL), ring, 9), "notify ring");
 }
+
+// A path that names a kind would be answered with 404, and a change would change nothing.
+#[test]
+fn kinds_actions_and_whether_enabled() {
+    for kind in RuleKind::ALL {
+        assert_eq!(RuleKind::parse(kind.as_str()), Some(kind));
+    }
+    assert_eq!(RuleKind::parse("Override"), None);
+    let (kind, id) = (RuleKind::Underride, ".m.rule.message");
+    let rules = spec();
+    assert!(rules.get(kind, id).unwrap().is_enabled());
+    let silent = rules.with_actions(kind, id, vec![]).unwrap();
+    assert!(silent.get(kind, id).unwrap().actions().is_empty());
+    let message = json!({ "type": "m.room.message", "sender": "@bob:example.org", "content": {} });
+    assert_eq!(told(&rules, message.clone(), 3), "notify");
+    assert_eq!(told(&silent, message.clone(), 3), "-");
+    let off = rules.with_enabled(kind, id, false).unwrap();
+    assert!(!off.get(kind, id).unwrap().is_enabled());
+    assert_eq!(told(&off, message, 3), "-");
+}

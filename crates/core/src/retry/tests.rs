@@ -13,6 +13,15 @@ fn federation_backs_off_from_seconds_to_a_day() {
     assert_eq!(delays.last(), Some(&86_400_000));
 }
 
+#[test]
+fn the_longest_delays_are_as_documented() {
+    let longest = |schedule: &Schedule| schedule.full_delay_ms(60);
+    assert_eq!(longest(&FEDERATION), Some(86_400_000));
+    assert_eq!(longest(&PUSH_GATEWAY), Some(3_600_000));
+    assert_eq!(longest(&APPLICATION_SERVICE), Some(300_000));
+    assert_eq!(INTERACTIVE.ceiling_ms, 5_000);
+}
+
 // Somebody would wait for ever.
 #[test]
 fn interactive_requests_end() {
