@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Event authorisation: one function per rule of the specification, for room versions 1 to 12.
 //!
-//! Room Versions, "Authorization rules". The numbers in the comments are those of version 12;
-//! earlier versions have the same rules under other numbers, and [`Rules`] says where they differ.
+//! The numbers in the comments are those of version 12,
+//! <https://spec.matrix.org/v1.19/rooms/v12/#authorisation-rules>; earlier versions have the same
+//! rules under other numbers, and [`Rules`] says where they differ. Rules that are no more:
+//! <https://spec.matrix.org/v1.19/rooms/v1/#authorisation-rules>.
 
 mod member;
 mod power_levels;
