@@ -2,6 +2,8 @@
 //! People who use matrix-sdk, for tests against the server that `ESTAFETTE_TEST_URL` names.
 #![recursion_limit = "512"]
 
+pub mod browser;
+
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};

@@ -47,13 +47,12 @@ impl Scope {
         if !has_api {
             return Err(invalid("The scope must name the client-server API."));
         }
-        // Client-Server API, "Device ID allocation": the unreserved characters of RFC 3986.
-        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        let device_id =
-            DeviceId::parse(device_id).ok().filter(|_| device_id.bytes().all(unreserved));
-        let device_id = device_id.ok_or_else(|| {
-            invalid("A device id is made of letters, digits, `-`, `.`, `_` and `~`.")
-        })?;
+        // Client-Server API, "Device ID allocation": the unreserved characters of RFC 3986; and those
+        // of base64, since a device that signs in with a QR code is named after its key (MSC4108).
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        let device_id = DeviceId::parse(device_id).ok().filter(|_| device_id.bytes().all(allowed));
+        let device_id = device_id
+            .ok_or_else(|| invalid("A device id is made of letters, digits and `-._~+/=`."))?;
         Ok(Self { granted: granted.join(" "), device_id })
     }
 }
@@ -78,6 +77,9 @@ mod tests {
         let unstable = "urn:matrix:org.matrix.msc2967.client:api:* \
                         urn:matrix:org.matrix.msc2967.client:device:A";
         assert_eq!(Scope::parse(unstable).unwrap().granted, unstable);
+        let key = "urn:matrix:client:device:wjLpTLRqbqBzLs63aYaEv2Boi6cFEbbM/sSRQ2oAKk4";
+        let scope = Scope::parse(&format!("{API} {key}")).unwrap();
+        assert!(scope.device_id.as_str().contains('/'), "a QR code names a device after its key");
         let both = format!("{API} urn:matrix:client:device:A {unstable}");
         assert_eq!(Scope::parse(&both).unwrap().device_id.as_str(), "A");
         let long = "A".repeat(256);
@@ -87,7 +89,8 @@ mod tests {
             "urn:matrix:client:device:A".into(),
             format!("{API} urn:matrix:client:device:"),
             format!("{API} urn:matrix:client:device:A urn:matrix:client:device:B"),
-            format!("{API} urn:matrix:client:device:A/B"),
+            format!("{API} urn:matrix:client:device:A:B"),
+            format!("{API} urn:matrix:client:device:<A>"),
             format!("{API} urn:matrix:client:device:é"),
             format!("{API} urn:matrix:client:device:{long}"),
             format!("{} urn:matrix:client:device:A", API.to_uppercase()),

@@ -146,10 +146,17 @@ async fn prove_identity(
 
 /// Where somebody lets a device replace the cross-signing keys (Client-Server API, "Account
 /// management URL actions").
-fn reset_url(base_url: &str, device_id: &DeviceId) -> String {
-    // Device ids of the OAuth 2.0 API are made of characters that need no escape.
+pub(super) fn reset_url(base_url: &str, device_id: &DeviceId) -> String {
+    let mut escaped = String::new();
+    for byte in device_id.as_str().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
     let account = format!("{base_url}/_estafette/account");
-    format!("{account}?action=org.matrix.cross_signing_reset&device_id={device_id}")
+    format!("{account}?action=org.matrix.cross_signing_reset&device_id={escaped}")
 }
 
 /// `POST /_matrix/client/v3/keys/signatures/upload`

@@ -94,6 +94,14 @@ async fn a_device_of_the_oauth_api_needs_its_owners_leave() {
     assert_eq!(alice.fails("POST", KEYS, third).await.0, 401, "once");
 }
 
+/// Otherwise the account pages do not find a device that is named after its key (MSC4108).
+#[test]
+fn the_way_to_the_account_pages_names_any_device() {
+    let device_id = DeviceId::parse("a+b/c= &é").unwrap();
+    let url = super::super::signing::reset_url("https://x.fr", &device_id);
+    assert!(url.ends_with("&device_id=a%2Bb%2Fc%3D%20%26%C3%A9"), "{url}");
+}
+
 #[tokio::test]
 async fn cross_signing_keys_are_checked_before_they_are_stored() {
     let server = TestServer::start().await;
