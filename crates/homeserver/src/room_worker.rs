@@ -357,6 +357,15 @@ fn apply_redaction(
     let Ok(left) = Event::from_stored(event.version(), id.clone(), json.clone()) else { return };
     let left = Arc::new(left);
     batch.view = batch.view.with_redacted(&left);
+    let replaces = |known: &&Arc<TimelineEvent>| {
+        known.replaces.as_ref().is_some_and(|replaced| *replaced.event_id() == id)
+    };
+    // Whatever came after it in the state tells it as `prev_content`.
+    let mut successors = before.recent.events().iter().chain(&batch.timeline);
+    if let Some(successor) = successors.find(replaces) {
+        let successor = successor.with_replaced(Arc::clone(&left));
+        batch.redacted.push(Arc::new(successor));
+    }
     let known = before
         .recent
         .find(&id)

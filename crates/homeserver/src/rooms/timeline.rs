@@ -115,6 +115,22 @@ impl TimelineEvent {
         })
     }
 
+    /// The same event once what it replaced has lost its content: that is told with it too.
+    pub fn with_replaced(&self, replaced: Arc<Event>) -> Self {
+        Self {
+            event: Arc::clone(&self.event),
+            flags: self.flags,
+            replaces: Some(replaced),
+            redacted_because: self.redacted_because.clone(),
+            highlights: self.highlights.clone(),
+            txn: self.txn.clone(),
+            may_have_children: AtomicBool::new(true),
+            pos: Arc::clone(&self.pos),
+            rendered: OnceLock::new(),
+            read_back: self.read_back,
+        }
+    }
+
     /// Where it stands in the log.
     pub fn pos(&self) -> Position {
         self.pos.get()

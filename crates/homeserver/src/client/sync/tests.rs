@@ -170,6 +170,24 @@ async fn rooms_that_are_left_end_with_the_leave() {
     assert!(with_left["rooms"]["leave"].get(&room).is_some());
 }
 
+/// What was redacted must not come back as the previous content of its successor (pitfall 9).
+#[tokio::test]
+async fn redacted_state_is_nowhere_to_be_read() {
+    let server = TestServer::start().await;
+    let room = server.room_with(ALICE, &[BOB]).await;
+    let secret = server.set(ALICE, &room, "m.room.topic", json!({ "topic": "secret" })).await;
+    server.set(ALICE, &room, "m.room.topic", json!({ "topic": "plain" })).await;
+    let before = sync(&server, BOB, None, "").await;
+    assert!(before.to_string().contains("secret"));
+    let path = format!("/v3/rooms/{room}/redact/{secret}/txn");
+    server.put(ALICE, &path, json!({})).await;
+    let only = filter(&json!({ "room": { "timeline": { "limit": 2 } } }));
+    for wish in ["", &only, "full_state=true"] {
+        let answer = sync(&server, BOB, None, wish).await;
+        assert!(!answer.to_string().contains("secret"), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn tokens_that_are_none_are_refused() {
     let server = TestServer::start().await;
