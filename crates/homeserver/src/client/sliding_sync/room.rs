@@ -183,6 +183,8 @@ struct Found {
     changed: Vec<Arc<Event>>,
     /// The state that is told.
     state: Vec<Arc<Event>>,
+    /// Of a room that the user is out of and that is told whole: its state at the end.
+    then: Vec<Arc<Event>>,
     members: BTreeSet<UserId>,
     unread: (u64, u64),
 }
@@ -244,13 +246,14 @@ impl Inside<'_> {
             after: true,
         };
         let changed = if initial { Vec::new() } else { scene.changes(since, *end).await? };
-        let mut state = self.state(&scene, &window, told, &changed).await?;
+        let then = if initial && !self.is_in() { scene.full(&window).await? } else { Vec::new() };
+        let mut state = self.state(told, &changed, &then);
         let mut members = told.map(|told| told.members.clone()).unwrap_or_default();
-        if self.is_in() && wish.parameters.lazy_members() {
-            self.add_members(&window, &changed, &mut members, &mut state);
+        if wish.parameters.lazy_members() {
+            self.add_members((&window, &then), &changed, &mut members, &mut state);
         }
         let unread = self.unread(told, &window).await?;
-        Ok(Found { initial, expands, window, changed, state, members, unread })
+        Ok(Found { initial, expands, window, changed, state, then, members, unread })
     }
 
     /// Unread notifications and highlights. The merged dialect does not tell them.
@@ -268,13 +271,12 @@ impl Inside<'_> {
     }
 
     /// The state that is wanted and new to the device.
-    async fn state(
+    fn state(
         &self,
-        scene: &Scene<'_>,
-        window: &Window,
         told: Option<&Told>,
         changed: &[Arc<Event>],
-    ) -> StoreResult<Vec<Arc<Event>>> {
+        then: &[Arc<Event>],
+    ) -> Vec<Arc<Event>> {
         let wanted = self.wish.parameters;
         let wants = |event: &Event, by: &RoomParameters| {
             by.wants(event.kind(), event.state_key().unwrap_or_default())
@@ -291,17 +293,26 @@ impl Inside<'_> {
         changed.iter().filter(|event| wants(event, wanted)).cloned().for_each(&mut add);
         let same = told.is_some_and(|told| told.parameters.required_state == wanted.required_state);
         if same || (told.is_some() && !self.is_in()) {
-            return Ok(state);
+            return state;
         }
         // What is wanted now and was not before is told as it stands.
         let newly = |event: &Arc<Event>| told.is_none_or(|told| !wants(event, &told.parameters));
         if self.is_in() {
             self.wanted_now().into_iter().filter(newly).for_each(&mut add);
         } else {
-            let then = scene.full(window).await?.into_iter();
-            then.filter(|event| wants(event, wanted)).for_each(&mut add);
+            then.iter().filter(|event| wants(event, wanted)).cloned().for_each(&mut add);
         }
-        Ok(state)
+        state
+    }
+
+    /// The membership of a user as the reader may know it.
+    fn member<'b>(&'b self, user: &UserId, then: &'b [Arc<Event>]) -> Option<&'b Arc<Event>> {
+        if self.is_in() {
+            return self.room.snapshot.view.state_event("m.room.member", user.as_str());
+        }
+        then.iter().find(|event| {
+            event.kind() == "m.room.member" && event.state_key() == Some(user.as_str())
+        })
     }
 
     /// The state that is wanted, as it stands. Single keys are looked up; only wildcards walk.
@@ -335,7 +346,7 @@ impl Inside<'_> {
     /// far as they were not told before, and whoever changed since where there is no gap.
     fn add_members(
         &self,
-        window: &Window,
+        (window, then): (&Window, &[Arc<Event>]),
         changed: &[Arc<Event>],
         members: &mut BTreeSet<UserId>,
         state: &mut Vec<Arc<Event>>,
@@ -351,8 +362,7 @@ impl Inside<'_> {
             needed.extend(changed);
         }
         for user in needed {
-            let event = self.room.snapshot.view.state_event("m.room.member", user.as_str());
-            if let Some(event) = event
+            if let Some(event) = self.member(&user, then)
                 && !state.iter().any(|known| known.event_id() == event.event_id())
             {
                 state.push(Arc::clone(event));
@@ -411,12 +421,17 @@ impl Inside<'_> {
         if self.wish.is_direct != is_dm_told.unwrap_or(false) {
             out.display("is_dm", self.wish.is_direct);
         }
-        if !self.is_in() {
-            return;
-        }
         let view = &self.room.snapshot.view;
-        let name = view.state_text("m.room.name", "name").filter(|name| !name.is_empty());
-        let avatar = view.state_text("m.room.avatar", "url").filter(|url| !url.is_empty());
+        let text = |kind: &str, member: &str| {
+            let event = match self.is_in() {
+                true => view.state_event(kind, ""),
+                false => found.then.iter().chain(&found.changed).find(|event| event.kind() == kind),
+            };
+            let text = event.and_then(|event| event.content().get(member)?.as_str());
+            text.filter(|text| !text.is_empty())
+        };
+        let name = text("m.room.name", "name");
+        let avatar = text("m.room.avatar", "url");
         let kinds = [("name", "m.room.name", name), ("avatar", "m.room.avatar", avatar)];
         let new = kinds.into_iter().filter(|(_, kind, _)| changed(kind));
         for (member, _, value) in new {
@@ -425,6 +440,9 @@ impl Inside<'_> {
                 None if found.initial || self.wish.dialect == Dialect::Simplified => {}
                 None => out.raw(member, "null"),
             }
+        }
+        if !self.is_in() {
+            return;
         }
         let members = changed("m.room.member");
         if name.is_none() && (members || changed("m.room.name")) {

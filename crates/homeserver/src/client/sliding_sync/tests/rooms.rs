@@ -165,6 +165,7 @@ async fn which_rooms_stay_listed_afterwards() {
         server.room(ALICE, json!({})).await,
     ];
     let invited = invite_to(&server, json!({})).await;
+    server.set(ALICE, &kicked, "m.room.name", json!({ "name": "Salle" })).await;
     let first = sync(&server, None, wish(9, 5)).await;
     server.post(ALICE, &format!("/v3/rooms/{kicked}/kick"), json!({ "user_id": BOB })).await;
     server.post(ALICE, &format!("/v3/rooms/{banned}/ban"), json!({ "user_id": BOB })).await;
@@ -181,6 +182,7 @@ async fn which_rooms_stay_listed_afterwards() {
     }
     let fresh = sync(&server, None, wish(9, 5)).await;
     assert_eq!(told(&fresh), [kicked.as_str()]);
+    assert_eq!(fresh["rooms"][&kicked]["name"], "Salle", "as it was called then");
     assert!(!fresh.to_string().contains("secret"), "nothing from after the kick");
 }
 
