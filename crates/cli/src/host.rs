@@ -8,6 +8,7 @@ use estafette_core::ids::{ServerName, UserId};
 use estafette_homeserver::{
     ApiError, Shared,
     account_changes::AccountChange,
+    administration,
     auth::{self, password},
     http::RemoteAddress,
     outbound::OutboundRequest,
@@ -17,7 +18,10 @@ use estafette_identity::{
     Host, HostError,
     host::{FetchRequest, FetchResponse},
 };
-use estafette_store::accounts::PasswordHash;
+use estafette_store::{
+    accounts::PasswordHash,
+    people::{AdminAct, AdminOutcome, AuditEntry},
+};
 use http::{StatusCode, request::Parts};
 use zeroize::Zeroizing;
 
@@ -80,6 +84,16 @@ impl Host for HomeserverHost {
 
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
         auth::deactivate(&self.0, user_id, erase).await.map_err(|error| told(&error))
+    }
+
+    async fn administer(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&UserId>,
+        act: AdminAct,
+    ) -> Result<AdminOutcome, HostError> {
+        let done = administration::administer(&self.0, entry, subject, act).await;
+        done.map_err(|error| told(&error))
     }
 
     fn profile_changed(&self, user_id: &UserId) {

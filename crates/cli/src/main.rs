@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `estafette`: the one binary. Its sub-commands are the table below.
 
+mod admin;
 mod host;
 mod serve;
 mod settings;
@@ -27,6 +28,8 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Administers the server that runs on this machine.
+    Admin(admin::Admin),
     /// Explains or checks the configuration.
     Config {
         #[command(subcommand)]
@@ -49,6 +52,7 @@ enum ConfigCommand {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve { config } => serve::run(config.as_deref()),
+        Command::Admin(admin) => admin::run(&admin),
         Command::Config { command: ConfigCommand::Explain } => {
             print!("{}", settings::explain());
             Ok(())

@@ -8,7 +8,7 @@ use estafette_homeserver::{
     clock::{OsRandom, SystemClock},
     http,
 };
-use estafette_identity::Identity;
+use estafette_identity::{Identity, admin::AdminSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +27,9 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listening = http::listen(&settings.homeserver.listener).await?;
+    // Before the database: a second server must not open the same folder.
+    std::fs::create_dir_all(&settings.homeserver.data_dir)?;
+    let admin_socket = AdminSocket::listen(&settings.homeserver.data_dir)?;
     let server = Server::open(settings.homeserver, Arc::new(SystemClock), Arc::new(OsRandom))?;
     tracing::info!(
         address = %listening.address()?,
@@ -34,12 +37,14 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         data_dir = %server.config.data_dir.display(),
         "estafette is ready"
     );
-    let mut further = axum::Router::new();
-    if settings.identity.enabled {
-        let host = Arc::new(HomeserverHost(Arc::clone(&server)));
-        let identity = Identity::open(settings.identity, server.store.clone(), host);
-        further = identity.routes();
-    }
+    let host = Arc::new(HomeserverHost(Arc::clone(&server)));
+    let enabled = settings.identity.enabled;
+    let identity = Identity::open(settings.identity, server.store.clone(), host);
+    let further = if enabled { identity.routes() } else { axum::Router::new() };
+    let mut stopping = server.stopping();
+    let administering = tokio::spawn(admin_socket.serve(identity, async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }));
     let router = http::router_with(Arc::clone(&server), further);
     let serving = tokio::spawn(listening.serve(router, server.stopping()));
     tokio::select! {
@@ -49,5 +54,6 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     tracing::info!("stopping");
     server.stop();
     serving.await?;
+    administering.await?;
     Ok(())
 }

@@ -345,10 +345,22 @@ pub const DIRECTORY_RESULTS_MAX: u64 = 50;
 pub const DIRECTORY_CANDIDATES_MAX: u64 = 3_000;
 /// Index entries that are counted to tell a rare word from a common one.
 pub const DIRECTORY_COUNT_MAX: u64 = 1_000;
+/// Accounts whose remaining searches are in memory.
+pub const SEARCH_BUDGETS_MAX: usize = 100_000;
+/// How often remaining searches are written down.
+pub const SEARCH_BUDGET_INTERVAL_S: u64 = 60;
 /// Words by which one person is found.
 pub const DIRECTORY_WORDS_MAX: usize = 32;
 /// Accounts in one answer of the administration.
 pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
+/// One request of an administrator on the server's machine, in bytes.
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// The answer to one, in bytes.
+pub const ADMIN_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// How many are served at once.
+pub const ADMIN_CONNECTIONS_MAX: usize = 8;
+/// How long one may take, in seconds.
+pub const ADMIN_TIMEOUT_S: u64 = 30;
 /// Users whose changed profile or deactivation waits to reach their rooms.
 pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 

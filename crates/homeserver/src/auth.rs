@@ -10,7 +10,7 @@ pub mod short_lived;
 pub mod tokens;
 pub mod uia;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use estafette_core::{
@@ -89,7 +89,8 @@ pub struct RequesterDevice {
     pub nid: i64,
 }
 
-/// Who asks. As an extractor: 401 without a valid token, or when the account is locked.
+/// Who asks. As an extractor: 401 without a valid token, or when the account is locked; 403
+/// `ORG_MATRIX_EXPIRED_ACCOUNT` when its validity is over.
 ///
 /// A suspended user passes: endpoints that are forbidden then call
 /// [`Requester::check_not_suspended`].
@@ -103,27 +104,30 @@ pub struct Requester {
     pub is_admin: bool,
     /// The application service that speaks for the user.
     pub appservice: Option<Arc<Registration>>,
+    /// The token that was shown; `None` for application services.
+    token: Option<TokenHash>,
+    /// When the token or the account ends by itself, whichever is sooner.
+    ends_ms: Option<i64>,
     suspended: bool,
     locked: bool,
+    expired: bool,
 }
 
 impl Requester {
     /// An account that acts without a request, for what it asked for earlier. 401 and 403 as if it
     /// asked now.
-    pub(crate) fn of_account(account: &Account) -> ApiResult<Self> {
-        if account.deactivated {
-            return Err(ApiError::unknown_token());
-        }
-        if account.locked {
-            return Err(locked());
-        }
+    pub(crate) fn of_account(account: &Account, now_ms: i64) -> ApiResult<Self> {
+        check_account(account, now_ms)?;
         Ok(Self {
             user_id: account.user_id.clone(),
             device: None,
             is_admin: account.is_admin,
             appservice: None,
+            token: None,
+            ends_ms: account.expires_ms,
             suspended: account.suspended,
             locked: false,
+            expired: false,
         })
     }
 
@@ -145,6 +149,32 @@ impl Requester {
             return Ok(());
         }
         limiter.check(cost, self.user_id.as_str(), now_ms)
+    }
+
+    /// What the extractor checked, checked again: for requests that waited, before they answer.
+    /// Errors: as those of the extractor, when the session, the device or the account ended
+    /// meanwhile (I13).
+    pub async fn check_current(&self, server: &Server) -> ApiResult<()> {
+        let Some(token) = self.token else {
+            let account = server.store.account(&self.user_id).await?;
+            let account = account.ok_or_else(ApiError::unknown_token)?;
+            return check_account(&account, server.now_ms());
+        };
+        by_access_token(server, token).await?.check_usable()
+    }
+
+    /// How long the token and the account last by themselves; `None`: without end.
+    pub fn time_left(&self, server: &Server) -> Option<Duration> {
+        let left_ms = self.ends_ms?.saturating_sub(server.now_ms());
+        Some(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
+    }
+
+    fn check_usable(&self) -> ApiResult<()> {
+        match self {
+            Self { locked: true, .. } => Err(locked()),
+            Self { expired: true, .. } => Err(expired()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the account is suspended.
@@ -175,6 +205,31 @@ pub fn locked() -> ApiError {
         .with("soft_logout", true)
 }
 
+/// 403 `ORG_MATRIX_EXPIRED_ACCOUNT`, as servers with a period of validity answer until the account
+/// is renewed. Not in the specification; clients of such servers know it.
+fn expired() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "ORG_MATRIX_EXPIRED_ACCOUNT",
+        "This account has expired. Its owner can renew it.",
+    )
+}
+
+/// Whether anybody may act for this account at all.
+fn check_account(account: &Account, now_ms: i64) -> ApiResult<()> {
+    match account {
+        Account { deactivated: true, .. } => Err(ApiError::unknown_token()),
+        Account { locked: true, .. } => Err(locked()),
+        account if is_over(account.expires_ms, now_ms) => Err(expired()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether something that ends at `ends_ms` has ended.
+fn is_over(ends_ms: Option<i64>, now_ms: i64) -> bool {
+    ends_ms.is_some_and(|ends_ms| ends_ms <= now_ms)
+}
+
 fn suspended() -> ApiError {
     let message = "You cannot do this while your account is suspended.";
     ApiError::new(StatusCode::FORBIDDEN, "M_USER_SUSPENDED", message)
@@ -185,11 +240,12 @@ impl FromRequestParts<Shared> for Requester {
 
     async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
         let MaybeLocked(requester) = MaybeLocked::from_request_parts(parts, server).await?;
-        if requester.locked { Err(locked()) } else { Ok(requester) }
+        requester.check_usable()?;
+        Ok(requester)
     }
 }
 
-/// As [`Requester`], for the few endpoints that a locked account may use: logging out.
+/// As [`Requester`], for the few endpoints that a locked or expired account may use: logging out.
 #[derive(Debug, Clone)]
 pub struct MaybeLocked(pub Requester);
 
@@ -201,7 +257,7 @@ impl FromRequestParts<Shared> for MaybeLocked {
         if let Some(appservice) = server.appservices.by_token(&token) {
             return assert_identity(server, appservice, parts).await.map(Self);
         }
-        let requester = by_access_token(server, &token).await?;
+        let requester = by_access_token(server, TokenHash::of(&token)).await?;
         note_use(server, parts, &requester).await;
         Ok(Self(requester))
     }
@@ -260,10 +316,11 @@ fn token(parts: &Parts, server: &Server) -> ApiResult<Option<String>> {
     Ok(query.ok().and_then(|query| query.0.access_token))
 }
 
-async fn by_access_token(server: &Server, token: &str) -> ApiResult<Requester> {
-    let session = server.store.session(&TokenHash::of(token)).await?;
+async fn by_access_token(server: &Server, token: TokenHash) -> ApiResult<Requester> {
+    let session = server.store.session(&token).await?;
     let session = session.ok_or_else(ApiError::unknown_token)?;
-    if session.expires_ms.is_some_and(|expires| expires <= server.now_ms()) {
+    let now_ms = server.now_ms();
+    if is_over(session.expires_ms, now_ms) {
         // The session lives on: the client is to refresh, or to log in again.
         return Err(ApiError::unknown_token().with("soft_logout", true));
     }
@@ -276,8 +333,11 @@ async fn by_access_token(server: &Server, token: &str) -> ApiResult<Requester> {
         device: Some(device),
         is_admin: session.is_admin,
         appservice: None,
+        token: Some(token),
+        ends_ms: [session.expires_ms, session.account_expires_ms].into_iter().flatten().min(),
         suspended: session.suspended,
         locked: session.locked,
+        expired: is_over(session.account_expires_ms, now_ms),
     })
 }
 
@@ -321,8 +381,11 @@ async fn assert_identity(
         device,
         is_admin: account.is_admin,
         appservice: Some(appservice),
+        token: None,
+        ends_ms: account.expires_ms,
         suspended: account.suspended,
         locked: account.locked,
+        expired: is_over(account.expires_ms, server.now_ms()),
     })
 }
 

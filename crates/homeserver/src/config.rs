@@ -289,11 +289,14 @@ pub struct UserDirectory {
     pub search_all_users: bool,
     /// Whether profiles can be read without an account, as the specification has it.
     pub public_profiles: bool,
+    /// How many searches an account may make per day, each showing up to ten people; what was not
+    /// used comes back over a day.
+    pub searches_per_day: u32,
 }
 
 impl Default for UserDirectory {
     fn default() -> Self {
-        Self { search_all_users: true, public_profiles: true }
+        Self { search_all_users: true, public_profiles: true, searches_per_day: 1_000 }
     }
 }
 

@@ -6,6 +6,7 @@
 //! See `docs/ARCHITECTURE.md` for the walk.
 
 pub mod account_changes;
+pub mod administration;
 pub mod appservice;
 pub mod auth;
 pub mod client;
@@ -26,6 +27,7 @@ pub mod rate_limit;
 pub mod render;
 pub mod room_worker;
 pub mod rooms;
+pub mod search_budget;
 mod server;
 mod synapse_admin;
 pub mod sync;

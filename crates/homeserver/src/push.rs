@@ -20,7 +20,7 @@ use estafette_core::{
     limits::{LOG_BATCH_MAX, PUSH_AGE_MS_MAX, PUSH_HEARD_MAX, PUSH_REQUESTS_MAX},
 };
 use estafette_store::{
-    Fact, FactKind, Position, PushStore as _, RoomStore as _, StoreResult,
+    AccountStore as _, Fact, FactKind, Position, PushStore as _, RoomStore as _, StoreResult,
     push::PushProgress,
     rooms::{Direction, EventFlags, TimelineRange},
 };
@@ -103,6 +103,10 @@ impl Push {
             FactKind::AccountData { user_id, room_id: None, kind }
                 if kind == crate::client::push_rules::KIND || kind == IGNORED_USERS =>
             {
+                heard.users.insert(user_id.clone());
+            }
+            // The account may be locked, or its end of validity another one.
+            FactKind::Sessions { user_id } => {
                 heard.users.insert(user_id.clone());
             }
             _ => return,
@@ -200,7 +204,14 @@ impl Sender {
 
     /// Reads a user's pushers, rules and ignored users again.
     async fn reload(&mut self, server: &Shared, user_id: &UserId) -> StoreResult<()> {
-        let pushers = server.store.pushers(Some(user_id)).await?;
+        let account = server.store.account(user_id).await?;
+        let account = account.filter(|account| !account.locked && !account.deactivated);
+        let pushers = match &account {
+            Some(_) => server.store.pushers(Some(user_id)).await?,
+            // Nobody is told anything while they may not look.
+            None => Vec::new(),
+        };
+        let expires_ms = account.and_then(|account| account.expires_ms);
         let kept: HashSet<i64> = pushers.iter().map(|(nid, _)| *nid).collect();
         if let Some(before) = self.users.remove(user_id) {
             for nid in before.lanes.iter().map(|lane| lane.nid) {
@@ -223,7 +234,7 @@ impl Sender {
             lane.set_pusher(pusher);
             lanes.push(Arc::clone(lane));
         }
-        let user = PushUser::load(server, user_id, lanes).await?;
+        let user = PushUser::load(server, user_id, lanes, expires_ms).await?;
         if self.users.is_empty() {
             // Until now nobody wanted to be told of anything.
             self.pos = self.pos.max(server.notifier.head());

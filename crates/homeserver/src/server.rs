@@ -41,6 +41,7 @@ use crate::{
     push::{self, Push, web_push::Vapid},
     rate_limit::RateLimiter,
     rooms::Rooms,
+    search_budget::{self, SearchBudgets},
     typing::Typing,
     web::WebClient,
 };
@@ -70,6 +71,8 @@ pub struct Server {
     pub account_changes: Arc<AccountChanges>,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
+    /// How many searches for people each account has left.
+    pub search_budgets: SearchBudgets,
     /// The rooms in memory.
     pub rooms: Arc<Rooms>,
     /// Who waits for what.
@@ -131,15 +134,7 @@ impl Server {
             .map_err(|error| StartError::Config(error.to_string()))?;
         std::fs::create_dir_all(&config.data_dir)
             .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
-        let options = SqliteOptions {
-            path: config.data_dir.join("estafette.db"),
-            synchronous: match config.storage.synchronous {
-                SynchronousMode::Full => Synchronous::Full,
-                SynchronousMode::Off => Synchronous::Off,
-            },
-            readers: config.storage.readers,
-            cache_kib: config.storage.cache_kib,
-        };
+        let options = store_options(&config);
         let stored_key = key_file::load_or_create(&config.data_dir.join("signing.key"), &*random)?;
         let vapid = Vapid::open(&config, &server_name, &*random)?;
         let notifier = Arc::new(Notifier::default());
@@ -164,6 +159,7 @@ impl Server {
             clock,
             random,
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
+            search_budgets: SearchBudgets::default(),
             rooms,
             notifier,
             presence: PresenceBook::default(),
@@ -221,6 +217,18 @@ impl Server {
     }
 }
 
+fn store_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        path: config.data_dir.join("estafette.db"),
+        synchronous: match config.storage.synchronous {
+            SynchronousMode::Full => Synchronous::Full,
+            SynchronousMode::Off => Synchronous::Off,
+        },
+        readers: config.storage.readers,
+        cache_kib: config.storage.cache_kib,
+    }
+}
+
 /// Starts everything that works behind the requests. Each ends with the server.
 fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
     tokio::spawn(account_changes::apply(
@@ -235,6 +243,7 @@ fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
     tokio::spawn(notify::forget_idle_users(Arc::downgrade(server)));
     tokio::spawn(delayed_events::run(Arc::downgrade(server)));
     appservice::sender::start(server);
+    tokio::spawn(search_budget::run(Arc::downgrade(server)));
 }
 
 /// Tests of other things do not wait for slow hashes.

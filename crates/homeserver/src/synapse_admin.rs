@@ -7,6 +7,8 @@ mod devices;
 mod registration_tokens;
 mod users;
 
+use std::net::IpAddr;
+
 use axum::{Router, extract::State, routing::get};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::StatusCode;
@@ -15,10 +17,14 @@ use serde_json::{Map, Value, json};
 use sha1::Sha1;
 
 use estafette_core::limits::PASSWORD_BYTES_MAX;
-use estafette_store::{AccountStore as _, accounts::NewAccount};
+use estafette_store::{
+    accounts::{CreateOutcome, NewAccount},
+    people::{AdminAct, AdminOutcome, AuditEntry},
+};
 
 use crate::{
     ApiError, ApiResult, Server, Shared,
+    administration::administer,
     auth::tokens::{IssuedPair, new_login, new_token},
     client::register::{check_created, check_free, user_id},
     http::{Json, RemoteAddress},
@@ -123,10 +129,14 @@ async fn register(
     if !request.is_authentic(&server.config.registration.shared_secret) {
         return Err(ApiError::forbidden("The HMAC is not right."));
     }
-    create(&server, request).await
+    create(&server, address, request).await
 }
 
-async fn create(server: &Server, request: SecretRegistration) -> ApiResult<Json<Value>> {
+async fn create(
+    server: &Server,
+    address: IpAddr,
+    request: SecretRegistration,
+) -> ApiResult<Json<Value>> {
     let user_id = user_id(server, &request.username)?;
     check_free(server, &user_id, None).await?;
     let password_hash = server.auth.passwords.hash(&*server.random, &request.password).await?;
@@ -140,20 +150,22 @@ async fn create(server: &Server, request: SecretRegistration) -> ApiResult<Json<
         pair.describe(&mut body);
     }
     let displayname = request.displayname.filter(|name| !name.is_empty());
-    let outcome = server
-        .store
-        .create_account(NewAccount {
-            displayname: displayname.or_else(|| Some(user_id.localpart().to_owned())),
-            user_id,
-            password_hash: Some(password_hash),
-            appservice_id: None,
-            is_admin: request.admin,
-            registration_token: None,
-            login: (!request.inhibit_login).then_some(login),
-            now_ms: server.now_ms(),
-        })
-        .await?;
-    check_created(outcome)?;
+    let account = NewAccount {
+        displayname: displayname.or_else(|| Some(user_id.localpart().to_owned())),
+        user_id: user_id.clone(),
+        password_hash: Some(password_hash),
+        appservice_id: None,
+        is_admin: request.admin,
+        registration_token: None,
+        login: (!request.inhibit_login).then_some(login),
+        now_ms: server.now_ms(),
+    };
+    let actor = format!("holder of the registration secret, from {address}");
+    let entry = AuditEntry { actor, reason: None, now_ms: server.now_ms() };
+    let act = AdminAct::Create(Box::new(account), Box::default());
+    if administer(server, entry, Some(&user_id), act).await? != AdminOutcome::Done {
+        check_created(CreateOutcome::Taken)?;
+    }
     Ok(Json(Value::Object(body)))
 }
 

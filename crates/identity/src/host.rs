@@ -6,7 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use estafette_core::ids::{ServerName, UserId};
-use estafette_store::accounts::PasswordHash;
+use estafette_store::{
+    accounts::PasswordHash,
+    people::{AdminAct, AdminOutcome, AuditEntry},
+};
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
 
@@ -56,6 +59,15 @@ pub trait Host: Send + Sync {
 
     /// Ends an account and has its rooms left. `false` when there is none.
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError>;
+
+    /// Does what an administrator does, with its line in the audit log and all that follows from it
+    /// in the running server. `subject` is the account, where there is one.
+    async fn administer(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&UserId>,
+        act: AdminAct,
+    ) -> Result<AdminOutcome, HostError>;
 
     /// Carries a profile that the store has into the rooms of its owner.
     fn profile_changed(&self, user_id: &UserId);

@@ -8,6 +8,7 @@
 //! nothing of the homeserver and can be tested without one.
 
 mod account_pages;
+pub mod admin;
 pub mod config;
 pub mod host;
 mod oauth;

@@ -16,9 +16,10 @@ use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use estafette_core::ids::{ServerName, UserId};
 use estafette_store::{
-    AccountStore as _,
+    AccountStore as _, PeopleStore as _,
     accounts::{NewAccount, PasswordHash},
     fact::NoSink,
+    people::{AdminAct, AdminOutcome, AuditEntry},
     sqlite::{SqliteOptions, SqliteStore},
 };
 use http::{HeaderMap, Request, StatusCode, header};
@@ -139,6 +140,16 @@ impl Host for TestHost {
 
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
         let done = self.store.deactivate_account(user_id, erase).await;
+        done.map_err(|error| HostError::Internal(error.to_string()))
+    }
+
+    async fn administer(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&UserId>,
+        act: AdminAct,
+    ) -> Result<AdminOutcome, HostError> {
+        let done = self.store.administer(entry, subject.map(UserId::as_str), act).await;
         done.map_err(|error| HostError::Internal(error.to_string()))
     }
 

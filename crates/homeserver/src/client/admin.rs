@@ -6,6 +6,7 @@ use estafette_core::ids::UserId;
 use estafette_store::{
     AccountStore as _,
     accounts::{Account, AccountFlag},
+    people::AdminAct,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::v3;
 use crate::{
     ApiError, ApiResult, Server, Shared,
+    administration::administer_as,
     auth::Requester,
     http::{Json, Path},
 };
@@ -153,10 +155,8 @@ async fn switch(
     if account.user_id == requester.user_id {
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
-    server.store.set_account_flag(&account.user_id, flag, value).await?;
-    let (by, user_id) = (&requester.user_id, &account.user_id);
-    tracing::info!(%by, %user_id, ?flag, value, "an administrator switched an account");
-    Ok(())
+    let act = AdminAct::SetFlag(flag, value);
+    administer_as(server, requester, Some(&account.user_id), act).await
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ async fn delete_alias(
     Path(alias): Path<RoomAlias>,
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
+    requester.check_not_suspended()?;
     let (room_id, creator) = server.store.alias(&alias).await?.ok_or_else(no_such_alias)?;
     if creator != requester.user_id && !is_ones_own(&requester, &alias) {
         let room = server.rooms.get(&server.store, &room_id).await?;
@@ -210,6 +211,7 @@ async fn set_visibility(
     OptionalJson(body): OptionalJson<VisibilityBody>,
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
+    requester.check_not_suspended()?;
     let public = match body.visibility.as_deref() {
         None | Some("public") => true,
         Some("private") => false,

@@ -264,12 +264,13 @@ struct DownloadQuery {
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaid>
 async fn download(
     State(server): State<Shared>,
-    _: Requester,
+    requester: Requester,
     Path((server_name, media_id)): Path<(String, String)>,
     Query(query): Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let content = find(&server, &server_name, &media_id, query.timeout_ms).await?;
+    requester.check_current(&server).await?;
     let filename = content.filename.clone();
     serve(&server, &content, filename.as_deref(), &headers).await
 }
@@ -279,12 +280,13 @@ async fn download(
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediadownloadservernamemediaidfilename>
 async fn download_as(
     State(server): State<Shared>,
-    _: Requester,
+    requester: Requester,
     Path((server_name, media_id, file_name)): Path<(String, String, String)>,
     Query(query): Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let content = find(&server, &server_name, &media_id, query.timeout_ms).await?;
+    requester.check_current(&server).await?;
     serve(&server, &content, Some(&file_name), &headers).await
 }
 

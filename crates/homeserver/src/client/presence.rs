@@ -37,6 +37,10 @@ async fn set_presence(
     if user_id != requester.user_id {
         return Err(ApiError::forbidden("You can only set your own presence."));
     }
+    if body.status_msg.is_some() {
+        // Others are shown it, as they are the profile.
+        requester.check_not_suspended()?;
+    }
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     if !matches!(body.presence.as_str(), "online" | "unavailable" | "offline") {
         return Err(ApiError::invalid_param("`presence` is none of the known words."));

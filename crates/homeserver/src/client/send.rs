@@ -132,7 +132,7 @@ async fn send(
     BodyBytes(body): BodyBytes,
 ) -> ApiResult<Json<serde_json::Value>> {
     requester.check_rate(&server.rate_limiter, Cost::Message, server.now_ms())?;
-    requester.check_not_suspended()?;
+    check_may_send(&requester, &kind)?;
     // Clients repeat the request for a delayed event without its body.
     let repeated = query.delay_ms.is_some() && body.is_empty();
     let content = if repeated { Object::new() } else { object(&body)? };
@@ -154,8 +154,14 @@ async fn send_once(
     BodyBytes(body): BodyBytes,
 ) -> ApiResult<Json<serde_json::Value>> {
     requester.check_rate(&server.rate_limiter, Cost::Message, server.now_ms())?;
-    requester.check_not_suspended()?;
+    check_may_send(&requester, &kind)?;
     send_now(&server, &requester, (&room_id, kind, object(&body)?), None, &query).await
+}
+
+/// Client-Server API, "Account suspension": a suspended user may redact their own events, which
+/// [`redaction`] looks at, and send nothing.
+fn check_may_send(requester: &Requester, kind: &str) -> ApiResult<()> {
+    if kind == "m.room.redaction" { Ok(()) } else { requester.check_not_suspended() }
 }
 
 async fn send_now(
@@ -228,6 +234,10 @@ async fn redaction(
 ) -> ApiResult<Request> {
     let target = target(server, room, &redacts).await?;
     let target_sender = target.as_ref().map(|target| target.event.sender().clone());
+    if target_sender.as_ref() != Some(&requester.user_id) {
+        // Client-Server API, "Account suspension": one's own events may be redacted.
+        requester.check_not_suspended()?;
+    }
     let sender = requester.user_id.clone();
     let mut request = Request::new(Command::Redact { sender, redacts, target_sender, content });
     request.redaction_target = target;

@@ -90,7 +90,7 @@ async fn answer(
     let _running = note_presence(&reader, course.set_presence.as_deref()).await?;
     extensions::acknowledge(&reader, &request);
     let waiting = Duration::from_millis(course.timeout.min(SYNC_TIMEOUT_MS_MAX));
-    let json = wait(&mut reader, &request, &place, waiting).await?;
+    let json = wait(&mut reader, &requester, &request, &place, waiting).await?;
     Ok(json_response(StatusCode::OK, json))
 }
 
@@ -102,13 +102,16 @@ fn unknown_pos() -> ApiError {
     )
 }
 
-/// Answers at once when there is something to tell, else at the next change or the time-out.
+/// Answers at once when there is something to tell, else at the next change or the time-out. Ends
+/// at once when the session does.
 async fn wait(
     reader: &mut Reader,
+    requester: &Requester,
     request: &Request,
     place: &Place,
     waiting: Duration,
 ) -> ApiResult<String> {
+    let waiting = requester.time_left(&reader.server).map_or(waiting, |left| waiting.min(left));
     let deadline = tokio::time::Instant::now() + waiting;
     let user = Arc::clone(&reader.user);
     let mut stopping = reader.server.stopping();
@@ -127,6 +130,8 @@ async fn wait(
             () = tokio::time::sleep_until(deadline) => {}
             _ = stopping.changed() => {}
         }
+        // The session may be what ended.
+        requester.check_current(&reader.server).await?;
     }
 }
 

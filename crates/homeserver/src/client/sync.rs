@@ -92,7 +92,7 @@ async fn sync(
     }
     let _running = note_presence(&reader, parameters.set_presence.as_deref()).await?;
     let waiting = Duration::from_millis(parameters.timeout.min(SYNC_TIMEOUT_MS_MAX));
-    let answer = wait(&mut reader, &wish, waiting).await?;
+    let answer = wait(&mut reader, &requester, &wish, waiting).await?;
     Ok(json_response(StatusCode::OK, answer.json))
 }
 
@@ -116,8 +116,15 @@ pub(super) async fn note_presence(
     Ok(Some(presence::sync_begins(server, reader.user_id())))
 }
 
-/// Answers at once when there is something to tell, else at the next change or the time-out.
-async fn wait(reader: &mut Reader, wish: &Wish, waiting: Duration) -> ApiResult<Answer> {
+/// Answers at once when there is something to tell, else at the next change or the time-out. Ends
+/// at once when the session does.
+async fn wait(
+    reader: &mut Reader,
+    requester: &Requester,
+    wish: &Wish,
+    waiting: Duration,
+) -> ApiResult<Answer> {
+    let waiting = requester.time_left(&reader.server).map_or(waiting, |left| waiting.min(left));
     let deadline = tokio::time::Instant::now() + waiting;
     let user = Arc::clone(&reader.user);
     let mut stopping = reader.server.stopping();
@@ -137,6 +144,8 @@ async fn wait(reader: &mut Reader, wish: &Wish, waiting: Duration) -> ApiResult<
             () = tokio::time::sleep_until(deadline) => {}
             _ = stopping.changed() => {}
         }
+        // The session may be what ended.
+        requester.check_current(&reader.server).await?;
     }
 }
 

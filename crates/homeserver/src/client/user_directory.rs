@@ -38,15 +38,17 @@ async fn search(
     if request.search_term.len() > DIRECTORY_SEARCH_BYTES_MAX {
         return Err(ApiError::invalid_param("`search_term` is too long."));
     }
+    server.search_budgets.take(&server, &requester.user_id).await?;
     let limit = request.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, DIRECTORY_RESULTS_MAX);
     let query = DirectoryQuery {
         text: request.search_term,
-        searcher: requester.user_id,
+        searcher: requester.user_id.clone(),
         visible_only: !server.config.user_directory.search_all_users,
         limit,
         now_ms: server.now_ms(),
     };
     let found = server.store.search_directory(query).await?;
+    server.search_budgets.charge(&requester.user_id, found.entries.len());
     let results: Vec<Value> = found.entries.iter().map(describe).collect();
     Ok(Json(json!({ "results": results, "limited": found.limited })))
 }

@@ -47,6 +47,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("web.folder", "A folder to serve instead of the embedded client."),
     ("user_directory.search_all_users", "Whether everybody on this server can be found."),
     ("user_directory.public_profiles", "Whether profiles can be read without an account."),
+    ("user_directory.searches_per_day", "Searches per account and day, of ten people each."),
     ("calls.turn_uris", "TURN servers (`turn:`, `turns:` URIs) for one-to-one calls."),
     ("calls.turn_shared_secret", "The secret shared with them: credentials for each user."),
     ("calls.turn_username", "One name for everybody, where they know no shared secret."),

@@ -20,7 +20,9 @@ pub(super) fn told(
     found: &Found<'_>,
 ) -> Vec<(UserId, String, bool)> {
     let (view, event) = (&snapshot.view, found.event);
-    let candidates = candidates(users, snapshot, found);
+    let mut candidates = candidates(users, snapshot, found);
+    let now_ms = server.now_ms();
+    candidates.retain(|(_, user)| !user.is_expired(now_ms));
     if candidates.is_empty() {
         return Vec::new();
     }

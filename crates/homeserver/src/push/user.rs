@@ -27,6 +27,8 @@ pub(super) struct PushUser {
     pub(super) rules: RuleSet,
     pub(super) rules_hash: RuleSetHash,
     ignored: HashSet<String>,
+    /// Until when the account works.
+    expires_ms: Option<i64>,
     /// Unread notifications by room; `None` until they are asked for.
     unread: Option<HashMap<RoomId, u64>>,
 }
@@ -36,6 +38,7 @@ impl PushUser {
         server: &Shared,
         user_id: &UserId,
         lanes: Vec<Arc<Lane>>,
+        expires_ms: Option<i64>,
     ) -> StoreResult<Self> {
         let rules = push_rules::load(server, user_id).await.map_err(|error| {
             StoreError::Corrupt(format!("push rules of {user_id}: {}", error.message()))
@@ -48,7 +51,12 @@ impl PushUser {
         let rules = rules.rule_set;
         let rules_hash = rules.hash();
         let user_id = user_id.clone();
-        Ok(Self { user_id, lanes, rules, rules_hash, ignored, unread: None })
+        Ok(Self { user_id, lanes, rules, rules_hash, ignored, expires_ms, unread: None })
+    }
+
+    /// Whether the account's validity is over.
+    pub(super) fn is_expired(&self, now_ms: i64) -> bool {
+        self.expires_ms.is_some_and(|expires| expires <= now_ms)
     }
 
     pub(super) fn ignores(&self, sender: &UserId) -> bool {

@@ -13,6 +13,7 @@ use estafette_core::ids::{DeviceId, RoomId, UserId};
 use estafette_store::{
     AccountStore as _, RoomStore as _,
     accounts::{Device, Devices},
+    people::AdminAct,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use super::users::{known, local};
 use crate::{
     ApiError, ApiResult, Server, Shared,
+    administration::administer_as,
     auth::Requester,
     client::{
         admin::describe_sessions,
@@ -162,8 +164,7 @@ async fn delete(
 ) -> ApiResult<Response> {
     let devices: Vec<DeviceId> =
         devices.iter().filter_map(|device| DeviceId::parse(device).ok()).collect();
-    let count = devices.len();
-    server.store.delete_devices(user_id, Devices::These(devices)).await?;
-    tracing::info!(by = %requester.user_id, %user_id, count, "an administrator ended sessions");
+    let act = AdminAct::DeleteDevices(Devices::These(devices));
+    administer_as(server, requester, Some(user_id), act).await?;
     Ok(empty_object())
 }

@@ -10,12 +10,13 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::limits::REGISTRATION_TOKEN_BYTES_MAX;
-use estafette_store::{AccountStore as _, accounts::RegistrationToken};
+use estafette_store::{AccountStore as _, accounts::RegistrationToken, people::AdminAct};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::{
     ApiError, ApiResult, Shared,
+    administration::administer_as,
     auth::Requester,
     clock::random_word,
     http::{Json, OptionalJson, Path, Query, empty_object},
@@ -108,7 +109,8 @@ async fn new(
     }
     let (uses_allowed, expires_ms) = (request.uses_allowed, request.expiry_time);
     let token = RegistrationToken { token, uses_allowed, used: 0, expires_ms };
-    server.store.put_registration_token(token.clone()).await?;
+    let act = AdminAct::PutRegistrationToken(token.clone());
+    administer_as(&server, &requester, None, act).await?;
     Ok(Json(describe(&token)))
 }
 
@@ -136,7 +138,8 @@ async fn update(
     let mut token = server.store.registration_token(&token).await?.ok_or_else(unknown)?;
     token.uses_allowed = update.uses_allowed.unwrap_or(token.uses_allowed);
     token.expires_ms = update.expiry_time.unwrap_or(token.expires_ms);
-    server.store.put_registration_token(token.clone()).await?;
+    let act = AdminAct::PutRegistrationToken(token.clone());
+    administer_as(&server, &requester, None, act).await?;
     Ok(Json(describe(&token)))
 }
 
@@ -147,9 +150,6 @@ async fn delete(
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
     requester.check_admin()?;
-    if server.store.delete_registration_token(&token).await? {
-        Ok(empty_object())
-    } else {
-        Err(unknown())
-    }
+    administer_as(&server, &requester, None, AdminAct::DeleteRegistrationToken(token)).await?;
+    Ok(empty_object())
 }

@@ -13,6 +13,7 @@ use estafette_core::{directory::fold, ids::UserId, limits::ACCOUNTS_PER_PAGE_MAX
 use estafette_store::{
     AccountStore as _,
     accounts::{Account, AccountFlag, AccountPage, Devices, NewAccount},
+    people::AdminAct,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -20,8 +21,9 @@ use serde_json::{Value, json};
 
 use crate::{
     ApiError, ApiResult, Server, Shared,
+    administration::administer_as,
     auth::{Requester, password::check_new},
-    client::{account, profile, register::check_created},
+    client::profile,
     http::{Json, OptionalJson, Path, Query, empty_object, json_response},
 };
 
@@ -115,6 +117,8 @@ async fn describe(server: &Server, account: &Account) -> ApiResult<Value> {
         "appservice_id": account.appservice_id,
         "user_type": null,
         "creation_ts": account.created_ms,
+        "last_seen_ts": account.seen_ms,
+        "expires_ts": account.expires_ms,
     }))
 }
 
@@ -152,17 +156,16 @@ async fn put(
     let status = match server.store.account(&user_id).await? {
         Some(_) => StatusCode::OK,
         None => {
-            make(&server, &user_id).await?;
+            make(&server, &requester, &user_id).await?;
             StatusCode::CREATED
         }
     };
-    apply(&server, &user_id, change).await?;
-    tracing::info!(by = %requester.user_id, %user_id, "an administrator changed an account");
+    apply(&server, &requester, &user_id, change).await?;
     let described = describe(&server, &known(&server, &user_id).await?).await?;
     Ok(json_response(status, described.to_string()))
 }
 
-async fn make(server: &Server, user_id: &UserId) -> ApiResult<()> {
+async fn make(server: &Server, requester: &Requester, user_id: &UserId) -> ApiResult<()> {
     // Only names that registration would give out.
     UserId::from_localpart(user_id.localpart(), &server.server_name)
         .map_err(|error| ApiError::invalid_param(format!("The user id is wrong: {error}.")))?;
@@ -176,27 +179,36 @@ async fn make(server: &Server, user_id: &UserId) -> ApiResult<()> {
         login: None,
         now_ms: server.now_ms(),
     };
-    check_created(server.store.create_account(account).await?)
+    let act = AdminAct::Create(Box::new(account), Box::default());
+    administer_as(server, requester, Some(user_id), act).await
 }
 
-async fn apply(server: &Server, user_id: &UserId, change: UserChange) -> ApiResult<()> {
+async fn apply(
+    server: &Server,
+    requester: &Requester,
+    user_id: &UserId,
+    change: UserChange,
+) -> ApiResult<()> {
+    let act = async |act| administer_as(server, requester, Some(user_id), act).await;
     let hash = match &change.password {
         Some(password) => Some(server.auth.passwords.hash(&*server.random, password).await?),
         None => None,
     };
-    if change.deactivated == Some(false) {
-        server.store.reactivate_account(user_id, hash.clone()).await?;
-        server.erased.forget();
+    let mut profile = Vec::new();
+    for (key, value) in [("displayname", change.displayname), ("avatar_url", change.avatar_url)] {
+        if let Some(value) = value {
+            profile.push((key.to_owned(), profile::checked(key, json!(value))?));
+        }
+    }
+    if change.deactivated == Some(false) && known(server, user_id).await?.deactivated {
+        act(AdminAct::Reactivate(hash.clone())).await?;
     }
     if let Some(hash) = hash {
         let sign_out = change.logout_devices.unwrap_or(true).then_some(Devices::All);
-        server.store.set_password(user_id, Some(hash), sign_out).await?;
-        account::forget_proofs(server, user_id);
+        act(AdminAct::SetPassword(Some(hash), sign_out)).await?;
     }
-    for (key, value) in [("displayname", change.displayname), ("avatar_url", change.avatar_url)] {
-        if let Some(value) = value {
-            profile::set(server, user_id, key, profile::checked(key, json!(value))?).await?;
-        }
+    for (key, value) in profile {
+        act(AdminAct::SetProfileField(key, value)).await?;
     }
     for (flag, value) in [
         (AccountFlag::Admin, change.admin),
@@ -204,11 +216,11 @@ async fn apply(server: &Server, user_id: &UserId, change: UserChange) -> ApiResu
         (AccountFlag::Suspended, change.suspended),
     ] {
         if let Some(value) = value {
-            server.store.set_account_flag(user_id, flag, value).await?;
+            act(AdminAct::SetFlag(flag, value)).await?;
         }
     }
     if change.deactivated == Some(true) {
-        account::deactivate(server, user_id, false).await?;
+        act(AdminAct::Deactivate(false)).await?;
     }
     Ok(())
 }
@@ -241,10 +253,8 @@ async fn set_admin(
     if user_id == requester.user_id && !request.admin {
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
-    if !server.store.set_account_flag(&user_id, AccountFlag::Admin, request.admin).await? {
-        return Err(ApiError::not_found("There is no such user."));
-    }
-    tracing::info!(by = %requester.user_id, %user_id, admin = request.admin, "rights changed");
+    let act = AdminAct::SetFlag(AccountFlag::Admin, request.admin);
+    administer_as(&server, &requester, Some(&user_id), act).await?;
     Ok(empty_object())
 }
 
@@ -263,10 +273,8 @@ async fn deactivate(
 ) -> ApiResult<Json<Value>> {
     requester.check_admin()?;
     let user_id = local(&server, &user_id)?;
-    if !account::deactivate(&server, &user_id, request.erase).await? {
-        return Err(ApiError::not_found("There is no such user."));
-    }
-    tracing::info!(by = %requester.user_id, %user_id, "an administrator deactivated an account");
+    let act = AdminAct::Deactivate(request.erase);
+    administer_as(&server, &requester, Some(&user_id), act).await?;
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
 }
 
@@ -289,8 +297,7 @@ async fn reset_password(
     known(&server, &user_id).await?;
     let hash = server.auth.passwords.hash(&*server.random, &request.new_password).await?;
     let sign_out = request.logout_devices.unwrap_or(true).then_some(Devices::All);
-    server.store.set_password(&user_id, Some(hash), sign_out).await?;
-    account::forget_proofs(&server, &user_id);
-    tracing::info!(by = %requester.user_id, %user_id, "an administrator reset a password");
+    let act = AdminAct::SetPassword(Some(hash), sign_out);
+    administer_as(&server, &requester, Some(&user_id), act).await?;
     Ok(empty_object())
 }

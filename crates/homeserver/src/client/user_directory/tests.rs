@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these people would not find each other, or find whom they should not.
 
+use estafette_core::ids::UserId;
+use estafette_store::{
+    PeopleStore as _,
+    people::{PersonDetails, PutPersonOutcome},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -77,4 +82,71 @@ async fn only_those_in_sight_are_found_where_the_operator_wants_it() {
     let path = format!("/v3/join/{}", room["room_id"].as_str().unwrap().replace('!', "%21"));
     assert_eq!(server.request("POST", &path, &bob, json!({})).await.0, StatusCode::OK);
     assert_eq!(search(&server, &alice, body).await.0, ["@bob:x.fr"]);
+}
+
+async fn know(server: &TestServer, localpart: &str, email: &str, guest: bool) {
+    let user_id = UserId::parse(&format!("@{localpart}:x.fr")).unwrap();
+    let details = PersonDetails { email: Some(email.into()), guest, ..PersonDetails::default() };
+    let outcome = server.server.store.put_person(&user_id, details).await.unwrap();
+    assert_eq!(outcome, PutPersonOutcome::Put);
+}
+
+/// Without it the answers would tell who hides, or which addresses have accounts.
+#[tokio::test]
+async fn who_hides_looks_like_nobody() {
+    let server = TestServer::start().await;
+    let alice = named(&server, "u1", "Alice").await;
+    let bob = named(&server, "u2", "Bob Caché").await;
+    named(&server, "u3", "Guest Invité").await;
+    know(&server, "u2", "bob@x.fr", false).await;
+    know(&server, "u3", "guest@x.fr", true).await;
+    let path = "/v3/user/@u2:x.fr/account_data/im.vector.hide_profile";
+    server.put(&bob, path, json!({ "hide_profile": true })).await;
+    let ask = async |term: &str| {
+        let body = json!({ "search_term": term }).to_string();
+        let path = "/_matrix/client/v3/user_directory/search";
+        let answer = server.ask(http::Method::POST, path, &alice, body).await;
+        let mut headers: Vec<String> =
+            answer.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort();
+        (answer.status, headers, answer.bytes)
+    };
+    let nobody = ask("nobody at all").await;
+    for term in [
+        "bob",
+        "cache",
+        "bob cache",
+        "@u2:x.fr",
+        "u2",
+        "bob@x.f",
+        "ob@x.fr",
+        "bob@",
+        "@x.fr",
+        "guest",
+        "invite",
+        "guest@x.fr",
+        "@u3:x.fr",
+        "nobody@x.fr",
+    ] {
+        assert_eq!(ask(term).await, nobody, "{term}");
+    }
+    let found = search(&server, &alice, json!({ "search_term": "BOB@x.fr" })).await;
+    assert_eq!(found, (vec!["@u2:x.fr".to_owned()], false));
+    let (status, answer) = server.request("POST", "/v3/user_directory/search", "", json!({})).await;
+    assert_eq!((status.as_u16(), &answer["errcode"]), (401, &json!("M_MISSING_TOKEN")));
+    server.put(&bob, path, json!({})).await;
+    assert_eq!(search(&server, &alice, json!({ "search_term": "bob" })).await.0, ["@u2:x.fr"]);
+}
+
+#[tokio::test]
+async fn guests_find_nobody() {
+    let server = TestServer::start().await;
+    named(&server, "u1", "Alice").await;
+    let guest = named(&server, "u2", "Guest").await;
+    know(&server, "u1", "alice@x.fr", false).await;
+    know(&server, "u2", "guest@x.fr", true).await;
+    for term in ["alice", "alice@x.fr", "@u1:x.fr"] {
+        let found = search(&server, &guest, json!({ "search_term": term })).await;
+        assert_eq!(found, (Vec::new(), false), "{term}: empty, not an error");
+    }
 }

@@ -117,6 +117,10 @@ pub(super) fn search(conn: &Connection, query: &DirectoryQuery) -> StoreResult<D
     let terms: Vec<&str> = words(&folded).take(DIRECTORY_TERMS_MAX).collect();
     if !terms.is_empty() {
         search.by_name(folded.trim())?;
+        if let [first, second] = terms.as_slice() {
+            // Surname and given name are typed in either order.
+            search.by_name(&format!("{second} {first}"))?;
+        }
         search.by_words(&terms)?;
     }
     search.page()
@@ -194,10 +198,12 @@ impl Search<'_> {
     fn by_words(&mut self, terms: &[&str]) -> StoreResult<()> {
         let mut counted = Vec::with_capacity(terms.len());
         for (index, term) in terms.iter().enumerate() {
-            counted.push((self.count(term)?, index));
+            counted.push((self.count(term)?, !self.begins_names(term)?, index));
         }
-        // The rarest leads; the others are looked up for each candidate.
-        let Some((_, lead)) = counted.iter().min() else { return Ok(()) };
+        // The rarest leads; the others are looked up for each candidate. Among common ones, a given
+        // name: who shares it is read by surname, so the others are spread evenly, while who shares
+        // an organisation is read by given name.
+        let Some((_, _, lead)) = counted.iter().min() else { return Ok(()) };
         let others: Vec<&str> =
             terms.iter().enumerate().filter(|(index, _)| index != lead).map(|(_, t)| *t).collect();
         let Some(lead) = terms.get(*lead) else { return Ok(()) };
@@ -215,6 +221,14 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether anybody's name begins with `term`.
+    fn begins_names(&self, term: &str) -> StoreResult<bool> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT 1 FROM directory_entry WHERE hidden = 0 AND name >= ?1 AND name < ?2 LIMIT 1",
+        )?;
+        Ok(statement.exists((term, after(term)))?)
     }
 
     /// How often words that begin with `term` occur, counted as far as it matters.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{audit, person};
 use crate::{
     StoreError, StoreResult,
-    accounts::{AccountFlag, ProfileOutcome, TokenHash},
+    accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
     people::{
         AdminAct, AdminOutcome, AuditEntry, CreatePersonOutcome, PersonDetails, PutPersonOutcome,
     },
@@ -15,6 +15,7 @@ use crate::{
         Tx,
         accounts::{devices, invitations, life, profile},
         device_rows::Indexes,
+        identity::forget_browsers,
     },
 };
 
@@ -66,12 +67,18 @@ fn on_account(
                 CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
             });
         }
-        AdminAct::SetFlag(flag, value) => life::set_flag(indexes, tx, user_id, *flag, *value)?,
+        AdminAct::SetFlag(flag, value) => {
+            if (*flag, *value) == (AccountFlag::Locked, true) {
+                forget_browsers(tx.conn, user_id, None)?;
+            }
+            life::set_flag(indexes, tx, user_id, *flag, *value)?
+        }
         AdminAct::SetPassword(hash, sign_out) => {
             let known = life::active_nid(tx.conn, user_id)?.is_some();
             life::set_password(tx.conn, user_id, hash.as_ref())?;
             if let (true, Some(gone)) = (known, sign_out) {
                 devices::delete(indexes, tx, user_id, gone)?;
+                forget_browsers(tx.conn, user_id, None)?;
             }
             known
         }
@@ -80,6 +87,9 @@ fn on_account(
         AdminAct::DeleteDevices(gone) => {
             if life::nid(tx.conn, user_id)?.is_none() {
                 return Ok(AdminOutcome::NoAccount);
+            }
+            if *gone == Devices::All {
+                forget_browsers(tx.conn, user_id, None)?;
             }
             return devices::delete(indexes, tx, user_id, gone).map(AdminOutcome::Deleted);
         }

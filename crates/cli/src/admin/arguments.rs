@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can be typed after `estafette admin`.
+
+use std::{
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use clap::{Args, Subcommand};
+use estafette_identity::admin::{AdminCommand, AuditView, NewUser, UserFlag};
+
+const DAY_MS: i64 = 86_400_000;
+const DAYS_MAX: i64 = 36_500;
+
+/// Administers the running server. USER is a user id, a localpart or an e-mail address.
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    /// The configuration file of the server (TOML): it says where the data folder is.
+    #[arg(long, global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints the answer as one line of JSON: `{"done": …}` or `{"refused": "…"}`.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Why; written to the audit log.
+    #[arg(long, global = true)]
+    pub(crate) reason: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Area,
+}
+
+/// What is administered.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Area {
+    /// Accounts.
+    #[command(subcommand)]
+    Users(Users),
+    /// Devices.
+    #[command(subcommand)]
+    Devices(Devices),
+    /// Sessions.
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Organisations.
+    #[command(subcommand)]
+    Organisations(Organisations),
+    /// Invitations to register with a token.
+    #[command(subcommand)]
+    RegistrationTokens(RegistrationTokens),
+    /// What administrators did.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Users {
+    /// Lists accounts, oldest first.
+    List {
+        /// Part of the user id or the name, or the whole e-mail address.
+        #[arg(long)]
+        search: Option<String>,
+        /// Lists deactivated ones too.
+        #[arg(long)]
+        deactivated: bool,
+        /// How many to skip.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// How many to list.
+        #[arg(long, default_value_t = 100)]
+        limit: u64,
+    },
+    /// Shows everything about one account.
+    Show { user: String },
+    /// Makes an account and prints its first password once.
+    Create {
+        /// The localpart; without it one that tells nothing is drawn.
+        #[arg(long)]
+        localpart: Option<String>,
+        /// The display name.
+        #[arg(long)]
+        name: Option<String>,
+        /// The e-mail address.
+        #[arg(long)]
+        email: Option<String>,
+        /// The organisation's id.
+        #[arg(long)]
+        organisation: Option<String>,
+        /// The account is a guest's.
+        #[arg(long)]
+        guest: bool,
+        /// The account may administer the server by the API.
+        #[arg(long)]
+        admin: bool,
+        /// The account ends in so many days.
+        #[arg(long)]
+        days: Option<i64>,
+    },
+    /// Locks an account: every request is refused until it is unlocked, sessions stay.
+    Lock { user: String },
+    /// Unlocks an account.
+    Unlock { user: String },
+    /// Suspends an account: its owner reads, leaves rooms, and does nothing else.
+    Suspend { user: String },
+    /// Lifts a suspension.
+    Unsuspend { user: String },
+    /// Ends an account's validity now, until it is renewed.
+    Expire { user: String },
+    /// Renews an account.
+    Renew {
+        user: String,
+        /// For so many days from now.
+        #[arg(long, required_unless_present = "never_expires", conflicts_with = "never_expires")]
+        days: Option<i64>,
+        /// For ever.
+        #[arg(long)]
+        never_expires: bool,
+    },
+    /// Ends an account: sessions, devices and keys go, its rooms are left.
+    Deactivate { user: String },
+    /// Brings a deactivated account back and prints a new password once.
+    Reactivate { user: String },
+    /// Ends an account and erases its profile, address and settings.
+    Erase { user: String },
+    /// Corrects a display name.
+    SetName { user: String, name: String },
+    /// Corrects an e-mail address.
+    SetEmail {
+        user: String,
+        /// The address; without it the account has none.
+        email: Option<String>,
+    },
+    /// Says whether somebody may administer the server by the API.
+    SetAdmin {
+        user: String,
+        #[arg(action = clap::ArgAction::Set)]
+        value: bool,
+    },
+    /// Replaces a password, ends all sessions, and prints the new password once.
+    ResetPassword { user: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Devices {
+    /// Lists somebody's devices.
+    List { user: String },
+    /// Deletes devices: their sessions and keys end at once.
+    Delete {
+        user: String,
+        #[arg(required = true)]
+        devices: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    /// Ends all of somebody's sessions at once, on every device and in every browser.
+    Revoke { user: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Organisations {
+    /// Lists organisations and how many people they have.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistrationTokens {
+    /// Lists them.
+    List,
+    /// Makes one and prints it.
+    Create {
+        /// How many accounts it may make; without it any number.
+        #[arg(long)]
+        uses: Option<u64>,
+        /// It ends in so many days.
+        #[arg(long)]
+        days: Option<i64>,
+    },
+    /// Ends one.
+    Delete { token: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Shows the newest lines.
+    Show {
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// Only lines before this number.
+        #[arg(long)]
+        before: Option<u64>,
+        /// Only what concerns this user.
+        #[arg(long)]
+        user: Option<String>,
+        /// Checks the whole log, and fails where a line was changed or is missing.
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+impl Area {
+    /// The request that it stands for.
+    pub(crate) fn asked(&self) -> Result<AdminCommand, String> {
+        Ok(match self {
+            Self::Users(users) => users.asked()?,
+            Self::Devices(Devices::List { user }) => {
+                AdminCommand::DeviceList { user: user.clone() }
+            }
+            Self::Devices(Devices::Delete { user, devices }) => {
+                AdminCommand::DeviceDelete { user: user.clone(), devices: devices.clone() }
+            }
+            Self::Sessions(Sessions::Revoke { user }) => {
+                AdminCommand::SessionRevoke { user: user.clone() }
+            }
+            Self::Organisations(Organisations::List) => AdminCommand::OrganisationList,
+            Self::RegistrationTokens(RegistrationTokens::List) => {
+                AdminCommand::RegistrationTokenList
+            }
+            Self::RegistrationTokens(RegistrationTokens::Create { uses, days }) => {
+                let expires_ms = days.map(in_days).transpose()?;
+                AdminCommand::RegistrationTokenCreate { uses: *uses, expires_ms }
+            }
+            Self::RegistrationTokens(RegistrationTokens::Delete { token }) => {
+                AdminCommand::RegistrationTokenDelete { token: token.clone() }
+            }
+            Self::Audit(Audit::Show { limit, before, user, verify }) => {
+                AdminCommand::Audit(AuditView {
+                    limit: *limit,
+                    before: *before,
+                    user: user.clone(),
+                    verify: *verify,
+                })
+            }
+        })
+    }
+}
+
+impl Users {
+    fn asked(&self) -> Result<AdminCommand, String> {
+        use AdminCommand as C;
+        let switch =
+            |user: &String, flag, value| C::UserSetFlag { user: user.clone(), flag, value };
+        Ok(match self {
+            Self::List { search, deactivated, from, limit } => C::UserList {
+                search: search.clone(),
+                deactivated: *deactivated,
+                from: *from,
+                limit: *limit,
+            },
+            Self::Show { user } => C::UserShow { user: user.clone() },
+            Self::Create { localpart, name, email, organisation, guest, admin, days } => {
+                C::UserCreate(NewUser {
+                    localpart: localpart.clone(),
+                    name: name.clone(),
+                    email: email.clone(),
+                    organisation: organisation.clone(),
+                    guest: *guest,
+                    admin: *admin,
+                    expires_ms: days.map(in_days).transpose()?,
+                })
+            }
+            Self::Lock { user } => switch(user, UserFlag::Locked, true),
+            Self::Unlock { user } => switch(user, UserFlag::Locked, false),
+            Self::Suspend { user } => switch(user, UserFlag::Suspended, true),
+            Self::Unsuspend { user } => switch(user, UserFlag::Suspended, false),
+            Self::SetAdmin { user, value } => switch(user, UserFlag::Admin, *value),
+            Self::Expire { user } => {
+                C::UserSetExpiry { user: user.clone(), until_ms: Some(now_ms()) }
+            }
+            Self::Renew { user, days, .. } => {
+                C::UserSetExpiry { user: user.clone(), until_ms: days.map(in_days).transpose()? }
+            }
+            Self::Deactivate { user } => C::UserDeactivate { user: user.clone(), erase: false },
+            Self::Erase { user } => C::UserDeactivate { user: user.clone(), erase: true },
+            Self::Reactivate { user } => C::UserReactivate { user: user.clone() },
+            Self::SetName { user, name } => {
+                C::UserSetName { user: user.clone(), name: name.clone() }
+            }
+            Self::SetEmail { user, email } => {
+                C::UserSetEmail { user: user.clone(), email: email.clone() }
+            }
+            Self::ResetPassword { user } => C::UserResetPassword { user: user.clone() },
+        })
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn in_days(days: i64) -> Result<i64, String> {
+    if (1..=DAYS_MAX).contains(&days) {
+        return Ok(now_ms() + days * DAY_MS);
+    }
+    Err(format!("`--days` is a number from 1 to {DAYS_MAX}"))
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these an operator could not administer the server, or somebody else could: the built
+//! binary, from outside.
+#![cfg(test)]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_estafette");
+
+fn estafette(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .args(arguments)
+        .env("ESTAFETTE__DATA_DIR", folder)
+        .env("ESTAFETTE__SERVER_NAME", "x.fr")
+        .env("ESTAFETTE__LISTENER__ADDRESS", "127.0.0.1:0");
+    command
+}
+
+/// A server that runs until it is dropped.
+struct Running {
+    child: Child,
+    log: BufReader<ChildStdout>,
+    read: String,
+    address: String,
+    folder: PathBuf,
+}
+
+impl Running {
+    fn start(folder: &Path) -> Self {
+        let mut child = estafette(folder, &["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap());
+        let mut read = String::new();
+        while !read.contains("estafette is ready") {
+            assert!(log.read_line(&mut read).unwrap() > 0, "it ended: {read}");
+        }
+        let address = read.split("127.0.0.1:").nth(1).unwrap();
+        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+        let address = format!("127.0.0.1:{port}");
+        Self { child, log, read, address, folder: folder.to_owned() }
+    }
+
+    fn admin(&self, arguments: &[&str]) -> Output {
+        admin(&self.folder, arguments)
+    }
+
+    /// The JSON of an act that must succeed.
+    fn done(&self, arguments: &[&str]) -> Value {
+        let output = self.admin(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["done"].clone()
+    }
+
+    fn http(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let body = body.to_string();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split("\r\n\r\n").nth(1).unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// Ends it as an operator does, and returns all that it logged.
+    fn stop(mut self) -> String {
+        self.terminate();
+        self.log.read_to_string(&mut self.read).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        std::mem::take(&mut self.read)
+    }
+
+    fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn admin(folder: &Path, arguments: &[&str]) -> Output {
+    estafette(folder, &[&["admin"], arguments].concat()).output().unwrap()
+}
+
+fn sentence(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn without_a_server_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = admin(folder.path(), &["users", "list"]);
+    assert!(sentence(&output).contains("no server is running"), "{output:?}");
+    // What a server that was killed leaves behind is no server.
+    let running = Running::start(folder.path());
+    drop(running);
+    assert!(folder.path().join("admin.sock").exists());
+    let output = admin(folder.path(), &["users", "list"]);
+    assert!(sentence(&output).contains("no server is running"), "{output:?}");
+    let running = Running::start(folder.path());
+    assert_eq!(running.done(&["users", "list"])["total"], json!(0));
+    let mode = std::fs::metadata(folder.path().join("admin.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "for the server's own user alone");
+    let second = estafette(folder.path(), &["serve"]).output().unwrap();
+    assert!(sentence(&second).contains("another server is running"), "{second:?}");
+    assert_eq!(running.done(&["users", "list"])["total"], json!(0), "the first goes on");
+    running.stop();
+    assert!(!folder.path().join("admin.sock").exists());
+}
+
+#[test]
+fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let made = running.done(&[
+        "users",
+        "create",
+        "--name",
+        "Zoé",
+        "--email",
+        "zoe@x.fr",
+        "--reason",
+        "first day",
+    ]);
+    let user = made["user_id"].as_str().unwrap();
+    let password = made["one_time_password"].as_str().unwrap().to_owned();
+    let log_in = |password: &str| {
+        let body = json!({ "type": "m.login.password", "password": password,
+            "identifier": { "type": "m.id.user", "user": user } });
+        running.http("POST", "/_matrix/client/v3/login", "", &body)
+    };
+    let whoami =
+        |token: &str| running.http("GET", "/_matrix/client/v3/account/whoami", token, &json!({})).0;
+    let (status, session) = log_in(&password);
+    assert_eq!(status, 200, "{session}");
+    let token = session["access_token"].as_str().unwrap();
+    assert_eq!(whoami(token), 200);
+    running.done(&["users", "lock", "zoe@x.fr"]);
+    assert_eq!(whoami(token), 401);
+    running.done(&["users", "unlock", "zoe@x.fr"]);
+    assert_eq!(whoami(token), 200, "the session is kept");
+    running.done(&["users", "expire", user]);
+    assert_eq!(whoami(token), 403);
+    running.done(&["users", "renew", user, "--days", "90"]);
+    assert_eq!(whoami(token), 200);
+    let devices = running.done(&["devices", "list", user]);
+    assert_eq!(devices["devices"].as_array().unwrap().len(), 1);
+    running.done(&["sessions", "revoke", user]);
+    assert_eq!(whoami(token), 401);
+    let reset = running.done(&["users", "reset-password", user]);
+    assert_eq!(log_in(&password).0, 403, "the old one is no more");
+    let new_password = reset["one_time_password"].as_str().unwrap().to_owned();
+    assert_eq!(log_in(&new_password).0, 200);
+    running.done(&["users", "erase", user]);
+    assert_eq!(log_in(&new_password).0, 403);
+
+    let shown = running.admin(&["audit", "show"]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("first day") && text.contains("account.erase"), "{text}");
+    let audit = running.done(&["audit", "show", "--verify"]);
+    assert_eq!(audit["verified"], json!(8), "{audit}");
+    for (arguments, expected) in [
+        (&["users", "show", "nobody"][..], "There is no user"),
+        (&["users", "set-email", user, "a@b@c.fr"], "exactly one @"),
+        (&["users", "renew", user, "--days", "0"], "`--days`"),
+        (&["users", "lock", user], "deactivated"),
+    ] {
+        let output = running.admin(arguments);
+        assert!(sentence(&output).contains(expected), "{arguments:?}: {output:?}");
+    }
+    let wrong = running.admin(&["users", "renew", user]);
+    assert_eq!(wrong.status.code(), Some(2), "neither days nor for ever: {wrong:?}");
+    let log = running.stop();
+    for secret in [password, new_password] {
+        assert!(!log.contains(&secret), "a password was logged");
+    }
+    assert!(log.contains("administrative act"), "the log tells of the acts");
+    change_the_file(folder.path());
+    let running = Running::start(folder.path());
+    let output = running.admin(&["audit", "show", "--verify"]);
+    assert!(sentence(&output).contains("tampered with at line 2"), "{output:?}");
+    running.stop();
+}
+
+/// As somebody would who has the file and no program of ours: another word of the same length.
+fn change_the_file(folder: &Path) {
+    let path = folder.join("estafette.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let from = b"account.lock";
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    bytes[at..at + from.len()].copy_from_slice(b"account.look");
+    std::fs::write(&path, bytes).unwrap();
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What administrators do, by whatever way they ask: one act, its line in the audit log, and what
+//! follows from it in this process.
+
+use estafette_core::ids::UserId;
+use estafette_store::{
+    PeopleStore as _,
+    accounts::AccountFlag,
+    people::{AdminAct, AdminOutcome, AuditEntry},
+};
+use http::StatusCode;
+
+use crate::{ApiError, ApiResult, Server, account_changes::AccountChange, auth, auth::Requester};
+
+/// Does `act` to `subject` (for invitations: nobody). Rooms hear of it behind this call.
+///
+/// Errors: 503 when too much waits to be told to rooms; what the store says.
+pub async fn administer(
+    server: &Server,
+    entry: AuditEntry,
+    subject: Option<&UserId>,
+    act: AdminAct,
+) -> ApiResult<AdminOutcome> {
+    let told = match &act {
+        AdminAct::Deactivate(_) => Some(AccountChange::Leave),
+        AdminAct::SetProfileField(name, _) if matches!(&**name, "displayname" | "avatar_url") => {
+            Some(AccountChange::Profile)
+        }
+        _ => None,
+    };
+    if told.is_some() {
+        server.account_changes.check_room()?;
+    }
+    let ends_proofs = matches!(
+        act,
+        AdminAct::Deactivate(_)
+            | AdminAct::SetPassword(..)
+            | AdminAct::DeleteDevices(_)
+            | AdminAct::SetFlag(AccountFlag::Locked, true)
+    );
+    let erases = matches!(act, AdminAct::Deactivate(_) | AdminAct::Reactivate(_));
+    let outcome = server.store.administer(entry, subject.map(UserId::as_str), act).await?;
+    if let (Some(user_id), AdminOutcome::Done | AdminOutcome::Deleted(_)) = (subject, &outcome) {
+        if erases {
+            server.erased.forget();
+        }
+        if ends_proofs {
+            auth::forget_proofs(server, user_id);
+        }
+        if let Some(change) = told {
+            server.account_changes.push(user_id.clone(), change);
+        }
+    }
+    Ok(outcome)
+}
+
+/// The same for whoever asks by the API: the answer is the Matrix error where nothing was done.
+pub(crate) async fn administer_as(
+    server: &Server,
+    requester: &Requester,
+    subject: Option<&UserId>,
+    act: AdminAct,
+) -> ApiResult<()> {
+    let actor = requester.user_id.to_string();
+    let entry = AuditEntry { actor, reason: None, now_ms: server.now_ms() };
+    match administer(server, entry, subject, act).await? {
+        AdminOutcome::Done | AdminOutcome::Deleted(_) => Ok(()),
+        AdminOutcome::NoAccount => Err(ApiError::not_found("There is no such user.")),
+        AdminOutcome::NoToken => Err(ApiError::not_found("There is no such registration token.")),
+        AdminOutcome::Taken => {
+            let message = "The user id or the address is taken.";
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "M_USER_IN_USE", message))
+        }
+        AdminOutcome::TooLarge => {
+            let message = "The profile would be larger than 64 KiB.";
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "M_PROFILE_TOO_LARGE", message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

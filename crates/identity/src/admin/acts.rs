@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each command does.
+
+use std::sync::Arc;
+
+use estafette_core::{
+    directory::fold,
+    email_address::EmailAddress,
+    ids::{DeviceId, UserId},
+    limits::{ACCOUNTS_PER_PAGE_MAX, DISPLAYNAME_BYTES_MAX, REASON_BYTES_MAX},
+};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, StoreError,
+    accounts::{Account, AccountFlag, AccountPage, Devices, NewAccount, RegistrationToken},
+    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage, PersonDetails},
+};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{
+    protocol::{AdminAnswer, AdminCommand, AdminRequest, AuditView, NewUser, UserFlag},
+    render,
+};
+use crate::{HostError, Identity};
+
+/// Letters that cannot be taken for others when a password is read aloud.
+const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
+/// Groups of five letters in a password that is drawn: 100 bits.
+const PASSWORD_GROUPS: usize = 4;
+const GROUP_LETTERS: usize = 5;
+/// Letters of a localpart that is drawn.
+const LOCALPART_LETTERS: usize = 12;
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("There is no user {0:?} on this server.")]
+    NoUser(String),
+    #[error("{0}")]
+    Wrong(String),
+    #[error("The server is busy; try again.")]
+    Busy,
+    #[error("The server could not do it: {0}.")]
+    Broken(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<HostError> for Refusal {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Limited { .. } | HostError::Overloaded => Self::Busy,
+            HostError::WeakPassword(sentence) => Self::Wrong(sentence),
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+fn wrong(sentence: impl Into<String>) -> Refusal {
+    Refusal::Wrong(sentence.into())
+}
+
+/// Who asks, and with what.
+struct Administration<'a> {
+    identity: &'a Arc<Identity>,
+    actor: String,
+    reason: Option<String>,
+}
+
+/// Does what is asked for.
+pub(super) async fn act(
+    identity: &Arc<Identity>,
+    actor: String,
+    request: AdminRequest,
+) -> AdminAnswer {
+    let reason = request.reason.filter(|reason| !reason.trim().is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+        return AdminAnswer::Refused("The reason is too long.".into());
+    }
+    let administration = Administration { identity, actor, reason };
+    match administration.run(request.command).await {
+        Ok(shown) => AdminAnswer::Done(shown),
+        Err(refusal) => AdminAnswer::Refused(refusal.to_string()),
+    }
+}
+
+impl Administration<'_> {
+    async fn run(&self, command: AdminCommand) -> Result<Value, Refusal> {
+        use AdminCommand as C;
+        match command {
+            C::UserList { search, deactivated, from, limit } => {
+                self.list_users(search, deactivated, (from, limit)).await
+            }
+            C::UserShow { user } => self.show_user(&self.account(&user).await?.user_id).await,
+            C::UserCreate(new) => self.create_user(new).await,
+            C::UserSetFlag { user, flag, value } => {
+                let flag = match flag {
+                    UserFlag::Admin => AccountFlag::Admin,
+                    UserFlag::Locked => AccountFlag::Locked,
+                    UserFlag::Suspended => AccountFlag::Suspended,
+                };
+                self.change(&user, AdminAct::SetFlag(flag, value)).await
+            }
+            C::UserSetExpiry { user, until_ms } => {
+                self.change(&user, AdminAct::SetExpiry(until_ms)).await
+            }
+            C::UserDeactivate { user, erase } => {
+                self.change(&user, AdminAct::Deactivate(erase)).await
+            }
+            C::UserReactivate { user } => self.reactivate(&user).await,
+            C::UserSetName { user, name } => self.set_name(&user, &name).await,
+            C::UserSetEmail { user, email } => {
+                let email = email.as_deref().map(address).transpose()?;
+                self.change(&user, AdminAct::SetEmail(email)).await
+            }
+            C::UserResetPassword { user } => self.reset_password(&user).await,
+            C::DeviceList { user } => self.list_devices(&user).await,
+            C::DeviceDelete { user, devices } => self.delete_devices(&user, devices).await,
+            C::SessionRevoke { user } => {
+                self.act_on(&user, AdminAct::DeleteDevices(Devices::All)).await
+            }
+            C::OrganisationList => self.list_organisations().await,
+            C::RegistrationTokenList => self.list_tokens().await,
+            C::RegistrationTokenCreate { uses, expires_ms } => {
+                self.create_token(uses, expires_ms).await
+            }
+            C::RegistrationTokenDelete { token } => {
+                self.administer(None, AdminAct::DeleteRegistrationToken(token)).await?;
+                Ok(json!({}))
+            }
+            C::Audit(view) => self.audit(view).await,
+        }
+    }
+
+    /// The account that was meant.
+    async fn account(&self, user: &str) -> Result<Account, Refusal> {
+        let store = &self.identity.store;
+        let unknown = || Refusal::NoUser(user.to_owned());
+        let server_name = self.identity.host.server_name();
+        let user_id = if user.starts_with('@') {
+            UserId::parse(user).map_err(|_| unknown())?
+        } else if user.contains('@') {
+            let email = EmailAddress::parse(user).map_err(|_| unknown())?;
+            store.person_by_email(email.as_str()).await?.ok_or_else(unknown)?.user_id
+        } else {
+            UserId::from_localpart(user, server_name).map_err(|_| unknown())?
+        };
+        store.account(&user_id).await?.ok_or_else(unknown)
+    }
+
+    async fn administer(
+        &self,
+        subject: Option<&UserId>,
+        act: AdminAct,
+    ) -> Result<AdminOutcome, Refusal> {
+        let host = &self.identity.host;
+        let entry = AuditEntry {
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            now_ms: host.now_ms(),
+        };
+        match host.administer(entry, subject, act).await? {
+            AdminOutcome::NoAccount => Err(wrong(
+                "The account is deactivated, or not in a state for this. Nothing was changed.",
+            )),
+            AdminOutcome::NoToken => Err(wrong("There is no such registration token.")),
+            AdminOutcome::Taken => {
+                Err(wrong("The user id or the address belongs to another account."))
+            }
+            AdminOutcome::TooLarge => Err(wrong("The profile would be too large.")),
+            done => Ok(done),
+        }
+    }
+
+    /// Does something to an account and shows what was gone by it.
+    async fn act_on(&self, user: &str, act: AdminAct) -> Result<Value, Refusal> {
+        let user_id = self.account(user).await?.user_id;
+        match self.administer(Some(&user_id), act).await? {
+            AdminOutcome::Deleted(devices) => {
+                Ok(json!({ "user_id": user_id, "deleted_devices": devices }))
+            }
+            _ => Ok(json!({ "user_id": user_id })),
+        }
+    }
+
+    /// Does something to an account and shows it as it then is.
+    async fn change(&self, user: &str, act: AdminAct) -> Result<Value, Refusal> {
+        let user_id = self.account(user).await?.user_id;
+        self.administer(Some(&user_id), act).await?;
+        self.show_user(&user_id).await
+    }
+
+    async fn name_of(&self, user_id: &UserId) -> Result<Option<String>, Refusal> {
+        let profile = self.identity.store.profile(user_id).await?.unwrap_or_default();
+        let name = profile.into_iter().find(|(key, _)| key == "displayname");
+        Ok(name.and_then(|(_, json)| serde_json::from_str(&json).ok()))
+    }
+
+    async fn list_users(
+        &self,
+        search: Option<String>,
+        deactivated: bool,
+        (from, limit): (u64, u64),
+    ) -> Result<Value, Refusal> {
+        let search = search.map(|text| fold(text.trim()));
+        let limit = limit.clamp(1, ACCOUNTS_PER_PAGE_MAX);
+        let page = AccountPage { from, limit, search, deactivated };
+        let (accounts, total) = self.identity.store.accounts(page).await?;
+        let now_ms = self.identity.host.now_ms();
+        let mut users = Vec::with_capacity(accounts.len());
+        for account in &accounts {
+            users.push(render::listed(account, self.name_of(&account.user_id).await?, now_ms));
+        }
+        Ok(json!({ "total": total, "users": users }))
+    }
+
+    async fn show_user(&self, user_id: &UserId) -> Result<Value, Refusal> {
+        let store = &self.identity.store;
+        let unknown = || Refusal::NoUser(user_id.to_string());
+        let account = store.account(user_id).await?.ok_or_else(unknown)?;
+        let person = store.person(user_id).await?.ok_or_else(unknown)?;
+        let devices = store.devices(user_id).await?.len();
+        let now_ms = self.identity.host.now_ms();
+        Ok(render::shown(&account, &person, self.name_of(user_id).await?, (devices, now_ms)))
+    }
+
+    async fn create_user(&self, new: NewUser) -> Result<Value, Refusal> {
+        let host = &self.identity.host;
+        let localpart = new.localpart.unwrap_or_else(|| self.draw(LOCALPART_LETTERS));
+        let user_id = UserId::from_localpart(&localpart, host.server_name())
+            .map_err(|error| wrong(format!("The localpart cannot be used: {error}.")))?;
+        let email = new.email.as_deref().map(address).transpose()?;
+        let name = new.name.as_deref().map(display_name).transpose()?;
+        let password = self.draw_password();
+        let account = NewAccount {
+            user_id: user_id.clone(),
+            password_hash: Some(host.hash_password(&password).await?),
+            appservice_id: None,
+            is_admin: new.admin,
+            displayname: name.map(str::to_owned),
+            registration_token: None,
+            login: None,
+            now_ms: host.now_ms(),
+        };
+        let details = PersonDetails {
+            email,
+            organisation_id: new.organisation.clone(),
+            organisation_name: new.organisation,
+            guest: new.guest,
+            expires_ms: new.expires_ms,
+        };
+        let act = AdminAct::Create(Box::new(account), Box::new(details));
+        self.administer(Some(&user_id), act).await?;
+        self.shown_with_password(&user_id, &password).await
+    }
+
+    async fn reactivate(&self, user: &str) -> Result<Value, Refusal> {
+        let account = self.account(user).await?;
+        if !account.deactivated {
+            return Err(wrong("The account is not deactivated. Nothing was changed."));
+        }
+        let password = self.draw_password();
+        let hash = self.identity.host.hash_password(&password).await?;
+        self.administer(Some(&account.user_id), AdminAct::Reactivate(Some(hash))).await?;
+        self.shown_with_password(&account.user_id, &password).await
+    }
+
+    async fn reset_password(&self, user: &str) -> Result<Value, Refusal> {
+        let user_id = self.account(user).await?.user_id;
+        let password = self.draw_password();
+        let hash = self.identity.host.hash_password(&password).await?;
+        let act = AdminAct::SetPassword(Some(hash), Some(Devices::All));
+        self.administer(Some(&user_id), act).await?;
+        self.shown_with_password(&user_id, &password).await
+    }
+
+    async fn shown_with_password(
+        &self,
+        user_id: &UserId,
+        password: &Zeroizing<String>,
+    ) -> Result<Value, Refusal> {
+        let mut shown = self.show_user(user_id).await?;
+        if let Some(members) = shown.as_object_mut() {
+            members.insert("one_time_password".into(), json!(**password));
+        }
+        Ok(shown)
+    }
+
+    async fn set_name(&self, user: &str, name: &str) -> Result<Value, Refusal> {
+        let name = display_name(name)?;
+        let value = Value::from(name).to_string();
+        self.change(user, AdminAct::SetProfileField("displayname".into(), Some(value))).await
+    }
+
+    async fn list_devices(&self, user: &str) -> Result<Value, Refusal> {
+        let user_id = self.account(user).await?.user_id;
+        let devices = self.identity.store.devices(&user_id).await?;
+        let devices: Vec<Value> = devices.iter().map(render::device).collect();
+        Ok(json!({ "user_id": user_id, "devices": devices }))
+    }
+
+    async fn delete_devices(&self, user: &str, devices: Vec<String>) -> Result<Value, Refusal> {
+        let user_id = self.account(user).await?.user_id;
+        let known = self.identity.store.devices(&user_id).await?;
+        let mut gone = Vec::with_capacity(devices.len());
+        for device in devices {
+            let unknown = || wrong(format!("{user_id} has no device {device:?}."));
+            let device_id = DeviceId::parse(&device).map_err(|_| unknown())?;
+            if !known.iter().any(|known| known.device_id == device_id) {
+                return Err(unknown());
+            }
+            gone.push(device_id);
+        }
+        let act = AdminAct::DeleteDevices(Devices::These(gone));
+        self.act_on(user_id.as_str(), act).await
+    }
+
+    async fn list_organisations(&self) -> Result<Value, Refusal> {
+        let counts = self.identity.store.people_by_organisation().await?;
+        let organisations = counts
+            .into_iter()
+            .map(|(id, people)| json!({ "organisation": id, "people": people }))
+            .collect::<Vec<_>>();
+        Ok(json!({ "organisations": organisations }))
+    }
+
+    async fn list_tokens(&self) -> Result<Value, Refusal> {
+        let now_ms = self.identity.host.now_ms();
+        let tokens = self.identity.store.registration_tokens().await?;
+        let tokens = tokens.iter().map(|token| render::registration_token(token, now_ms));
+        Ok(json!({ "registration_tokens": tokens.collect::<Vec<_>>() }))
+    }
+
+    async fn create_token(
+        &self,
+        uses: Option<u64>,
+        expires_ms: Option<i64>,
+    ) -> Result<Value, Refusal> {
+        let token = self.draw(PASSWORD_GROUPS * GROUP_LETTERS);
+        let token = RegistrationToken { token, uses_allowed: uses, used: 0, expires_ms };
+        self.administer(None, AdminAct::PutRegistrationToken(token.clone())).await?;
+        Ok(render::registration_token(&token, self.identity.host.now_ms()))
+    }
+
+    async fn audit(&self, view: AuditView) -> Result<Value, Refusal> {
+        let store = &self.identity.store;
+        let subject = match &view.user {
+            Some(user) => Some(self.account(user).await?.user_id.to_string()),
+            None => None,
+        };
+        let limit = view.limit.min(ACCOUNTS_PER_PAGE_MAX);
+        let lines = store.audit_lines(AuditPage { before: view.before, limit, subject }).await?;
+        let lines: Vec<Value> = lines.iter().map(render::audit_line).collect();
+        if !view.verify {
+            return Ok(json!({ "lines": lines }));
+        }
+        let verdict = store.verify_audit().await?;
+        if let Some((seq, what)) = verdict.broken {
+            return Err(wrong(format!("The audit log was tampered with at line {seq}: {what}.")));
+        }
+        let head = render::hex(&verdict.head);
+        Ok(json!({ "lines": lines, "verified": verdict.lines, "head": head }))
+    }
+
+    /// Unpredictable letters.
+    fn draw(&self, letters: usize) -> String {
+        let mut bytes = vec![0; letters];
+        self.identity.host.fill_random(&mut bytes);
+        let letter = |byte: u8| LETTERS.get(usize::from(byte) % LETTERS.len()).copied();
+        bytes.into_iter().filter_map(letter).map(char::from).collect()
+    }
+
+    /// A password that can be read aloud.
+    fn draw_password(&self) -> Zeroizing<String> {
+        let groups: Vec<String> = (0..PASSWORD_GROUPS).map(|_| self.draw(GROUP_LETTERS)).collect();
+        Zeroizing::new(groups.join("-"))
+    }
+}
+
+fn address(text: &str) -> Result<String, Refusal> {
+    let address = EmailAddress::parse(text.trim())
+        .map_err(|error| wrong(format!("This is no e-mail address that can be used: {error}.")))?;
+    Ok(address.as_str().to_owned())
+}
+
+fn display_name(name: &str) -> Result<&str, Refusal> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > DISPLAYNAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(wrong(format!("A name has 1 to {DISPLAYNAME_BYTES_MAX} bytes, on one line.")));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;

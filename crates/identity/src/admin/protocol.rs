@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One request and one answer per connection, each one line of JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is asked for, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminRequest {
+    /// What.
+    pub command: AdminCommand,
+    /// Why; written to the audit log.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminAnswer {
+    /// It is done; what there is to show.
+    Done(Value),
+    /// Nothing was done; one sentence that says why.
+    Refused(String),
+}
+
+/// What may be switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserFlag {
+    /// Whether the user may administer the server by the API.
+    Admin,
+    /// Whether the account is locked.
+    Locked,
+    /// Whether the account is suspended.
+    Suspended,
+}
+
+/// An account to be made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewUser {
+    /// The localpart; without it one that tells nothing is drawn.
+    pub localpart: Option<String>,
+    /// The display name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The organisation's id.
+    pub organisation: Option<String>,
+    /// Whether it is a guest's.
+    pub guest: bool,
+    /// Whether it may administer the server by the API.
+    pub admin: bool,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: Option<i64>,
+}
+
+/// Which lines of the audit log.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditView {
+    /// How many, newest first.
+    pub limit: u64,
+    /// Only lines before this number.
+    pub before: Option<u64>,
+    /// Only what concerns this user.
+    pub user: Option<String>,
+    /// Whether the whole log is checked.
+    pub verify: bool,
+}
+
+/// Everything that can be asked for. `user` is a user id, a localpart or an e-mail address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdminCommand {
+    /// Accounts, oldest first.
+    UserList {
+        /// Part of the user id or the name, or the whole address.
+        search: Option<String>,
+        /// Whether deactivated ones are listed.
+        deactivated: bool,
+        /// How many to skip.
+        from: u64,
+        /// How many at most.
+        limit: u64,
+    },
+    /// Everything about one account.
+    UserShow {
+        /// Whose.
+        user: String,
+    },
+    /// Makes an account with a password that is shown once.
+    UserCreate(NewUser),
+    /// Switches something.
+    UserSetFlag {
+        /// Whose.
+        user: String,
+        /// What.
+        flag: UserFlag,
+        /// To what.
+        value: bool,
+    },
+    /// Says until when an account works.
+    UserSetExpiry {
+        /// Whose.
+        user: String,
+        /// Until when, in ms since the epoch; `None`: for ever.
+        until_ms: Option<i64>,
+    },
+    /// Ends an account.
+    UserDeactivate {
+        /// Whose.
+        user: String,
+        /// Whether its traces are erased too.
+        erase: bool,
+    },
+    /// Brings an account back, with a new password that is shown once.
+    UserReactivate {
+        /// Whose.
+        user: String,
+    },
+    /// Corrects a display name.
+    UserSetName {
+        /// Whose.
+        user: String,
+        /// The name.
+        name: String,
+    },
+    /// Corrects an e-mail address.
+    UserSetEmail {
+        /// Whose.
+        user: String,
+        /// The address; `None` removes it.
+        email: Option<String>,
+    },
+    /// Replaces a password by one that is shown once, and ends all sessions.
+    UserResetPassword {
+        /// Whose.
+        user: String,
+    },
+    /// Somebody's devices.
+    DeviceList {
+        /// Whose.
+        user: String,
+    },
+    /// Deletes devices.
+    DeviceDelete {
+        /// Whose.
+        user: String,
+        /// Which.
+        devices: Vec<String>,
+    },
+    /// Ends all sessions of somebody: devices, and browsers on the server's pages.
+    SessionRevoke {
+        /// Whose.
+        user: String,
+    },
+    /// How many people each organisation has.
+    OrganisationList,
+    /// Invitations to register.
+    RegistrationTokenList,
+    /// Makes one.
+    RegistrationTokenCreate {
+        /// How many accounts it may make.
+        uses: Option<u64>,
+        /// When it ends, in ms since the epoch.
+        expires_ms: Option<i64>,
+    },
+    /// Ends one.
+    RegistrationTokenDelete {
+        /// Which.
+        token: String,
+    },
+    /// The audit log.
+    Audit(AuditView),
+}
