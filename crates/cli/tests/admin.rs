@@ -67,10 +67,14 @@ impl Running {
     fn http(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let body = body.to_string();
+        let authorization = match token {
+            "" => String::new(),
+            token => format!("Authorization: Bearer {token}\r\n"),
+        };
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n\
-             Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n{authorization}\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
