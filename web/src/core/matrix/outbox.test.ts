@@ -77,10 +77,11 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
   test("what waits for the network survives a reload, with its transaction id", async () => {
     online = false;
     const box = await open();
-    await write(box, "dans le tunnel");
-    await write(box, "encore");
+    vi.spyOn(Date, "now").mockReturnValue(1_700_000_000_000);
+    for (let count = 0; count < 8; count += 1) await write(box, `dans le tunnel ${count}`);
+    vi.restoreAllMocks();
     const ids = box.entries.get().map((one) => one.id);
-    expect(phases(box)).toEqual(["queued", "queued"]);
+    expect(new Set(phases(box))).toEqual(new Set(["queued"]));
     const again = await reload(box);
     expect(again.entries.get().map((one) => one.id)).toEqual(ids);
     expect(sent).toEqual([]);

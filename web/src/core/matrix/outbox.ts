@@ -47,6 +47,7 @@ export class Outbox {
   readonly #entries = new Cell<readonly OutboxEntry[]>([]);
   readonly #busy = new Set<string>();
   readonly #uploads = new Map<string, AbortController>();
+  #lastAt = 0;
   #failures = 0;
   #loaded = false;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -73,13 +74,17 @@ export class Outbox {
       one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
     const added = this.#entries.get();
     const earlier = queued.filter((one) => !added.some((other) => other.id === one.id));
-    this.#entries.set([...earlier, ...added].sort((a, b) => a.at - b.at));
+    const all = [...earlier, ...added].sort((a, b) => a.at - b.at);
+    this.#lastAt = Math.max(this.#lastAt, all.at(-1)?.at ?? 0);
+    this.#entries.set(all);
   }
 
   async add(entry: Omit<OutboxEntry, "id" | "at" | "state" | "eventId">): Promise<void> {
     if (this.#entries.get().length >= MAX_ENTRIES) throw toCoreError({ errcode: "M_LIMIT_EXCEEDED" });
+    // The order after a reload is that of the times, so no two may be the same.
+    this.#lastAt = Math.max(Date.now(), this.#lastAt + 1);
     const complete: OutboxEntry = {
-      ...entry, id: `e${crypto.randomUUID()}`, at: Date.now(), state: { phase: "queued" }, eventId: null,
+      ...entry, id: `e${crypto.randomUUID()}`, at: this.#lastAt, state: { phase: "queued" }, eventId: null,
     };
     await this.#table.put(complete);
     this.#entries.update((all) => [...all, complete]);
