@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Passwords: argon2id, a bounded number at once, off the async threads.
 //!
-//! Parameters: 46 MiB of memory, 1 pass, 1 lane, 16 bytes of salt, 32 bytes of output: the first of
-//! the settings of equal strength that OWASP's Password Storage Cheat Sheet recommends for argon2id.
-//! They stand in each hash, so older hashes stay valid when they are raised.
+//! Parameters: 46 MiB of memory, 1 pass, 1 lane, 16 bytes of salt, 32 bytes of output: the first
+//! of the settings of equal strength that OWASP's Password Storage Cheat Sheet recommends for
+//! argon2id. They stand in each hash, so older hashes stay valid when they are raised.
 //!
 //! The setting with 19 MiB and 2 passes is as strong, but pieces of up to 32 MiB come from the
 //! allocator's arenas and stay there: 14 MiB for each hash, nearly a gigabyte after sixty. Larger
