@@ -112,6 +112,10 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// When it is not JSON, lacks `pdus`, or has more PDUs or EDUs than a transaction may.
     pub fn parse(body: &'a [u8]) -> Result<Self, TransactionError> {
+        // A list of the members in their order would be read as well.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(serde_json::Error::custom("it is no object").into());
+        }
         let body: Body<'a> = serde_json::from_slice(body)?;
         Ok(Self {
             pdus: body.pdus.0.into_iter().map(pdu).collect(),
@@ -133,6 +137,9 @@ fn pdu(json: &RawValue) -> Result<TransactionPdu<'_>, PduError> {
 }
 
 fn edu(json: &RawValue) -> Option<Edu<'_>> {
+    if !json.get().starts_with('{') {
+        return None;
+    }
     let of: EduOf<'_> = serde_json::from_str(json.get()).ok()?;
     let content = of.content.get();
     content.starts_with('{').then_some(Edu { kind: of.edu_type, content })

@@ -8,8 +8,13 @@ mod targets;
 
 use std::{fs, path::Path};
 
-/// How many changed copies of each file are tried.
+/// How many changed copies of each file are tried; `ESTAFETTE_COPIES` says otherwise.
 const CHANGED_COPIES: usize = 200;
+
+fn changed_copies() -> usize {
+    let wanted = std::env::var("ESTAFETTE_COPIES").ok();
+    wanted.and_then(|count| count.parse().ok()).unwrap_or(CHANGED_COPIES)
+}
 
 /// A fixed sequence of numbers (xorshift).
 struct Chance(u64);
@@ -70,7 +75,7 @@ fn replay(name: &str, target: fn(&[u8])) {
         let bytes = fs::read(&file).unwrap();
         println!("{}", file.display());
         target(&bytes);
-        for _ in 0..CHANGED_COPIES {
+        for _ in 0..changed_copies() {
             target(&chance.change(&bytes));
         }
     }

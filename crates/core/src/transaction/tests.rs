@@ -38,7 +38,7 @@ fn one_bad_event_leaves_the_others_alone() {
 #[test]
 fn malformed_ephemeral_messages_are_left_out() {
     let body = r#"{"pdus":[],"edus":[{"edu_type":"m.typing","content":{"a":[1]}},{"edu_type":1,
-        "content":{}},{"edu_type":"x","content":[]},{"edu_type":"x"},5,
+        "content":{}},{"edu_type":"x","content":[]},{"edu_type":"x"},5,["x",{}],
         {"edu_type":"m.\u0070resence","content":{}}]}"#;
     let edus = parse(body).unwrap().edus;
     let told: Vec<_> = edus.iter().map(|edu| (&*edu.kind, edu.content)).collect();
@@ -56,7 +56,16 @@ fn a_transaction_is_bounded() {
     assert!(parse(&body(50, 101)).is_none());
     let told = Transaction::parse(body(51, 0).as_bytes()).unwrap_err().to_string();
     assert!(told.contains("at most 50 items"), "{told}");
-    for bad in ["", "{}", "[]", r#"{"pdus":{}}"#, r#"{"pdus":[1}"#, r#"{"pdus":[],"pdus":[]}"#] {
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        "[[],[]]",
+        " [[]]",
+        r#"{"pdus":{}}"#,
+        r#"{"pdus":[1}"#,
+        r#"{"pdus":[],"pdus":[]}"#,
+    ] {
         assert!(parse(bad).is_none(), "{bad}");
     }
 }
