@@ -31,7 +31,8 @@ pub trait IdentityStore: Send + Sync {
     ) -> StoreResult<()>;
 
     /// Who holds the cookie. `None` when nobody is signed in with it, the session has ended, or the
-    /// account is deactivated. A new password, signing out everywhere and deactivation end it.
+    /// account is locked or deactivated. A new password, signing out everywhere and deactivation
+    /// end it.
     async fn browser_session(
         &self,
         cookie: TokenHash,

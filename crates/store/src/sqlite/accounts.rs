@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use estafette_core::ids::{DeviceId, UserId};
 
-use super::{SqliteStore, device_rows::Indexes, identity::forget_browsers, oauth};
+use super::{SqliteStore, device_rows::Indexes, oauth};
 use crate::{
     StoreResult,
     accounts::{
@@ -61,7 +61,6 @@ impl AccountStore for SqliteStore {
             life::set_password(tx.conn, &user_id, password_hash.as_ref())?;
             if let Some(devices) = &sign_out {
                 devices::delete(&indexes, tx, &user_id, devices)?;
-                forget_browsers(tx.conn, &user_id, None)?;
             }
             Ok(())
         })

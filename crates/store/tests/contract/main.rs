@@ -6,6 +6,8 @@ mod account_data;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod browsers;
+#[cfg(test)]
 mod dehydrated_device;
 #[cfg(test)]
 mod delayed_events;

@@ -11,6 +11,7 @@ use crate::{
     sqlite::{
         Tx,
         device_rows::{self, Indexes},
+        identity::forget_browsers,
         keys, oauth,
     },
 };
@@ -94,6 +95,8 @@ pub(in crate::sqlite) fn delete(
 ) -> StoreResult<Vec<DeviceId>> {
     if !matches!(devices, Devices::These(_)) {
         oauth::end_pending(tx.conn, user_id)?;
+        // Each could let another device in.
+        forget_browsers(tx.conn, user_id, None)?;
     }
     let mut deleted = Vec::new();
     for row in device_rows::of_user(tx.conn, user_id)? {

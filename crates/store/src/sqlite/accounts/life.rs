@@ -138,6 +138,8 @@ pub(in crate::sqlite) fn set_password(
         "UPDATE account SET password_hash = ?2 WHERE user_id = ?1 AND deactivated = 0",
     )?
     .execute((user_id.as_str(), password_hash.map(|hash| &hash.0)))?;
+    // A browser may allow new devices: whoever knew the old password must not keep one.
+    forget_browsers(conn, user_id, None)?;
     oauth::end_pending(conn, user_id)
 }
 

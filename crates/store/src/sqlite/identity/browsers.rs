@@ -36,7 +36,7 @@ pub(super) fn find(
         .prepare_cached(
             "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts
              FROM browser_session b JOIN account a ON a.user_id = b.user_id
-             WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0",
+             WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0 AND a.locked = 0",
         )?
         .query_row(params![cookie.0, now_ms], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))

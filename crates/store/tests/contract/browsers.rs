@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these a browser that a thief is signed in with would outlive what ends everything else,
+//! and let in new devices.
+
+use std::sync::Arc;
+
+use estafette_core::ids::UserId;
+use estafette_store::{
+    AccountStore as _, IdentityStore as _, PeopleStore as _,
+    accounts::{AccountFlag, Devices, NewAccount, PasswordHash, TokenHash},
+    fact::NoSink,
+    identity::BrowserSession,
+    people::{AdminAct, AdminOutcome, AuditEntry},
+    sqlite::{SqliteOptions, SqliteStore, Synchronous},
+};
+
+struct World {
+    store: SqliteStore,
+    alice: UserId,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions {
+            synchronous: Synchronous::Off,
+            readers: 2,
+            ..SqliteOptions::new(folder.path().join("db"))
+        };
+        let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
+        let [alice, bob] = ["@alice:x", "@bob:x"].map(|id| UserId::parse(id).unwrap());
+        for user_id in [alice.clone(), bob.clone()] {
+            let account = NewAccount {
+                user_id,
+                password_hash: None,
+                appservice_id: None,
+                is_admin: false,
+                displayname: None,
+                registration_token: None,
+                login: None,
+                now_ms: 0,
+            };
+            store.create_account(account).await.unwrap();
+        }
+        let world = Self { store, alice, _folder: folder };
+        world.sign_in("bob", &bob).await;
+        world
+    }
+
+    async fn sign_in(&self, cookie: &str, user_id: &UserId) {
+        let session = BrowserSession {
+            user_id: user_id.clone(),
+            created_ms: 0,
+            seen_ms: 0,
+            expires_ms: 100,
+        };
+        self.store.start_browser_session(TokenHash::of(cookie), session).await.unwrap();
+    }
+
+    async fn is_in(&self, cookie: &str) -> bool {
+        self.store.browser_session(TokenHash::of(cookie), 1).await.unwrap().is_some()
+    }
+
+    async fn administer(&self, act: AdminAct) {
+        let entry = AuditEntry { actor: "operator".into(), reason: None, now_ms: 1 };
+        let done = self.store.administer(entry, Some(self.alice.as_str()), act).await.unwrap();
+        assert!(matches!(done, AdminOutcome::Done | AdminOutcome::Deleted(_)), "{done:?}");
+    }
+}
+
+fn hash() -> Option<PasswordHash> {
+    Some(PasswordHash("hash".into()))
+}
+
+#[tokio::test]
+async fn a_new_password_and_the_end_of_all_devices_end_browsers() {
+    let world = World::new().await;
+    let (store, alice) = (&world.store, &world.alice);
+    for way in 0..6 {
+        world.sign_in("alice", alice).await;
+        assert!(world.is_in("alice").await);
+        match way {
+            0 => store.set_password(alice, hash(), None).await.unwrap(),
+            1 => store.set_password(alice, hash(), Some(Devices::All)).await.unwrap(),
+            2 => drop(store.delete_devices(alice, Devices::All).await.unwrap()),
+            3 => world.administer(AdminAct::SetPassword(hash(), None)).await,
+            4 => world.administer(AdminAct::SetPassword(hash(), Some(Devices::All))).await,
+            _ => world.administer(AdminAct::DeleteDevices(Devices::All)).await,
+        }
+        assert!(!world.is_in("alice").await, "way {way}");
+        assert!(world.is_in("bob").await, "somebody else's, by way {way}");
+    }
+    world.sign_in("alice", alice).await;
+    store.delete_devices(alice, Devices::These(Vec::new())).await.unwrap();
+    assert!(world.is_in("alice").await, "single devices are no reason");
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_to_a_locked_account() {
+    let world = World::new().await;
+    world.sign_in("alice", &world.alice).await;
+    world.store.set_account_flag(&world.alice, AccountFlag::Locked, true).await.unwrap();
+    assert!(!world.is_in("alice").await);
+    assert!(world.is_in("bob").await);
+}
