@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The sign-in page: who one is, a password, and on to where one wanted to go.
 //!
-//! Whether an account exists, has another password or is deactivated cannot be told from the
-//! answer, nor from the time that it takes (F-24).
+//! Whether an account exists, has another password, is locked or deactivated cannot be told from
+//! the answer, nor from the time that it takes (F-24).
 
 use std::sync::Arc;
 
@@ -120,7 +120,7 @@ async fn proven(
         Some(user_id) => identity.store.account(&user_id).await?,
         None => None,
     };
-    let account = account.filter(|account| !account.deactivated);
+    let account = account.filter(|account| !account.deactivated && !account.locked);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
     let matches = identity.host.password_matches(password, kept).await?;
     Ok(account.filter(|_| matches).map(|account| account.user_id))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use std::sync::atomic::Ordering;
 
+use estafette_store::{AccountStore as _, accounts::AccountFlag};
 use http::StatusCode;
 
 use crate::testing::TestIdentity;
@@ -36,8 +37,12 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
     site.account("alice", PASSWORD).await;
     let gone = site.account("gonee", PASSWORD).await;
     site.identity.host.deactivate(&gone, false).await.unwrap();
+    let locked = site.account("lockd", PASSWORD).await;
+    site.identity.store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
     let mut answers = Vec::new();
-    for (who, password) in [("alice", "wrong"), ("gonee", PASSWORD), ("nobod", "wrong")] {
+    let tried =
+        [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", PASSWORD), ("nobod", "wrong")];
+    for (who, password) in tried {
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;
         let answer =
