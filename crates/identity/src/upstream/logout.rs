@@ -74,16 +74,29 @@ pub(super) async fn by_provider(
             return Err(refused("The logout token is not valid."));
         }
     };
-    identity.first_time(&id, &token)?;
+    let mark = identity.first_time(&id, &token)?;
+    if let Err(error) = end_sessions(&provider, token).await {
+        // It has done nothing yet: the provider says it again.
+        identity.upstream.logouts.lock().remove(&mark);
+        return Err(error);
+    }
+    Ok(secret_json(StatusCode::OK, &json!({})))
+}
+
+/// Ends what a logout token is about.
+async fn end_sessions(provider: &Provider<'_>, token: LogoutToken) -> Result<(), OauthError> {
+    let (identity, id) = (provider.identity, provider.config.id.as_str());
     let which = match (token.sid, token.subject) {
         (Some(sid), subject) => UpstreamLogout::Session(sid, subject),
         (None, Some(subject)) => UpstreamLogout::Subject(subject),
-        (None, None) => return Err(refused("The logout token is about nobody.")),
+        (None, None) => {
+            return Err(OauthError::invalid_request("The logout token is about nobody."));
+        }
     };
-    let mut users = identity.store.end_upstream_sessions(&id, which.clone()).await?;
+    let mut users = identity.store.end_upstream_sessions(id, which.clone()).await?;
     if provider.config.logout == LogoutReach::Devices {
         if let UpstreamLogout::Subject(subject) | UpstreamLogout::Session(_, Some(subject)) = &which
-            && let Some(user_id) = identity.store.upstream_user(&id, subject).await?
+            && let Some(user_id) = identity.store.upstream_user(id, subject).await?
             && !users.contains(&user_id)
         {
             users.push(user_id);
@@ -93,7 +106,7 @@ pub(super) async fn by_provider(
             identity.host.forget_proofs(user_id);
         }
     }
-    Ok(secret_json(StatusCode::OK, &json!({})))
+    Ok(())
 }
 
 async fn believed(provider: &Provider<'_>, token: &str) -> Result<LogoutToken, UpstreamError> {
@@ -107,8 +120,8 @@ async fn believed(provider: &Provider<'_>, token: &str) -> Result<LogoutToken, U
 }
 
 impl Identity {
-    /// Refuses a logout token that was seen before.
-    fn first_time(&self, provider: &str, token: &LogoutToken) -> Result<(), OauthError> {
+    /// Refuses a logout token that was seen before. Returns under what it is remembered.
+    fn first_time(&self, provider: &str, token: &LogoutToken) -> Result<String, OauthError> {
         let now_ms = self.host.now_ms();
         let mut seen = self.upstream.logouts.lock();
         seen.retain(|_, until_ms| *until_ms > now_ms);
@@ -116,8 +129,9 @@ impl Identity {
             return Err(OauthError::busy());
         }
         let until_ms = token.memorable_until_s.saturating_mul(1000);
-        match seen.insert(format!("{provider} {}", token.id), until_ms) {
-            None => Ok(()),
+        let mark = format!("{provider} {}", token.id);
+        match seen.insert(mark.clone(), until_ms) {
+            None => Ok(mark),
             Some(_) => Err(OauthError::invalid_request("The logout token was used before.")),
         }
     }

@@ -415,6 +415,23 @@ async fn user_info_is_about_the_same_person_and_signed_for_us() {
     assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
 }
 
+/// Otherwise an address that nobody checked opens an account because another one was checked.
+#[tokio::test]
+async fn one_address_is_not_vouched_for_by_a_word_about_another() {
+    let world = World::new();
+    let other = "chef@interieur.gouv.fr";
+    world.say(|script| script.user_info = json!({ "sub": "subject", "email": other }));
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
+    assert_eq!(world.user().await, None);
+    world.say(|script| {
+        script.user_info = json!({ "sub": "subject", "email": other, "email_verified": true });
+    });
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+    let person = world.site.identity.store.person_by_email(other).await.unwrap();
+    assert_eq!(person.map(|person| person.user_id), world.user().await);
+}
+
 /// Otherwise we are sent to another provider, or in clear.
 #[tokio::test]
 async fn a_provider_is_the_one_that_is_configured() {
