@@ -186,7 +186,7 @@ fn texts(
             return Err(invalid("A member's language is no language tag."));
         }
         if kind == "client_name" {
-            if value.len() > OAUTH_CLIENT_NAME_BYTES_MAX || value.chars().any(char::is_control) {
+            if value.len() > OAUTH_CLIENT_NAME_BYTES_MAX || value.chars().any(disguises) {
                 return Err(invalid("`client_name` is too long or has control characters."));
             }
         } else if !is_under(value, base) {
@@ -195,6 +195,17 @@ fn texts(
         texts.insert(name.clone(), value.to_owned());
     }
     Ok(texts)
+}
+
+/// Control characters, and those that turn the direction of what is read around them or show nothing
+/// (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it stands on.
+fn disguises(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }
 
 fn is_under(uri: &str, base: &Base<'_>) -> bool {

@@ -76,6 +76,8 @@ fn what_a_client_may_not_say_is_refused() {
         json!({ "policy_uri#fr": "https://evil.fr/" }),
         json!({ "tos_uri#": "https://example.com/" }),
         json!({ "client_name": "a\nb" }),
+        json!({ "client_name": "a\u{202e}b" }),
+        json!({ "client_name#fr": "a\u{200b}b" }),
         json!({ "client_name": "a".repeat(300) }),
         json!({ "application_type": "other" }),
         json!({ "token_endpoint_auth_method": "client_secret_basic" }),
