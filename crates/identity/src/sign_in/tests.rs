@@ -40,8 +40,7 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
     let locked = site.account("lockd", PASSWORD).await;
     site.identity.store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
     let mut answers = Vec::new();
-    let tried =
-        [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", PASSWORD), ("nobod", "wrong")];
+    let tried = [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", PASSWORD), ("nobod", "wrong")];
     for (who, password) in tried {
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;

@@ -49,12 +49,8 @@ impl World {
     }
 
     async fn sign_in(&self, cookie: &str, user_id: &UserId) {
-        let session = BrowserSession {
-            user_id: user_id.clone(),
-            created_ms: 0,
-            seen_ms: 0,
-            expires_ms: 100,
-        };
+        let session =
+            BrowserSession { user_id: user_id.clone(), created_ms: 0, seen_ms: 0, expires_ms: 100 };
         self.store.start_browser_session(TokenHash::of(cookie), session).await.unwrap();
     }
 
