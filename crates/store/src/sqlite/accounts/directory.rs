@@ -2,7 +2,10 @@
 //! How people are found: an index of folded words, read in the order in which it is shown, so that
 //! what a search costs follows from what it returns, not from how many people there are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use estafette_core::{
     directory::{fold, words},
@@ -11,7 +14,7 @@ use estafette_core::{
         DIRECTORY_CANDIDATES_MAX, DIRECTORY_COUNT_MAX, DIRECTORY_TERMS_MAX, DIRECTORY_WORDS_MAX,
     },
 };
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::profile;
 use crate::{
@@ -198,12 +201,13 @@ impl Search<'_> {
     fn by_words(&mut self, terms: &[&str]) -> StoreResult<()> {
         let mut counted = Vec::with_capacity(terms.len());
         for (index, term) in terms.iter().enumerate() {
-            counted.push((self.count(term)?, !self.begins_names(term)?, index));
+            let (count, words) = self.count(term)?;
+            counted.push((count, Reverse(words), !self.begins_names(term)?, index));
         }
-        // The rarest leads; the others are looked up for each candidate. Among common ones, a given
-        // name: who shares it is read by surname, so the others are spread evenly, while who shares
-        // an organisation is read by given name.
-        let Some((_, _, lead)) = counted.iter().min() else { return Ok(()) };
+        // The rarest leads; the others are looked up for each candidate. Among common ones, the one
+        // that many words begin with, as they mix those who have them; then a given name: who
+        // shares it is read by surname, while who shares an organisation is read by given name.
+        let Some((_, _, _, lead)) = counted.iter().min() else { return Ok(()) };
         let others: Vec<&str> =
             terms.iter().enumerate().filter(|(index, _)| index != lead).map(|(_, t)| *t).collect();
         let Some(lead) = terms.get(*lead) else { return Ok(()) };
@@ -231,14 +235,16 @@ impl Search<'_> {
         Ok(statement.exists((term, after(term)))?)
     }
 
-    /// How often words that begin with `term` occur, counted as far as it matters.
-    fn count(&self, term: &str) -> StoreResult<i64> {
+    /// How often words that begin with `term` occur, and how many such words there are, counted as
+    /// far as it matters.
+    fn count(&self, term: &str) -> StoreResult<(i64, i64)> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM directory_word
+            "SELECT count(*), count(DISTINCT word) FROM (SELECT word FROM directory_word
              WHERE word >= ?1 AND word < ?2 LIMIT ?3)",
         )?;
         let limit = DIRECTORY_COUNT_MAX.cast_signed();
-        Ok(statement.query_row((term, after(term), limit), |row| row.get(0))?)
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        Ok(statement.query_row((term, after(term), limit), read)?)
     }
 }
 
