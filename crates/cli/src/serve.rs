@@ -39,8 +39,9 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     );
     let host = Arc::new(HomeserverHost(Arc::clone(&server)));
     let enabled = settings.identity.enabled;
-    let identity = Identity::open(settings.identity, server.store.clone(), host);
+    let identity = Identity::open(settings.identity, server.store.clone(), host)?;
     let further = if enabled { identity.routes() } else { axum::Router::new() };
+    let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));
     let mut stopping = server.stopping();
     let administering = tokio::spawn(admin_socket.serve(identity, async move {
         let _ = stopping.wait_for(|stop| *stop).await;
@@ -53,6 +54,9 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("stopping");
     server.stop();
+    if let Some(background) = background {
+        background.abort();
+    }
     serving.await?;
     administering.await?;
     Ok(())

@@ -370,6 +370,40 @@ pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 /// A path of this server to go on to after a page.
 pub const CONTINUE_BYTES_MAX: usize = 4_096;
+/// A code that is sent by mail: digits, tries, and how long it lives.
+pub const EMAIL_CODE_DIGITS: u32 = 6;
+/// See [`EMAIL_CODE_DIGITS`].
+pub const EMAIL_CODE_TRIES: u32 = 5;
+/// See [`EMAIL_CODE_DIGITS`].
+pub const EMAIL_CODE_S: u64 = 10 * 60;
+/// How long an address stays proven for what the code was asked for.
+pub const EMAIL_PROOF_S: u64 = 30 * 60;
+/// Codes that one address is sent within a window of time, whoever asks.
+pub const EMAIL_CODES_PER_WINDOW: u32 = 5;
+/// See [`EMAIL_CODES_PER_WINDOW`].
+pub const EMAIL_CODES_WINDOW_S: u64 = 5 * 60;
+/// Mails that wait to be accepted by the next server; beyond it no more are taken.
+pub const OUTBOX_MAX: i64 = 100_000;
+/// Mails that are handed over at once.
+pub const OUTBOX_BATCH_MAX: u64 = 20;
+/// How long the handing over of one mail may take.
+pub const MAIL_TIMEOUT_S: u64 = 60;
+/// How long a mail without a nearer end is tried.
+pub const MAIL_LIFETIME_S: u64 = 3 * 24 * 60 * 60;
+/// The policy of organisations.
+pub const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
+/// An organisation's id, and its names.
+pub const ORGANISATION_ID_BYTES_MAX: usize = 64;
+/// See [`ORGANISATION_ID_BYTES_MAX`].
+pub const ORGANISATION_NAME_BYTES_MAX: usize = 128;
+/// People who are read at once in a walk over everybody.
+pub const PEOPLE_PER_READ: u64 = 500;
+/// How long the link for renewal in a mail works.
+pub const RENEWAL_LINK_S: u64 = 60 * 24 * 60 * 60;
+/// How often it is looked whose account is about to end.
+pub const VALIDITY_INTERVAL_S: u64 = 10 * 60;
+/// Tries to find a localpart that is nobody's.
+pub const LOCALPART_TRIES: usize = 8;
 /// How long somebody stays signed in with a browser: a working day.
 pub const BROWSER_SESSION_S: u64 = 10 * 60 * 60;
 

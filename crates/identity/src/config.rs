@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The section `[identity]` of the configuration; unknown keys are refused.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::upstream::config::ProviderConfig;
@@ -17,6 +19,14 @@ pub struct IdentityConfig {
     pub upstream: Vec<ProviderConfig>,
     /// The OAuth 2.0 API.
     pub oauth: OauthConfig,
+    /// Signing up with an e-mail address.
+    pub sign_up: SignUp,
+    /// Which organisation an address belongs to.
+    pub policy: PolicyFiles,
+    /// How mail leaves.
+    pub mail: Mail,
+    /// How long an account works without being renewed.
+    pub validity: Validity,
 }
 
 /// The OAuth 2.0 API.
@@ -40,7 +50,135 @@ impl Default for IdentityConfig {
             service_name: "Estafette".into(),
             upstream: Vec::new(),
             oauth: OauthConfig::default(),
+            sign_up: SignUp::default(),
+            policy: PolicyFiles::default(),
+            mail: Mail::default(),
+            validity: Validity::default(),
         }
+    }
+}
+
+/// Signing up with an e-mail address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignUp {
+    /// Whether it is offered. It also needs mail and a policy.
+    pub enabled: bool,
+    /// How many characters a password that is chosen on the pages must have.
+    pub password_length_min: usize,
+    /// Whether whoever holds the mailbox of a deactivated account may bring it back.
+    pub reactivation: bool,
+    /// Whether people may change the display name that was made from their address.
+    pub display_name_editable: bool,
+}
+
+impl Default for SignUp {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            password_length_min: 12,
+            reactivation: true,
+            display_name_editable: false,
+        }
+    }
+}
+
+/// Which organisation an address belongs to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyFiles {
+    /// The policy file (TOML).
+    pub file: PathBuf,
+    /// Without a file: whether every address in the world belongs here. For development.
+    pub open: bool,
+    /// A file with the secret by which other servers ask about invitations. Empty: they cannot.
+    pub internal_secret_file: PathBuf,
+}
+
+/// By what way mail leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// None is sent, and nothing that needs it is offered.
+    #[default]
+    None,
+    /// Each is written to a file. For development.
+    Folder,
+    /// To the next server.
+    Smtp,
+}
+
+/// How the connection to the next mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpSecurity {
+    /// STARTTLS; a server that does not offer it is not written to.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// None; on the loopback alone.
+    None,
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// `none`, `folder` or `smtp`.
+    pub transport: MailTransport,
+    /// The sender: an address, or a name and an address in angle brackets.
+    pub from: String,
+    /// Where mails are written to.
+    pub folder: PathBuf,
+    /// The next server.
+    pub smtp: Smtp,
+}
+
+/// The next mail server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Smtp {
+    /// Its name, for which its certificate must be valid.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// `starttls`, `tls` or `none`.
+    pub security: SmtpSecurity,
+    /// Who we are to it. Empty: nobody in particular.
+    pub user: String,
+    /// A file with the password.
+    pub password_file: PathBuf,
+    /// A file with the certificate authority to trust (PEM). Empty: those of the system.
+    pub ca_file: PathBuf,
+}
+
+impl Default for Smtp {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: 587,
+            security: SmtpSecurity::default(),
+            user: String::new(),
+            password_file: PathBuf::new(),
+            ca_file: PathBuf::new(),
+        }
+    }
+}
+
+/// How long an account works without being renewed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Validity {
+    /// In days from signing up or the last renewal. 0: for ever.
+    pub period_days: u32,
+    /// How many days before the end its owner is reminded by mail.
+    pub reminders_days: Vec<u32>,
+}
+
+impl Default for Validity {
+    fn default() -> Self {
+        Self { period_days: 0, reminders_days: vec![30, 7, 1] }
     }
 }
 
@@ -53,4 +191,34 @@ pub const OPTIONS: &[(&str, &str)] = &[
         "oauth.access_token_lifetime_s",
         "How long an access token of the OAuth 2.0 API lives, in seconds.",
     ),
+    ("sign_up.enabled", "Whether people may sign up by e-mail. Needs `mail` and `policy`."),
+    ("sign_up.password_length_min", "How many characters a password chosen on the pages has."),
+    ("sign_up.reactivation", "Whether the owner of its mailbox may bring back an account."),
+    (
+        "sign_up.display_name_editable",
+        "Whether people may change the name made from their address.",
+    ),
+    ("policy.file", "Which organisation an address belongs to (TOML). See OPERATING."),
+    ("policy.open", "Without a file: every address belongs here. For development."),
+    (
+        "policy.internal_secret_file",
+        "The secret by which servers ask about invitations; empty: off.",
+    ),
+    (
+        "mail.transport",
+        "`smtp`, `folder` (development), or `none`: nothing that needs mail is offered.",
+    ),
+    ("mail.from", "The sender: `Service <no-reply@example.fr>`."),
+    ("mail.folder", "Where the transport `folder` writes."),
+    ("mail.smtp.host", "The next mail server; its certificate must be for this name."),
+    ("mail.smtp.port", "Its port."),
+    (
+        "mail.smtp.security",
+        "`starttls` (required, never optional), `tls`, or `none` on the loopback.",
+    ),
+    ("mail.smtp.user", "The user name there; empty: none."),
+    ("mail.smtp.password_file", "A file with the password."),
+    ("mail.smtp.ca_file", "The certificate authority to trust (PEM); empty: the system's."),
+    ("validity.period_days", "How long an account works without being renewed; 0: for ever."),
+    ("validity.reminders_days", "How many days before the end a reminder is sent."),
 ];

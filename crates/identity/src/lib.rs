@@ -8,27 +8,62 @@
 //! nothing of the homeserver and can be tested without one.
 
 mod account_pages;
+mod address_change;
 pub mod admin;
+mod code;
 pub mod config;
+mod display_name;
 pub mod host;
+mod mail;
+mod new_password;
 mod oauth;
 mod pages;
+mod password_reset;
+pub mod policy;
 mod rendezvous;
 mod sign_in;
+mod sign_up;
 #[cfg(test)]
 mod testing;
 pub mod upstream;
+mod validity;
 
 use std::sync::Arc;
 
 use axum::Router;
+use estafette_core::ids::ServerName;
 use estafette_store::sqlite::SqliteStore;
+use zeroize::Zeroizing;
 
+use self::mail::Mailer;
 pub use self::{
     config::IdentityConfig,
+    display_name::display_name,
     host::{Host, HostError},
+    mail::MailError,
+    policy::{Policy, PolicyError},
 };
 use self::{rendezvous::Rendezvous, upstream::Upstream};
+
+/// Why identity cannot start as configured. Each is a sentence that names the option.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The policy cannot be used.
+    #[error("identity.policy.file: {0}")]
+    Policy(#[from] PolicyError),
+    /// Mail cannot be sent.
+    #[error("identity.{0}")]
+    Mail(#[from] MailError),
+    /// A file with a secret cannot be read, or has too short a secret.
+    #[error("identity.policy.internal_secret_file: {0}")]
+    Secret(String),
+    /// Options that contradict each other.
+    #[error("identity: {0}")]
+    Options(&'static str),
+}
+
+/// Secrets that are shared between servers have at least this many characters.
+const INTERNAL_SECRET_CHARS_MIN: usize = 32;
 
 /// Everything that a handler of this crate may need.
 pub struct Identity {
@@ -38,22 +73,39 @@ pub struct Identity {
     pub store: SqliteStore,
     /// The running server.
     pub host: Arc<dyn Host>,
+    /// Which organisation an address belongs to.
+    pub policy: Policy,
     /// Where devices meet.
     rendezvous: Rendezvous,
     /// Sign-ins at other providers.
     upstream: Upstream,
+    mailer: Mailer,
+    internal_secret: Option<Zeroizing<String>>,
 }
 
 impl Identity {
-    /// Puts together what was handed in.
-    pub fn open(config: IdentityConfig, store: SqliteStore, host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self {
+    /// Puts together what was handed in, and reads the files that the configuration names.
+    pub fn open(
+        config: IdentityConfig,
+        store: SqliteStore,
+        host: Arc<dyn Host>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let policy = read_policy(&config, host.server_name())?;
+        let mailer = Mailer::open(&config.mail)?;
+        if config.sign_up.enabled && !mailer.works() {
+            return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
+        }
+        let internal_secret = read_secret(&config)?;
+        Ok(Arc::new(Self {
             config,
             store,
             host,
+            policy,
             rendezvous: Rendezvous::default(),
             upstream: Upstream::default(),
-        })
+            mailer,
+            internal_secret,
+        }))
     }
 
     /// Every page and endpoint of this crate, to be merged with the server's own.
@@ -65,4 +117,43 @@ impl Identity {
                 .with_state(Arc::clone(self)),
         )
     }
+
+    /// What goes on behind the requests: mail, reminders. Ends when it is dropped.
+    pub async fn run(self: Arc<Self>) {
+        tokio::join!(Arc::clone(&self).run_outbox(), self.run_reminders());
+    }
+
+    /// Whether people may sign up by e-mail.
+    pub(crate) fn offers_sign_up(&self) -> bool {
+        self.config.sign_up.enabled && self.mailer.works()
+    }
+}
+
+/// The policy that the configuration names. Errors: the file, or that there is none to sign up by.
+pub fn read_policy(config: &IdentityConfig, here: &ServerName) -> Result<Policy, OpenError> {
+    let file = &config.policy.file;
+    match (file.as_os_str().is_empty(), config.policy.open) {
+        (false, false) => Ok(Policy::read(file, here)?),
+        (false, true) => Err(OpenError::Options("policy.open is for servers without policy.file")),
+        (true, true) => Ok(Policy::open(here)),
+        (true, false) if config.sign_up.enabled => {
+            Err(OpenError::Options("sign_up.enabled needs policy.file (or policy.open)"))
+        }
+        (true, false) => Ok(Policy::default()),
+    }
+}
+
+fn read_secret(config: &IdentityConfig) -> Result<Option<Zeroizing<String>>, OpenError> {
+    let path = &config.policy.internal_secret_file;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| OpenError::Secret(format!("{}: {error}", path.display())))?;
+    let secret = Zeroizing::new(text.trim().to_owned());
+    if secret.chars().count() < INTERNAL_SECRET_CHARS_MIN {
+        let why = format!("the secret has fewer than {INTERNAL_SECRET_CHARS_MIN} characters");
+        return Err(OpenError::Secret(why));
+    }
+    Ok(Some(secret))
 }

@@ -19,11 +19,15 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 
 pub(crate) use self::{
     form::Posted,
+    language::Language,
     layout::{Field, Page},
     session::Browser,
     trouble::Trouble,
 };
-use crate::{Identity, account_pages, oauth, sign_in, upstream};
+use crate::{
+    Identity, account_pages, address_change, oauth, password_reset, policy, sign_in, sign_up,
+    upstream, validity,
+};
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
 /// What the pages look like.
@@ -42,6 +46,11 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(oauth::pages())
         .merge(account_pages::routes())
         .merge(upstream::pages())
+        .merge(sign_up::routes())
+        .merge(password_reset::routes())
+        .merge(address_change::routes())
+        .merge(validity::routes())
+        .merge(policy::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .with_state(Arc::clone(identity))
 }

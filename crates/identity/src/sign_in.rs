@@ -11,15 +11,16 @@ use axum::{
     extract::{Query, State},
     routing::get,
 };
-use estafette_core::ids::UserId;
-use estafette_store::AccountStore as _;
+use estafette_core::{email_address::EmailAddress, ids::UserId};
+use estafette_store::{AccountStore as _, PeopleStore as _};
 use http::{StatusCode, request::Parts};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
     Identity,
+    code::with_onward,
     oauth::base_url::base_url,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary, local_path},
     upstream,
@@ -116,7 +117,7 @@ async fn proven(
     let who = who.trim().to_lowercase();
     identity.host.limit_proof(&format!("from {}", browser.address))?;
     identity.host.limit_proof(&format!("password of {who}"))?;
-    let account = match user_of(identity, &who) {
+    let account = match user_of(identity, &who).await? {
         Some(user_id) => identity.store.account(&user_id).await?,
         None => None,
     };
@@ -126,13 +127,18 @@ async fn proven(
     Ok(account.filter(|_| matches).map(|account| account.user_id))
 }
 
-/// The account that somebody means: a localpart, or the whole user id.
-fn user_of(identity: &Identity, who: &str) -> Option<UserId> {
+/// The account that somebody means: an address, a localpart, or the whole user id.
+async fn user_of(identity: &Identity, who: &str) -> Result<Option<UserId>, Trouble> {
     let server_name = identity.host.server_name();
     if who.starts_with('@') {
-        return UserId::parse(who).ok().filter(|id| id.server_name() == server_name.as_str());
+        let user_id = UserId::parse(who).ok();
+        return Ok(user_id.filter(|id| id.server_name() == server_name.as_str()));
     }
-    UserId::from_localpart(who, server_name).ok()
+    if let Ok(address) = EmailAddress::parse(who) {
+        let person = identity.store.person_by_email(address.as_str()).await?;
+        return Ok(person.map(|person| person.user_id));
+    }
+    Ok(UserId::from_localpart(who, server_name).ok())
 }
 
 fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Page {
@@ -156,9 +162,29 @@ fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Pa
         (error_summary(frame.errors_title, &errors))
         (browser.form("/_estafette/sign-in", &form))
         (upstream::links(browser, onward, who))
+        (other_ways(browser, onward))
     };
     let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.title, body).status(status)
+}
+
+/// For those who have no account yet, or no password any more.
+fn other_ways(browser: &Browser, onward: &str) -> Markup {
+    let (identity, words) = (&browser.identity, &browser.words().sign_in);
+    html! {
+        ul.links {
+            @if identity.offers_sign_up() {
+                li {
+                    a href=(with_onward("/_estafette/sign-up", onward)) { (words.no_account) }
+                }
+            }
+            @if identity.mailer.works() {
+                li {
+                    a href=(with_onward("/_estafette/password/reset", onward)) { (words.forgotten) }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

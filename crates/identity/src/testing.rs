@@ -217,7 +217,7 @@ impl TestIdentity {
             elsewhere: Mutex::default(),
             store: store.clone(),
         });
-        let identity = Identity::open(config, store, Arc::clone(&host) as _);
+        let identity = Identity::open(config, store, Arc::clone(&host) as _).unwrap();
         let router = identity.routes();
         Self { identity, host, router, _folder: folder }
     }

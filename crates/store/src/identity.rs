@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
 
-use crate::{StoreResult, accounts::TokenHash};
+use crate::{StoreResult, accounts::TokenHash, people::Person};
 
 /// A browser that somebody signed in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,114 @@ pub struct BrowserSession {
     pub seen_ms: i64,
     /// When it ends.
     pub expires_ms: i64,
+}
+
+/// A code to be sent by mail, to be typed into the same browser.
+#[derive(Debug, Clone)]
+pub struct NewCode {
+    /// The browser that asks.
+    pub browser: TokenHash,
+    /// What it is for. A new code takes the place of the one before for the same purpose.
+    pub purpose: &'static str,
+    /// Whose mailbox is to be proven.
+    pub address: String,
+    /// The code, keyed with the browser's cookie.
+    pub mac: [u8; 32],
+    /// How often one may be wrong.
+    pub tries: u32,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: i64,
+    /// The mail that carries it. `None`: nobody is written to, and nobody can tell.
+    pub mail: Option<NewMail>,
+    /// Now, in ms since the epoch.
+    pub now_ms: i64,
+    /// How many codes one address may be sent within `window_ms`.
+    pub asked_max: u32,
+    /// See `asked_max`.
+    pub window_ms: i64,
+}
+
+/// What became of a [`NewCode`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeOutcome {
+    /// It is durable, together with its mail.
+    Kept,
+    /// Nothing was written: too many were asked for this address.
+    TooMany,
+}
+
+/// What became of a code that was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TryOutcome {
+    /// It is right. The address is proven until the given time; the code is worth nothing more.
+    Proven(String),
+    /// It is wrong, and may be tried so many times more.
+    Wrong {
+        /// How many.
+        tries_left: u32,
+    },
+    /// There is no code to try: none was asked for, it has ended, or it was tried too often.
+    Ended,
+}
+
+/// A mail to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMail {
+    /// To whom: the canonical address.
+    pub recipient: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its plain text.
+    pub body: String,
+    /// Now, in ms since the epoch.
+    pub now_ms: i64,
+    /// After which it is of no use and no longer sent.
+    pub expires_ms: i64,
+}
+
+/// A mail that waits to be accepted by the next server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingMail {
+    /// Its number.
+    pub id: i64,
+    /// To whom.
+    pub recipient: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its plain text.
+    pub body: String,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// What a link for renewal stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// Whose account.
+    pub user_id: UserId,
+    /// Whether it was used.
+    pub used: bool,
+    /// Until when the account works now.
+    pub account_expires_ms: Option<i64>,
+}
+
+/// A reminder that an account is about to end.
+#[derive(Debug, Clone)]
+pub struct Reminder {
+    /// Whose account.
+    pub user_id: UserId,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// How many days before that this reminds.
+    pub days: u32,
+    /// Whether it is sent although it was sent before: somebody asks for it.
+    pub again: bool,
+    /// What its link says.
+    pub token: TokenHash,
+    /// When the link ends.
+    pub token_expires_ms: i64,
+    /// The mail.
+    pub mail: NewMail,
 }
 
 /// What the store promises about identity.
@@ -51,4 +159,82 @@ pub trait IdentityStore: Send + Sync {
         user_id: &UserId,
         but: Option<TokenHash>,
     ) -> StoreResult<()>;
+
+    /// Keeps a code and queues its mail, in one act.
+    async fn put_code(&self, code: NewCode) -> StoreResult<CodeOutcome>;
+
+    /// Counts a try and compares, in one act and in constant time.
+    async fn try_code(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        mac: [u8; 32],
+        now_ms: i64,
+        proven_until_ms: i64,
+    ) -> StoreResult<TryOutcome>;
+
+    /// The address that a code waits for, and whether it is proven.
+    async fn code(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        now_ms: i64,
+    ) -> StoreResult<Option<(String, bool)>>;
+
+    /// Uses a proof up: whoever gets the address is the only one who does.
+    async fn use_proof(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        now_ms: i64,
+    ) -> StoreResult<Option<String>>;
+
+    /// Queues a mail. `Busy` when too many wait.
+    async fn put_mail(&self, mail: NewMail) -> StoreResult<()>;
+
+    /// Mails whose time has come, oldest first, at most `limit`. Those that have ended are deleted.
+    async fn due_mail(&self, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>>;
+
+    /// The next server has accepted a mail, or refused it for good: nothing of it is kept.
+    async fn mail_done(&self, id: i64) -> StoreResult<()>;
+
+    /// A mail was not accepted; it is tried again at `next_try_ms`.
+    async fn mail_failed(&self, id: i64, next_try_ms: i64) -> StoreResult<()>;
+
+    /// Lets a stranger sign up until `expires_ms`.
+    async fn invite_guest(
+        &self,
+        address: &str,
+        invited_by: &UserId,
+        expires_ms: i64,
+    ) -> StoreResult<()>;
+
+    /// Whether an invitation for the address is pending.
+    async fn is_invited(&self, address: &str, now_ms: i64) -> StoreResult<bool>;
+
+    /// Whose account ends until `until_ms` and who was not yet reminded `days` or fewer days before
+    /// that end, soonest first, at most `limit`.
+    async fn to_remind(
+        &self,
+        now_ms: i64,
+        until_ms: i64,
+        days: u32,
+        limit: u64,
+    ) -> StoreResult<Vec<Person>>;
+
+    /// Sends a reminder, unless one for the same end and as few days, or fewer, was sent. Earlier
+    /// links end. Whether it was sent.
+    async fn remind(&self, reminder: Reminder) -> StoreResult<bool>;
+
+    /// What a link stands for. `None` when it is unknown or has ended.
+    async fn renewal(&self, token: TokenHash, now_ms: i64) -> StoreResult<Option<Renewal>>;
+
+    /// Renews an account by its link, once. The new end takes effect for
+    /// [`session`](crate::AccountStore::session) before this returns. `false` when the link is
+    /// unknown, used or has ended, or the account is deactivated.
+    async fn renew(&self, token: TokenHash, now_ms: i64, expires_ms: i64) -> StoreResult<bool>;
+
+    /// Gives an account another address. `false`: the address belongs to somebody else, or there is
+    /// no such account.
+    async fn change_address(&self, user_id: &UserId, address: &str) -> StoreResult<bool>;
 }

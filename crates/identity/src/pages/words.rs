@@ -2,10 +2,15 @@
 //! Every word on the pages, once per language. A missing one does not compile.
 
 mod account;
+mod address;
+pub(crate) mod code;
 mod consent;
 mod frame;
+mod password;
 mod sign_in;
+mod sign_up;
 mod upstream;
+mod validity;
 
 use super::language::Language;
 
@@ -23,6 +28,16 @@ pub(crate) struct Words {
     pub(crate) account: account::Account,
     /// Signing in by another provider's word.
     pub(crate) upstream: upstream::Upstream,
+    /// Signing up.
+    pub(crate) sign_up: sign_up::SignUp,
+    /// The page where a code is typed.
+    pub(crate) code: code::Code,
+    /// Choosing a password.
+    pub(crate) password: password::Password,
+    /// Changing one's address.
+    pub(crate) address: address::Address,
+    /// Renewing an account.
+    pub(crate) validity: validity::Validity,
 }
 
 const FRENCH: Words = Words {
@@ -32,6 +47,11 @@ const FRENCH: Words = Words {
     consent: consent::FRENCH,
     account: account::FRENCH,
     upstream: upstream::FRENCH,
+    sign_up: sign_up::FRENCH,
+    code: code::FRENCH,
+    password: password::FRENCH,
+    address: address::FRENCH,
+    validity: validity::FRENCH,
 };
 
 const ENGLISH: Words = Words {
@@ -41,6 +61,11 @@ const ENGLISH: Words = Words {
     consent: consent::ENGLISH,
     account: account::ENGLISH,
     upstream: upstream::ENGLISH,
+    sign_up: sign_up::ENGLISH,
+    code: code::ENGLISH,
+    password: password::ENGLISH,
+    address: address::ENGLISH,
+    validity: validity::ENGLISH,
 };
 
 /// All words in `language`.

@@ -2,16 +2,23 @@
 //! Identity on the embedded engine.
 
 mod browsers;
+mod codes;
+mod outbox;
+mod validity;
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
 
 pub(super) use self::browsers::forget_browsers;
-use super::SqliteStore;
+use super::{SqliteStore, people::person};
 use crate::{
     StoreResult,
     accounts::TokenHash,
-    identity::{BrowserSession, IdentityStore},
+    identity::{
+        BrowserSession, CodeOutcome, IdentityStore, NewCode, NewMail, Reminder, Renewal,
+        TryOutcome, WaitingMail,
+    },
+    people::{Person, PersonDetails, PutPersonOutcome},
 };
 
 #[async_trait]
@@ -47,5 +54,107 @@ impl IdentityStore for SqliteStore {
     ) -> StoreResult<()> {
         let user_id = user_id.clone();
         self.write(move |tx| forget_browsers(tx.conn, &user_id, but.as_ref())).await
+    }
+
+    async fn put_code(&self, code: NewCode) -> StoreResult<CodeOutcome> {
+        self.write(move |tx| codes::put(tx.conn, &code)).await
+    }
+
+    async fn try_code(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        mac: [u8; 32],
+        now_ms: i64,
+        proven_until_ms: i64,
+    ) -> StoreResult<TryOutcome> {
+        self.write(move |tx| {
+            let key = (&browser, purpose);
+            codes::try_code(tx.conn, key, &mac, now_ms, proven_until_ms)
+        })
+        .await
+    }
+
+    async fn code(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        now_ms: i64,
+    ) -> StoreResult<Option<(String, bool)>> {
+        self.read(move |conn| codes::find(conn, (&browser, purpose), now_ms)).await
+    }
+
+    async fn use_proof(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+        now_ms: i64,
+    ) -> StoreResult<Option<String>> {
+        self.write(move |tx| codes::use_proof(tx.conn, (&browser, purpose), now_ms)).await
+    }
+
+    async fn put_mail(&self, mail: NewMail) -> StoreResult<()> {
+        self.write(move |tx| outbox::put(tx.conn, &mail)).await
+    }
+
+    async fn due_mail(&self, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {
+        self.write(move |tx| outbox::due(tx.conn, now_ms, limit)).await
+    }
+
+    async fn mail_done(&self, id: i64) -> StoreResult<()> {
+        self.write(move |tx| outbox::done(tx.conn, id)).await
+    }
+
+    async fn mail_failed(&self, id: i64, next_try_ms: i64) -> StoreResult<()> {
+        self.write(move |tx| outbox::failed(tx.conn, id, next_try_ms)).await
+    }
+
+    async fn invite_guest(
+        &self,
+        address: &str,
+        invited_by: &UserId,
+        expires_ms: i64,
+    ) -> StoreResult<()> {
+        let (address, invited_by) = (address.to_owned(), invited_by.clone());
+        self.write(move |tx| codes::invite(tx.conn, &address, &invited_by, expires_ms)).await
+    }
+
+    async fn is_invited(&self, address: &str, now_ms: i64) -> StoreResult<bool> {
+        let address = address.to_owned();
+        self.read(move |conn| codes::is_invited(conn, &address, now_ms)).await
+    }
+
+    async fn to_remind(
+        &self,
+        now_ms: i64,
+        until_ms: i64,
+        days: u32,
+        limit: u64,
+    ) -> StoreResult<Vec<Person>> {
+        self.read(move |conn| person::to_remind(conn, (now_ms, until_ms), days, limit)).await
+    }
+
+    async fn remind(&self, reminder: Reminder) -> StoreResult<bool> {
+        self.write(move |tx| validity::remind(tx.conn, &reminder)).await
+    }
+
+    async fn renewal(&self, token: TokenHash, now_ms: i64) -> StoreResult<Option<Renewal>> {
+        self.read(move |conn| validity::renewal(conn, &token, now_ms)).await
+    }
+
+    async fn renew(&self, token: TokenHash, now_ms: i64, expires_ms: i64) -> StoreResult<bool> {
+        let indexes = self.indexes();
+        self.write(move |tx| validity::renew(&indexes, tx, &token, now_ms, expires_ms)).await
+    }
+
+    async fn change_address(&self, user_id: &UserId, address: &str) -> StoreResult<bool> {
+        let (indexes, user_id, address) = (self.indexes(), user_id.clone(), address.to_owned());
+        self.write(move |tx| {
+            let Some(person) = person::one(tx.conn, &user_id)? else { return Ok(false) };
+            let details = PersonDetails { email: Some(address), ..person.details };
+            let outcome = person::put(&indexes, tx, &user_id, &details)?;
+            Ok(outcome == PutPersonOutcome::Put)
+        })
+        .await
     }
 }

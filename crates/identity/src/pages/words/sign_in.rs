@@ -7,6 +7,8 @@ pub(crate) struct SignIn {
     pub(crate) who: &'static str,
     pub(crate) password: &'static str,
     pub(crate) submit: &'static str,
+    pub(crate) no_account: &'static str,
+    pub(crate) forgotten: &'static str,
     /// The same whatever is wrong.
     pub(crate) refused: &'static str,
 }
@@ -16,6 +18,8 @@ pub(super) const FRENCH: SignIn = SignIn {
     who: "Adresse électronique ou identifiant",
     password: "Mot de passe",
     submit: "Se connecter",
+    no_account: "Créer un compte",
+    forgotten: "Mot de passe oublié",
     refused: "Identifiants invalides. Vérifiez l’adresse et le mot de passe.",
 };
 
@@ -24,5 +28,7 @@ pub(super) const ENGLISH: SignIn = SignIn {
     who: "E-mail address or user name",
     password: "Password",
     submit: "Sign in",
+    no_account: "Create an account",
+    forgotten: "Forgotten password",
     refused: "Invalid credentials. Check the address and the password.",
 };

@@ -45,7 +45,7 @@ fn list(conn: &Connection, rest: &str, params: impl Params) -> StoreResult<Vec<P
     Ok(found)
 }
 
-pub(super) fn one(conn: &Connection, user_id: &UserId) -> StoreResult<Option<Person>> {
+pub(in crate::sqlite) fn one(conn: &Connection, user_id: &UserId) -> StoreResult<Option<Person>> {
     Ok(list(conn, "WHERE a.user_id = ?1", (user_id.as_str(),))?.pop())
 }
 
@@ -86,6 +86,21 @@ pub(super) fn expiring(
     list(conn, rest, (from_ms, until_ms, limit.cast_signed()))
 }
 
+/// Those of [`expiring`] whose reminder of so many days, or fewer, was not sent for this end.
+pub(in crate::sqlite) fn to_remind(
+    conn: &Connection,
+    (from_ms, until_ms): (i64, i64),
+    days: u32,
+    limit: u64,
+) -> StoreResult<Vec<Person>> {
+    let rest = "WHERE a.deactivated = 0 AND p.email IS NOT NULL
+        AND p.expires_ts > ?1 AND p.expires_ts <= ?2
+        AND NOT EXISTS (SELECT 1 FROM validity_reminder r WHERE r.user_id = a.user_id
+            AND r.expires_ts = p.expires_ts AND r.days <= ?3)
+        ORDER BY p.expires_ts, p.account_nid LIMIT ?4";
+    list(conn, rest, (from_ms, until_ms, days, limit.cast_signed()))
+}
+
 pub(super) fn create(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
@@ -115,7 +130,7 @@ fn is_taken(conn: &Connection, email: &str, besides: Option<i64>) -> StoreResult
     Ok(statement.exists((email, besides))?)
 }
 
-pub(super) fn put(
+pub(in crate::sqlite) fn put(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,

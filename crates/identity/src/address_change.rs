@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Changing the address of one's account: the password, a code sent to the new address, and a notice
+//! to the old one. The new address has to be of the same organisation: who somebody works for is not
+//! theirs to change.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Query, routing::get};
+use estafette_core::{email_address::EmailAddress, ids::UserId};
+use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _, people::Person};
+use http::{StatusCode, Uri};
+use maud::html;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::{
+    Identity,
+    code::{self, Purpose, Typed},
+    mail::letters::{self, CodeFor},
+    pages::{
+        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
+        words::code::address_error,
+    },
+    sign_in::Onward,
+};
+
+const ADDRESS: Purpose = Purpose {
+    name: "address",
+    letter: CodeFor::Address,
+    start: "/_estafette/account/address",
+    page: "/_estafette/account/address/code",
+    next: "/_estafette/account/address/done",
+};
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route(ADDRESS.start, get(start).post(send_code))
+        .route(ADDRESS.page, get(show_code).post(check_code))
+        .route(ADDRESS.next, get(confirm).post(change))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    address: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// What is wrong: a field and a sentence.
+type Wrong = (&'static str, String);
+
+async fn start(browser: Browser, uri: Uri) -> PageResult {
+    let (_, person) = match signed_in(&browser, &uri).await? {
+        Ok(found) => found,
+        Err(response) => return Ok(*response),
+    };
+    Ok(browser.show(&address_page(&browser, &person, "", None)))
+}
+
+async fn send_code(uri: Uri, Posted { browser, form }: Posted<Wanted>) -> PageResult {
+    let (user_id, person) = match signed_in(&browser, &uri).await? {
+        Ok(found) => found,
+        Err(response) => return Ok(*response),
+    };
+    let password = Zeroizing::new(form.password);
+    match accepted(&browser, &user_id, &person, &form.address, &password).await? {
+        Ok(address) => code::send(&browser, &ADDRESS, &address, false, ADDRESS.start).await,
+        Err(wrong) => {
+            Ok(browser.show(&address_page(&browser, &person, &form.address, Some(&wrong))))
+        }
+    }
+}
+
+/// The new address, if it may be written to and whoever asks knows the password.
+async fn accepted(
+    browser: &Browser,
+    user_id: &UserId,
+    person: &Person,
+    typed: &str,
+    password: &Zeroizing<String>,
+) -> Result<Result<EmailAddress, Wrong>, Trouble> {
+    let (identity, words) = (&browser.identity, browser.words());
+    let address = match EmailAddress::parse(typed.trim_matches(' ')) {
+        Ok(address) => address,
+        Err(error) => return Ok(Err(("address", address_error(&words.code, error).into()))),
+    };
+    let here = identity.host.server_name();
+    let organisation = identity.policy.organisation_of(&address);
+    let organisation = organisation.filter(|organisation| organisation.homeserver == *here);
+    let id = organisation.map(|organisation| organisation.id.as_str());
+    if id != Some(person.details.organisation_id.as_deref().unwrap_or_default()) {
+        return Ok(Err(("address", words.address.other_organisation.into())));
+    }
+    identity.host.limit_proof(&format!("password of {user_id}"))?;
+    let account = identity.store.account(user_id).await?;
+    let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
+    if !identity.host.password_matches(password, kept).await? {
+        return Ok(Err(("password", words.address.wrong_password.into())));
+    }
+    Ok(Ok(address))
+}
+
+async fn show_code(browser: Browser, uri: Uri, Query(onward): Query<Onward>) -> PageResult {
+    match signed_in(&browser, &uri).await? {
+        Ok(_) => code::show(&browser, &ADDRESS, &onward).await,
+        Err(response) => Ok(*response),
+    }
+}
+
+async fn check_code(uri: Uri, Posted { browser, form }: Posted<Typed>) -> PageResult {
+    match signed_in(&browser, &uri).await? {
+        Ok(_) => code::check(&browser, &ADDRESS, &form).await,
+        Err(response) => Ok(*response),
+    }
+}
+
+async fn confirm(browser: Browser, uri: Uri) -> PageResult {
+    let (_, person) = match signed_in(&browser, &uri).await? {
+        Ok(found) => found,
+        Err(response) => return Ok(*response),
+    };
+    let Some(address) = code::proven(&browser, &ADDRESS).await? else {
+        return Ok(browser.redirect(ADDRESS.start));
+    };
+    let words = &browser.words().address;
+    let form = html! { div.actions { button type="submit" { (words.change) } } };
+    let body = html! {
+        h1 { (words.confirm_title) }
+        dl {
+            dt { (words.current) } dd { (person.details.email.unwrap_or_default()) }
+            dt { (words.new) } dd { (address) }
+        }
+        (browser.form(ADDRESS.next, &form))
+    };
+    Ok(browser.show(&Page::new(words.confirm_title, body)))
+}
+
+async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult {
+    let (user_id, person) = match signed_in(&browser, &uri).await? {
+        Ok(found) => found,
+        Err(response) => return Ok(*response),
+    };
+    let (identity, words) = (&browser.identity, &browser.words().address);
+    let Some(address) = code::use_proof(&browser, &ADDRESS).await? else {
+        return Ok(browser.redirect(ADDRESS.start));
+    };
+    let (title, text) = if identity.store.change_address(&user_id, address.as_str()).await? {
+        if let Some(old) = person.details.email.filter(|old| old != address.as_str()) {
+            let letter = letters::address_changed(browser.language, &identity.config.service_name);
+            identity.post(&old, letter).await?;
+        }
+        words.changed
+    } else {
+        words.taken
+    };
+    let body = html! { h1 { (title) } p { (text) } p { strong { (address) } } };
+    Ok(browser.show(&Page::new(title, body)))
+}
+
+/// Whoever is signed in and what is known of them, or the way to the sign-in page. Nothing is
+/// offered where no mail is sent.
+async fn signed_in(
+    browser: &Browser,
+    uri: &Uri,
+) -> Result<Result<(UserId, Person), Box<axum::response::Response>>, Trouble> {
+    if !browser.identity.mailer.works() {
+        return Err(Trouble::NotFound);
+    }
+    let user_id = match browser.require_user(uri) {
+        Ok(user_id) => user_id,
+        Err(response) => return Ok(Err(response)),
+    };
+    let person = browser.identity.store.person(&user_id).await?.ok_or(Trouble::NotFound)?;
+    Ok(Ok((user_id, person)))
+}
+
+fn address_page(browser: &Browser, person: &Person, typed: &str, wrong: Option<&Wrong>) -> Page {
+    let words = &browser.words().address;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
+    let error = |field| wrong.filter(|(name, _)| *name == field).map(|(_, why)| why.as_str());
+    let form = html! {
+        (Field {
+            name: "address", label: words.new, kind: "email", value: typed,
+            autocomplete: "email", hint: None, error: error("address"),
+        }.render())
+        (Field {
+            name: "password", label: words.password, kind: "password", value: "",
+            autocomplete: "current-password", hint: None, error: error("password"),
+        }.render())
+        div.actions { button type="submit" { (browser.words().sign_up.send) } }
+    };
+    let body = html! {
+        h1 { (words.title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        @if let Some(email) = &person.details.email { dl { dt { (words.current) } dd { (email) } } }
+        (browser.form(ADDRESS.start, &form))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.title, body).status(status)
+}
+
+#[cfg(test)]
+mod tests;

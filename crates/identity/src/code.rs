@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Codes sent by mail: six digits that prove a mailbox, in the browser that asked for them.
+//!
+//! A code is kept as a MAC keyed with the browser's cookie, which is not kept: whoever reads the
+//! database cannot try the million codes, and a code that somebody is talked out of is worth nothing
+//! in another browser. It is tried five times, used once, and ends after ten minutes. What it proves
+//! holds for one purpose, and is used up by it.
+
+use axum::response::Response;
+use estafette_core::{
+    email_address::EmailAddress,
+    limits::{
+        EMAIL_CODE_DIGITS, EMAIL_CODE_S, EMAIL_CODE_TRIES, EMAIL_CODES_PER_WINDOW,
+        EMAIL_CODES_WINDOW_S, EMAIL_PROOF_S,
+    },
+};
+use estafette_store::{
+    IdentityStore as _,
+    identity::{CodeOutcome, NewCode, TryOutcome},
+};
+use http::StatusCode;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::{
+    Host,
+    mail::letters::{self, CodeFor},
+    pages::{Browser, Field, Page, Trouble, layout::error_summary},
+    sign_in::Onward,
+};
+
+/// What an address is proven for, and the pages that do so.
+pub(crate) struct Purpose {
+    /// Its name in the store.
+    pub(crate) name: &'static str,
+    /// What the mail says.
+    pub(crate) letter: CodeFor,
+    /// The page where an address is typed, to which the form to send again posts.
+    pub(crate) start: &'static str,
+    /// The page where the code is typed.
+    pub(crate) page: &'static str,
+    /// The page that the proof opens.
+    pub(crate) next: &'static str,
+}
+
+/// What is typed on the page of the code.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    code: String,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+/// Sends a code and leads to the page where it is typed.
+///
+/// With `to_nobody` everything is the same, but no mail is sent: strangers cannot tell whether an
+/// account exists.
+pub(crate) async fn send(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &EmailAddress,
+    to_nobody: bool,
+    onward: &str,
+) -> Result<Response, Trouble> {
+    let identity = &browser.identity;
+    identity.host.limit_proof(&format!("codes for {}", browser.address))?;
+    let now_ms = identity.host.now_ms();
+    let expires_ms = now_ms.saturating_add((EMAIL_CODE_S * 1000).cast_signed());
+    let code = draw(&*identity.host);
+    let service = &identity.config.service_name;
+    let letter = letters::code(browser.language, service, purpose.letter, &code);
+    let mail = identity.compose(address.as_str(), letter, Some(expires_ms));
+    let new = NewCode {
+        browser: browser.key(),
+        purpose: purpose.name,
+        address: address.to_string(),
+        mac: browser.mac(&["code", purpose.name, &code]),
+        tries: EMAIL_CODE_TRIES,
+        expires_ms,
+        mail: (!to_nobody).then_some(mail),
+        now_ms,
+        asked_max: EMAIL_CODES_PER_WINDOW,
+        window_ms: (EMAIL_CODES_WINDOW_S * 1000).cast_signed(),
+    };
+    match identity.store.put_code(new).await? {
+        CodeOutcome::Kept => {
+            identity.mailer.wake();
+            Ok(browser.redirect(&with_onward(purpose.page, onward)))
+        }
+        CodeOutcome::TooMany => Err(Trouble::Limited { retry_after_s: EMAIL_CODES_WINDOW_S }),
+    }
+}
+
+/// The page where the code is typed; the way back where there is none to type.
+pub(crate) async fn show(
+    browser: &Browser,
+    purpose: &Purpose,
+    onward: &Onward,
+) -> Result<Response, Trouble> {
+    let now_ms = browser.identity.host.now_ms();
+    let onward = onward.path();
+    match browser.identity.store.code(browser.key(), purpose.name, now_ms).await? {
+        None => Ok(browser.redirect(&with_onward(purpose.start, onward))),
+        Some((_, true)) => Ok(browser.redirect(&with_onward(purpose.next, onward))),
+        Some((address, false)) => Ok(browser.show(&page(browser, purpose, &address, onward, None))),
+    }
+}
+
+/// Tries what was typed. Leads on when it is right.
+pub(crate) async fn check(
+    browser: &Browser,
+    purpose: &Purpose,
+    typed: &Typed,
+) -> Result<Response, Trouble> {
+    let identity = &browser.identity;
+    let (now_ms, onward) = (identity.host.now_ms(), typed.onward.path());
+    let waiting = identity.store.code(browser.key(), purpose.name, now_ms).await?;
+    let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
+    identity.host.limit_proof(&format!("code for {address}"))?;
+    identity.host.limit_proof(&format!("codes for {}", browser.address))?;
+    let digits: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
+    let words = &browser.words().code;
+    if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // A slip of the finger costs no try.
+        let page = page(browser, purpose, &address, onward, Some(words.not_a_code.into()));
+        return Ok(browser.show(&page));
+    }
+    let mac = browser.mac(&["code", purpose.name, &digits]);
+    let until_ms = now_ms.saturating_add((EMAIL_PROOF_S * 1000).cast_signed());
+    let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
+    match tried.await? {
+        TryOutcome::Proven(_) => Ok(browser.redirect(&with_onward(purpose.next, onward))),
+        TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
+        TryOutcome::Wrong { tries_left } => {
+            let wrong = (words.wrong)(tries_left);
+            Ok(browser.show(&page(browser, purpose, &address, onward, Some(wrong))))
+        }
+    }
+}
+
+/// Whose mailbox is proven. `None`: nobody's, or the proof has ended.
+pub(crate) async fn proven(
+    browser: &Browser,
+    purpose: &Purpose,
+) -> Result<Option<EmailAddress>, Trouble> {
+    let now_ms = browser.identity.host.now_ms();
+    let code = browser.identity.store.code(browser.key(), purpose.name, now_ms).await?;
+    parsed(code.filter(|(_, proven)| *proven).map(|(address, _)| address))
+}
+
+/// The same, used up: whoever gets the address is the only one who does.
+pub(crate) async fn use_proof(
+    browser: &Browser,
+    purpose: &Purpose,
+) -> Result<Option<EmailAddress>, Trouble> {
+    let now_ms = browser.identity.host.now_ms();
+    parsed(browser.identity.store.use_proof(browser.key(), purpose.name, now_ms).await?)
+}
+
+fn parsed(address: Option<String>) -> Result<Option<EmailAddress>, Trouble> {
+    let parse = |address: String| {
+        EmailAddress::parse(&address).map_err(|error| Trouble::Broken(error.to_string()))
+    };
+    address.map(parse).transpose()
+}
+
+/// A path with where to go on to.
+pub(crate) fn with_onward(path: &str, onward: &str) -> String {
+    let query = serde_urlencoded::to_string([("continue", onward)]).unwrap_or_default();
+    format!("{path}?{query}")
+}
+
+/// There is no code to try any more: where to ask for a new one.
+fn ended(browser: &Browser, purpose: &Purpose, onward: &str) -> Response {
+    let words = &browser.words().code;
+    let body = html! {
+        h1 { (words.ended_title) }
+        p { (words.ended) }
+        div.actions { a.button href=(with_onward(purpose.start, onward)) { (words.again) } }
+    };
+    browser.show(&Page::new(words.ended_title, body).status(StatusCode::UNPROCESSABLE_ENTITY))
+}
+
+fn page(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &str,
+    onward: &str,
+    wrong: Option<String>,
+) -> Page {
+    let words = &browser.words().code;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|wrong| ("code", wrong.as_str())).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        (Field {
+            name: "code", label: words.label, kind: "text", value: "",
+            autocomplete: "one-time-code", hint: Some(words.hint), error: wrong.as_deref(),
+        }.render())
+        div.actions { button type="submit" { (words.submit) } }
+    };
+    let body = html! {
+        h1 { (words.title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        p { (words.sent) " " strong { (address) } "." }
+        (browser.form(purpose.page, &form))
+        (again(browser, purpose, address, onward))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.title, body).status(status)
+}
+
+/// To be sent another code, or to type another address.
+fn again(browser: &Browser, purpose: &Purpose, address: &str, onward: &str) -> Markup {
+    let words = &browser.words().code;
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        input type="hidden" name="address" value=(address);
+        button.second type="submit" { (words.again) }
+    };
+    html! {
+        h2 { (words.not_there) }
+        p { (words.not_there_hint) }
+        (browser.form(purpose.start, &form))
+        ul.links { li { a href=(with_onward(purpose.start, onward)) { (words.other_address) } } }
+    }
+}
+
+/// Six digits, each as likely as any other.
+fn draw(host: &dyn Host) -> String {
+    let codes = 10_u32.pow(EMAIL_CODE_DIGITS);
+    let fair = u32::MAX - u32::MAX % codes;
+    loop {
+        let mut bytes = [0; 4];
+        host.fill_random(&mut bytes);
+        let drawn = u32::from_le_bytes(bytes);
+        if drawn < fair {
+            return format!("{:06}", drawn % codes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Mail: queued in the store, in the transaction of what it is about, and handed to the next server
+//! behind the requests. A request never waits for a mail server, and a restart loses no mail.
+//!
+//! Mails are plain text made of our own words. The one thing in them that somebody else chose is the
+//! display name of the recipient, which the policy makes (T-I9).
+
+pub(crate) mod letters;
+mod transport;
+
+use std::{sync::Arc, time::Duration};
+
+use estafette_core::limits::{MAIL_LIFETIME_S, MAIL_TIMEOUT_S, OUTBOX_BATCH_MAX};
+use estafette_store::{IdentityStore as _, StoreResult, identity::NewMail};
+use tokio::sync::Notify;
+
+pub use self::transport::MailError;
+use self::{
+    letters::Letter,
+    transport::{Handed, Transport},
+};
+use crate::{Identity, config};
+
+/// How long to wait after each try, in seconds; the last for all further ones.
+const RETRY_S: &[i64] = &[10, 30, 60, 300, 900, 1800, 3600];
+/// How long the outbox rests when nobody wakes it.
+const REST: Duration = Duration::from_secs(10);
+
+/// The way out for mail.
+pub(crate) struct Mailer {
+    transport: Option<Transport>,
+    wake: Notify,
+}
+
+impl Mailer {
+    /// Reads what the operator decided.
+    pub(crate) fn open(config: &config::Mail) -> Result<Self, MailError> {
+        Ok(Self { transport: Transport::open(config)?, wake: Notify::new() })
+    }
+
+    /// Whether mail can be sent at all.
+    pub(crate) fn works(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    /// Something was queued.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+impl Identity {
+    /// A mail as it is queued. It ends with `expires_ms`, or after three days.
+    pub(crate) fn compose(
+        &self,
+        recipient: &str,
+        letter: Letter,
+        expires_ms: Option<i64>,
+    ) -> NewMail {
+        let now_ms = self.host.now_ms();
+        let lifetime_ms = (MAIL_LIFETIME_S * 1000).cast_signed();
+        NewMail {
+            recipient: recipient.to_owned(),
+            subject: letter.subject,
+            body: letter.body,
+            now_ms,
+            expires_ms: expires_ms.unwrap_or_else(|| now_ms.saturating_add(lifetime_ms)),
+        }
+    }
+
+    /// Queues a mail that stands alone.
+    pub(crate) async fn post(&self, recipient: &str, letter: Letter) -> StoreResult<()> {
+        self.store.put_mail(self.compose(recipient, letter, None)).await?;
+        self.mailer.wake();
+        Ok(())
+    }
+
+    /// Hands over mail for as long as the server runs.
+    pub(crate) async fn run_outbox(self: Arc<Self>) {
+        if !self.mailer.works() {
+            return;
+        }
+        loop {
+            match self.deliver_due().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+            }
+            let _ = tokio::time::timeout(REST, self.mailer.wake.notified()).await;
+        }
+    }
+
+    /// Tries each mail whose time has come, once. How many were tried.
+    pub(crate) async fn deliver_due(&self) -> StoreResult<usize> {
+        let Some(transport) = &self.mailer.transport else { return Ok(0) };
+        let due = self.store.due_mail(self.host.now_ms(), OUTBOX_BATCH_MAX).await?;
+        for mail in &due {
+            let timeout = Duration::from_secs(MAIL_TIMEOUT_S);
+            let handed = tokio::time::timeout(timeout, transport.hand_over(self, mail)).await;
+            match handed {
+                Ok(Handed::Accepted) => self.store.mail_done(mail.id).await?,
+                Ok(Handed::Refused(why)) => {
+                    tracing::warn!(mail = mail.id, %why, "a mail was refused for good");
+                    self.store.mail_done(mail.id).await?;
+                }
+                Ok(Handed::NotYet(why)) => self.try_later(mail.id, mail.tries, &why).await?,
+                Err(_) => self.try_later(mail.id, mail.tries, "no answer in time").await?,
+            }
+        }
+        Ok(due.len())
+    }
+
+    async fn try_later(&self, id: i64, tries: u32, why: &str) -> StoreResult<()> {
+        let wait_s = RETRY_S.get(tries as usize).or(RETRY_S.last()).copied().unwrap_or(3600);
+        tracing::warn!(mail = id, tries, why, "a mail was not accepted; it is tried again");
+        let next_ms = self.host.now_ms().saturating_add(wait_s * 1000);
+        self.store.mail_failed(id, next_ms).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

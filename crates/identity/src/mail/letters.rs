@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The texts of mails. Codes are typed, so these mails have no link; the one link there is leads to
+//! a page with a button (a scanner that opens it changes nothing).
+
+use crate::pages::Language;
+
+/// A mail without its addresses.
+pub(crate) struct Letter {
+    pub(crate) subject: String,
+    pub(crate) body: String,
+}
+
+/// What a code is for.
+#[derive(Clone, Copy)]
+pub(crate) enum CodeFor {
+    SignUp,
+    Reset,
+    Address,
+}
+
+/// A code to be typed.
+pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str) -> Letter {
+    match language {
+        Language::French => {
+            let what = match what {
+                CodeFor::SignUp => "créer votre compte",
+                CodeFor::Reset => "choisir un nouveau mot de passe",
+                CodeFor::Address => "confirmer votre nouvelle adresse",
+            };
+            Letter {
+                subject: format!("{code} : votre code {service}"),
+                body: format!(
+                    "Bonjour,\n\nVoici le code pour {what} sur {service} :\n\n    {code}\n\n\
+                     Il est valable 10 minutes, dans le navigateur où il a été demandé. Ne le \
+                     communiquez à personne : nous ne vous le demanderons jamais.\n\nSi vous \
+                     n’avez rien demandé, ignorez ce message.\n"
+                ),
+            }
+        }
+        Language::English => {
+            let what = match what {
+                CodeFor::SignUp => "create your account",
+                CodeFor::Reset => "choose a new password",
+                CodeFor::Address => "confirm your new address",
+            };
+            Letter {
+                subject: format!("{code}: your {service} code"),
+                body: format!(
+                    "Hello,\n\nThis is the code to {what} on {service}:\n\n    {code}\n\n\
+                     It works for 10 minutes, in the browser that asked for it. Tell it to \
+                     nobody: we will never ask you for it.\n\nIf you asked for nothing, ignore \
+                     this message.\n"
+                ),
+            }
+        }
+    }
+}
+
+/// The password was changed.
+pub(crate) fn password_changed(language: Language, service: &str) -> Letter {
+    match language {
+        Language::French => Letter {
+            subject: format!("{service} : votre mot de passe a changé"),
+            body: format!(
+                "Bonjour,\n\nLe mot de passe de votre compte {service} vient d’être changé et \
+                 tous vos appareils ont été déconnectés.\n\nSi ce n’était pas vous, prévenez \
+                 votre support sans attendre.\n"
+            ),
+        },
+        Language::English => Letter {
+            subject: format!("{service}: your password has changed"),
+            body: format!(
+                "Hello,\n\nThe password of your {service} account has just been changed and all \
+                 your devices have been signed out.\n\nIf it was not you, tell your support at \
+                 once.\n"
+            ),
+        },
+    }
+}
+
+/// The account has another address now; to the old one.
+pub(crate) fn address_changed(language: Language, service: &str) -> Letter {
+    match language {
+        Language::French => Letter {
+            subject: format!("{service} : votre adresse a changé"),
+            body: format!(
+                "Bonjour,\n\nCette adresse n’est plus celle de votre compte {service} : une autre \
+                 a été confirmée à sa place.\n\nSi ce n’était pas vous, prévenez votre support \
+                 sans attendre.\n"
+            ),
+        },
+        Language::English => Letter {
+            subject: format!("{service}: your address has changed"),
+            body: format!(
+                "Hello,\n\nThis is no longer the address of your {service} account: another one \
+                 has been confirmed in its place.\n\nIf it was not you, tell your support at \
+                 once.\n"
+            ),
+        },
+    }
+}
+
+/// The account is about to end, or has ended. Both languages: nobody is there to ask.
+pub(crate) fn renewal(service: &str, days: u32, link: &str) -> Letter {
+    let (quand, when) = match days {
+        0 => ("a expiré".to_owned(), "has expired".to_owned()),
+        1 => ("expire demain".to_owned(), "expires tomorrow".to_owned()),
+        days => (format!("expire dans {days} jours"), format!("expires in {days} days")),
+    };
+    Letter {
+        subject: format!("{service} : votre compte {quand}"),
+        body: format!(
+            "Bonjour,\n\nVotre compte {service} {quand}. Pour le garder, ouvrez cette page et \
+             appuyez sur le bouton :\n\n{link}\n\nSi vous n’en avez plus besoin, il n’y a rien à \
+             faire.\n\n--\n\nHello,\n\nYour {service} account {when}. To keep it, open the page \
+             above and press the button. If you no longer need it, there is nothing to do.\n"
+        ),
+    }
+}

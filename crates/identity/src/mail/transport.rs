@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From the outbox to the next server, or to a folder.
+//!
+//! TLS is required and the certificate verified (CVE-2023-38686): there is no setting that makes
+//! either optional, but for a server on the loopback.
+
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::{email_address::EmailAddress, limits::MAIL_TIMEOUT_S};
+use estafette_store::identity::WaitingMail;
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::{
+        Mailbox,
+        header::{ContentType, HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, CertificateStore, Tls, TlsParameters},
+        extension::ClientId,
+    },
+};
+
+use crate::{
+    Identity,
+    config::{Mail, MailTransport, Smtp, SmtpSecurity},
+};
+
+/// Why mail cannot be sent as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The sender is missing or malformed.
+    #[error("mail.from: {0}")]
+    From(String),
+    /// The folder is missing.
+    #[error("mail.folder: {0}")]
+    Folder(String),
+    /// The server cannot be used as configured.
+    #[error("mail.smtp: {0}")]
+    Smtp(String),
+}
+
+/// What became of a mail that was handed over.
+pub(super) enum Handed {
+    /// The next server answers for it now.
+    Accepted,
+    /// It would be refused again.
+    Refused(String),
+    /// It may be accepted later.
+    NotYet(String),
+}
+
+enum Way {
+    Folder(PathBuf),
+    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+}
+
+/// A sender and a way out.
+pub(super) struct Transport {
+    from: Mailbox,
+    way: Way,
+}
+
+impl Transport {
+    /// `None` when no mail is sent.
+    pub(super) fn open(config: &Mail) -> Result<Option<Self>, MailError> {
+        let way = match config.transport {
+            MailTransport::None => return Ok(None),
+            MailTransport::Folder => {
+                fs::create_dir_all(&config.folder).map_err(|error| {
+                    MailError::Folder(format!("{}: {error}", config.folder.display()))
+                })?;
+                Way::Folder(config.folder.clone())
+            }
+            MailTransport::Smtp => Way::Smtp(Box::new(smtp(&config.smtp)?)),
+        };
+        let from: Mailbox = config
+            .from
+            .parse()
+            .map_err(|error| MailError::From(format!("`{}`: {error}", config.from)))?;
+        Ok(Some(Self { from, way }))
+    }
+
+    pub(super) async fn hand_over(&self, identity: &Identity, mail: &WaitingMail) -> Handed {
+        let message = match self.message(identity, mail) {
+            Ok(message) => message,
+            Err(why) => return Handed::Refused(why),
+        };
+        match &self.way {
+            Way::Folder(folder) => {
+                let path = folder.join(format!("{}-{}.eml", identity.host.now_ms(), mail.id));
+                match write(&path, &message.formatted()) {
+                    Ok(()) => {
+                        tracing::info!(file = %path.display(), "a mail was written");
+                        Handed::Accepted
+                    }
+                    Err(error) => Handed::NotYet(error.to_string()),
+                }
+            }
+            Way::Smtp(server) => match server.send(message).await {
+                Ok(_) => Handed::Accepted,
+                Err(error) if error.is_permanent() => Handed::Refused(error.to_string()),
+                Err(error) => Handed::NotYet(chain(&error)),
+            },
+        }
+    }
+
+    fn message(&self, identity: &Identity, mail: &WaitingMail) -> Result<Message, String> {
+        // What is written to is what was parsed, matched and stored.
+        let recipient = EmailAddress::parse(&mail.recipient).map_err(|error| error.to_string())?;
+        let to = Address::new(recipient.local_part(), recipient.domain())
+            .map_err(|error| error.to_string())?;
+        let mut random = [0; 16];
+        identity.host.fill_random(&mut random);
+        let id = format!("<{}@{}>", URL_SAFE_NO_PAD.encode(random), self.from.email.domain());
+        let now_ms = identity.host.now_ms().max(0).cast_unsigned();
+        // RFC 3834: nobody's absence notice answers to it.
+        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
+        Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(mail.subject.clone())
+            .date(UNIX_EPOCH + Duration::from_millis(now_ms))
+            .message_id(Some(id))
+            .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
+            .header(ContentType::TEXT_PLAIN)
+            .body(mail.body.clone())
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn smtp(config: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    if config.host.is_empty() {
+        return Err(MailError::Smtp("`host` is missing".into()));
+    }
+    let tls = match config.security {
+        SmtpSecurity::None if is_loopback(&config.host) => Tls::None,
+        SmtpSecurity::None => {
+            let why = "`security = \"none\"` is for a server on the loopback";
+            return Err(MailError::Smtp(why.into()));
+        }
+        SmtpSecurity::Starttls => Tls::Required(tls_parameters(config)?),
+        SmtpSecurity::Tls => Tls::Wrapper(tls_parameters(config)?),
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&*config.host)
+        .port(config.port)
+        .tls(tls)
+        .hello_name(ClientId::Domain("localhost".into()))
+        .timeout(Some(Duration::from_secs(MAIL_TIMEOUT_S / 2)));
+    if !config.user.is_empty() {
+        let password = read(&config.password_file)?;
+        let password = password.trim_end_matches(['\r', '\n']).to_owned();
+        builder = builder.credentials(Credentials::new(config.user.clone(), password));
+    }
+    Ok(builder.build())
+}
+
+fn tls_parameters(config: &Smtp) -> Result<TlsParameters, MailError> {
+    let mut builder = TlsParameters::builder(config.host.clone());
+    if !config.ca_file.as_os_str().is_empty() {
+        let certificate = Certificate::from_pem(read(&config.ca_file)?.as_bytes())
+            .map_err(|error| MailError::Smtp(format!("ca_file: {error}")))?;
+        builder =
+            builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
+    }
+    builder.build_rustls().map_err(|error| MailError::Smtp(error.to_string()))
+}
+
+fn read(path: &Path) -> Result<String, MailError> {
+    fs::read_to_string(path)
+        .map_err(|error| MailError::Smtp(format!("{}: {error}", path.display())))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Writes a whole file or none, for its owner's eyes.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let unfinished = path.with_extension("part");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&unfinished)?.write_all(bytes)?;
+    fs::rename(unfinished, path)
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

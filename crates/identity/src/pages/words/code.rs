@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The page where a code is typed, and what is wrong with addresses.
+
+use estafette_core::email_address::EmailAddressError;
+
+/// The page where a code is typed.
+pub(crate) struct Code {
+    pub(crate) title: &'static str,
+    pub(crate) sent: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) not_a_code: &'static str,
+    /// How many tries are left.
+    pub(crate) wrong: fn(u32) -> String,
+    pub(crate) not_there: &'static str,
+    pub(crate) not_there_hint: &'static str,
+    pub(crate) again: &'static str,
+    pub(crate) other_address: &'static str,
+    pub(crate) ended_title: &'static str,
+    pub(crate) ended: &'static str,
+    pub(crate) address_too_long: &'static str,
+    pub(crate) address_at: &'static str,
+    pub(crate) address_character: &'static str,
+    pub(crate) address_shape: &'static str,
+}
+
+/// What is wrong with an address, for whoever typed it.
+pub(crate) fn address_error(words: &Code, error: EmailAddressError) -> &'static str {
+    match error {
+        EmailAddressError::TooLong => words.address_too_long,
+        EmailAddressError::At => words.address_at,
+        EmailAddressError::Character => words.address_character,
+        EmailAddressError::LocalPart | EmailAddressError::Domain => words.address_shape,
+    }
+}
+
+pub(super) const FRENCH: Code = Code {
+    title: "Entrez le code reçu",
+    sent: "Nous avons envoyé un code à six chiffres à",
+    label: "Code",
+    hint: "Six chiffres. Il est valable 10 minutes.",
+    submit: "Continuer",
+    not_a_code: "Le code a six chiffres : recopiez-le tel qu’il est dans le message.",
+    wrong: |left| {
+        let essais = if left > 1 { "essais" } else { "essai" };
+        format!("Ce n’est pas le bon code. Il vous reste {left} {essais}.")
+    },
+    not_there: "Rien reçu ?",
+    not_there_hint: "Attendez une minute et regardez dans les courriers indésirables.",
+    again: "Envoyer un nouveau code",
+    other_address: "Changer d’adresse",
+    ended_title: "Ce code n’est plus valable",
+    ended: "Il a expiré, ou a été essayé trop souvent. Demandez-en un nouveau.",
+    address_too_long: "Cette adresse est trop longue.",
+    address_at: "Une adresse a exactement un « @ », comme prenom.nom@exemple.fr.",
+    address_character: "Cette adresse contient un caractère interdit : espace, accent, guillemet…",
+    address_shape: "Cette adresse est incomplète. Exemple : prenom.nom@exemple.fr.",
+};
+
+pub(super) const ENGLISH: Code = Code {
+    title: "Enter the code",
+    sent: "We have sent a code of six digits to",
+    label: "Code",
+    hint: "Six digits. It works for 10 minutes.",
+    submit: "Continue",
+    not_a_code: "The code has six digits: copy it as it is in the message.",
+    wrong: |left| {
+        let tries = if left > 1 { "tries" } else { "try" };
+        format!("This is not the right code. You have {left} {tries} left.")
+    },
+    not_there: "Nothing received?",
+    not_there_hint: "Wait a minute and look into your junk mail.",
+    again: "Send a new code",
+    other_address: "Use another address",
+    ended_title: "This code no longer works",
+    ended: "It has expired, or was tried too often. Ask for a new one.",
+    address_too_long: "This address is too long.",
+    address_at: "An address has exactly one “@”, as in first.last@example.org.",
+    address_character: "This address has a character that is not allowed: a space, accent, quote…",
+    address_shape: "This address is not complete. Example: first.last@example.org.",
+};

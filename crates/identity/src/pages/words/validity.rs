@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Renewing an account.
+
+/// Renewing an account. Pairs are a title and a text.
+pub(crate) struct Validity {
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) renew: &'static str,
+    pub(crate) ask: &'static str,
+    pub(crate) send: &'static str,
+    pub(crate) renewed: (&'static str, &'static str),
+    pub(crate) sent: (&'static str, &'static str),
+    pub(crate) unknown: (&'static str, &'static str),
+}
+
+pub(super) const FRENCH: Validity = Validity {
+    title: "Garder votre compte",
+    text: "Confirmez que vous travaillez toujours à cette adresse et que vous gardez ce compte.",
+    renew: "Garder mon compte",
+    ask: "Nous vous enverrons un lien à l’adresse de votre compte.",
+    send: "Recevoir un lien",
+    renewed: ("Votre compte est renouvelé", "Vous pouvez fermer cette page."),
+    sent: ("Un message est parti", "Ouvrez le lien qu’il contient pour garder votre compte."),
+    unknown: (
+        "Ce lien n’est plus valable",
+        "Un message plus récent contient peut-être un autre lien. Sinon, connectez-vous pour en \
+         demander un.",
+    ),
+};
+
+pub(super) const ENGLISH: Validity = Validity {
+    title: "Keep your account",
+    text: "Confirm that you still work at this address and that you keep this account.",
+    renew: "Keep my account",
+    ask: "We will send a link to the address of your account.",
+    send: "Receive a link",
+    renewed: ("Your account is renewed", "You can close this page."),
+    sent: ("A message is on its way", "Open the link in it to keep your account."),
+    unknown: (
+        "This link no longer works",
+        "A later message may have another link. If not, sign in to ask for one.",
+    ),
+};

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A forgotten password: the code sent to the mailbox of the account, then a new one.
+//!
+//! An address without an account is answered alike, and nobody is written to. The new password ends
+//! every session and every browser, and is told to the mailbox.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Query, routing::get};
+use estafette_core::{email_address::EmailAddress, ids::UserId};
+use estafette_store::{AccountStore as _, PeopleStore as _, accounts::Devices};
+use http::StatusCode;
+use maud::html;
+use serde::Deserialize;
+
+use crate::{
+    Identity,
+    code::{self, Purpose, Typed},
+    mail::letters::{self, CodeFor},
+    new_password::{self, Chosen},
+    pages::{
+        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
+        words::code::address_error,
+    },
+    sign_in::Onward,
+    sign_up::Asked,
+};
+
+const RESET: Purpose = Purpose {
+    name: "reset",
+    letter: CodeFor::Reset,
+    start: "/_estafette/password/reset",
+    page: "/_estafette/password/reset/code",
+    next: "/_estafette/password/reset/new",
+};
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route(RESET.start, get(start).post(send_code))
+        .route(RESET.page, get(show_code).post(check_code))
+        .route(RESET.next, get(show).post(set))
+}
+
+#[derive(Deserialize)]
+struct Filled {
+    #[serde(flatten)]
+    chosen: Chosen,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+fn check_offered(identity: &Identity) -> Result<(), Trouble> {
+    if identity.mailer.works() { Ok(()) } else { Err(Trouble::NotFound) }
+}
+
+async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    Ok(browser.show(&address_page(&browser, &asked, None)))
+}
+
+async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let address = match EmailAddress::parse(form.typed()) {
+        Ok(address) => address,
+        Err(error) => {
+            let why = address_error(&browser.words().code, error);
+            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
+        }
+    };
+    let nobodys = owner(&browser.identity, &address).await?.is_none();
+    code::send(&browser, &RESET, &address, nobodys, form.onward.path()).await
+}
+
+async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    check_offered(&browser.identity)?;
+    code::show(&browser, &RESET, &onward).await
+}
+
+async fn check_code(Posted { browser, form }: Posted<Typed>) -> PageResult {
+    check_offered(&browser.identity)?;
+    code::check(&browser, &RESET, &form).await
+}
+
+async fn show(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    let onward = onward.path();
+    match code::proven(&browser, &RESET).await? {
+        Some(address) => Ok(browser.show(&password_page(&browser, &address, onward, None))),
+        None => Ok(browser.redirect(&code::with_onward(RESET.start, onward))),
+    }
+}
+
+async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
+    let onward = form.onward.path();
+    let start = code::with_onward(RESET.start, onward);
+    let Some(address) = code::proven(&browser, &RESET).await? else {
+        return Ok(browser.redirect(&start));
+    };
+    let password = match form.chosen.accepted(&browser, &address) {
+        Ok(password) => password,
+        Err(wrong) => {
+            return Ok(browser.show(&password_page(&browser, &address, onward, Some(&wrong))));
+        }
+    };
+    let identity = Arc::clone(&browser.identity);
+    let hash = identity.host.hash_password(&password).await?;
+    if code::use_proof(&browser, &RESET).await?.as_ref() != Some(&address) {
+        return Ok(browser.redirect(&start));
+    }
+    let Some(user_id) = owner(&identity, &address).await? else {
+        return Ok(browser.redirect(&start));
+    };
+    identity.store.set_password(&user_id, Some(hash), Some(Devices::All)).await?;
+    identity.host.forget_proofs(&user_id);
+    let letter = letters::password_changed(browser.language, &identity.config.service_name);
+    if let Err(error) = identity.post(address.as_str(), letter).await {
+        tracing::warn!(%error, "a changed password could not be told by mail");
+    }
+    browser.sign_in(&user_id).await?;
+    Ok(browser.redirect(onward))
+}
+
+/// Who signs in with the address.
+async fn owner(identity: &Identity, address: &EmailAddress) -> Result<Option<UserId>, Trouble> {
+    let person = identity.store.person_by_email(address.as_str()).await?;
+    Ok(person.filter(|person| !person.deactivated).map(|person| person.user_id))
+}
+
+fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
+    let words = &browser.words().password;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(asked.onward.path());
+        (Field {
+            name: "address", label: words.address, kind: "email", value: asked.typed(),
+            autocomplete: "email", hint: None, error: wrong,
+        }.render())
+        div.actions { button type="submit" { (browser.words().sign_up.send) } }
+    };
+    let body = html! {
+        h1 { (words.reset_title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        p { (words.reset_text) }
+        (browser.form(RESET.start, &form))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.reset_title, body).status(status)
+}
+
+fn password_page(
+    browser: &Browser,
+    address: &EmailAddress,
+    onward: &str,
+    wrong: Option<&(&'static str, String)>,
+) -> Page {
+    let words = &browser.words().password;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        (new_password::fields(browser, address, wrong))
+        div.actions { button type="submit" { (words.set) } }
+    };
+    let body = html! {
+        h1 { (words.new_title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        p { (words.ends_sessions) }
+        (browser.form(RESET.next, &form))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.new_title, body).status(status)
+}
+
+#[cfg(test)]
+mod tests;

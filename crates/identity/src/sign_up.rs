@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Signing up: an address, the code sent to it, a password, an account.
+//!
+//! Until the code is typed every address that belongs here is answered alike; whether it has an
+//! account, or an invitation, is said to whoever holds the mailbox and to nobody else.
+
+mod account;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Query, routing::get};
+use estafette_core::email_address::EmailAddress;
+use http::StatusCode;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::{
+    Identity,
+    code::{self, Purpose, Typed},
+    mail::letters::CodeFor,
+    pages::{
+        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
+        words::code::address_error,
+    },
+    policy::Organisation,
+    sign_in::Onward,
+};
+
+/// A mailbox proven to sign up with.
+pub(crate) const SIGN_UP: Purpose = Purpose {
+    name: "sign-up",
+    letter: CodeFor::SignUp,
+    start: "/_estafette/sign-up",
+    page: "/_estafette/sign-up/code",
+    next: "/_estafette/sign-up/account",
+};
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route(SIGN_UP.start, get(start).post(send_code))
+        .route(SIGN_UP.page, get(show_code).post(check_code))
+        .route(SIGN_UP.next, get(account::show).post(account::create))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    pub(crate) address: String,
+    #[serde(default)]
+    login_hint: String,
+    #[serde(flatten)]
+    pub(crate) onward: Onward,
+}
+
+impl Asked {
+    /// What was typed. Keyboards put spaces around it; nothing else is taken away.
+    pub(crate) fn typed(&self) -> &str {
+        let typed = if self.address.is_empty() { &self.login_hint } else { &self.address };
+        typed.trim_matches(' ')
+    }
+}
+
+/// Refuses everything where signing up is not offered.
+pub(crate) fn check_offered(identity: &Identity) -> Result<(), Trouble> {
+    if identity.offers_sign_up() { Ok(()) } else { Err(Trouble::NotFound) }
+}
+
+async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    if browser.user_id().is_some() {
+        return Ok(browser.redirect(asked.onward.path()));
+    }
+    Ok(browser.show(&address_page(&browser, &asked, None)))
+}
+
+async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let words = browser.words();
+    let address = match EmailAddress::parse(form.typed()) {
+        Ok(address) => address,
+        Err(error) => {
+            let why = address_error(&words.code, error);
+            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
+        }
+    };
+    let Some(organisation) = browser.identity.policy.organisation_of(&address) else {
+        let why = words.sign_up.nobodys;
+        return Ok(browser.show(&address_page(&browser, &form, Some(why))));
+    };
+    if organisation.homeserver != *browser.identity.host.server_name() {
+        return Ok(browser.show(&elsewhere(&browser, &address, organisation)));
+    }
+    code::send(&browser, &SIGN_UP, &address, false, form.onward.path()).await
+}
+
+async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    check_offered(&browser.identity)?;
+    code::show(&browser, &SIGN_UP, &onward).await
+}
+
+async fn check_code(Posted { browser, form }: Posted<Typed>) -> PageResult {
+    check_offered(&browser.identity)?;
+    code::check(&browser, &SIGN_UP, &form).await
+}
+
+fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
+    let words = &browser.words().sign_up;
+    let onward = asked.onward.path();
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        (Field {
+            name: "address", label: words.address, kind: "email", value: asked.typed(),
+            autocomplete: "email", hint: Some(words.address_hint), error: wrong,
+        }.render())
+        div.actions { button type="submit" { (words.send) } }
+    };
+    let body = html! {
+        h1 { (words.title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        (browser.form(SIGN_UP.start, &form))
+        (has_account(browser, onward))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.title, body).status(status)
+}
+
+fn has_account(browser: &Browser, onward: &str) -> Markup {
+    let sign_in = code::with_onward("/_estafette/sign-in", onward);
+    html! { ul.links { li { a href=(sign_in) { (browser.words().sign_up.has_account) } } } }
+}
+
+/// The organisation has its own server.
+fn elsewhere(browser: &Browser, address: &EmailAddress, organisation: &Organisation) -> Page {
+    let words = &browser.words().sign_up;
+    let link = organisation.url.as_ref().map(|url| {
+        let query = serde_urlencoded::to_string([("login_hint", address.as_str())]);
+        format!("{url}{}?{}", SIGN_UP.start, query.unwrap_or_default())
+    });
+    let body = html! {
+        h1 { (words.elsewhere_title) }
+        p { (words.elsewhere) " " strong { (organisation.name) } "." }
+        @if let Some(link) = link {
+            div.actions { a.button href=(link) { (words.elsewhere_go) } }
+        } @else {
+            p { (words.elsewhere_server) " " strong { (organisation.homeserver) } "." }
+        }
+    };
+    Page::new(words.elsewhere_title, body)
+}
+
+#[cfg(test)]
+mod tests;

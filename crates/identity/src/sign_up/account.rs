@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a proven mailbox to an account: a new one, or the way back to the one that there is.
+
+use axum::extract::Query;
+use estafette_core::{email_address::EmailAddress, ids::UserId, limits::LOCALPART_TRIES};
+use estafette_store::{
+    AccountStore as _, IdentityStore as _, PeopleStore as _,
+    accounts::{NewAccount, PasswordHash},
+    people::{CreatePersonOutcome, Person, PersonDetails},
+};
+use http::StatusCode;
+use maud::html;
+use serde::Deserialize;
+
+use super::{SIGN_UP, check_offered};
+use crate::{
+    Identity, code,
+    display_name::{display_name, opaque_localpart},
+    new_password::{self, Chosen},
+    pages::{Browser, Page, PageResult, Posted, Trouble, layout::error_summary},
+    policy::Organisation,
+    sign_in::Onward,
+};
+
+#[derive(Deserialize)]
+pub(super) struct Filled {
+    #[serde(flatten)]
+    chosen: Chosen,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+/// What whoever holds the mailbox may do.
+enum Way {
+    /// Make an account, with this name.
+    New(Box<Organisation>),
+    /// Bring back the deactivated one.
+    Back(Box<Organisation>, UserId),
+    /// There is one already.
+    Exists,
+    /// There was one, which only an administrator brings back.
+    Closed,
+    /// Strangers need an invitation.
+    NotInvited,
+    /// The policy has changed in the meantime.
+    Nobodys,
+}
+
+pub(super) async fn show(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let onward = onward.path();
+    let Some(address) = code::proven(&browser, &SIGN_UP).await? else {
+        return Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward)));
+    };
+    let way = way(&browser.identity, &address).await?;
+    Ok(browser.show(&page(&browser, &address, &way, onward, None)))
+}
+
+pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let onward = form.onward.path();
+    let Some(address) = code::proven(&browser, &SIGN_UP).await? else {
+        return Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward)));
+    };
+    let way = way(&browser.identity, &address).await?;
+    let (Way::New(organisation) | Way::Back(organisation, _)) = &way else {
+        return Ok(browser.show(&page(&browser, &address, &way, onward, None)));
+    };
+    let password = match form.chosen.accepted(&browser, &address) {
+        Ok(password) => password,
+        Err(wrong) => {
+            return Ok(browser.show(&page(&browser, &address, &way, onward, Some(&wrong))));
+        }
+    };
+    let hash = browser.identity.host.hash_password(&password).await?;
+    // One proof, one account: whoever comes second with the same one starts again.
+    if code::use_proof(&browser, &SIGN_UP).await?.as_ref() != Some(&address) {
+        return Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward)));
+    }
+    let user_id = match &way {
+        Way::Back(_, user_id) => {
+            browser.identity.bring_back(user_id, &address, organisation, hash).await?
+        }
+        _ => browser.identity.make_account(&address, organisation, Some(hash)).await?,
+    };
+    match user_id {
+        Some(user_id) => {
+            browser.sign_in(&user_id).await?;
+            Ok(browser.redirect(onward))
+        }
+        // Somebody was faster with the same mailbox.
+        None => Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward))),
+    }
+}
+
+async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble> {
+    let here = identity.host.server_name();
+    let organisation = identity.policy.organisation_of(address);
+    let organisation = organisation.filter(|organisation| organisation.homeserver == *here);
+    let Some(organisation) = organisation else { return Ok(Way::Nobodys) };
+    let organisation = Box::new((**organisation).clone());
+    let reactivation = identity.config.sign_up.reactivation;
+    match identity.store.person_by_email(address.as_str()).await? {
+        Some(Person { deactivated: false, .. }) => return Ok(Way::Exists),
+        Some(_) if !reactivation => return Ok(Way::Closed),
+        Some(person) => return Ok(Way::Back(organisation, person.user_id)),
+        None => {}
+    }
+    let now_ms = identity.host.now_ms();
+    if organisation.guests && !identity.store.is_invited(address.as_str(), now_ms).await? {
+        return Ok(Way::NotInvited);
+    }
+    Ok(Way::New(organisation))
+}
+
+impl Identity {
+    /// Makes an account for a proven address, under an id that tells nothing and a name that the
+    /// address gives. `None`: the address has an account.
+    pub(crate) async fn make_account(
+        &self,
+        address: &EmailAddress,
+        organisation: &Organisation,
+        password_hash: Option<PasswordHash>,
+    ) -> Result<Option<UserId>, Trouble> {
+        let now_ms = self.host.now_ms();
+        for _ in 0..LOCALPART_TRIES {
+            let localpart = opaque_localpart(&*self.host);
+            let user_id = UserId::from_localpart(&localpart, self.host.server_name())
+                .map_err(|error| Trouble::Broken(error.to_string()))?;
+            let account = NewAccount {
+                user_id: user_id.clone(),
+                password_hash: password_hash.clone(),
+                appservice_id: None,
+                is_admin: false,
+                displayname: Some(display_name(address, organisation)),
+                registration_token: None,
+                login: None,
+                now_ms,
+            };
+            let details = self.details(address, organisation);
+            match self.store.create_person(account, details).await? {
+                CreatePersonOutcome::Created => return Ok(Some(user_id)),
+                CreatePersonOutcome::EmailTaken => return Ok(None),
+                CreatePersonOutcome::Taken | CreatePersonOutcome::TokenInvalid => {}
+            }
+        }
+        Err(Trouble::Broken("no localpart is free".into()))
+    }
+
+    /// Brings a deactivated account back for whoever holds its mailbox. `None`: it is back already.
+    async fn bring_back(
+        &self,
+        user_id: &UserId,
+        address: &EmailAddress,
+        organisation: &Organisation,
+        hash: PasswordHash,
+    ) -> Result<Option<UserId>, Trouble> {
+        if !self.store.reactivate_account(user_id, Some(hash)).await? {
+            return Ok(None);
+        }
+        self.store.put_person(user_id, self.details(address, organisation)).await?;
+        let name = serde_json::Value::from(display_name(address, organisation)).to_string();
+        self.store.set_profile_field(user_id, "displayname", Some(&name)).await?;
+        self.host.profile_changed(user_id);
+        Ok(Some(user_id.clone()))
+    }
+
+    fn details(&self, address: &EmailAddress, organisation: &Organisation) -> PersonDetails {
+        let named = |text: &String| (!text.is_empty()).then(|| text.clone());
+        PersonDetails {
+            email: Some(address.to_string()),
+            organisation_id: named(&organisation.id),
+            organisation_name: named(&organisation.name),
+            guest: organisation.guests,
+            expires_ms: self.next_expiry_ms(),
+        }
+    }
+}
+
+fn page(
+    browser: &Browser,
+    address: &EmailAddress,
+    way: &Way,
+    onward: &str,
+    wrong: Option<&(&'static str, String)>,
+) -> Page {
+    let words = &browser.words().sign_up;
+    let (title, text) = match way {
+        Way::New(organisation) | Way::Back(organisation, _) => {
+            let back = matches!(way, Way::Back(..));
+            return password_page(browser, address, organisation, back, onward, wrong);
+        }
+        Way::Exists => words.exists,
+        Way::Closed => words.closed,
+        Way::NotInvited => words.not_invited,
+        Way::Nobodys => (words.title, words.nobodys),
+    };
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        p { strong { (address) } }
+        @if matches!(way, Way::Exists) {
+            div.actions {
+                a.button href=(code::with_onward("/_estafette/sign-in", onward)) {
+                    (words.go_sign_in)
+                }
+                a.button.second href=(code::with_onward("/_estafette/password/reset", onward)) {
+                    (browser.words().sign_in.forgotten)
+                }
+            }
+        }
+    };
+    Page::new(title, body)
+}
+
+fn password_page(
+    browser: &Browser,
+    address: &EmailAddress,
+    organisation: &Organisation,
+    back: bool,
+    onward: &str,
+    wrong: Option<&(&'static str, String)>,
+) -> Page {
+    let words = &browser.words().sign_up;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
+    let title = if back { words.back_title } else { words.account_title };
+    let form = html! {
+        input type="hidden" name="continue" value=(onward);
+        (new_password::fields(browser, address, wrong))
+        div.actions { button type="submit" { (if back { words.bring_back } else { words.create }) } }
+    };
+    let body = html! {
+        h1 { (title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        dl {
+            dt { (words.your_address) } dd { (address) }
+            dt { (words.your_name) } dd { (display_name(address, organisation)) }
+        }
+        (browser.form(SIGN_UP.next, &form))
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(title, body).status(status)
+}

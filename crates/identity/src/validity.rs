@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How long an account works: reminders before its end, and renewal by whoever holds the mailbox.
+//!
+//! The link in a reminder opens a page with a button. Opening it changes nothing, so a scanner of
+//! links in the mailbox of somebody who has left renews nobody (Tchap's renewed them).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, extract::Query, routing::get};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::limits::{PEOPLE_PER_READ, RENEWAL_LINK_S, VALIDITY_INTERVAL_S};
+use estafette_store::{
+    IdentityStore as _, PeopleStore as _, StoreResult, accounts::TokenHash, identity::Reminder,
+    people::Person,
+};
+use http::StatusCode;
+use maud::html;
+use serde::Deserialize;
+
+use crate::{
+    Identity,
+    mail::letters,
+    pages::{Browser, Page, PageResult, Posted, Trouble},
+};
+
+const RENEW: &str = "/_estafette/renew";
+const SEND: &str = "/_estafette/renew/mail";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+pub(crate) fn routes() -> Router<Arc<Identity>> {
+    Router::new().route(RENEW, get(show).post(renew)).route(SEND, axum::routing::post(send_again))
+}
+
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+impl Identity {
+    /// When an account that is made or renewed now ends. `None`: never.
+    pub(crate) fn next_expiry_ms(&self) -> Option<i64> {
+        let days = self.config.validity.period_days;
+        (days > 0).then(|| self.host.now_ms().saturating_add(i64::from(days) * DAY_MS))
+    }
+
+    /// Reminds people for as long as the server runs.
+    pub(crate) async fn run_reminders(self: Arc<Self>) {
+        if self.config.validity.period_days == 0 || !self.mailer.works() {
+            return;
+        }
+        loop {
+            if let Err(error) = self.remind_due().await {
+                tracing::warn!(%error, "reminders cannot be sent");
+            }
+            tokio::time::sleep(Duration::from_secs(VALIDITY_INTERVAL_S)).await;
+        }
+    }
+
+    /// Reminds everybody whose time has come, once per end and number of days. How many were.
+    pub(crate) async fn remind_due(&self) -> StoreResult<usize> {
+        let now_ms = self.host.now_ms();
+        let mut days = self.config.validity.reminders_days.clone();
+        days.sort_unstable();
+        let mut reminded = 0_usize;
+        // The nearest end first: whoever is due for several is sent the latest alone.
+        for days in days {
+            let until_ms = now_ms.saturating_add(i64::from(days) * DAY_MS);
+            loop {
+                let due = self.store.to_remind(now_ms, until_ms, days, PEOPLE_PER_READ).await?;
+                if due.is_empty() {
+                    break;
+                }
+                for person in &due {
+                    self.remind(person, days, false).await?;
+                    reminded = reminded.saturating_add(1);
+                }
+            }
+        }
+        if reminded > 0 {
+            self.mailer.wake();
+        }
+        Ok(reminded)
+    }
+
+    async fn remind(&self, person: &Person, reminder_days: u32, again: bool) -> StoreResult<()> {
+        let (Some(email), Some(expires_ms)) = (&person.details.email, person.details.expires_ms)
+        else {
+            return Ok(());
+        };
+        let now_ms = self.host.now_ms();
+        let mut secret = [0; 32];
+        self.host.fill_random(&mut secret);
+        let token = URL_SAFE_NO_PAD.encode(secret);
+        let base = self.host.public_base_url();
+        let base = base.unwrap_or_else(|| format!("https://{}", self.host.server_name()));
+        let left_ms = expires_ms.saturating_sub(now_ms).max(0).cast_unsigned();
+        let left_days = u32::try_from(left_ms.div_ceil(DAY_MS.cast_unsigned())).unwrap_or(u32::MAX);
+        let link = format!("{base}{RENEW}?token={token}");
+        let letter = letters::renewal(&self.config.service_name, left_days, &link);
+        let reminder = Reminder {
+            user_id: person.user_id.clone(),
+            expires_ms,
+            days: reminder_days,
+            again,
+            token: TokenHash::of(&token),
+            token_expires_ms: now_ms.saturating_add((RENEWAL_LINK_S * 1000).cast_signed()),
+            mail: self.compose(email, letter, None),
+        };
+        self.store.remind(reminder).await.map(drop)
+    }
+}
+
+/// The button, for a link; what can be done, for whoever is signed in.
+async fn show(browser: Browser, Query(link): Query<Link>) -> PageResult {
+    let words = &browser.words().validity;
+    let now_ms = browser.identity.host.now_ms();
+    let renewal = browser.identity.store.renewal(TokenHash::of(&link.token), now_ms).await?;
+    match renewal {
+        Some(renewal) if renewal.used => say(&browser, words.renewed, StatusCode::OK),
+        Some(_) => {
+            let form = html! {
+                input type="hidden" name="token" value=(link.token);
+                div.actions { button type="submit" { (words.renew) } }
+            };
+            let body = html! {
+                h1 { (words.title) }
+                p { (words.text) }
+                (browser.form(RENEW, &form))
+            };
+            Ok(browser.show(&Page::new(words.title, body)))
+        }
+        None if browser.user_id().is_some() && browser.identity.mailer.works() => {
+            let form = html! { div.actions { button type="submit" { (words.send) } } };
+            let body = html! {
+                h1 { (words.title) }
+                p { (words.ask) }
+                (browser.form(SEND, &form))
+            };
+            Ok(browser.show(&Page::new(words.title, body)))
+        }
+        None => say(&browser, words.unknown, StatusCode::NOT_FOUND),
+    }
+}
+
+async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
+    let identity = &browser.identity;
+    let words = &browser.words().validity;
+    identity.host.limit_proof(&format!("renewal from {}", browser.address))?;
+    let (token, now_ms) = (TokenHash::of(&form.token), identity.host.now_ms());
+    let Some(expires_ms) = identity.next_expiry_ms() else { return Err(Trouble::NotFound) };
+    if identity.store.renew(token, now_ms, expires_ms).await? {
+        return say(&browser, words.renewed, StatusCode::OK);
+    }
+    match identity.store.renewal(token, now_ms).await? {
+        Some(_) => say(&browser, words.renewed, StatusCode::OK),
+        None => say(&browser, words.unknown, StatusCode::NOT_FOUND),
+    }
+}
+
+/// Sends whoever is signed in another link, also after the end.
+async fn send_again(Posted { browser, .. }: Posted<Nothing>) -> PageResult {
+    let identity = &browser.identity;
+    let Some(user_id) = browser.user_id() else {
+        return Ok(browser.redirect("/_estafette/sign-in?continue=/_estafette/renew"));
+    };
+    identity.host.limit_proof(&format!("renewal of {user_id}"))?;
+    let person = identity.store.person(user_id).await?.ok_or(Trouble::NotFound)?;
+    identity.remind(&person, 0, true).await?;
+    identity.mailer.wake();
+    say(&browser, browser.words().validity.sent, StatusCode::OK)
+}
+
+fn say(browser: &Browser, (title, text): (&str, &str), status: StatusCode) -> PageResult {
+    let page = Page::new(title, html! { h1 { (title) } p { (text) } }).status(status);
+    Ok(browser.show(&page))
+}
+
+#[cfg(test)]
+mod tests;

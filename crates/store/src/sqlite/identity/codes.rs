@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Codes sent by mail, what they prove, and invitations of strangers.
+
+use estafette_core::ids::UserId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use subtle::ConstantTimeEq as _;
+
+use super::outbox;
+use crate::{
+    StoreResult,
+    accounts::TokenHash,
+    identity::{CodeOutcome, NewCode, TryOutcome},
+};
+
+/// A browser and a purpose.
+type Key<'a> = (&'a TokenHash, &'static str);
+
+pub(super) fn put(conn: &Connection, code: &NewCode) -> StoreResult<CodeOutcome> {
+    conn.prepare_cached("DELETE FROM email_code WHERE expires_ts <= ?1")?
+        .execute((code.now_ms,))?;
+    let since = code.now_ms.saturating_sub(code.window_ms);
+    conn.prepare_cached("DELETE FROM email_code_asked WHERE ts <= ?1")?.execute((since,))?;
+    let asked: u32 = conn
+        .prepare_cached("SELECT count(*) FROM email_code_asked WHERE address = ?1")?
+        .query_row((&code.address,), |row| row.get(0))?;
+    if asked >= code.asked_max {
+        return Ok(CodeOutcome::TooMany);
+    }
+    conn.prepare_cached("INSERT INTO email_code_asked (address, ts) VALUES (?1, ?2)")?
+        .execute((&code.address, code.now_ms))?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO email_code
+            (browser, purpose, address, mac, tries_left, proven, expires_ts)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+    )?
+    .execute(params![
+        code.browser.0,
+        code.purpose,
+        code.address,
+        code.mac,
+        code.tries,
+        code.expires_ms
+    ])?;
+    if let Some(mail) = &code.mail {
+        outbox::put(conn, mail)?;
+    }
+    Ok(CodeOutcome::Kept)
+}
+
+pub(super) fn try_code(
+    conn: &Connection,
+    key: Key<'_>,
+    mac: &[u8; 32],
+    now_ms: i64,
+    proven_until_ms: i64,
+) -> StoreResult<TryOutcome> {
+    // The try counts before anything is compared.
+    let found: Option<(String, [u8; 32], u32)> = conn
+        .prepare_cached(
+            "UPDATE email_code SET tries_left = tries_left - 1
+             WHERE browser = ?1 AND purpose = ?2 AND proven = 0 AND tries_left > 0
+                AND expires_ts > ?3
+             RETURNING address, mac, tries_left",
+        )?
+        .query_row(params![key.0.0, key.1, now_ms], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((address, kept, tries_left)) = found else { return Ok(TryOutcome::Ended) };
+    if !bool::from(kept.ct_eq(mac)) {
+        return Ok(if tries_left == 0 {
+            TryOutcome::Ended
+        } else {
+            TryOutcome::Wrong { tries_left }
+        });
+    }
+    conn.prepare_cached(
+        "UPDATE email_code SET proven = 1, mac = zeroblob(32), expires_ts = ?3
+         WHERE browser = ?1 AND purpose = ?2",
+    )?
+    .execute(params![key.0.0, key.1, proven_until_ms])?;
+    Ok(TryOutcome::Proven(address))
+}
+
+pub(super) fn find(
+    conn: &Connection,
+    key: Key<'_>,
+    now_ms: i64,
+) -> StoreResult<Option<(String, bool)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT address, proven FROM email_code
+         WHERE browser = ?1 AND purpose = ?2 AND expires_ts > ?3",
+    )?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    Ok(statement.query_row(params![key.0.0, key.1, now_ms], row).optional()?)
+}
+
+pub(super) fn use_proof(
+    conn: &Connection,
+    key: Key<'_>,
+    now_ms: i64,
+) -> StoreResult<Option<String>> {
+    let mut statement = conn.prepare_cached(
+        "DELETE FROM email_code
+         WHERE browser = ?1 AND purpose = ?2 AND proven = 1 AND expires_ts > ?3 RETURNING address",
+    )?;
+    Ok(statement.query_row(params![key.0.0, key.1, now_ms], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn invite(
+    conn: &Connection,
+    address: &str,
+    invited_by: &UserId,
+    expires_ms: i64,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO guest_invitation (address, invited_by, expires_ts)
+         VALUES (?1, ?2, ?3)",
+    )?
+    .execute((address, invited_by.as_str(), expires_ms))?;
+    Ok(())
+}
+
+pub(super) fn is_invited(conn: &Connection, address: &str, now_ms: i64) -> StoreResult<bool> {
+    let mut statement = conn
+        .prepare_cached("SELECT 1 FROM guest_invitation WHERE address = ?1 AND expires_ts > ?2")?;
+    Ok(statement.exists((address, now_ms))?)
+}

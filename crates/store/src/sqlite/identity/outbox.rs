@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Mail that waits to be accepted by the next server.
+
+use estafette_core::limits::OUTBOX_MAX;
+use rusqlite::{Connection, params};
+
+use crate::{
+    StoreError, StoreResult,
+    identity::{NewMail, WaitingMail},
+};
+
+pub(super) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<()> {
+    let waiting: i64 = conn
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM outgoing_mail LIMIT ?1)")?
+        .query_row((OUTBOX_MAX,), |row| row.get(0))?;
+    if waiting >= OUTBOX_MAX {
+        return Err(StoreError::Busy);
+    }
+    conn.prepare_cached(
+        "INSERT INTO outgoing_mail
+            (recipient, subject, body, created_ts, expires_ts, next_try_ts, tries)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?4, 0)",
+    )?
+    .execute(params![
+        mail.recipient,
+        mail.subject,
+        mail.body,
+        mail.now_ms,
+        mail.expires_ms
+    ])?;
+    Ok(())
+}
+
+pub(super) fn due(conn: &Connection, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {
+    conn.prepare_cached("DELETE FROM outgoing_mail WHERE expires_ts <= ?1")?.execute((now_ms,))?;
+    let mut statement = conn.prepare_cached(
+        "SELECT id, recipient, subject, body, tries FROM outgoing_mail
+         WHERE next_try_ts <= ?1 ORDER BY next_try_ts, id LIMIT ?2",
+    )?;
+    let mails = statement.query_map((now_ms, limit.cast_signed()), |row| {
+        Ok(WaitingMail {
+            id: row.get(0)?,
+            recipient: row.get(1)?,
+            subject: row.get(2)?,
+            body: row.get(3)?,
+            tries: row.get(4)?,
+        })
+    })?;
+    Ok(mails.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn done(conn: &Connection, id: i64) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM outgoing_mail WHERE id = ?1")?.execute((id,))?;
+    Ok(())
+}
+
+pub(super) fn failed(conn: &Connection, id: i64, next_try_ms: i64) -> StoreResult<()> {
+    conn.prepare_cached(
+        "UPDATE outgoing_mail SET tries = tries + 1, next_try_ts = ?2 WHERE id = ?1",
+    )?
+    .execute((id, next_try_ms))?;
+    Ok(())
+}
