@@ -239,6 +239,3 @@ fn draw(host: &dyn Host) -> String {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

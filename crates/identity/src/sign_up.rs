@@ -150,4 +150,4 @@ fn elsewhere(browser: &Browser, address: &EmailAddress, organisation: &Organisat
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,1 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
+use estafette_store::PeopleStore as _;
+use http::StatusCode;
+
+use crate::sign_up::tests::Site;
+
+const PASSWORD: &str = "ocean lantern granite violin";
+
+/// Otherwise somebody else's mailbox becomes one's own, or an account is taken unnoticed.
+#[tokio::test]
+async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
+    let site = Site::start();
+    let (mut browser, _) = site.sign_up("old@important.com").await;
+    let path = "/_estafette/account/address";
+    for (address, password, why) in [
+        ("new@important.com", "wrong", "not your password"),
+        ("new@other.com", PASSWORD, "not of your organisation"),
+        ("new@y.com", PASSWORD, "not of your organisation"),
+        ("a@b@important.com", PASSWORD, "exactly one"),
+    ] {
+        browser.open(path).await;
+        let answer = browser.submit(path, &[("address", address), ("password", password)]).await;
+        assert!(answer.body.contains(why), "{address}: {}", answer.body);
+    }
+    browser.open(path).await;
+    browser.submit(path, &[("address", "New@important.com"), ("password", PASSWORD)]).await;
+    let code = site.code_for("new@important.com").await;
+    browser.follow().await;
+    browser.submit("/_estafette/account/address/code", &[("code", &code)]).await;
+    browser.follow().await;
+    let done = browser.submit("/_estafette/account/address/done", &[]).await;
+    assert!(done.body.contains("Your address has changed"), "{}", done.body);
+    let store = &site.test.identity.store;
+    assert!(store.person_by_email("old@important.com").await.unwrap().is_none());
+    assert!(store.person_by_email("new@important.com").await.unwrap().is_some());
+    let told = site.mails().await.pop().unwrap();
+    assert!(told.contains("To: old@important.com") && told.contains("address has changed"));
+}
+
+/// Otherwise the page shows strangers somebody's address.
+#[tokio::test]
+async fn it_is_for_those_who_are_signed_in() {
+    let site = Site::start();
+    let answer = site.test.browser().open("/_estafette/account/address").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert!(answer.location().starts_with("/_estafette/sign-in?continue="));
+}

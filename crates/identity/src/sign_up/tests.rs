@@ -1,1 +1,444 @@
 // SPDX-License-Identifier: Apache-2.0
+use std::sync::atomic::Ordering;
+
+use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _};
+use http::StatusCode;
+
+use crate::{
+    IdentityConfig,
+    config::MailTransport,
+    testing::{Answer, TestBrowser, TestIdentity},
+};
+
+const PASSWORD: &str = "ocean lantern granite violin";
+
+const POLICY: &str = r#"
+[organisations.important]
+name = "Ministère important"
+label = "Important"
+domains = ["important.com", "*.important.com"]
+
+[organisations.other]
+name = "Autre ministère"
+homeserver = "other.fr"
+url = "https://chat.other.fr"
+domains = ["other.com"]
+
+[guests]
+name = "Invités"
+label = "Externe"
+"#;
+
+/// A site with mail and a policy.
+pub(crate) struct Site {
+    pub(crate) test: TestIdentity,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut IdentityConfig)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.toml");
+        std::fs::write(&policy, POLICY).unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+        let test = TestIdentity::with(|config| {
+            config.sign_up.enabled = true;
+            config.policy.file = policy;
+            config.policy.internal_secret_file = secret;
+            config.mail.transport = MailTransport::Folder;
+            config.mail.from = "Estafette <no-reply@x.fr>".into();
+            config.mail.folder = folder.path().join("mail");
+            change(config);
+        });
+        Self { test, folder }
+    }
+
+    /// Every mail so far, oldest first.
+    pub(crate) async fn mails(&self) -> Vec<String> {
+        while self.test.identity.deliver_due().await.unwrap() > 0 {}
+        let mut mails: Vec<(u64, String)> = std::fs::read_dir(self.folder.path().join("mail"))
+            .unwrap()
+            .map(|file| {
+                let path = file.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+                let id = name.rsplit('-').next().unwrap().parse().unwrap();
+                (id, std::fs::read_to_string(&path).unwrap())
+            })
+            .collect();
+        mails.sort();
+        mails.into_iter().map(|(_, mail)| mail).collect()
+    }
+
+    /// The code of the last mail, which must be for `address`.
+    pub(crate) async fn code_for(&self, address: &str) -> String {
+        let mail = self.mails().await.pop().expect("a mail was sent");
+        assert!(mail.contains(&format!("To: {address}\r\n")), "{mail}");
+        let subject = mail.split("Subject: ").nth(1).unwrap();
+        let code = subject[..6].to_owned();
+        assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{mail}");
+        code
+    }
+
+    /// Signs up and returns the browser and the last answer.
+    pub(crate) async fn sign_up(&self, address: &str) -> (TestBrowser<'_>, Answer) {
+        let mut browser = self.test.browser();
+        ask(&mut browser, address).await;
+        let code = self.code_for(&address.to_ascii_lowercase()).await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        browser.follow().await;
+        let fields = [("password", PASSWORD), ("again", PASSWORD)];
+        let answer = browser.submit("/_estafette/sign-up/account", &fields).await;
+        (browser, answer)
+    }
+}
+
+/// Types an address on the first page.
+async fn ask(browser: &mut TestBrowser<'_>, address: &str) -> Answer {
+    browser.open("/_estafette/sign-up?continue=/oauth2/authorize%3Fx").await;
+    browser.submit("/_estafette/sign-up", &[("address", address)]).await
+}
+
+/// Another code than this one.
+fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+/// Otherwise an agent does not get from an address to an account, or the account is not theirs.
+#[tokio::test]
+async fn an_address_becomes_an_account_and_a_session() {
+    let site = Site::start();
+    let (mut browser, answer) = site.sign_up("Jane.SMITH@sg.important.com").await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/oauth2/authorize?x"));
+    let store = &site.test.identity.store;
+    let person = store.person_by_email("jane.smith@sg.important.com").await.unwrap().unwrap();
+    assert_eq!(person.details.organisation_id.as_deref(), Some("important"));
+    assert!(!person.details.guest && person.details.expires_ms.is_none());
+    let localpart = person.user_id.localpart();
+    assert!(localpart.len() == 11 && !localpart.contains("jane"), "the id gives the address away");
+    let profile = store.profile(&person.user_id).await.unwrap().unwrap();
+    assert_eq!(profile, [("displayname".into(), "\"Jane Smith [Important]\"".into())]);
+    // Signed in, and able to do so again by the address.
+    assert_eq!(browser.open("/_estafette/sign-in").await.status, StatusCode::SEE_OTHER);
+    let mut other = site.test.browser();
+    other.open("/_estafette/sign-in").await;
+    let fields = [("who", " JANE.smith@sg.important.com "), ("password", PASSWORD)];
+    assert_eq!(other.submit("/_estafette/sign-in", &fields).await.status, StatusCode::SEE_OTHER);
+}
+
+/// Otherwise the mail goes to one domain and the trust to another (B17, CVE-2019-11340).
+#[tokio::test]
+async fn a_malformed_address_is_refused_with_a_sentence_and_kept_in_the_field() {
+    let site = Site::start();
+    let mut browser = site.test.browser();
+    for address in [
+        "a@evil.com@important.com",
+        "a@evil.com\n@important.com",
+        "a@important.com\n",
+        "\"a@evil.com\"@important.com",
+        "a@ımportant.com",
+        "a@important.com,b@evil.com",
+        "a",
+        "",
+    ] {
+        let answer = ask(&mut browser, address).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{address:?}");
+        assert!(answer.body.contains("aria-describedby=\"address-hint address-error\""));
+        let shown = address.replace('"', "&quot;");
+        assert!(answer.body.contains(&format!("value=\"{shown}\"")), "{address:?} is lost");
+    }
+    assert!(site.mails().await.is_empty());
+}
+
+/// Otherwise the answer to an address tells strangers whether it has an account (F-24).
+#[tokio::test]
+async fn an_address_with_an_account_is_answered_like_one_without() {
+    let site = Site::start();
+    site.sign_up("known@important.com").await;
+    let known = site.test.identity.store.person_by_email("known@important.com").await.unwrap();
+    site.test.identity.host.deactivate(&known.unwrap().user_id, false).await.unwrap();
+    site.sign_up("alice@important.com").await;
+    let mut pairs = Vec::new();
+    for address in ["alice@important.com", "nobod@important.com", "known@important.com"] {
+        for path in ["/_estafette/sign-up", "/_estafette/password/reset"] {
+            let mut browser = site.test.browser();
+            browser.address = format!("10.0.0.{}", pairs.len());
+            browser.open(path).await;
+            let asked = browser.submit(path, &[("address", address)]).await;
+            let page = browser.follow().await;
+            let mut headers = asked.headers.clone();
+            headers.remove("set-cookie");
+            pairs.push((
+                path,
+                asked.status,
+                headers,
+                asked.body,
+                page.status,
+                page.headers,
+                page.body.len(),
+            ));
+        }
+    }
+    for other in pairs.iter().skip(2) {
+        let first = &pairs[usize::from(other.0 != pairs[0].0)];
+        assert_eq!(first, other);
+    }
+}
+
+/// Otherwise a mailbox could be proven by guessing, or one proof used twice (F-23, T-I4).
+#[tokio::test]
+async fn a_code_is_tried_five_times_used_once_and_worth_nothing_elsewhere() {
+    let site = Site::start();
+    site.test.host.limits.store(false, Ordering::SeqCst);
+    let mut browser = site.test.browser();
+    ask(&mut browser, "a@important.com").await;
+    let code = site.code_for("a@important.com").await;
+    browser.follow().await;
+    // Not in another browser, and not before it is asked for.
+    let mut thief = site.test.browser();
+    ask(&mut thief, "b@important.com").await;
+    thief.follow().await;
+    let stolen = thief.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    assert_eq!(stolen.status, StatusCode::UNPROCESSABLE_ENTITY);
+    // What is no code costs no try.
+    let slip = browser.submit("/_estafette/sign-up/code", &[("code", "12345")]).await;
+    assert!(slip.body.contains("six digits"));
+    for left in (1..5).rev() {
+        let answer = browser.submit("/_estafette/sign-up/code", &[("code", &wrong(&code))]).await;
+        assert!(answer.body.contains(&format!("You have {left} ")), "{}", answer.body);
+        assert!(answer.body.contains("aria-invalid=\"true\""));
+    }
+    let last = browser.submit("/_estafette/sign-up/code", &[("code", &wrong(&code))]).await;
+    assert!(last.body.contains("This code no longer works"));
+    // The right one comes too late; the account page stays shut.
+    browser.open("/_estafette/sign-up/code").await;
+    assert_eq!(browser.open("/_estafette/sign-up/account").await.status, StatusCode::SEE_OTHER);
+    // A new one works once.
+    ask(&mut browser, "a@important.com").await;
+    let code = site.code_for("a@important.com").await;
+    browser.follow().await;
+    let spaced = format!(" {} {}", &code[..3], &code[3..]);
+    let right = browser.submit("/_estafette/sign-up/code", &[("code", &spaced)]).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER);
+    browser.follow().await;
+    let fields = [("password", PASSWORD), ("again", PASSWORD)];
+    let made = browser.submit("/_estafette/sign-up/account", &fields).await;
+    assert_eq!(made.location(), "/oauth2/authorize?x");
+    assert!(
+        browser
+            .open("/_estafette/sign-up/account")
+            .await
+            .location()
+            .starts_with("/_estafette/sign-up?")
+    );
+}
+
+/// Otherwise an old mail opens an account, or a mailbox is flooded.
+#[tokio::test]
+async fn codes_end_and_are_not_sent_without_bound() {
+    let site = Site::start();
+    site.test.host.limits.store(false, Ordering::SeqCst);
+    let mut browser = site.test.browser();
+    ask(&mut browser, "a@important.com").await;
+    let code = site.code_for("a@important.com").await;
+    browser.follow().await;
+    site.test.host.advance(10 * 60 * 1000);
+    let late = browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    assert!(late.body.contains("This code no longer works"));
+    for n in 0..8 {
+        let mut other = site.test.browser();
+        other.address = format!("10.0.0.{n}");
+        let answer = ask(&mut other, "a@important.com").await;
+        let expected = if n < 5 { StatusCode::SEE_OTHER } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(answer.status, expected, "{n}");
+    }
+    assert_eq!(site.mails().await.len(), 6);
+    site.test.host.advance(5 * 60 * 1000);
+    assert_eq!(ask(&mut browser, "a@important.com").await.status, StatusCode::SEE_OTHER);
+}
+
+/// Otherwise codes can be guessed from many addresses at once (F-23).
+#[tokio::test]
+async fn guesses_at_one_mailbox_are_slowed_down_whatever_the_sources() {
+    let site = Site::start();
+    let mut tried = 0;
+    for source in 0..4 {
+        let mut browser = site.test.browser();
+        browser.address = format!("10.0.0.{source}");
+        ask(&mut browser, "a@important.com").await;
+        let code = site.code_for("a@important.com").await;
+        browser.follow().await;
+        for _ in 0..5 {
+            let wrong = wrong(&code);
+            let page = browser.open("/_estafette/sign-up/code").await;
+            if !page.body.contains("one-time-code") {
+                break;
+            }
+            let answer = browser.submit("/_estafette/sign-up/code", &[("code", &wrong)]).await;
+            tried += u32::from(answer.status != StatusCode::TOO_MANY_REQUESTS);
+        }
+    }
+    assert_eq!(tried, 10, "ten guesses a minute");
+}
+
+/// Otherwise somebody signs up twice, or loses the account that there is.
+#[tokio::test]
+async fn an_existing_account_is_shown_to_whoever_holds_the_mailbox() {
+    let site = Site::start();
+    site.sign_up("a@important.com").await;
+    let mut browser = site.test.browser();
+    ask(&mut browser, "A@important.com").await;
+    let code = site.code_for("a@important.com").await;
+    browser.follow().await;
+    browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    let page = browser.follow().await;
+    assert!(page.body.contains("You already have an account"));
+    assert!(page.body.contains("/_estafette/password/reset"));
+}
+
+/// Otherwise whoever was away comes back to nothing, or comes back against the policy.
+#[tokio::test]
+async fn a_deactivated_account_comes_back_where_the_policy_says_so() {
+    for reactivation in [true, false] {
+        let site = Site::with(|config| config.sign_up.reactivation = reactivation);
+        site.sign_up("a@important.com").await;
+        let store = &site.test.identity.store;
+        let user_id = store.person_by_email("a@important.com").await.unwrap().unwrap().user_id;
+        site.test.identity.host.deactivate(&user_id, false).await.unwrap();
+        let mut browser = site.test.browser();
+        ask(&mut browser, "a@important.com").await;
+        let code = site.code_for("a@important.com").await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        let page = browser.follow().await;
+        if !reactivation {
+            assert!(page.body.contains("This account is closed"));
+            continue;
+        }
+        let fields = [("password", PASSWORD), ("again", PASSWORD)];
+        let answer = browser.submit("/_estafette/sign-up/account", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        let person = store.person_by_email("a@important.com").await.unwrap().unwrap();
+        assert_eq!((person.user_id, person.deactivated), (user_id, false));
+    }
+}
+
+/// Otherwise strangers get in, or are told by anybody whether they are invited.
+#[tokio::test]
+async fn strangers_need_an_invitation_and_other_organisations_their_own_server() {
+    let site = Site::start();
+    let mut browser = site.test.browser();
+    let page = ask(&mut browser, "a@other.com").await;
+    assert!(
+        page.body.contains("https://chat.other.fr/_estafette/sign-up?login_hint=a%40other.com")
+    );
+    for invited in [false, true] {
+        let mut browser = site.test.browser();
+        if invited {
+            let host = site.test.account("host", PASSWORD).await;
+            let until = 1_700_000_000_000 + 1_000_000;
+            site.test.identity.store.invite_guest("g@y.com", &host, until).await.unwrap();
+        }
+        ask(&mut browser, "g@y.com").await;
+        let code = site.code_for("g@y.com").await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        let page = browser.follow().await;
+        assert_eq!(page.body.contains("You need an invitation"), !invited);
+        assert_eq!(page.body.contains("G [Externe]"), invited);
+    }
+}
+
+/// Otherwise passwords are weak, or what is wrong with them is not said.
+#[tokio::test]
+async fn weak_passwords_are_refused_with_the_reason() {
+    let site = Site::start();
+    let mut browser = site.test.browser();
+    ask(&mut browser, "jane.smith@important.com").await;
+    let code = site.code_for("jane.smith@important.com").await;
+    browser.follow().await;
+    browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    browser.follow().await;
+    for (password, again, why) in [
+        ("short", "short", "at least 12 characters"),
+        ("password1234", "password1234", "soon be guessed"),
+        ("jane.smith2024", "jane.smith2024", "soon be guessed"),
+        ("aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa", "soon be guessed"),
+        (PASSWORD, "ocean lantern granite violon", "different"),
+        (&"é".repeat(300), "", "too long"),
+    ] {
+        let fields = [("password", password), ("again", again)];
+        let answer = browser.submit("/_estafette/sign-up/account", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{password}");
+        assert!(answer.body.contains(why), "{password}: {}", answer.body);
+        assert!(!answer.body.contains(password), "a password comes back");
+    }
+}
+
+/// Otherwise pages are there that cannot work, or an unsafe configuration starts.
+#[tokio::test]
+async fn nothing_is_offered_that_is_not_configured() {
+    let site = TestIdentity::start();
+    let mut browser = site.browser();
+    for path in ["/_estafette/sign-up", "/_estafette/password/reset"] {
+        assert_eq!(browser.open(path).await.status, StatusCode::NOT_FOUND);
+    }
+    let page = browser.open("/_estafette/sign-in").await;
+    assert!(!page.body.contains("/_estafette/sign-up"));
+    let open = |change: fn(&mut IdentityConfig)| {
+        let mut config = IdentityConfig::default();
+        change(&mut config);
+        let store = site.identity.store.clone();
+        let host = std::sync::Arc::clone(&site.host);
+        crate::Identity::open(config, store, host).err().map(|error| error.to_string())
+    };
+    let policy = |config: &mut IdentityConfig| config.sign_up.enabled = true;
+    assert!(open(policy).unwrap().contains("policy.file"));
+    let mail = |config: &mut IdentityConfig| {
+        config.sign_up.enabled = true;
+        config.policy.open = true;
+    };
+    assert!(open(mail).unwrap().contains("mail.transport"));
+    let plain = |config: &mut IdentityConfig| {
+        config.mail.transport = MailTransport::Smtp;
+        config.mail.smtp.host = "mail.example.fr".into();
+        config.mail.smtp.security = crate::config::SmtpSecurity::None;
+    };
+    assert!(open(plain).unwrap().contains("loopback"));
+}
+
+/// Otherwise the look-up reveals accounts, or servers are told what strangers may not know (B2).
+#[tokio::test]
+async fn the_look_up_answers_from_the_policy_alone_and_fails_closed() {
+    let site = Site::start();
+    site.sign_up("a@important.com").await;
+    let get = async |path: &str, secret: &str| {
+        let request = http::Request::get(path).header("authorization", format!("Bearer {secret}"));
+        site.test.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let path = "/_estafette/identity/v1/lookup?address=";
+    let with = get(&format!("{path}a@important.com"), "").await;
+    let without = get(&format!("{path}z@important.com"), "").await;
+    assert_eq!((with.status, &with.body), (StatusCode::OK, &without.body));
+    assert!(with.body.contains("\"homeserver\":\"x.fr\""), "{}", with.body);
+    assert!(get(&format!("{path}A%40other.com"), "").await.body.contains("other.fr"));
+    let bad = get(&format!("{path}a@b@important.com"), "").await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+    let path = "/_estafette/identity/v1/internal/lookup?address=g@y.com";
+    for wrong in ["", "0123456789abcdef0123456789abcdeg", "0123456789abcdef"] {
+        assert_eq!(get(path, wrong).await.status, StatusCode::UNAUTHORIZED);
+    }
+    let secret = "0123456789abcdef0123456789abcdef";
+    let answer = get(path, secret).await.body;
+    assert!(answer.contains("\"invited\":false") && answer.contains("\"requires_invite\":true"));
+    let host = site.test.account("host", PASSWORD).await;
+    site.test.identity.store.invite_guest("g@y.com", &host, 1_700_000_000_500).await.unwrap();
+    assert!(get(path, secret).await.body.contains("\"invited\":true"));
+    site.test.host.advance(500);
+    assert!(get(path, secret).await.body.contains("\"invited\":false"), "it has ended");
+}

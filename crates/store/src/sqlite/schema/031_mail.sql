@@ -23,7 +23,7 @@ CREATE INDEX email_code_asked_by_time ON email_code_asked (ts);
 
 -- Mail that the next server has not yet accepted.
 CREATE TABLE outgoing_mail (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient    TEXT    NOT NULL,
     subject      TEXT    NOT NULL,
     body         TEXT    NOT NULL,
