@@ -17,7 +17,14 @@ pub(crate) struct Options {
 }
 
 /// What development wants and a deployment decides for itself. The environment wins.
-const DEVELOPMENT: &[(&str, &str)] = &[("ESTAFETTE__REGISTRATION__OPEN", "true")];
+const DEVELOPMENT: &[(&str, &str)] = &[
+    ("ESTAFETTE__REGISTRATION__OPEN", "true"),
+    ("ESTAFETTE__IDENTITY__SIGN_UP__ENABLED", "true"),
+    ("ESTAFETTE__IDENTITY__POLICY__OPEN", "true"),
+    ("ESTAFETTE__IDENTITY__MAIL__TRANSPORT", "folder"),
+    ("ESTAFETTE__IDENTITY__MAIL__FOLDER", "./data/mail"),
+    ("ESTAFETTE__IDENTITY__MAIL__FROM", "Estafette <no-reply@localhost.localdomain>"),
+];
 
 /// Builds what is needed and becomes the server. Data are kept under `./data`.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -32,6 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let what = if client { "with its web client" } else { "without a web client" };
     println!("the server runs {what} on http://localhost:8008, data under ./data");
+    println!("sign up at http://localhost:8008/_estafette/sign-up; mail is written to ./data/mail");
     // On success this process is the server, and signals reach it directly.
     let error = command.exec();
     bail!("cannot run {}: {error}", binary.display())

@@ -3,6 +3,7 @@
 
 mod admin;
 mod host;
+mod policy;
 mod serve;
 mod settings;
 
@@ -41,6 +42,15 @@ enum Command {
 enum ConfigCommand {
     /// Prints every option with its default.
     Explain,
+    /// Prints which accounts the policy of organisations would move. Changes nothing.
+    Policy {
+        /// The configuration file (TOML).
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Reads the configuration and says what is wrong with it.
     Check {
         /// The configuration file (TOML).
@@ -56,6 +66,9 @@ fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Explain } => {
             print!("{}", settings::explain());
             Ok(())
+        }
+        Command::Config { command: ConfigCommand::Policy { config, json } } => {
+            policy::check(config.as_deref(), json)
         }
         Command::Config { command: ConfigCommand::Check { config } } => {
             Settings::load(config.as_deref()).map(|_| println!("The configuration is right."))

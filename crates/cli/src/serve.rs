@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `estafette serve`: from a configuration to a server that stops cleanly.
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use estafette_homeserver::{
     Server,
@@ -39,6 +43,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     );
     let host = Arc::new(HomeserverHost(Arc::clone(&server)));
     let enabled = settings.identity.enabled;
+    let imposed = enabled && !settings.identity.sign_up.display_name_editable;
+    server.names_are_imposed.store(imposed, Ordering::Relaxed);
     let identity = Identity::open(settings.identity, server.store.clone(), host)?;
     let further = if enabled { identity.routes() } else { axum::Router::new() };
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));

@@ -97,6 +97,9 @@ pub struct Server {
     pub(crate) erased: Remembered<Arc<HashSet<UserId>>>,
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
+    /// Whether names that were made from an e-mail address stay as they are. Set by whoever runs
+    /// this server together with identity, before it serves.
+    pub names_are_imposed: std::sync::atomic::AtomicBool,
     started_ms: i64,
     last_unique_ms: AtomicI64,
     signing_key: SigningKey,
@@ -172,6 +175,7 @@ impl Server {
             default_rules: RuleSet::new(Defaults::ALL),
             erased: Remembered::default(),
             filters: Mutex::default(),
+            names_are_imposed: std::sync::atomic::AtomicBool::new(false),
             started_ms,
             last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),

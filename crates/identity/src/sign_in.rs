@@ -171,16 +171,15 @@ fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Pa
 /// For those who have no account yet, or no password any more.
 fn other_ways(browser: &Browser, onward: &str) -> Markup {
     let (identity, words) = (&browser.identity, &browser.words().sign_in);
+    let ways = [
+        (identity.offers_sign_up(), "/_estafette/sign-up", words.no_account),
+        (identity.mailer.works(), "/_estafette/password/reset", words.forgotten),
+    ];
     html! {
-        ul.links {
-            @if identity.offers_sign_up() {
-                li {
-                    a href=(with_onward("/_estafette/sign-up", onward)) { (words.no_account) }
-                }
-            }
-            @if identity.mailer.works() {
-                li {
-                    a href=(with_onward("/_estafette/password/reset", onward)) { (words.forgotten) }
+        @if ways.iter().any(|(offered, ..)| *offered) {
+            ul.links {
+                @for (_, path, text) in ways.iter().filter(|(offered, ..)| *offered) {
+                    li { a href=(with_onward(path, onward)) { (text) } }
                 }
             }
         }

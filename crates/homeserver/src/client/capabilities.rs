@@ -6,7 +6,7 @@ use estafette_core::version::RoomVersion;
 use estafette_store::AccountStore as _;
 use serde_json::{Map, Value, json};
 
-use super::v3;
+use super::{profile::has_imposed_name, v3};
 use crate::{ApiResult, Shared, auth::Requester, http::Json};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -23,6 +23,7 @@ async fn capabilities(
     let account = server.store.account(&requester.user_id).await?;
     let has_password = account.is_some_and(|account| account.password_hash.is_some());
     let has_password = has_password && server.config.login.password;
+    let may_name = requester.is_admin || !has_imposed_name(&server, &requester.user_id).await?;
     let available: Map<String, Value> =
         RoomVersion::all().map(|version| (version.as_str().to_owned(), json!("stable"))).collect();
     let mut capabilities = json!({
@@ -31,13 +32,13 @@ async fn capabilities(
             "default": server.config.default_room_version,
             "available": available,
         },
-        "m.profile_fields": { "enabled": true },
-        "m.set_displayname": { "enabled": true },
+        "m.profile_fields": profile_fields(may_name),
+        "m.set_displayname": { "enabled": may_name },
         "m.set_avatar_url": { "enabled": true },
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": has_password },
         "m.forget_forced_upon_leave": { "enabled": false },
-        "uk.tcpip.msc4133.profile_fields": { "enabled": true },
+        "uk.tcpip.msc4133.profile_fields": profile_fields(may_name),
         // MSC4174.
         "org.matrix.msc4174.webpush": { "enabled": true, "vapid": server.vapid.public() },
     });
@@ -47,6 +48,15 @@ async fn capabilities(
         capabilities.insert("uk.timedout.msc4323".into(), moderation);
     }
     Ok(Json(json!({ "capabilities": capabilities })))
+}
+
+/// `m.profile_fields` (Client-Server API v1.16): all fields, or all but an imposed name.
+fn profile_fields(may_name: bool) -> Value {
+    if may_name {
+        json!({ "enabled": true })
+    } else {
+        json!({ "enabled": true, "disallowed": ["displayname"] })
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use estafette_core::{
     ids::UserId,
     limits::{AVATAR_URL_BYTES_MAX, DISPLAYNAME_BYTES_MAX, PROFILE_KEY_BYTES_MAX},
 };
-use estafette_store::{AccountStore as _, accounts::ProfileOutcome};
+use estafette_store::{AccountStore as _, PeopleStore as _, accounts::ProfileOutcome};
 use http::{StatusCode, request::Parts};
 use serde_json::{Map, Value};
 
@@ -90,6 +90,7 @@ async fn set_field(
     Json(mut body): Json<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let user_id = check_write(&server, &requester, &user_id, &key)?;
+    check_name_is_free(&server, &requester, &user_id, &key).await?;
     let missing = || ApiError::missing_param(format!("`{key}` is missing from the body."));
     let value = body.remove(&key).ok_or_else(missing)?;
     set(&server, &user_id, &key, checked(&key, value)?).await?;
@@ -105,8 +106,32 @@ async fn delete_field(
     Path((user_id, key)): Path<(String, String)>,
 ) -> ApiResult<Response> {
     let user_id = check_write(&server, &requester, &user_id, &key)?;
+    check_name_is_free(&server, &requester, &user_id, &key).await?;
     set(&server, &user_id, &key, None).await?;
     Ok(empty_object())
+}
+
+/// Refuses to change a name that the person's address gives, where the operator has them stay.
+/// Administrators correct them.
+async fn check_name_is_free(
+    server: &Server,
+    requester: &Requester,
+    user_id: &UserId,
+    key: &str,
+) -> ApiResult<()> {
+    if key != "displayname" || requester.is_admin || !has_imposed_name(server, user_id).await? {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("The display name is given by your e-mail address."))
+}
+
+/// Whether somebody's display name was made from an address and stays as it is.
+pub(crate) async fn has_imposed_name(server: &Server, user_id: &UserId) -> ApiResult<bool> {
+    if !server.names_are_imposed.load(std::sync::atomic::Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let person = server.store.person(user_id).await?;
+    Ok(person.is_some_and(|person| person.details.email.is_some()))
 }
 
 fn parse_user(user_id: &str) -> ApiResult<UserId> {

@@ -1,1 +1,182 @@
 // SPDX-License-Identifier: Apache-2.0
+use std::{path::PathBuf, sync::Arc};
+
+use estafette_store::IdentityStore as _;
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
+};
+
+use super::letters::Letter;
+use crate::{
+    config::{MailTransport, SmtpSecurity},
+    testing::TestIdentity,
+};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/mail/fixtures").join(name)
+}
+
+/// A mail server on the loopback.
+struct MailServer {
+    port: u16,
+    /// What was said to it, line by line.
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl MailServer {
+    /// `certificate`: whose certificate it shows; `starttls`: whether it offers STARTTLS;
+    /// `answer`: what it says to the end of a mail.
+    async fn start(certificate: &'static str, starttls: bool, answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+        let words = Arc::clone(&heard);
+        let chain =
+            vec![CertificateDer::from_pem_file(fixture(&format!("{certificate}.pem"))).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(fixture(&format!("{certificate}.key"))).unwrap();
+        let ring = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = BufReader::new(stream);
+                stream.write_all(b"220 test\r\n").await.unwrap();
+                if !converse(&mut stream, &words, starttls, answer).await {
+                    continue;
+                }
+                if let Ok(stream) = acceptor.accept(stream.into_inner()).await {
+                    words.lock().push("(TLS)".into());
+                    converse(&mut BufReader::new(stream), &words, false, answer).await;
+                }
+            }
+        });
+        Self { port, heard }
+    }
+}
+
+/// Speaks SMTP until the end, or until TLS is to begin (`true`).
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    heard: &Mutex<Vec<String>>,
+    starttls: bool,
+    answer: &str,
+) -> bool {
+    let (mut line, mut in_mail) = (String::new(), false);
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return false;
+        }
+        let said = line.trim_end().to_owned();
+        heard.lock().push(said.clone());
+        let reply = if in_mail {
+            if said != "." {
+                continue;
+            }
+            in_mail = false;
+            format!("{answer}\r\n")
+        } else if said.starts_with("EHLO") && starttls {
+            "250-test\r\n250 STARTTLS\r\n".into()
+        } else if said == "STARTTLS" {
+            stream.write_all(b"220 go\r\n").await.unwrap();
+            return true;
+        } else if said == "DATA" {
+            in_mail = true;
+            "354 go\r\n".into()
+        } else {
+            "250 ok\r\n".into()
+        };
+        if stream.write_all(reply.as_bytes()).await.is_err() {
+            return false;
+        }
+    }
+}
+
+fn site(port: u16, security: SmtpSecurity) -> TestIdentity {
+    TestIdentity::with(|config| {
+        config.mail.transport = MailTransport::Smtp;
+        config.mail.from = "Estafette <no-reply@x.fr>".into();
+        config.mail.smtp.host = "localhost".into();
+        config.mail.smtp.port = port;
+        config.mail.smtp.security = security;
+        config.mail.smtp.ca_file = fixture("ca.pem");
+    })
+}
+
+async fn post(site: &TestIdentity) {
+    let letter = Letter { subject: "Sujet".into(), body: "Bonjour\n.\nRCPT TO:<b@y.fr>\n".into() };
+    site.identity.post("jane.smith@important.com", letter).await.unwrap();
+}
+
+/// How many mails wait, whenever their time may be.
+async fn waiting(site: &TestIdentity) -> usize {
+    site.identity.store.due_mail(site.identity.host.now_ms() + 4_000_000, 10).await.unwrap().len()
+}
+
+/// Otherwise no mail arrives, or it travels in clear.
+#[tokio::test]
+async fn a_mail_is_handed_over_under_tls() {
+    let server = MailServer::start("localhost", true, "250 queued").await;
+    let site = site(server.port, SmtpSecurity::Starttls);
+    post(&site).await;
+    assert_eq!(site.identity.deliver_due().await.unwrap(), 1);
+    assert_eq!(waiting(&site).await, 0, "an accepted mail is kept");
+    let heard = server.heard.lock().clone();
+    let tls = heard.iter().position(|line| line == "(TLS)").unwrap();
+    assert!(heard[..tls].iter().all(|line| !line.contains('@')), "{heard:?}");
+    let data = heard.iter().position(|line| line == "DATA").unwrap();
+    let said = &heard[..data];
+    let recipients: Vec<&String> = said.iter().filter(|line| line.starts_with("RCPT")).collect();
+    assert_eq!(recipients, ["RCPT TO:<jane.smith@important.com>"]);
+    assert!(heard.iter().any(|line| line == "Auto-Submitted: auto-generated"));
+    assert!(heard.iter().any(|line| line == ".."), "a lone dot ended the mail");
+}
+
+/// Otherwise whoever stands between us and the next server reads every code (CVE-2023-38686).
+#[tokio::test]
+async fn without_the_right_certificate_or_starttls_nothing_is_said() {
+    for (certificate, starttls) in [("other.example", true), ("localhost", false)] {
+        let server = MailServer::start(certificate, starttls, "250 queued").await;
+        let site = site(server.port, SmtpSecurity::Starttls);
+        post(&site).await;
+        site.identity.deliver_due().await.unwrap();
+        let heard = server.heard.lock().clone();
+        assert!(heard.iter().all(|line| !line.contains("MAIL FROM")), "{heard:?}");
+        assert_eq!(waiting(&site).await, 1, "the mail is lost");
+    }
+}
+
+/// Otherwise a mail server that is away for a moment loses mail, or is never left in peace.
+#[tokio::test]
+async fn what_is_not_accepted_is_tried_later_and_what_is_refused_is_not() {
+    let server = MailServer::start("localhost", false, "451 later").await;
+    let busy = site(server.port, SmtpSecurity::None);
+    post(&busy).await;
+    assert_eq!(busy.identity.deliver_due().await.unwrap(), 1);
+    assert_eq!(busy.identity.deliver_due().await.unwrap(), 0, "it was tried again at once");
+    busy.host.advance(10_000);
+    assert_eq!(busy.identity.deliver_due().await.unwrap(), 1);
+    // Three days later it is of no use any more.
+    busy.host.advance(3 * 24 * 60 * 60 * 1000);
+    assert_eq!(busy.identity.deliver_due().await.unwrap(), 0);
+    assert_eq!(waiting(&busy).await, 0);
+    let server = MailServer::start("localhost", false, "550 nobody").await;
+    let refusing = site(server.port, SmtpSecurity::None);
+    post(&refusing).await;
+    refusing.identity.deliver_due().await.unwrap();
+    assert_eq!(waiting(&refusing).await, 0);
+}

@@ -33,6 +33,7 @@ async fn each_reminder_is_sent_once() {
                 sent.push(90 - days);
             }
         }
+        site.mails().await;
         site.test.host.advance(DAY_MS);
         days += 1;
     }

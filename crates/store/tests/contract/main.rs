@@ -14,6 +14,8 @@ mod delayed_events;
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod key_backup;
 #[cfg(test)]
 mod keys;

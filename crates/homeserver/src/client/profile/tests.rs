@@ -139,3 +139,30 @@ async fn strangers_read_profiles_where_the_operator_lets_them() {
         }
     }
 }
+
+/// Otherwise people appear under a name that is not the one their address gives (B3).
+#[tokio::test]
+async fn an_imposed_name_is_corrected_by_administrators_alone() {
+    use estafette_store::{PeopleStore as _, people::PersonDetails};
+    let server = TestServer::start().await;
+    let (token, admin) = (server.register("alice").await, server.register("admin").await);
+    let store = &server.server.store;
+    let admin_id = UserId::parse("@admin:x.fr").unwrap();
+    store.set_account_flag(&admin_id, AccountFlag::Admin, true).await.unwrap();
+    server.server.names_are_imposed.store(true, std::sync::atomic::Ordering::Relaxed);
+    let ok = (200, Value::Null);
+    assert_eq!(put(&server, &token, "displayname", json!("A")).await, ok, "she has no address");
+    let details = PersonDetails { email: Some("alice@x.fr".into()), ..PersonDetails::default() };
+    store.put_person(&UserId::parse("@alice:x.fr").unwrap(), details).await.unwrap();
+    let forbidden = (403, json!("M_FORBIDDEN"));
+    assert_eq!(put(&server, &token, "displayname", json!("B")).await, forbidden);
+    let path = format!("{ALICE}/displayname");
+    let (status, _) = server.request("DELETE", &path, &token, Value::Null).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(put(&server, &token, "avatar_url", json!("mxc://x.fr/a")).await, ok);
+    assert_eq!(put(&server, &admin, "displayname", json!("C")).await, ok);
+    let (_, answer) = server.request("GET", "/v3/capabilities", &token, Value::Null).await;
+    assert_eq!(answer["capabilities"]["m.set_displayname"]["enabled"], json!(false));
+    let disallowed = &answer["capabilities"]["m.profile_fields"]["disallowed"];
+    assert_eq!(*disallowed, json!(["displayname"]));
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `estafette config policy`: whom the policy of organisations would move.
+
+use std::{error::Error, path::Path, sync::Arc};
+
+use estafette_core::ids::ServerName;
+use estafette_identity::{policy, read_policy};
+use estafette_store::{
+    fact::NoSink,
+    sqlite::{SqliteOptions, SqliteStore},
+};
+
+use crate::settings::Settings;
+
+/// Reads the policy and every account's address, prints who would move, and changes nothing.
+pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::load(file)?;
+    let here = ServerName::parse(&settings.homeserver.server_name)?;
+    let policy = read_policy(&settings.identity, &here)?;
+    let database = settings.homeserver.data_dir.join("estafette.db");
+    if !database.exists() {
+        return Err(format!("there is no database at {}", database.display()).into());
+    }
+    let store = SqliteStore::open(&SqliteOptions::new(database), Arc::new(NoSink))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(policy::check(&policy, &here, &store))?;
+    if as_json {
+        println!("{}", serde_json::to_string(&found)?);
+        return Ok(());
+    }
+    for movement in &found.moves {
+        let nobody = || "nobody".to_owned();
+        println!(
+            "{} ({}): {} -> {}{}",
+            movement.user_id,
+            movement.address,
+            movement.from.clone().unwrap_or_else(nobody),
+            movement.to.clone().unwrap_or_else(nobody),
+            movement.homeserver.as_ref().map(|name| format!(" on {name}")).unwrap_or_default(),
+        );
+    }
+    println!("{} of {} accounts would move.", found.moves.len(), found.accounts);
+    Ok(())
+}
