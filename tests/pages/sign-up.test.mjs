@@ -166,7 +166,7 @@ for (const reader of READERS) {
     await tabTo(page, "#address", "a@other.fr");
     await enter(page);
     await look(page, "sign-up-elsewhere");
-    await page.goBack();
+    await page.goto(`${base}/_estafette/sign-up?continue=/_estafette/account/address`);
     await tabTo(page, "#address", address);
     await enter(page);
     await look(page, "sign-up-code");
