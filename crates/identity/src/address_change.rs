@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Changing the address of one's account: the password, a code sent to the new address, and a notice
-//! to the old one. The new address has to be of the same organisation: who somebody works for is not
-//! theirs to change.
+//! Changing the address of one's account: the password, a code sent to the new address, and a
+//! notice to the old one. The new address has to be of the same organisation: who somebody works
+//! for is not theirs to change.
 
 use std::sync::Arc;
 

@@ -2,9 +2,9 @@
 //! Codes sent by mail: six digits that prove a mailbox, in the browser that asked for them.
 //!
 //! A code is kept as a MAC keyed with the browser's cookie, which is not kept: whoever reads the
-//! database cannot try the million codes, and a code that somebody is talked out of is worth nothing
-//! in another browser. It is tried five times, used once, and ends after ten minutes. What it proves
-//! holds for one purpose, and is used up by it.
+//! database cannot try the million codes, and a code that somebody is talked out of is worth
+//! nothing in another browser. It is tried five times, used once, and ends after ten minutes. What
+//! it proves holds for one purpose, and is used up by it.
 
 use axum::response::Response;
 use estafette_core::{

@@ -2,8 +2,8 @@
 //! Mail: queued in the store, in the transaction of what it is about, and handed to the next server
 //! behind the requests. A request never waits for a mail server, and a restart loses no mail.
 //!
-//! Mails are plain text made of our own words. The one thing in them that somebody else chose is the
-//! display name of the recipient, which the policy makes (T-I9).
+//! Mails are plain text made of our own words. The one thing in them that somebody else chose is
+//! the display name of the recipient, which the policy makes (T-I9).
 
 pub(crate) mod letters;
 mod transport;

@@ -227,7 +227,9 @@ fn password_page(
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (new_password::fields(browser, address, wrong))
-        div.actions { button type="submit" { (if back { words.bring_back } else { words.create }) } }
+        div.actions {
+            button type="submit" { (if back { words.bring_back } else { words.create }) }
+        }
     };
     let body = html! {
         h1 { (title) }
