@@ -230,7 +230,7 @@ pub(super) async fn authorize(
     };
     let query = parts.uri.query().unwrap_or_default();
     let consent = format!("/_estafette/consent?{query}");
-    if !request.wants_account {
+    if !request.wants_account || !identity.offers_sign_up() {
         return Ok(browser.redirect(&consent));
     }
     let onward = serde_urlencoded::to_string([("continue", consent)]).unwrap_or_default();

@@ -39,10 +39,11 @@ pub(super) async fn show(
     let base_url = base_url(&identity, &parts)
         .ok_or_else(|| OauthError::invalid_request("The request names no host."))?;
     // What a host header says must not be kept for others.
-    Ok(secret_json(StatusCode::OK, &describe(&base_url)))
+    Ok(secret_json(StatusCode::OK, &describe(&base_url, identity.offers_sign_up())))
 }
 
-fn describe(base_url: &str) -> Value {
+fn describe(base_url: &str, offers_sign_up: bool) -> Value {
+    let prompts: &[&str] = if offers_sign_up { &["create"] } else { &[] };
     json!({
         "issuer": issuer(base_url),
         "authorization_endpoint": format!("{base_url}/oauth2/authorize"),
@@ -56,7 +57,7 @@ fn describe(base_url: &str) -> Value {
         "response_modes_supported": ["query", "fragment"],
         "grant_types_supported": [AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["create"],
+        "prompt_values_supported": prompts,
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "scopes_supported": scope::API_NAMES,

@@ -12,7 +12,10 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::testing::{Answer, TestBrowser, TestIdentity};
+use crate::{
+    config::MailTransport,
+    testing::{Answer, TestBrowser, TestIdentity},
+};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REDIRECT: &str = "https://app.example.com/callback?x=y";
@@ -246,6 +249,17 @@ async fn somebody_signs_in_consents_and_the_client_is_in() {
 #[tokio::test]
 async fn a_new_account_is_made_first_where_the_client_says_so() {
     let site = TestIdentity::start();
+    let client = Client::register(&site).await;
+    let answer = site.browser().open(&client.authorize(&[("prompt", "create")])).await;
+    assert!(answer.location().starts_with("/_estafette/consent?"), "it is not offered");
+    let folder = tempfile::tempdir().unwrap();
+    let site = TestIdentity::with(|config| {
+        config.sign_up.enabled = true;
+        config.policy.open = true;
+        config.mail.transport = MailTransport::Folder;
+        config.mail.from = "estafette@x.fr".into();
+        config.mail.folder = folder.path().into();
+    });
     let client = Client::register(&site).await;
     let mut browser = site.browser();
     let answer = browser.open(&client.authorize(&[("prompt", "create")])).await;

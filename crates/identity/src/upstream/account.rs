@@ -3,19 +3,13 @@
 
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{
-    AccountStore as _, PeopleStore as _, UpstreamStore as _,
-    accounts::NewAccount,
-    people::{CreatePersonOutcome, PersonDetails},
+    AccountStore as _, IdentityStore as _, PeopleStore as _, UpstreamStore as _,
     upstream::LinkOutcome,
 };
 use serde_json::{Map, Value};
 
 use super::{claims::text, config::ProviderConfig};
 use crate::{Identity, pages::Trouble};
-
-/// How often another user id is drawn when one is taken.
-const DRAWS: usize = 4;
-const LOCALPART_LETTERS: usize = 16;
 
 /// Whom a provider means.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +51,10 @@ pub(super) async fn find(
     let user_id = match known.filter(|person| !person.deactivated) {
         Some(person) => person.user_id,
         None if !provider.creates_accounts => return Ok(Found::Refused(Refused::NoAccount)),
-        None => create(identity, &email, claims).await?,
+        None => match create(identity, &email).await? {
+            Some(user_id) => user_id,
+            None => return Ok(Found::Refused(Refused::NoAccount)),
+        },
     };
     match identity.store.link_upstream(&provider.id, subject, &user_id).await? {
         LinkOutcome::Linked => open(identity, user_id).await,
@@ -84,56 +81,21 @@ fn vouched_address(provider: &ProviderConfig, claims: &Map<String, Value>) -> Op
     (verified && provider.may_vouch_for(address.domain())).then_some(address)
 }
 
-/// A new account: its id says nothing of who it is.
-async fn create(
-    identity: &Identity,
-    email: &EmailAddress,
-    claims: &Map<String, Value>,
-) -> Result<UserId, Trouble> {
-    let displayname = display_name(claims);
-    for _ in 0..DRAWS {
-        let user_id = draw_user_id(identity)?;
-        let account = NewAccount {
-            user_id: user_id.clone(),
-            password_hash: None,
-            appservice_id: None,
-            is_admin: false,
-            displayname: displayname.clone(),
-            registration_token: None,
-            login: None,
-            now_ms: identity.host.now_ms(),
-        };
-        let details =
-            PersonDetails { email: Some(email.as_str().to_owned()), ..PersonDetails::default() };
-        match identity.store.create_person(account, details).await? {
-            CreatePersonOutcome::Created => return Ok(user_id),
-            CreatePersonOutcome::Taken => {}
-            // Somebody was faster with the same address: the next try finds the account.
-            CreatePersonOutcome::EmailTaken => return Err(Trouble::Busy),
-            CreatePersonOutcome::TokenInvalid => break,
-        }
+/// A new account for whom the policy expects here, under the name that it gives. `None`: nobody is
+/// expected from there, or a guest without an invitation.
+async fn create(identity: &Identity, email: &EmailAddress) -> Result<Option<UserId>, Trouble> {
+    let here = identity.host.server_name();
+    let organisation = identity.policy.organisation_of(email);
+    let Some(organisation) = organisation.filter(|found| found.homeserver == *here) else {
+        return Ok(None);
+    };
+    let now_ms = identity.host.now_ms();
+    if organisation.guests && !identity.store.is_invited(email.as_str(), now_ms).await? {
+        return Ok(None);
     }
-    Err(Trouble::Broken("no user id could be drawn".into()))
-}
-
-/// What the provider calls the person (ProConnect names the second one `usual_name`).
-fn display_name(claims: &Map<String, Value>) -> Option<String> {
-    let family = text(claims, "usual_name").or_else(|| text(claims, "family_name"));
-    match (text(claims, "given_name"), family) {
-        (Some(given), Some(family)) => Some(format!("{given} {family}")),
-        _ => text(claims, "name").map(str::to_owned),
+    match identity.make_account(email, organisation, None).await? {
+        Some(user_id) => Ok(Some(user_id)),
+        // Somebody was faster with the same address: the next try finds the account.
+        None => Err(Trouble::Busy),
     }
-}
-
-fn draw_user_id(identity: &Identity) -> Result<UserId, Trouble> {
-    let mut bytes = [0; LOCALPART_LETTERS];
-    identity.host.fill_random(&mut bytes);
-    // 32 letters divide a byte evenly.
-    let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let localpart: String = bytes
-        .iter()
-        .filter_map(|byte| letters.get(usize::from(byte % 32)).copied().map(char::from))
-        .collect();
-    UserId::from_localpart(&localpart, identity.host.server_name())
-        .map_err(|error| Trouble::Broken(error.to_string()))
 }

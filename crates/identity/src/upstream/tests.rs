@@ -81,6 +81,11 @@ impl World {
     }
 
     fn with(change: impl FnOnce(&mut ProviderConfig)) -> Self {
+        Self::under(change, true)
+    }
+
+    /// The same, where the policy expects nobody unless it is open.
+    fn under(change: impl FnOnce(&mut ProviderConfig), policy_open: bool) -> Self {
         let mut provider = ProviderConfig {
             id: "idp".into(),
             name: "Provider".into(),
@@ -95,7 +100,10 @@ impl World {
             logout: LogoutReach::Browsers,
         };
         change(&mut provider);
-        let site = TestIdentity::with(|config| config.upstream = vec![provider]);
+        let site = TestIdentity::with(|config| {
+            config.upstream = vec![provider];
+            config.policy.open = policy_open;
+        });
         site.host.limits.store(false, Ordering::SeqCst);
         let script = Arc::new(Mutex::new(Script {
             id_token: claims(json!({})),
@@ -365,6 +373,9 @@ async fn an_account_is_found_by_its_address_once() {
     let answer = world.sign_in(&mut world.site.browser(), &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.body.contains("No account"), "{}", answer.body);
+    let strict = World::under(|_| {}, false);
+    let answer = strict.sign_in(&mut strict.site.browser(), &[]).await;
+    assert!(answer.body.contains("No account"), "the policy expects nobody: {}", answer.body);
     let user_id = world.site.account("agent", "correct horse").await;
     let email = Some("jean.dupont@interieur.gouv.fr".to_owned());
     let details = PersonDetails { email, ..PersonDetails::default() };
