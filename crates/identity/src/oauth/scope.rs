@@ -47,8 +47,9 @@ impl Scope {
         if !has_api {
             return Err(invalid("The scope must name the client-server API."));
         }
-        // Client-Server API, "Device ID allocation": the unreserved characters of RFC 3986; and those
-        // of base64, since a device that signs in with a QR code is named after its key (MSC4108).
+        // Client-Server API, "Device ID allocation": the unreserved characters of RFC 3986; and
+        // those of base64, since a device that signs in with a QR code is named after its key
+        // (MSC4108).
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         let device_id = DeviceId::parse(device_id).ok().filter(|_| device_id.bytes().all(allowed));
         let device_id = device_id
