@@ -42,7 +42,8 @@ impl Browser {
         }
     }
 
-    /// Sends the form of the page that posts to `action`, with these fields besides its hidden ones.
+    /// Sends the form of the page that posts to `action`, with these fields besides its hidden
+    /// ones.
     pub async fn submit(
         &mut self,
         action: &str,

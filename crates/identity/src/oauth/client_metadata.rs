@@ -197,8 +197,8 @@ fn texts(
     Ok(texts)
 }
 
-/// Control characters, and those that turn the direction of what is read around them or show nothing
-/// (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it stands on.
+/// Control characters, and those that turn the direction of what is read around them or show
+/// nothing (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it stands on.
 fn disguises(character: char) -> bool {
     character.is_control()
         || matches!(
