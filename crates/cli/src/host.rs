@@ -52,7 +52,7 @@ impl Host for HomeserverHost {
     }
 
     fn remote_address(&self, parts: &Parts) -> IpAddr {
-        RemoteAddress::of(parts, self.0.config.listener.behind_proxy).0
+        RemoteAddress::of(parts, self.0.config.listener.behind_proxy).network()
     }
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {

@@ -258,7 +258,7 @@ impl FromRequestParts<Shared> for MaybeLocked {
             return assert_identity(server, appservice, parts).await.map(Self);
         }
         let requester = by_access_token(server, TokenHash::of(&token)).await?;
-        note_use(server, parts, &requester).await;
+        note_use(server, parts, &requester);
         Ok(Self(requester))
     }
 }
@@ -403,13 +403,12 @@ async fn asserted_device(
     Ok(RequesterDevice { device_id, nid: device.nid })
 }
 
-async fn note_use(server: &Shared, parts: &mut Parts, requester: &Requester) {
+fn note_use(server: &Server, parts: &Parts, requester: &Requester) {
     let (Some(device), now_ms) = (&requester.device, server.now_ms()) else { return };
     if !server.auth.device_uses.is_due(device.nid, now_ms) {
         return;
     }
-    let address = RemoteAddress::from_request_parts(parts, server).await;
-    let Ok(RemoteAddress(ip)) = address else { return };
+    let RemoteAddress(ip) = RemoteAddress::of(parts, server.config.listener.behind_proxy);
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let seen = DeviceSeen {
         at_ms: now_ms,

@@ -32,8 +32,8 @@ pub trait Host: Send + Sync {
     /// Fills `bytes` with unpredictable bytes: the only source of chance.
     fn fill_random(&self, bytes: &mut [u8]);
 
-    /// The address that a request comes from, as far as it can be believed (the operator's
-    /// `listener.behind_proxy` is respected).
+    /// Where a request comes from, for rate limits, as far as it can be believed (the operator's
+    /// `listener.behind_proxy` is respected): an IPv4 address, or the first 64 bits of an IPv6 one.
     fn remote_address(&self, parts: &http::request::Parts) -> std::net::IpAddr;
 
     /// Takes one token of `who`'s bucket for proving who one is. Errors: [`HostError::Limited`].

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Extractors: a handler's signature is its contract, and every refusal is a Matrix error.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -136,7 +139,8 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Query<T> {
     }
 }
 
-/// The address that the request comes from, as far as it can be believed.
+/// The address that the request comes from, as far as it can be believed. As an extractor, for rate
+/// limits: the [`network`](Self::network) of it.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteAddress(pub IpAddr);
 
@@ -144,20 +148,33 @@ impl FromRequestParts<Shared> for RemoteAddress {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
-        Ok(Self::of(parts, server.config.listener.behind_proxy))
+        Ok(Self(Self::of(parts, server.config.listener.behind_proxy).network()))
     }
 }
 
 impl RemoteAddress {
-    /// The same where there is no extractor.
+    /// What one who asks is counted by. An IPv6 subscriber has 2^64 addresses (RFC 6177): counted one
+    /// by one, no limit would ever hold.
+    pub fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => {
+                IpAddr::from(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+            }
+            v4 => v4,
+        }
+    }
+
+    /// The whole address, where there is no extractor.
     pub fn of(parts: &Parts, behind_proxy: bool) -> Self {
         let connection = parts.extensions.get::<RemoteAddress>().copied();
         let unknown = Self(IpAddr::from([127, 0, 0, 1]));
         if !behind_proxy {
             return connection.unwrap_or(unknown);
         }
-        // The proxy appends the address it saw: only the last entry is its word.
-        let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+        // The proxy appends the address it saw, some as a line of its own (RFC 9110, section 5.3):
+        // only the last entry is its word.
+        let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
+        let forwarded = forwarded.and_then(|value| value.to_str().ok());
         let last = forwarded.and_then(|list| list.rsplit(',').next());
         let told = last.and_then(|address| address.trim().parse().ok()).map(Self);
         told.or(connection).unwrap_or(unknown)

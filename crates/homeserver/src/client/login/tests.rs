@@ -187,6 +187,43 @@ async fn a_login_token_is_good_once_and_not_for_long() {
     assert_eq!(login(&server, use_it(&late["login_token"])).await.0, StatusCode::FORBIDDEN);
 }
 
+/// Otherwise whoever says another address each time, or has many of one network, is never slowed
+/// down (F-23).
+#[tokio::test]
+async fn guesses_are_limited_per_place() {
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.login_burst = 3.0;
+        config.rate_limits.login_per_s = 0.1;
+        config.listener.behind_proxy = true;
+    })
+    .await;
+    let claimed = |at: usize| vec![format!("198.51.100.{at}"), "203.0.113.9".to_owned()];
+    let listed = |at: usize| vec![format!("198.51.100.{at}, ::ffff:203.0.113.10")];
+    let network = |at: usize| vec![format!("2001:db8:0:1:{at}::1")];
+    let others = |at: usize| vec![format!("2001:db8:0:{at}::1")];
+    let places: [(&dyn Fn(usize) -> Vec<String>, _); 4] = [
+        (&claimed, [403, 403, 403, 429]),
+        (&listed, [403, 403, 403, 429]),
+        (&network, [403, 403, 403, 429]),
+        (&others, [403, 403, 403, 403]),
+    ];
+    for (nr, (place, expected)) in places.into_iter().enumerate() {
+        let mut statuses = Vec::new();
+        for at in 2..6 {
+            let mut request =
+                http::Request::builder().method("POST").uri("/_matrix/client/v3/login");
+            for line in place(at) {
+                request = request.header("x-forwarded-for", line);
+            }
+            let body = by_password(&format!("user{nr}{at}"), "wrong").to_string();
+            let answer = server.send(request.body(body.into()).unwrap()).await;
+            statuses.push(answer.status.as_u16());
+        }
+        assert_eq!(statuses, expected, "place {nr}");
+    }
+}
+
 /// F-23: guesses are counted for the account, wherever they come from.
 #[tokio::test]
 async fn guesses_are_limited_per_account() {
