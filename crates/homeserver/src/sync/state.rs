@@ -127,20 +127,36 @@ impl Scene<'_> {
 
     /// Lazy loading: the membership of each of `users` that a client needs besides `state`, as of
     /// the place that `state` describes.
-    pub fn members<'a>(
+    /// Nothing from after `upto`: whoever left a room hears no more of its members.
+    pub async fn members<'a>(
         &self,
         window: &Window,
         users: impl IntoIterator<Item = &'a UserId>,
-    ) -> Vec<(&'a UserId, Arc<Event>)> {
+    ) -> StoreResult<Vec<(&'a UserId, Arc<Event>)>> {
         let replaced = if self.after { HashMap::new() } else { replaced(&window.events) };
-        let member = |user: &'a UserId| {
+        let mut members = Vec::new();
+        for user in users {
             let event = match replaced.get(&("m.room.member", user.as_str())) {
-                Some(before) => (*before)?,
-                None => self.snapshot.view.state_event("m.room.member", user.as_str())?,
+                Some(before) => before.cloned(),
+                None => self.member_at_the_end(user).await?,
             };
-            Some((user, Arc::clone(event)))
+            members.extend(event.map(|event| (user, event)));
+        }
+        Ok(members)
+    }
+
+    /// The membership of `user` as of `upto`.
+    async fn member_at_the_end(&self, user: &UserId) -> StoreResult<Option<Arc<Event>>> {
+        let wanted = ("m.room.member", user.as_str());
+        let Some(newer) = self.snapshot.recent.after(self.upto, Position(u64::MAX)) else {
+            let store = &self.reader.server.store;
+            let keys = [(wanted.0.to_owned(), Some(wanted.1.to_owned()))];
+            return Ok(store.state_at(self.room_id, self.upto, Some(&keys)).await?.pop());
         };
-        users.into_iter().filter_map(member).collect()
+        Ok(match newer.iter().find(|event| key(&event.event) == Some(wanted)) {
+            Some(first) => first.replaces.clone(),
+            None => self.snapshot.view.state_event(wanted.0, wanted.1).cloned(),
+        })
     }
 }
 

@@ -308,20 +308,21 @@ impl Told<'_> {
             state.retain(|event| room::wants(filter, event));
         }
         if filter.lazy_load_members {
-            self.keep_needed_members(scene, window, (since.is_none(), summary), &mut state);
+            let how = (since.is_none(), summary);
+            self.keep_needed_members(scene, window, how, &mut state).await?;
         }
         Ok(state)
     }
 
     /// Lazy loading: of the members only those whom the window's events and the summary need, and
     /// who were not sent to this device before (Client-Server API, "Lazy-loading room members").
-    fn keep_needed_members(
+    async fn keep_needed_members(
         &self,
         scene: &Scene<'_>,
         window: &Window,
         (full, summary): (bool, bool),
         state: &mut Vec<Arc<Event>>,
-    ) {
+    ) -> StoreResult<()> {
         let mut needed: BTreeSet<UserId> = senders(window, scene.after).into_iter().collect();
         if full {
             needed.insert(self.reader.user_id().clone());
@@ -347,12 +348,13 @@ impl Told<'_> {
             .filter_map(|event| member_of(event))
             .collect();
         let filter = &self.wish.filter.room.state;
-        for (user, member) in scene.members(window, needed.difference(&present)) {
+        for (user, member) in scene.members(window, needed.difference(&present)).await? {
             let wanted = filter.wants_everything() || room::wants(filter, &member);
             if wanted && (self.first_time(user) || full || filter.include_redundant_members) {
                 state.push(member);
             }
         }
+        Ok(())
     }
 
     fn first_time(&self, user: &UserId) -> bool {

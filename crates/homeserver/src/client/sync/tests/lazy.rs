@@ -122,3 +122,27 @@ async fn heroes_come_along() {
     let named = sync(&server, ALICE, None, &wish).await;
     assert!(named["rooms"]["join"][&room]["summary"].get("m.heroes").is_none());
 }
+
+/// Without it whoever was put out of a room would hear of its members what came later.
+#[tokio::test]
+async fn members_of_a_room_that_was_left_are_told_as_they_were() {
+    let server = TestServer::start().await;
+    let room = named_room(&server, &[BOB, CAROL]).await;
+    chatter(&server, ALICE, &room, 12).await;
+    let wish = lazy(&json!({}));
+    let first = sync(&server, BOB, None, &wish).await;
+    server.say(CAROL, &room, "hello").await;
+    server.post(ALICE, &format!("/v3/rooms/{room}/kick"), json!({ "user_id": BOB })).await;
+    let later = json!({ "membership": "join", "displayname": "Later" });
+    let path = format!("/v3/rooms/{room}/state/m.room.member/{CAROL}");
+    server.put(CAROL, &path, later).await;
+    for fillers in [0, estafette_core::limits::RECENT_EVENTS_MAX] {
+        chatter(&server, ALICE, &room, fillers).await;
+        let wish = lazy(&json!({ "include_redundant_members": true }));
+        let second = sync(&server, BOB, Some(&first["next_batch"]), &wish).await;
+        let left = &second["rooms"]["leave"][&room];
+        let told = super::state(left, "state", "m.room.member");
+        let carol = told.iter().find(|member| member["state_key"] == CAROL).unwrap();
+        assert_ne!(carol["content"]["displayname"], "Later", "{left}");
+    }
+}
