@@ -357,23 +357,28 @@ fn apply_redaction(
     let Ok(left) = Event::from_stored(event.version(), id.clone(), json.clone()) else { return };
     let left = Arc::new(left);
     batch.view = batch.view.with_redacted(&left);
-    let replaces = |known: &&Arc<TimelineEvent>| {
+    let replaces = |known: &TimelineEvent| {
         known.replaces.as_ref().is_some_and(|replaced| *replaced.event_id() == id)
     };
     // Whatever came after it in the state tells it as `prev_content`.
-    let mut successors = before.recent.events().iter().chain(&batch.timeline);
-    if let Some(successor) = successors.find(replaces) {
-        let successor = successor.with_replaced(Arc::clone(&left));
-        batch.redacted.push(Arc::new(successor));
+    if let Some(successor) = latest_form(before, batch, replaces) {
+        batch.redacted.push(Arc::new(successor.with_replaced(Arc::clone(&left))));
     }
-    let known = before
-        .recent
-        .find(&id)
-        .or_else(|| batch.timeline.iter().find(|pending| *pending.event.event_id() == id));
-    if let Some(known) = known {
+    if let Some(known) = latest_form(before, batch, |known| *known.event.event_id() == id) {
         batch.redacted.push(Arc::new(known.redacted(left, Arc::clone(redaction))));
     }
     commit.redaction = Some(AppliedRedaction { target: id, json });
+}
+
+/// An event among the latest ones, as the redactions of this batch have left it so far.
+fn latest_form(
+    before: &Snapshot,
+    batch: &Batch,
+    is_it: impl Fn(&TimelineEvent) -> bool,
+) -> Option<Arc<TimelineEvent>> {
+    let changed = batch.redacted.iter().rev();
+    let mut forms = changed.chain(before.recent.events()).chain(&batch.timeline);
+    forms.find(|known| is_it(known)).cloned()
 }
 
 fn mark_parent(recent: &Recent, batch: &Batch, commit: &CommitEvent) {
@@ -383,3 +388,6 @@ fn mark_parent(recent: &Recent, batch: &Batch, commit: &CommitEvent) {
         parent.may_have_children.store(true, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests;

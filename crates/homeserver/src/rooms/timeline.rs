@@ -256,7 +256,8 @@ impl Recent {
                 event
             } else {
                 let id = event.event.event_id();
-                let newer = replaced.iter().find(|newer| newer.event.event_id() == id);
+                // The last of several forms holds all of their changes.
+                let newer = replaced.iter().rfind(|newer| newer.event.event_id() == id);
                 newer.map_or_else(|| Arc::clone(&event), Arc::clone)
             };
             events.push(form);
