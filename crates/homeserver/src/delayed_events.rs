@@ -6,11 +6,12 @@
 //! it was sent, it is in the room once.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use estafette_core::limits::DELAYED_EVENTS_BATCH_MAX;
+use estafette_core::{ids::RoomId, limits::DELAYED_EVENTS_BATCH_MAX};
 use estafette_store::{
     DelayedEventStore as _, StoreResult,
     delayed_events::{DelayedEnd, DelayedEvent},
@@ -28,14 +29,21 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct DelayedEvents {
     wake: Notify,
-    /// Held while an event is being sent, so that nobody sends it twice at once.
-    sending: tokio::sync::Mutex<()>,
+    /// Held alone while an event is being sent, so that nobody sends it twice at once; held
+    /// together by those who restart or cancel, so that none is told of success for an event that
+    /// is on its way into the room.
+    sending: tokio::sync::RwLock<()>,
 }
 
 impl DelayedEvents {
     /// An event was added or restarted.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// While this is held no event is being sent.
+    pub(crate) async fn hold(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.sending.read().await
     }
 }
 
@@ -68,7 +76,8 @@ pub(crate) async fn run(server: Weak<Server>) {
     }
 }
 
-/// Sends what is due, in order. When the next event is due, in ms since the epoch.
+/// Sends what is due, in order. When the next event is due, in ms since the epoch. A room that can
+/// take nothing now holds back its own events alone.
 async fn send_due(server: &Shared) -> StoreResult<Option<i64>> {
     loop {
         let now_ms = server.now_ms();
@@ -76,13 +85,20 @@ async fn send_due(server: &Shared) -> StoreResult<Option<i64>> {
         if due.is_empty() {
             return Ok(next);
         }
+        let mut stuck: HashSet<RoomId> = HashSet::new();
         for event in due {
-            if let Err(error) = finish(server, &event.delay_id).await {
-                if error.status().is_server_error() {
-                    return Ok(Some(now_ms.saturating_add(RETRY_MS)));
-                }
-                tracing::debug!(delay_id = event.delay_id, error = error.message(), "not sent");
+            if stuck.contains(&event.room_id) {
+                continue;
             }
+            if let Err(error) = finish_if_due(server, &event.delay_id).await {
+                tracing::debug!(delay_id = event.delay_id, error = error.message(), "not sent");
+                if error.status().is_server_error() {
+                    stuck.insert(event.room_id);
+                }
+            }
+        }
+        if !stuck.is_empty() {
+            return Ok(Some(now_ms.saturating_add(RETRY_MS)));
         }
     }
 }
@@ -93,16 +109,28 @@ const RETRY_MS: i64 = 1_000;
 /// Sends an event that waits, and ends it. 404 when it does not wait any more. An event that the
 /// room refuses is given up; one that could not be stored stays.
 pub(crate) async fn finish(server: &Shared, delay_id: &str) -> ApiResult<()> {
-    let _alone = server.delayed_events.sending.lock().await;
-    let event: DelayedEvent =
-        server.store.delayed_event(delay_id).await?.ok_or_else(no_such_event)?;
-    let sent = send(server, &event).await;
+    let _alone = server.delayed_events.sending.write().await;
+    let event = server.store.delayed_event(delay_id).await?.ok_or_else(no_such_event)?;
+    send_and_end(server, &event).await
+}
+
+/// The same for an event that was due a moment ago: whoever restarted it since then is heeded.
+async fn finish_if_due(server: &Shared, delay_id: &str) -> ApiResult<()> {
+    let _alone = server.delayed_events.sending.write().await;
+    match server.store.delayed_event(delay_id).await? {
+        Some(event) if event.due_ms() <= server.now_ms() => send_and_end(server, &event).await,
+        _ => Ok(()),
+    }
+}
+
+async fn send_and_end(server: &Shared, event: &DelayedEvent) -> ApiResult<()> {
+    let sent = send(server, event).await;
     let end = match &sent {
         Ok(()) => DelayedEnd::Sent,
         Err(error) if error.status().is_server_error() => return sent,
         Err(_) => DelayedEnd::GivenUp,
     };
-    server.store.end_delayed_event(delay_id, end).await?;
+    server.store.end_delayed_event(&event.delay_id, end).await?;
     sent
 }
 
@@ -110,3 +138,6 @@ pub(crate) async fn finish(server: &Shared, delay_id: &str) -> ApiResult<()> {
 pub(crate) fn no_such_event() -> ApiError {
     ApiError::not_found("There is no such delayed event.")
 }
+
+#[cfg(test)]
+mod tests;

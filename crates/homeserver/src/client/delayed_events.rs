@@ -214,23 +214,33 @@ impl Action {
     }
 }
 
-/// The limit is by address and apart from others: a call restarts its event every few seconds,
-/// whatever else its user does (pitfall 62).
+/// The limit is by the event's user and apart from others: a call restarts its event every few
+/// seconds, whatever else its user does (pitfall 62). It is not by address, for the calls of many
+/// come from one: that of their office, or of the calls' server. Who knows no id is held back by
+/// address.
 async fn act(
     server: &Shared,
     address: &str,
     delay_id: &str,
     action: Action,
 ) -> ApiResult<Response> {
-    let who = format!("delayed events from {address}");
+    let waiting = server.store.delayed_event(delay_id).await?;
+    let who = match &waiting {
+        Some(event) => format!("delayed events of {}", event.user_id),
+        None => format!("delayed events from {address}"),
+    };
     server.rate_limiter.check(Cost::Write, &who, server.now_ms())?;
     let found = match action {
         Action::Send => {
             finish(server, delay_id).await?;
             true
         }
-        Action::Cancel => server.store.end_delayed_event(delay_id, DelayedEnd::GivenUp).await?,
+        Action::Cancel => {
+            let _not_being_sent = server.delayed_events.hold().await;
+            server.store.end_delayed_event(delay_id, DelayedEnd::GivenUp).await?
+        }
         Action::Restart => {
+            let _not_being_sent = server.delayed_events.hold().await;
             let found = server.store.restart_delayed_event(delay_id, server.now_ms()).await?;
             server.delayed_events.wake();
             found

@@ -160,3 +160,26 @@ async fn delays_and_their_number_have_limits() {
     let path = format!("/v3/rooms/{room}/send/m.test/t?{DELAY}=1");
     assert_eq!(off.refused("PUT", "@a:x.fr", &path, json!({})).await.0, 403);
 }
+
+/// The calls of a whole office come from one address.
+#[tokio::test]
+async fn calls_from_one_address_do_not_hold_each_other_back() {
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.writes_burst = 4.0;
+        config.rate_limits.writes_per_s = 0.001;
+    })
+    .await;
+    let room = open_room(&server).await;
+    for user in ["@a:x.fr", "@b:x.fr"] {
+        let id = delay_state(&server, user, &room, user, 100_000).await;
+        for _ in 0..4 {
+            assert_eq!(act(&server, &id, "restart").await, 200, "{user}");
+        }
+        assert_eq!(act(&server, &id, "restart").await, 429, "{user}");
+    }
+    for _ in 0..4 {
+        assert_eq!(act(&server, "guess", "restart").await, 404);
+    }
+    assert_eq!(act(&server, "guess", "restart").await, 429);
+}
