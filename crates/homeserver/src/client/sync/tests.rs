@@ -233,18 +233,30 @@ async fn counts_are_the_same_from_memory_and_from_the_store() {
             "m.relates_to": { "rel_type": "m.thread", "event_id": root },
         });
         server.event(ALICE, &room, "m.room.message", in_thread).await;
+        let relates_to = json!({ "rel_type": "m.thread", "event_id": root });
+        let all = json!({
+            "msgtype": "m.text", "body": "@room", "m.relates_to": relates_to,
+            "m.mentions": { "room": true },
+        });
+        server.event(ALICE, &room, "m.room.message", all).await;
+        // Of a type that notifies only those whom it names.
+        let named = json!({ "m.mentions": { "user_ids": [BOB] } });
+        server.event(ALICE, &room, "a.quiet", named.clone()).await;
+        let mut named_in_thread = named;
+        named_in_thread["m.relates_to"] = relates_to;
+        server.event(ALICE, &room, "a.quiet", named_in_thread).await;
         let wish =
             filter(&json!({ "room": { "timeline": { "unread_thread_notifications": true } } }));
         let told = sync(&server, BOB, None, &wish).await;
         let told = &told["rooms"]["join"][&room];
         assert_eq!(
             told["unread_notifications"],
-            json!({ "notification_count": messages + 1, "highlight_count": 1 }),
+            json!({ "notification_count": messages + 2, "highlight_count": 2 }),
             "{messages}"
         );
         assert_eq!(
             told["unread_thread_notifications"],
-            json!({ &root: { "notification_count": 1, "highlight_count": 0 } }),
+            json!({ &root: { "notification_count": 3, "highlight_count": 2 } }),
             "{messages}"
         );
     }

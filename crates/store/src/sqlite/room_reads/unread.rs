@@ -107,10 +107,16 @@ pub(in crate::sqlite) fn unread_counts(
         let count: i64 = conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or(0))
     };
+    // Whoever is named is notified, also by an event that notifies nobody else.
     let notification = count(
         "SELECT count(*) FROM timeline WHERE room_nid = ?1 AND nid > ?2 AND nid <= ?3
             AND flags & ?4 = ?4 AND flags & ?5 = 0",
         params![nid, signed(after), signed(upto), COUNTED, NOT_COUNTED],
+    )? + count(
+        "SELECT count(*) FROM highlight h JOIN timeline t ON t.room_nid = h.room_nid
+            AND t.nid = h.nid AND t.flags & ?5 = 0 AND t.flags & ?6 = 0
+         WHERE h.user_id = ?1 AND h.room_nid = ?2 AND h.nid > ?3 AND h.nid <= ?4",
+        params![user_id.as_str(), nid, signed(after), signed(upto), NOT_COUNTED, COUNTED],
     )?;
     let highlight = count(
         "SELECT count(*) FROM timeline WHERE room_nid = ?1 AND nid > ?2 AND nid <= ?3
@@ -141,18 +147,21 @@ pub(in crate::sqlite) fn unread_in_threads(
     let Some(nid) = room_nid(conn, room_id.as_str())? else { return Ok(Vec::new()) };
     rows(
         conn,
-        "SELECT c.parent_id, c.nid, EXISTS (SELECT 1 FROM highlight h
-            WHERE h.user_id = ?4 AND h.room_nid = c.room_nid AND h.nid = c.nid)
+        "SELECT c.parent_id, c.nid, h.nid IS NOT NULL OR t.flags & ?7 <> 0
          FROM relation c JOIN timeline t ON t.room_nid = c.room_nid AND t.nid = c.nid
+            LEFT JOIN highlight h
+            ON h.user_id = ?4 AND h.room_nid = c.room_nid AND h.nid = c.nid
          WHERE c.room_nid = ?1 AND c.nid > ?2 AND c.nid <= ?3 AND c.rel_type = 'm.thread'
-            AND t.flags & ?5 = ?5 AND c.sender <> ?4 ORDER BY c.nid LIMIT ?6",
+            AND (t.flags & ?5 = ?5 OR h.nid IS NOT NULL) AND c.sender <> ?4
+         ORDER BY c.nid LIMIT ?6",
         params![
             nid,
             signed(after),
             signed(upto),
             user_id.as_str(),
             COUNTED,
-            i64::try_from(limit).unwrap_or(i64::MAX)
+            i64::try_from(limit).unwrap_or(i64::MAX),
+            EventFlags::HIGHLIGHTS.0
         ],
         |row| {
             Ok(UnreadInThread {
