@@ -187,8 +187,8 @@ impl HotUser {
     }
 
     fn forget_counts(&self, room_id: Option<&RoomId>) {
-        self.counts_generation.fetch_add(1, Ordering::AcqRel);
         let mut counts = self.counts.lock();
+        self.counts_generation.fetch_add(1, Ordering::AcqRel);
         match room_id {
             Some(room_id) => drop(counts.remove(room_id)),
             None => counts.clear(),

@@ -122,12 +122,13 @@ pub async fn prepare(reader: &Reader, rooms: &[(RoomId, Arc<Snapshot>)]) -> Stor
 
 /// The counts as memory has them, brought up to `reader.head`.
 fn known(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot, judge: &Judge) -> Option<Unread> {
+    let generation = reader.user.counts_generation();
     let mut known = reader.user.counts.lock().get(room_id).cloned()?;
     let newer = snapshot.recent.after(known.upto, reader.head)?;
     if !newer.is_empty() {
         advance((reader.user_id(), snapshot), &mut known, newer, None, judge);
         known.upto = reader.head.max(known.upto);
-        reader.user.counts.lock().insert(room_id.clone(), known.clone());
+        keep(reader, generation, [(room_id.clone(), known.clone())]);
     }
     Some(known)
 }
@@ -135,8 +136,10 @@ fn known(reader: &Reader, room_id: &RoomId, snapshot: &Snapshot, judge: &Judge) 
 /// Remembers counts. A receipt that came since `generation` has made them old: then they are told
 /// once, but not kept.
 fn keep(reader: &Reader, generation: u64, counted: impl IntoIterator<Item = (RoomId, Unread)>) {
+    // Under the lock: counts are dropped under it too, so none comes back after that.
+    let mut counts = reader.user.counts.lock();
     if generation == reader.user.counts_generation() {
-        reader.user.counts.lock().extend(counted);
+        counts.extend(counted);
     }
 }
 
