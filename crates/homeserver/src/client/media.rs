@@ -306,12 +306,15 @@ struct ThumbnailQuery {
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediathumbnailservernamemediaid>
 async fn thumbnail(
     State(server): State<Shared>,
-    _: Requester,
+    requester: Requester,
     Path((server_name, media_id)): Path<(String, String)>,
     Query(query): Query<ThumbnailQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    serve_thumbnail(&server, &server_name, &media_id, query, &headers).await
+    let answer = serve_thumbnail(&server, &server_name, &media_id, query, &headers).await?;
+    // It may have waited for the upload.
+    requester.check_current(&server).await?;
+    Ok(answer)
 }
 
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}` (deprecated): frozen unless the operator

@@ -81,7 +81,12 @@ async fn initial_sync(
         if own.membership == Membership::Invite {
             rooms.extend(room.invite(&room_id).await?);
         } else if own.membership == Membership::Join || (left && query.archived && !own.forgotten) {
-            rooms.push(room.json(&room_id).await?);
+            match room.json(&room_id).await {
+                Ok(json) => rooms.push(json),
+                // Whoever declined was never in it, and whoever is out now may see nothing of it.
+                Err(error) if error.status() == StatusCode::FORBIDDEN => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     let data = server.store.all_account_data(&requester.user_id).await?;
@@ -232,8 +237,9 @@ async fn events(
     if let Some(room_id) = &query.room_id {
         readable_room(&server, &requester.user_id, room_id).await?;
     }
-    let timeout_ms = query.timeout.unwrap_or(0).min(SYNC_TIMEOUT_MS_MAX);
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(timeout_ms);
+    let waiting = Duration::from_millis(query.timeout.unwrap_or(0).min(SYNC_TIMEOUT_MS_MAX));
+    let waiting = requester.time_left(&server).map_or(waiting, |left| waiting.min(left));
+    let deadline = tokio::time::Instant::now() + waiting;
     let stream = Stream { server: &server, requester: &requester, user: &user, query: &query };
     let mut stopping = server.stopping();
     loop {
@@ -250,6 +256,8 @@ async fn events(
             () = tokio::time::sleep_until(deadline) => {}
             _ = stopping.changed() => {}
         }
+        // The session may be what ended (I13).
+        requester.check_current(&server).await?;
     }
 }
 

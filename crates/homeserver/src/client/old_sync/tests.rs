@@ -79,6 +79,9 @@ async fn invitations_and_left_rooms_are_in_the_first_look_where_asked_for() {
         (&rooms[0]["membership"], &rooms[0]["inviter"]),
         (&json!("invite"), &json!("@a:x.fr"))
     );
+    // A declined invitation leaves nothing to show, and must not spoil the rest.
+    let declined = server.room("@a:x.fr", json!({ "invite": ["@b:x.fr"] })).await;
+    server.post("@b:x.fr", &format!("/v3/rooms/{declined}/leave"), json!({})).await;
     let archived = server.get("@b:x.fr", "/v3/initialSync?archived=true").await;
     assert_eq!(archived["rooms"].as_array().unwrap().len(), 2);
 }
