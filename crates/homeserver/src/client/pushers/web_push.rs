@@ -88,6 +88,13 @@ fn await_ack(server: &Shared, pusher: &Pusher, token: &str) -> ApiResult<()> {
     if acks.len() >= PUSH_ACKS_MAX {
         acks.retain(|_, ack| ack.expires_ms > now_ms);
     }
+    // Nobody may take up the places of all others.
+    let own = acks.iter().filter(|((user_id, app_id), ack)| {
+        *user_id == pusher.user_id && *app_id != pusher.app_id && ack.expires_ms > now_ms
+    });
+    if u64::try_from(own.count()).unwrap_or(u64::MAX) >= PUSHERS_PER_USER_MAX {
+        return Err(ApiError::forbidden("Too many pushers of the account wait for activation."));
+    }
     if acks.len() >= PUSH_ACKS_MAX {
         return Err(ApiError::overloaded());
     }

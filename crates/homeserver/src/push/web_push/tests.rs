@@ -244,6 +244,21 @@ async fn nothing_is_pushed_before_the_browser_proved_that_it_receives() {
     assert!(!is_activated(&pushers[0].1.data));
 }
 
+/// Without it one account could keep everybody else from activating a browser.
+#[tokio::test]
+async fn nobody_takes_up_all_places_of_those_who_wait_for_activation() {
+    let (server, browser) = (server().await, Browser::start().await);
+    let mut body = browser.pusher();
+    let places = estafette_core::limits::PUSHERS_PER_USER_MAX;
+    for number in 0..=places {
+        body["app_id"] = json!(format!("fr.estafette.{number}"));
+        let expected = if number < places { StatusCode::CREATED } else { StatusCode::FORBIDDEN };
+        assert_eq!(set(&server, BOB, &body).await.status, expected, "{number}");
+    }
+    assert_eq!(server.server.push.acks.lock().len() as u64, places);
+    assert_eq!(set(&server, ALICE, &browser.pusher()).await.status, StatusCode::CREATED);
+}
+
 #[tokio::test]
 async fn a_token_is_good_for_five_minutes() {
     let (server, mut browser) = (server().await, Browser::start().await);
