@@ -92,7 +92,7 @@ async fn accepted(
     if id != Some(person.details.organisation_id.as_deref().unwrap_or_default()) {
         return Ok(Err(("address", words.address.other_organisation.into())));
     }
-    identity.host.limit_proof(&format!("password of {user_id}"))?;
+    identity.host.limit_proof(&format!("login as {user_id}"))?;
     let account = identity.store.account(user_id).await?;
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
     if !identity.host.password_matches(password, kept).await? {

@@ -115,11 +115,17 @@ async fn proven(
 ) -> Result<Option<UserId>, Trouble> {
     let identity = &browser.identity;
     let who = who.trim().to_lowercase();
-    identity.host.limit_proof(&format!("from {}", browser.address))?;
-    identity.host.limit_proof(&format!("password of {who}"))?;
+    // The same buckets as those of `POST /login`: guesses count together, by whatever name.
+    identity.host.limit_proof(&format!("login from {}", browser.address))?;
     let account = match user_of(identity, &who).await? {
-        Some(user_id) => identity.store.account(&user_id).await?,
-        None => None,
+        Some(user_id) => {
+            identity.host.limit_proof(&format!("login as {user_id}"))?;
+            identity.store.account(&user_id).await?
+        }
+        None => {
+            identity.host.limit_proof(&format!("login as nobody, {who:.255}"))?;
+            None
+        }
     };
     let account = account.filter(|account| !account.deactivated && !account.locked);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
