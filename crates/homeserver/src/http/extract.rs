@@ -153,8 +153,8 @@ impl FromRequestParts<Shared> for RemoteAddress {
 }
 
 impl RemoteAddress {
-    /// What one who asks is counted by. An IPv6 subscriber has 2^64 addresses (RFC 6177): counted one
-    /// by one, no limit would ever hold.
+    /// What one who asks is counted by. An IPv6 subscriber has 2^64 addresses (RFC 6177): counted
+    /// one by one, no limit would ever hold.
     pub fn network(self) -> IpAddr {
         match self.0.to_canonical() {
             IpAddr::V6(address) => {
