@@ -13,7 +13,10 @@ use estafette_core::{
     ids::UserId,
     limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX},
 };
-use estafette_store::{IdentityStore as _, accounts::TokenHash, identity::BrowserSession};
+use estafette_store::{
+    IdentityStore as _, UpstreamStore as _, accounts::TokenHash, identity::BrowserSession,
+    upstream::UpstreamSession,
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use maud::{Markup, html};
@@ -113,9 +116,22 @@ impl Browser {
 
     /// Signs somebody in, with a new cookie: one that was planted beforehand is worth nothing.
     pub(crate) async fn sign_in(&mut self, user_id: &UserId) -> Result<(), Trouble> {
+        self.sign_in_by(user_id, None).await
+    }
+
+    /// The same by another provider's word. That it was by its word is kept first: no session
+    /// begins that the provider could not end.
+    pub(crate) async fn sign_in_by(
+        &mut self,
+        user_id: &UserId,
+        word: Option<UpstreamSession>,
+    ) -> Result<(), Trouble> {
         let now_ms = self.identity.host.now_ms();
         self.identity.store.end_browser_session(self.key()).await?;
         self.renew_cookie();
+        if let Some(word) = word {
+            self.identity.store.put_upstream_session(self.key(), word, now_ms).await?;
+        }
         let session = BrowserSession {
             user_id: user_id.clone(),
             created_ms: now_ms,

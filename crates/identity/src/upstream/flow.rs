@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::limits::BROWSER_SESSION_S;
-use estafette_store::{UpstreamStore as _, upstream::UpstreamSession};
+use estafette_store::upstream::UpstreamSession;
 use http::{StatusCode, request::Parts};
 use maud::html;
 use serde::Deserialize;
@@ -118,7 +118,6 @@ pub(super) async fn callback(
             return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(refused));
         }
     };
-    browser.sign_in(&user_id).await?;
     let now_ms = identity.host.now_ms();
     let session = UpstreamSession {
         provider: id,
@@ -127,7 +126,7 @@ pub(super) async fn callback(
         id_token: vouched.raw_id_token,
         expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
     };
-    identity.store.put_upstream_session(browser.key(), session, now_ms).await?;
+    browser.sign_in_by(&user_id, Some(session)).await?;
     Ok(browser.redirect(&pending.onward))
 }
 
