@@ -104,6 +104,11 @@ async fn checked_thread(
         Some("main") => Ok("main".to_owned()),
         Some(root) => {
             let root = EventId::parse(root).map_err(|_| wrong())?;
+            // Each thread costs a row that everybody in the room is told.
+            let known = server.store.event(&root).await?;
+            if known.is_none_or(|(of, _)| of != *room_id) {
+                return Err(wrong());
+            }
             // An event that is known and in another thread cannot mark this one as read.
             let event = server.store.event(event_id).await?;
             let elsewhere = event.filter(|(of, _)| of == room_id).is_some_and(|(_, event)| {

@@ -56,6 +56,11 @@ async fn wrong_receipts_are_refused() {
     let path = |kind: &str| format!("/v3/rooms/{room}/receipt/{kind}/{one}");
     let invalid = (400, "M_INVALID_PARAM".to_owned());
     assert_eq!(server.refused("POST", ALICE, &path("m.other"), json!({})).await, invalid);
+    for root in ["$made_up", "$made_up:x.fr"] {
+        let thread = json!({ "thread_id": root });
+        let refused = server.refused("POST", ALICE, &path("m.read"), thread).await;
+        assert_eq!(refused, invalid, "of no event of the room: {root}");
+    }
     let thread = json!({ "thread_id": "nonsense" });
     assert_eq!(server.refused("POST", ALICE, &path("m.read"), thread).await, invalid);
     let thread = json!({ "thread_id": "main" });
