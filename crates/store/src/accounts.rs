@@ -346,6 +346,9 @@ pub trait AccountStore: Send + Sync {
     /// Everybody who asked that their content be erased.
     async fn erased_users(&self) -> StoreResult<Vec<UserId>>;
 
+    /// Deactivated accounts that are in a room still, or are asked or ask to be let into one.
+    async fn deactivated_in_rooms(&self) -> StoreResult<Vec<UserId>>;
+
     /// Brings a deactivated account back, with this password. `false` when there is none.
     async fn reactivate_account(
         &self,

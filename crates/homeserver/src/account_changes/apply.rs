@@ -9,7 +9,7 @@ use estafette_core::{
     limits::ACCOUNT_CHANGE_ROOMS_AT_ONCE,
     room::{Command, MemberAct},
 };
-use estafette_store::RoomStore as _;
+use estafette_store::{AccountStore as _, RoomStore as _};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
@@ -21,11 +21,16 @@ use crate::{
 };
 
 /// Works until the server stops or is gone. The first to be waited for is the first to be done.
+/// Begins with the users who are gone and whom the end of an earlier life of the server has left in
+/// their rooms.
 pub(crate) async fn apply(
     server: Weak<Server>,
     changes: Arc<AccountChanges>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    if let Err(error) = finish_leaving(&server, &stopping).await {
+        tracing::warn!(?error, "users who are gone may be in rooms still");
+    }
     loop {
         let (user_id, change) = tokio::select! {
             next = changes.next() => next,
@@ -37,6 +42,21 @@ pub(crate) async fn apply(
             tracing::warn!(%user_id, ?change, ?error, "an account's rooms were not all told");
         }
     }
+}
+
+/// Has those leave whose accounts were deactivated without their rooms hearing of it.
+async fn finish_leaving(server: &Weak<Server>, stopping: &watch::Receiver<bool>) -> ApiResult<()> {
+    let Some(strong) = server.upgrade() else { return Ok(()) };
+    let users = strong.store.deactivated_in_rooms().await?;
+    drop(strong);
+    for user_id in users {
+        let Some(strong) = server.upgrade().filter(|_| !*stopping.borrow()) else { return Ok(()) };
+        let account = strong.store.account(&user_id).await?;
+        if account.is_some_and(|account| account.deactivated) {
+            apply_one(&strong, &user_id, AccountChange::Leave).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells every room of one user.

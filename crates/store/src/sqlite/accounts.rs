@@ -86,6 +86,10 @@ impl AccountStore for SqliteStore {
         self.read(life::erased).await
     }
 
+    async fn deactivated_in_rooms(&self) -> StoreResult<Vec<UserId>> {
+        self.read(life::deactivated_in_rooms).await
+    }
+
     async fn reactivate_account(
         &self,
         user_id: &UserId,

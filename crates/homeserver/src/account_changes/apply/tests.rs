@@ -2,7 +2,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::testing::TestServer;
+use crate::testing::{TestServer, eventually};
 
 const ALICE: &str = "@alice:x.fr";
 
@@ -26,6 +26,20 @@ async fn a_new_profile_reaches_every_joined_room() {
         let path = format!("/v3/rooms/{room}/state/m.room.member/{ALICE}");
         assert_eq!(server.get(ALICE, &path).await["displayname"], "Alice B.");
     }
+}
+
+/// Otherwise a stop of the server right after a deactivation would leave the user in all rooms.
+#[tokio::test]
+async fn whoever_is_gone_leaves_also_when_the_server_was_stopped_meanwhile() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    server.post("@bob:x.fr", &format!("/v3/rooms/{room}/join"), json!({})).await;
+    let bob = UserId::parse("@bob:x.fr").unwrap();
+    assert!(server.server.store.deactivate_account(&bob, false).await.unwrap());
+    let server = server.restart(|_| {}).await;
+    let path = format!("/v3/rooms/{room}/state/m.room.member/{bob}");
+    eventually(async || server.get(ALICE, &path).await["membership"] == "leave").await;
+    assert!(server.server.store.deactivated_in_rooms().await.unwrap().is_empty());
 }
 
 /// A deactivated account must not stay in rooms, nor be able to be joined by its invitations.

@@ -199,14 +199,25 @@ pub(in crate::sqlite) fn deactivate(
 }
 
 pub(in crate::sqlite) fn erased(conn: &Connection) -> StoreResult<Vec<UserId>> {
-    let mut statement = conn.prepare_cached("SELECT user_id FROM account WHERE erased = 1")?;
+    users(conn, "SELECT user_id FROM account WHERE erased = 1")
+}
+
+pub(in crate::sqlite) fn deactivated_in_rooms(conn: &Connection) -> StoreResult<Vec<UserId>> {
+    let sql = "SELECT user_id FROM account WHERE deactivated = 1 AND EXISTS (
+            SELECT 1 FROM membership m WHERE m.user_id = account.user_id
+            AND m.membership IN ('join', 'invite', 'knock'))";
+    users(conn, sql)
+}
+
+fn users(conn: &Connection, sql: &str) -> StoreResult<Vec<UserId>> {
+    let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(())?;
-    let mut erased = Vec::new();
+    let mut users = Vec::new();
     while let Some(row) = rows.next()? {
         let user_id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        erased.push(device_rows::user(user_id)?);
+        users.push(device_rows::user(user_id)?);
     }
-    Ok(erased)
+    Ok(users)
 }
 
 pub(in crate::sqlite) fn reactivate(
