@@ -19,6 +19,17 @@ pub struct BrowserSession {
     pub expires_ms: i64,
 }
 
+/// That a stranger may sign up, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestInvitation {
+    /// The canonical e-mail address.
+    pub address: String,
+    /// By whom: the sponsor's user id, or `operator (uid 1000)` on the server's own machine.
+    pub invited_by: String,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: i64,
+}
+
 /// A code to be sent by mail, to be typed into the same browser.
 #[derive(Debug, Clone)]
 pub struct NewCode {
@@ -201,7 +212,8 @@ pub trait IdentityStore: Send + Sync {
     /// A mail was not accepted; it is tried again at `next_try_ms`.
     async fn mail_failed(&self, id: i64, next_try_ms: i64) -> StoreResult<()>;
 
-    /// Lets a stranger sign up until `expires_ms`.
+    /// Lets a stranger sign up until `expires_ms`, once. It takes the place of the invitation before
+    /// for the same address.
     async fn invite_guest(
         &self,
         address: &str,
@@ -211,6 +223,15 @@ pub trait IdentityStore: Send + Sync {
 
     /// Whether an invitation for the address is pending.
     async fn is_invited(&self, address: &str, now_ms: i64) -> StoreResult<bool>;
+
+    /// Pending invitations by address, after the first `from`, at most `limit`, and how many there
+    /// are in all.
+    async fn guest_invitations(
+        &self,
+        now_ms: i64,
+        from: u64,
+        limit: u64,
+    ) -> StoreResult<(Vec<GuestInvitation>, u64)>;
 
     /// Whose account ends until `until_ms` and who was not yet reminded `days` or fewer days before
     /// that end, soonest first, at most `limit`.

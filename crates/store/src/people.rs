@@ -8,6 +8,7 @@ use estafette_core::ids::{DeviceId, UserId};
 use crate::{
     StoreResult,
     accounts::{AccountFlag, Devices, NewAccount, PasswordHash, RegistrationToken},
+    identity::GuestInvitation,
 };
 
 /// The global account data by which people hide themselves:
@@ -55,6 +56,8 @@ pub enum CreatePersonOutcome {
     EmailTaken,
     /// Nothing was written: the invitation is unknown, used up or too old.
     TokenInvalid,
+    /// Nothing was written: no invitation of a guest is pending for the address.
+    NotInvited,
 }
 
 /// What became of a change of a person.
@@ -106,6 +109,10 @@ pub enum AdminAct {
     PutRegistrationToken(RegistrationToken),
     /// Removes an invitation.
     DeleteRegistrationToken(String),
+    /// Lets a guest sign up with an address, once; the entry's whom is the sponsor, if there is one.
+    InviteGuest(GuestInvitation),
+    /// Takes the invitation of an address back.
+    RevokeGuest(String),
     /// Something that changes nothing in the store, with its name and details as JSON.
     Note(String, String),
 }
@@ -123,6 +130,8 @@ pub enum AdminOutcome {
     Taken,
     /// Nothing was written: there is no such invitation, or it is used up.
     NoToken,
+    /// Nothing was written: no invitation of a guest waits for the address.
+    NoInvitation,
     /// Nothing was written: the profile would be too large.
     TooLarge,
 }
@@ -183,6 +192,8 @@ pub struct DirectoryBudget {
 #[async_trait]
 pub trait PeopleStore: Send + Sync {
     /// Makes an account and its person in one act. An address of a deactivated account moves here.
+    /// A guest needs a pending invitation for the address. Whoever gets the address uses the
+    /// invitation up.
     async fn create_person(
         &self,
         account: NewAccount,

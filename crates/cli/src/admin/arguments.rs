@@ -46,6 +46,9 @@ pub(crate) enum Area {
     /// Invitations to register with a token.
     #[command(subcommand)]
     RegistrationTokens(RegistrationTokens),
+    /// Invitations of guests, who are of no organisation of the policy.
+    #[command(subcommand)]
+    Invitations(Invitations),
     /// What administrators did.
     #[command(subcommand)]
     Audit(Audit),
@@ -180,6 +183,32 @@ pub(crate) enum RegistrationTokens {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Invitations {
+    /// Lets whoever holds a mailbox sign up as a guest, once. Nothing is sent: tell them.
+    Create {
+        /// The e-mail address.
+        address: String,
+        /// The user who answers for the guest; the audit log names them.
+        #[arg(long, value_name = "USER")]
+        sponsor: Option<String>,
+        /// The invitation ends in so many days.
+        #[arg(long, default_value_t = 14)]
+        expires_days: i64,
+    },
+    /// Lists those that are pending, by address.
+    List {
+        /// How many to skip.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// How many to list.
+        #[arg(long, default_value_t = 100)]
+        limit: u64,
+    },
+    /// Takes one back.
+    Revoke { address: String },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Shows the newest lines.
     Show {
@@ -223,6 +252,7 @@ impl Area {
             Self::RegistrationTokens(RegistrationTokens::Delete { token }) => {
                 AdminCommand::RegistrationTokenDelete { token: token.clone() }
             }
+            Self::Invitations(invitations) => invitations.asked()?,
             Self::Audit(Audit::Show { limit, before, user, verify }) => {
                 AdminCommand::Audit(AuditView {
                     limit: *limit,
@@ -231,6 +261,22 @@ impl Area {
                     verify: *verify,
                 })
             }
+        })
+    }
+}
+
+impl Invitations {
+    fn asked(&self) -> Result<AdminCommand, String> {
+        Ok(match self {
+            Self::Create { address, sponsor, expires_days } => AdminCommand::InvitationCreate {
+                address: address.clone(),
+                sponsor: sponsor.clone(),
+                expires_ms: in_days(*expires_days)?,
+            },
+            Self::List { from, limit } => {
+                AdminCommand::InvitationList { from: *from, limit: *limit }
+            }
+            Self::Revoke { address } => AdminCommand::InvitationRevoke { address: address.clone() },
         })
     }
 }
@@ -293,5 +339,5 @@ fn in_days(days: i64) -> Result<i64, String> {
     if (1..=DAYS_MAX).contains(&days) {
         return Ok(now_ms() + days * DAY_MS);
     }
-    Err(format!("`--days` is a number from 1 to {DAYS_MAX}"))
+    Err(format!("the number of days is from 1 to {DAYS_MAX}"))
 }

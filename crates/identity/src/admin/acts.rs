@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What each command does.
 
+mod invitations;
+
 use std::sync::Arc;
 
 use estafette_core::{
@@ -135,6 +137,11 @@ impl Administration<'_> {
                 self.administer(None, AdminAct::DeleteRegistrationToken(token)).await?;
                 Ok(json!({}))
             }
+            C::InvitationCreate { address, sponsor, expires_ms } => {
+                self.invite(&address, sponsor, expires_ms).await
+            }
+            C::InvitationList { from, limit } => self.list_invitations(from, limit).await,
+            C::InvitationRevoke { address } => self.revoke_invitation(&address).await,
             C::Audit(view) => self.audit(view).await,
         }
     }
@@ -171,6 +178,9 @@ impl Administration<'_> {
                 "The account is deactivated, or not in a state for this. Nothing was changed.",
             )),
             AdminOutcome::NoToken => Err(wrong("There is no such registration token.")),
+            AdminOutcome::NoInvitation => {
+                Err(wrong("No invitation waits for this address. Nothing was changed."))
+            }
             AdminOutcome::Taken => {
                 Err(wrong("The user id or the address belongs to another account."))
             }

@@ -173,6 +173,27 @@ pub enum AdminCommand {
         /// Which.
         token: String,
     },
+    /// Lets a guest sign up with an address, once.
+    InvitationCreate {
+        /// Whose mailbox.
+        address: String,
+        /// The user who answers for the guest.
+        sponsor: Option<String>,
+        /// When the invitation ends, in ms since the epoch.
+        expires_ms: i64,
+    },
+    /// Invitations of guests that are pending, by address.
+    InvitationList {
+        /// How many to skip.
+        from: u64,
+        /// How many at most.
+        limit: u64,
+    },
+    /// Takes an invitation back.
+    InvitationRevoke {
+        /// Whose mailbox.
+        address: String,
+    },
     /// The audit log.
     Audit(AuditView),
 }

@@ -3,6 +3,7 @@
 
 use estafette_store::{
     accounts::{Account, Device, RegistrationToken},
+    identity::GuestInvitation,
     people::{AuditLine, Person},
 };
 use serde_json::{Value, json};
@@ -76,6 +77,14 @@ pub(super) fn registration_token(token: &RegistrationToken, now_ms: i64) -> Valu
         "used": token.used,
         "expires_ms": token.expires_ms,
         "valid": token.is_valid(now_ms),
+    })
+}
+
+pub(super) fn invitation(invitation: &GuestInvitation) -> Value {
+    json!({
+        "address": invitation.address,
+        "invited_by": invitation.invited_by,
+        "expires_ms": invitation.expires_ms,
     })
 }
 

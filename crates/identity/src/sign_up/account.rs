@@ -115,7 +115,8 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
 
 impl Identity {
     /// Makes an account for a proven address, under an id that tells nothing and a name that the
-    /// address gives. `None`: the address has an account.
+    /// address gives. `None`: the address has an account by now, or the guest's invitation is used up or
+    /// taken back.
     pub(crate) async fn make_account(
         &self,
         address: &EmailAddress,
@@ -140,7 +141,9 @@ impl Identity {
             let details = self.details(address, organisation);
             match self.store.create_person(account, details).await? {
                 CreatePersonOutcome::Created => return Ok(Some(user_id)),
-                CreatePersonOutcome::EmailTaken => return Ok(None),
+                CreatePersonOutcome::EmailTaken | CreatePersonOutcome::NotInvited => {
+                    return Ok(None);
+                }
                 CreatePersonOutcome::Taken | CreatePersonOutcome::TokenInvalid => {}
             }
         }

@@ -354,6 +354,32 @@ async fn strangers_need_an_invitation_and_other_organisations_their_own_server()
     }
 }
 
+/// Otherwise one invitation lets somebody in again and again: after an erasure, or by two browsers
+/// that proved the same mailbox.
+#[tokio::test]
+async fn an_invited_address_signs_up_once() {
+    let site = Site::start();
+    let host = site.test.account("host", PASSWORD).await;
+    let store = &site.test.identity.store;
+    store.invite_guest("g@y.com", &host, 1_700_000_000_000 + 1_000_000).await.unwrap();
+    // A browser that waits on the page of the password while another uses the invitation up.
+    let mut late = site.test.browser();
+    ask(&mut late, "g@y.com").await;
+    let code = site.code_for("g@y.com").await;
+    late.follow().await;
+    late.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    assert!(late.follow().await.body.contains("G [Externe]"));
+    let (_, answer) = site.sign_up("g@y.com").await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/oauth2/authorize?x"));
+    let guest = store.person_by_email("g@y.com").await.unwrap().unwrap();
+    assert!(guest.details.guest);
+    store.deactivate_account(&guest.user_id, true).await.unwrap();
+    let fields = [("password", PASSWORD), ("again", PASSWORD)];
+    let answer = late.submit("/_estafette/sign-up/account", &fields).await;
+    assert!(answer.body.contains("You need an invitation"), "{}", answer.body);
+    assert_eq!(store.person_by_email("g@y.com").await.unwrap(), None);
+}
+
 /// Otherwise passwords are weak, or what is wrong with them is not said.
 #[tokio::test]
 async fn weak_passwords_are_refused_with_the_reason() {

@@ -95,7 +95,8 @@ async fn create(identity: &Identity, email: &EmailAddress) -> Result<Option<User
     }
     match identity.make_account(email, organisation, None).await? {
         Some(user_id) => Ok(Some(user_id)),
-        // Somebody was faster with the same address: the next try finds the account.
+        // Somebody was faster with the same address, or with the invitation: the next try finds
+        // what there is.
         None => Err(Trouble::Busy),
     }
 }

@@ -3,6 +3,7 @@
 
 mod browsers;
 mod codes;
+pub(super) mod guests;
 mod outbox;
 mod validity;
 
@@ -15,8 +16,8 @@ use crate::{
     StoreResult,
     accounts::TokenHash,
     identity::{
-        BrowserSession, CodeOutcome, IdentityStore, NewCode, NewMail, Reminder, Renewal,
-        TryOutcome, WaitingMail,
+        BrowserSession, CodeOutcome, GuestInvitation, IdentityStore, NewCode, NewMail, Reminder,
+        Renewal, TryOutcome, WaitingMail,
     },
     people::{Person, PersonDetails, PutPersonOutcome},
 };
@@ -115,13 +116,23 @@ impl IdentityStore for SqliteStore {
         invited_by: &UserId,
         expires_ms: i64,
     ) -> StoreResult<()> {
-        let (address, invited_by) = (address.to_owned(), invited_by.clone());
-        self.write(move |tx| codes::invite(tx.conn, &address, &invited_by, expires_ms)).await
+        let (address, invited_by) = (address.to_owned(), invited_by.to_string());
+        let invitation = GuestInvitation { address, invited_by, expires_ms };
+        self.write(move |tx| guests::invite(tx.conn, &invitation)).await
     }
 
     async fn is_invited(&self, address: &str, now_ms: i64) -> StoreResult<bool> {
         let address = address.to_owned();
-        self.read(move |conn| codes::is_invited(conn, &address, now_ms)).await
+        self.read(move |conn| guests::is_invited(conn, &address, now_ms)).await
+    }
+
+    async fn guest_invitations(
+        &self,
+        now_ms: i64,
+        from: u64,
+        limit: u64,
+    ) -> StoreResult<(Vec<GuestInvitation>, u64)> {
+        self.read(move |conn| guests::pending(conn, now_ms, from, limit)).await
     }
 
     async fn to_remind(

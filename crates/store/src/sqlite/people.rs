@@ -27,7 +27,7 @@ impl PeopleStore for SqliteStore {
         details: PersonDetails,
     ) -> StoreResult<CreatePersonOutcome> {
         let indexes = self.indexes();
-        self.write(move |tx| person::create(&indexes, tx, &account, &details)).await
+        self.write(move |tx| person::create_expected(&indexes, tx, &account, &details)).await
     }
 
     async fn put_person(

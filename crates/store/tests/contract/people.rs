@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountDataStore as _, AccountStore as _, CommitSink, Fact, FactKind, PeopleStore as _,
-    Position,
+    AccountDataStore as _, AccountStore as _, CommitSink, Fact, FactKind, IdentityStore as _,
+    PeopleStore as _, Position,
     accounts::{
         AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, TokenHash,
         TokenPair,
     },
+    identity::GuestInvitation,
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
         PersonDetails, PutPersonOutcome, RED_LIST,
@@ -187,6 +188,7 @@ async fn guests_locked_expired_and_gone_accounts_are_not_found() {
     let world = World::new();
     let me = world.create("@me:x", "Moi", "me@x.fr").await;
     let guest = PersonDetails { guest: true, ..details("g@x.fr") };
+    world.store.invite_guest("g@x.fr", &user("@me:x"), 8).await.unwrap();
     world.store.create_person(account("@g:x", "Guest"), guest).await.unwrap();
     let expired = PersonDetails { expires_ms: Some(1_000), ..details("e@x.fr") };
     world.store.create_person(account("@e:x", "Expired"), expired).await.unwrap();
@@ -358,4 +360,61 @@ async fn everybody_is_walked_over_once() {
     assert_eq!(seen, ["@a:x", "@c:x", "@d:x"]);
     let counts = world.store.people_by_organisation().await.unwrap();
     assert_eq!(counts, [(None, 1), (Some("dinum".into()), 2)]);
+}
+
+#[tokio::test]
+async fn an_invited_address_makes_one_account_and_no_other() {
+    let world = World::new();
+    let store = &world.store;
+    let host = world.create("@h:x", "Host", "h@x.fr").await;
+    let guest = |email: &str| PersonDetails { guest: true, ..details(email) };
+    let create = async |id: &str, email: &str| {
+        store.create_person(account(id, "G"), guest(email)).await.unwrap()
+    };
+    assert_eq!(create("@g:x", "g@y.fr").await, CreatePersonOutcome::NotInvited);
+    assert_eq!(store.account(&user("@g:x")).await.unwrap(), None, "nothing was written");
+    store.invite_guest("g@y.fr", &host, 7).await.unwrap();
+    assert_eq!(create("@g:x", "g@y.fr").await, CreatePersonOutcome::NotInvited, "it has ended");
+    store.invite_guest("g@y.fr", &host, 8).await.unwrap();
+    assert_eq!(create("@g:x", "other@y.fr").await, CreatePersonOutcome::NotInvited);
+    assert_eq!(create("@h:x", "g@y.fr").await, CreatePersonOutcome::Taken);
+    assert!(store.is_invited("g@y.fr", 7).await.unwrap(), "an id that is taken uses nothing up");
+    assert_eq!(create("@g:x", "g@y.fr").await, CreatePersonOutcome::Created);
+    assert!(!store.is_invited("g@y.fr", 7).await.unwrap());
+    // The erased account gives the address up, but the invitation does not come back.
+    store.deactivate_account(&user("@g:x"), true).await.unwrap();
+    assert_eq!(create("@g2:x", "g@y.fr").await, CreatePersonOutcome::NotInvited);
+}
+
+#[tokio::test]
+async fn an_invitation_and_its_line_in_the_log_are_one() {
+    let world = World::new();
+    let store = &world.store;
+    world.create("@h:x", "Host", "h@x.fr").await;
+    let invitation = |address: &str, expires_ms| GuestInvitation {
+        address: address.into(),
+        invited_by: "@h:x".into(),
+        expires_ms,
+    };
+    let invite = |address: &str, expires_ms| AdminAct::InviteGuest(invitation(address, expires_ms));
+    let pending = async || store.guest_invitations(9, 0, 10).await.unwrap();
+    assert_eq!(world.act("@nobody:x", invite("b@y.fr", 50)).await, AdminOutcome::NoAccount);
+    assert_eq!(pending().await, (Vec::new(), 0));
+    assert_eq!(world.act("@h:x", invite("b@y.fr", 50)).await, AdminOutcome::Done);
+    assert_eq!(world.act("@h:x", invite("b@y.fr", 60)).await, AdminOutcome::Done, "prolonged");
+    let by_operator = store.administer(entry(), None, invite("a@y.fr", 10)).await.unwrap();
+    assert_eq!(by_operator, AdminOutcome::Done);
+    let both = vec![invitation("a@y.fr", 10), invitation("b@y.fr", 60)];
+    assert_eq!(pending().await, (both.clone(), 2));
+    assert_eq!(store.guest_invitations(9, 1, 10).await.unwrap(), (both[1..].to_vec(), 2));
+    assert_eq!(store.guest_invitations(10, 0, 10).await.unwrap().1, 1, "a@y.fr has ended");
+    let revoke = || AdminAct::RevokeGuest("b@y.fr".into());
+    assert_eq!(store.administer(entry(), None, revoke()).await.unwrap(), AdminOutcome::Done);
+    let again = store.administer(entry(), None, revoke()).await.unwrap();
+    assert_eq!(again, AdminOutcome::NoInvitation);
+    let lines = store.audit_lines(AuditPage { limit: 9, ..AuditPage::default() }).await.unwrap();
+    let acts: Vec<_> = lines.iter().map(|line| (&*line.act, line.subject.as_deref())).collect();
+    let sponsored = ("guest.invite", Some("@h:x"));
+    assert_eq!(acts, [("guest.revoke", None), ("guest.invite", None), sponsored, sponsored]);
+    assert!(!format!("{lines:?}").contains("b@y"), "an address in the log");
 }

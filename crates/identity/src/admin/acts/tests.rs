@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these an administrator would act on the wrong account, or without a trace.
 
-use estafette_store::{AccountStore as _, PeopleStore as _, people::AuditPage};
+use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _, people::AuditPage};
 use serde_json::{Value, json};
 
 use super::{super::protocol::*, act};
-use crate::testing::TestIdentity;
+use crate::{sign_up::tests::Site, testing::TestIdentity};
 
 async fn run(site: &TestIdentity, command: Value) -> Result<Value, String> {
     let request = json!({ "command": command, "reason": "ticket 7" });
@@ -133,4 +133,47 @@ async fn no_password_is_kept_in_clear() {
     let page = AuditPage { limit: 100, ..AuditPage::default() };
     let lines = site.identity.store.audit_lines(page).await.unwrap();
     assert!(!format!("{lines:?}{:?}", kept).contains(password));
+}
+
+#[tokio::test]
+async fn guests_are_invited_listed_and_turned_away_again() {
+    let site = Site::start();
+    site.test.account("alice", "correct horse").await;
+    let now_ms = site.test.identity.host.now_ms();
+    let invite = |address: &str, sponsor: Option<&str>, expires_ms: i64| {
+        json!({ "invitation_create": {
+            "address": address, "sponsor": sponsor, "expires_ms": expires_ms,
+        }})
+    };
+    for (command, sentence) in [
+        (invite("a@important.com", None, now_ms + 9), "needs no invitation"),
+        (invite("a@other.com", None, now_ms + 9), "needs no invitation"),
+        (invite("g@y.com@important.com", None, now_ms + 9), "exactly one @"),
+        (invite("g@y.com", Some("nobody"), now_ms + 9), "There is no user"),
+        (invite("g@y.com", None, now_ms), "ended already"),
+        (json!({ "invitation_revoke": { "address": "g@y.com" } }), "No invitation waits"),
+    ] {
+        let refused = run(&site.test, command.clone()).await.unwrap_err();
+        assert!(refused.contains(sentence), "{command}: {refused}");
+    }
+    assert_eq!(acts(&site.test).await, Vec::<String>::new());
+    let made = run(&site.test, invite("G@Y.com", Some("alice"), now_ms + 9)).await.unwrap();
+    let shown =
+        json!({ "address": "g@y.com", "invited_by": "@alice:x.fr", "expires_ms": now_ms + 9 });
+    for (name, value) in shown.as_object().unwrap() {
+        assert_eq!(&made[name], value, "{name}");
+    }
+    run(&site.test, invite("h@y.com", None, now_ms + 9)).await.unwrap();
+    let list = json!({ "invitation_list": { "from": 0, "limit": 100 } });
+    let listed = run(&site.test, list.clone()).await.unwrap();
+    assert_eq!((&listed["total"], &listed["invitations"][0]), (&json!(2), &shown));
+    assert_eq!(listed["invitations"][1]["invited_by"], json!("operator (uid 7)"));
+    run(&site.test, json!({ "invitation_revoke": { "address": "h@y.com" } })).await.unwrap();
+    assert!(!site.test.identity.store.is_invited("h@y.com", now_ms).await.unwrap());
+    assert_eq!(run(&site.test, list).await.unwrap()["total"], json!(1));
+    assert_eq!(acts(&site.test).await, ["guest.invite", "guest.invite", "guest.revoke"]);
+    let known = site.sign_up("g@y.com").await.1;
+    assert_eq!(known.status, http::StatusCode::SEE_OTHER);
+    let refused = run(&site.test, invite("g@y.com", None, now_ms + 9)).await.unwrap_err();
+    assert!(refused.contains("has an account"), "{refused}");
 }

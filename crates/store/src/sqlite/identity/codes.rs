@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Codes sent by mail, what they prove, and invitations of strangers.
+//! Codes sent by mail, and what they prove.
 
-use estafette_core::ids::UserId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
 
@@ -105,24 +104,4 @@ pub(super) fn use_proof(
          WHERE browser = ?1 AND purpose = ?2 AND proven = 1 AND expires_ts > ?3 RETURNING address",
     )?;
     Ok(statement.query_row(params![key.0.0, key.1, now_ms], |row| row.get(0)).optional()?)
-}
-
-pub(super) fn invite(
-    conn: &Connection,
-    address: &str,
-    invited_by: &UserId,
-    expires_ms: i64,
-) -> StoreResult<()> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO guest_invitation (address, invited_by, expires_ts)
-         VALUES (?1, ?2, ?3)",
-    )?
-    .execute((address, invited_by.as_str(), expires_ms))?;
-    Ok(())
-}
-
-pub(super) fn is_invited(conn: &Connection, address: &str, now_ms: i64) -> StoreResult<bool> {
-    let mut statement = conn
-        .prepare_cached("SELECT 1 FROM guest_invitation WHERE address = ?1 AND expires_ts > ?2")?;
-    Ok(statement.exists((address, now_ms))?)
 }

@@ -8,6 +8,7 @@ use super::{audit, person};
 use crate::{
     StoreError, StoreResult,
     accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
+    identity::GuestInvitation,
     people::{
         AdminAct, AdminOutcome, AuditEntry, CreatePersonOutcome, PersonDetails, PutPersonOutcome,
     },
@@ -15,7 +16,7 @@ use crate::{
         Tx,
         accounts::{devices, invitations, life, profile},
         device_rows::Indexes,
-        identity::forget_browsers,
+        identity::{forget_browsers, guests},
     },
 };
 
@@ -39,6 +40,16 @@ pub(super) fn administer(
                 AdminOutcome::NoToken
             }
         }
+        (AdminAct::InviteGuest(invitation), sponsor) => {
+            invite(tx, entry.now_ms, sponsor, invitation)?
+        }
+        (AdminAct::RevokeGuest(address), _) => {
+            if guests::end(tx.conn, address)? {
+                AdminOutcome::Done
+            } else {
+                AdminOutcome::NoInvitation
+            }
+        }
         (_, None) => return Err(StoreError::Conflict("an act on an account needs the account")),
         (act, Some(user_id)) => {
             let user_id = UserId::parse(user_id)
@@ -53,6 +64,25 @@ pub(super) fn administer(
     Ok(outcome)
 }
 
+/// Lets a guest sign up. A sponsor must have an account that works.
+fn invite(
+    tx: &Tx<'_>,
+    now_ms: i64,
+    sponsor: Option<&str>,
+    invitation: &GuestInvitation,
+) -> StoreResult<AdminOutcome> {
+    if let Some(sponsor) = sponsor {
+        let user_id = UserId::parse(sponsor)
+            .map_err(|_| StoreError::Conflict("a sponsor is named by a user id"))?;
+        if life::active_nid(tx.conn, &user_id)?.is_none() {
+            return Ok(AdminOutcome::NoAccount);
+        }
+    }
+    guests::sweep(tx.conn, now_ms)?;
+    guests::invite(tx.conn, invitation)?;
+    Ok(AdminOutcome::Done)
+}
+
 fn on_account(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
@@ -65,6 +95,7 @@ fn on_account(
                 CreatePersonOutcome::Created => AdminOutcome::Done,
                 CreatePersonOutcome::Taken | CreatePersonOutcome::EmailTaken => AdminOutcome::Taken,
                 CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
+                CreatePersonOutcome::NotInvited => AdminOutcome::NoInvitation,
             });
         }
         AdminAct::SetFlag(flag, value) => {
@@ -113,6 +144,8 @@ fn on_account(
             });
         }
         AdminAct::Note(..)
+        | AdminAct::InviteGuest(_)
+        | AdminAct::RevokeGuest(_)
         | AdminAct::PutRegistrationToken(_)
         | AdminAct::DeleteRegistrationToken(_) => true,
     };
@@ -163,8 +196,7 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
             ("account.set_profile", json!({ "field": field, "removed": value.is_none() }))
         }
         AdminAct::SetEmail(email) => {
-            let domain = email.as_deref().and_then(|email| email.rsplit('@').next());
-            ("account.set_email", json!({ "domain": domain }))
+            ("account.set_email", json!({ "domain": email.as_deref().map(domain) }))
         }
         AdminAct::SetExpiry(until) => ("account.set_expiry", json!({ "until_ms": until })),
         AdminAct::SetOrganisation(organisation) => {
@@ -179,9 +211,19 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         AdminAct::DeleteRegistrationToken(token) => {
             ("registration_token.delete", json!({ "token": fingerprint(token) }))
         }
+        AdminAct::InviteGuest(invitation) => (
+            "guest.invite",
+            json!({ "domain": domain(&invitation.address), "expires_ms": invitation.expires_ms }),
+        ),
+        AdminAct::RevokeGuest(address) => ("guest.revoke", json!({ "domain": domain(address) })),
         AdminAct::Note(name, details) => return (name.clone(), details.clone()),
     };
     (name.to_owned(), details.to_string())
+}
+
+/// All that the log keeps of an address.
+fn domain(address: &str) -> &str {
+    address.rsplit('@').next().unwrap_or_default()
 }
 
 fn flag_act(flag: AccountFlag, value: bool) -> &'static str {

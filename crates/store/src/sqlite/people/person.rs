@@ -12,6 +12,7 @@ use crate::{
         Tx,
         accounts::{directory, life, sessions},
         device_rows::{self, Indexes},
+        identity::guests,
     },
 };
 
@@ -101,6 +102,23 @@ pub(in crate::sqlite) fn to_remind(
     list(conn, rest, (from_ms, until_ms, days, limit.cast_signed()))
 }
 
+/// The account of somebody who signs up: a guest needs an invitation.
+pub(super) fn create_expected(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    account: &NewAccount,
+    details: &PersonDetails,
+) -> StoreResult<CreatePersonOutcome> {
+    let invited = match &details.email {
+        Some(email) if details.guest => guests::is_invited(tx.conn, email, account.now_ms)?,
+        Some(_) | None => !details.guest,
+    };
+    if !invited {
+        return Ok(CreatePersonOutcome::NotInvited);
+    }
+    create(indexes, tx, account, details)
+}
+
 pub(super) fn create(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
@@ -118,6 +136,9 @@ pub(super) fn create(
         CreateOutcome::TokenInvalid => return Ok(CreatePersonOutcome::TokenInvalid),
     }
     put(indexes, tx, &account.user_id, details)?;
+    if let Some(email) = &details.email {
+        guests::end(tx.conn, email)?;
+    }
     Ok(CreatePersonOutcome::Created)
 }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Invitations of strangers.
+
+use rusqlite::Connection;
+
+use crate::{StoreResult, identity::GuestInvitation};
+
+pub(in crate::sqlite) fn invite(conn: &Connection, new: &GuestInvitation) -> StoreResult<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO guest_invitation (address, invited_by, expires_ts)
+         VALUES (?1, ?2, ?3)",
+    )?
+    .execute((&new.address, &new.invited_by, new.expires_ms))?;
+    Ok(())
+}
+
+pub(in crate::sqlite) fn is_invited(
+    conn: &Connection,
+    address: &str,
+    now_ms: i64,
+) -> StoreResult<bool> {
+    let mut statement = conn
+        .prepare_cached("SELECT 1 FROM guest_invitation WHERE address = ?1 AND expires_ts > ?2")?;
+    Ok(statement.exists((address, now_ms))?)
+}
+
+pub(super) fn pending(
+    conn: &Connection,
+    now_ms: i64,
+    from: u64,
+    limit: u64,
+) -> StoreResult<(Vec<GuestInvitation>, u64)> {
+    let total: i64 = conn
+        .prepare_cached("SELECT count(*) FROM guest_invitation WHERE expires_ts > ?1")?
+        .query_row((now_ms,), |row| row.get(0))?;
+    let mut statement = conn.prepare_cached(
+        "SELECT address, invited_by, expires_ts FROM guest_invitation WHERE expires_ts > ?1
+         ORDER BY address LIMIT ?2 OFFSET ?3",
+    )?;
+    let rows = statement.query_map((now_ms, limit.cast_signed(), from.cast_signed()), |row| {
+        Ok(GuestInvitation {
+            address: row.get(0)?,
+            invited_by: row.get(1)?,
+            expires_ms: row.get(2)?,
+        })
+    })?;
+    Ok((rows.collect::<Result<_, _>>()?, total.cast_unsigned()))
+}
+
+/// Takes an invitation back, or uses it up in the transaction of the account that it makes. Whether
+/// there was one.
+pub(in crate::sqlite) fn end(conn: &Connection, address: &str) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached("DELETE FROM guest_invitation WHERE address = ?1")?;
+    Ok(statement.execute((address,))? > 0)
+}
+
+/// Forgets the invitations that nobody used in time.
+pub(in crate::sqlite) fn sweep(conn: &Connection, now_ms: i64) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM guest_invitation WHERE expires_ts <= ?1")?
+        .execute((now_ms,))?;
+    Ok(())
+}
