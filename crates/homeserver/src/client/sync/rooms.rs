@@ -342,11 +342,8 @@ impl Told<'_> {
         for user in told.filter(|event| is_member(event)).filter_map(member_of) {
             self.first_time(&user);
         }
-        let present: BTreeSet<UserId> = state
-            .iter()
-            .filter(|event| is_member(event))
-            .filter_map(|event| member_of(event))
-            .collect();
+        let present = state.iter().filter(|event| is_member(event));
+        let present: BTreeSet<UserId> = present.filter_map(|event| member_of(event)).collect();
         let filter = &self.wish.filter.room.state;
         for (user, member) in scene.members(window, needed.difference(&present)).await? {
             let wanted = filter.wants_everything() || room::wants(filter, &member);
