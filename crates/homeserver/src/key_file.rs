@@ -70,13 +70,36 @@ fn parse(text: &str) -> Option<StoredKey> {
     Some(StoredKey { version: version.to_owned(), seed })
 }
 
+/// Whole or not at all: a start that is cut short must not leave an empty key behind, which would
+/// stop every later one.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let unfinished = path.with_extension("unfinished");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
     match path.parent() {
         Some(folder) => std::fs::File::open(folder)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SeededRandom;
+
+    /// Otherwise a server that was cut off at its first start would never start again, or would
+    /// come back under another key.
+    #[test]
+    fn a_key_that_was_not_finished_is_made_again_and_a_finished_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signing.key");
+        std::fs::write(path.with_extension("unfinished"), "ed255").unwrap();
+        let made = load_or_create(&path, &SeededRandom::new(1)).unwrap();
+        let again = load_or_create(&path, &SeededRandom::new(2)).unwrap();
+        assert_eq!(made.seed, again.seed);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -180,3 +180,13 @@ async fn what_is_not_accepted_is_tried_later_and_what_is_refused_is_not() {
     refusing.identity.deliver_due().await.unwrap();
     assert_eq!(waiting(&refusing).await, 0);
 }
+
+/// Otherwise a wrong password in the configuration would empty the outbox.
+#[tokio::test]
+async fn who_is_not_let_in_keeps_the_mail() {
+    let server = MailServer::start("localhost", false, "535 wrong password").await;
+    let unknown = site(server.port, SmtpSecurity::None);
+    post(&unknown).await;
+    assert_eq!(unknown.identity.deliver_due().await.unwrap(), 1);
+    assert_eq!(waiting(&unknown).await, 1);
+}

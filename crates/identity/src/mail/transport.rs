@@ -21,9 +21,11 @@ use lettre::{
         header::{ContentType, HeaderName, HeaderValue},
     },
     transport::smtp::{
+        self,
         authentication::Credentials,
         client::{Certificate, CertificateStore, Tls, TlsParameters},
         extension::ClientId,
+        response::Category,
     },
 };
 
@@ -105,7 +107,7 @@ impl Transport {
             }
             Way::Smtp(server) => match server.send(message).await {
                 Ok(_) => Handed::Accepted,
-                Err(error) if error.is_permanent() => Handed::Refused(error.to_string()),
+                Err(error) if refuses_the_mail(&error) => Handed::Refused(error.to_string()),
                 Err(error) => Handed::NotYet(chain(&error)),
             },
         }
@@ -195,4 +197,11 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Whether a server will never take this mail, as far as its word goes. What it refuses of us (x3x:
+/// authentication, RFC 4954 section 6) an operator can mend: no mail is lost by a wrong password.
+fn refuses_the_mail(error: &smtp::Error) -> bool {
+    error.is_permanent()
+        && error.status().is_some_and(|code| code.category != Category::Unspecified3)
 }
