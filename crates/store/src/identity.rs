@@ -212,8 +212,8 @@ pub trait IdentityStore: Send + Sync {
     /// A mail was not accepted; it is tried again at `next_try_ms`.
     async fn mail_failed(&self, id: i64, next_try_ms: i64) -> StoreResult<()>;
 
-    /// Lets a stranger sign up until `expires_ms`, once. It takes the place of the invitation before
-    /// for the same address.
+    /// Lets a stranger sign up until `expires_ms`, once. It takes the place of the invitation
+    /// before for the same address.
     async fn invite_guest(
         &self,
         address: &str,

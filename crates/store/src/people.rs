@@ -109,7 +109,8 @@ pub enum AdminAct {
     PutRegistrationToken(RegistrationToken),
     /// Removes an invitation.
     DeleteRegistrationToken(String),
-    /// Lets a guest sign up with an address, once; the entry's whom is the sponsor, if there is one.
+    /// Lets a guest sign up with an address, once; the entry's whom is the sponsor, if there is
+    /// one.
     InviteGuest(GuestInvitation),
     /// Takes the invitation of an address back.
     RevokeGuest(String),

@@ -4,6 +4,7 @@
 
 mod answer;
 mod rooms;
+mod seen;
 
 pub(crate) use self::{
     answer::account_data_event,

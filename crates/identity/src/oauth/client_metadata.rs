@@ -198,7 +198,8 @@ fn texts(
 }
 
 /// Control characters, and those that turn the direction of what is read around them or show
-/// nothing (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it stands on.
+/// nothing (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it
+/// stands on.
 fn disguises(character: char) -> bool {
     character.is_control()
         || matches!(

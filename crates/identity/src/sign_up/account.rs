@@ -115,8 +115,8 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
 
 impl Identity {
     /// Makes an account for a proven address, under an id that tells nothing and a name that the
-    /// address gives. `None`: the address has an account by now, or the guest's invitation is used up or
-    /// taken back.
+    /// address gives. `None`: the address has an account by now, or the guest's invitation is used
+    /// up or taken back.
     pub(crate) async fn make_account(
         &self,
         address: &EmailAddress,

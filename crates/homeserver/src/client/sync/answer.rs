@@ -15,7 +15,7 @@ use estafette_store::{
 
 use serde_json::json;
 
-use super::{Wish, rooms};
+use super::{Wish, rooms, seen};
 use crate::{
     client::account_data::shown,
     notify::{OwnRoom, UserFact},
@@ -89,7 +89,7 @@ pub(super) async fn build(
 /// closer look. Cheap: every long poll asks it when it comes and whenever it is woken.
 fn nothing_happened(reader: &Reader, wish: &Wish) -> bool {
     let Some(since) = wish.since.filter(|_| !wish.full_state) else { return false };
-    let (typing, presence) = rooms::seen(reader, wish).unwrap_or_default();
+    let (typing, presence) = seen::versions(reader, wish).unwrap_or_default();
     let server = &reader.server;
     let device_lists = server.notifier.device_list_changes(since.pos, server.notifier.head());
     reader.user.unchanged_since(since.pos)
@@ -129,7 +129,7 @@ fn scope_at_head(reader: &mut Reader, wish: &Wish) -> Scope {
 fn scope(reader: &Reader, wish: &Wish) -> Scope {
     let since = wish.since.map(|since| since.pos);
     let changes = since.and_then(|since| reader.user.changes(since, reader.head));
-    let (typing_version, typing) = rooms::typing(reader, wish);
+    let (typing_version, typing) = seen::typing(reader, wish);
     let mut scope = Scope {
         rooms: Vec::new(),
         account_data: false,
@@ -231,7 +231,7 @@ async fn write(
     let token = Token { pos: reader.head, td };
     answer.text("next_batch", &token.to_string());
     answer.close();
-    rooms::remember_answer(reader, token, (scope.typing_version, scope.presence_version));
+    seen::remember_answer(reader, token, (scope.typing_version, scope.presence_version));
     Ok(Some(Answer { json }))
 }
 
@@ -247,7 +247,7 @@ async fn presence(reader: &Reader, wish: &Wish, scope: &Scope) -> StoreResult<Ve
         Some(since) => devices::met(reader, since.pos, &scope.room_ids()).await?,
         None => HashSet::new(),
     };
-    let seen = rooms::seen(reader, wish).map_or(0, |memory| memory.1);
+    let seen = seen::versions(reader, wish).map_or(0, |memory| memory.1);
     let mut known = book.changed_since(seen);
     known.retain(|(user, _)| user == reader.user_id() || devices::shares_known_room(reader, user));
     for user in met {
