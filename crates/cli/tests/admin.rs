@@ -193,7 +193,7 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     for (arguments, expected) in [
         (&["users", "show", "nobody"][..], "There is no user"),
         (&["users", "set-email", user, "a@b@c.fr"], "exactly one @"),
-        (&["users", "renew", user, "--days", "0"], "`--days`"),
+        (&["users", "renew", user, "--days", "0"], "number of days"),
         (&["users", "lock", user], "deactivated"),
     ] {
         let output = running.admin(arguments);
