@@ -12,7 +12,10 @@ use estafette_homeserver::{
     clock::{OsRandom, SystemClock},
     http,
 };
-use estafette_identity::{Identity, admin::AdminSocket};
+use estafette_identity::{
+    Identity,
+    admin::{AdminSocket, SocketError},
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,7 +36,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listening = http::listen(&settings.homeserver.listener).await?;
     // Before the database: a second server must not open the same folder.
     std::fs::create_dir_all(&settings.homeserver.data_dir)?;
-    let admin_socket = AdminSocket::listen(&settings.homeserver.data_dir)?;
+    let admin_socket = admin_socket(&settings.homeserver.data_dir)?;
     let server = Server::open(settings.homeserver, Arc::new(SystemClock), Arc::new(OsRandom))?;
     tracing::info!(
         address = %listening.address()?,
@@ -49,9 +52,11 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let further = if enabled { identity.routes() } else { axum::Router::new() };
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));
     let mut stopping = server.stopping();
-    let administering = tokio::spawn(admin_socket.serve(identity, async move {
-        let _ = stopping.wait_for(|stop| *stop).await;
-    }));
+    let administering = admin_socket.map(|socket| {
+        tokio::spawn(socket.serve(identity, async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        }))
+    });
     let router = http::router_with(Arc::clone(&server), further);
     let serving = tokio::spawn(listening.serve(router, server.stopping()));
     tokio::select! {
@@ -64,6 +69,22 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         background.abort();
     }
     serving.await?;
-    administering.await?;
+    if let Some(administering) = administering {
+        administering.await?;
+    }
     Ok(())
+}
+
+/// The socket for `estafette admin`. Messages matter more than administration: where there can be
+/// none (a path beyond 107 bytes, a file system without sockets) the server says so and runs. Not
+/// where another server holds the folder.
+fn admin_socket(data_dir: &Path) -> Result<Option<AdminSocket>, SocketError> {
+    match AdminSocket::listen(data_dir) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error @ SocketError::Taken(_)) => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "`estafette admin` cannot reach this server");
+            Ok(None)
+        }
+    }
 }

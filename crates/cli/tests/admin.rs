@@ -117,6 +117,18 @@ fn sentence(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Otherwise a data folder deep in the file system, or on one without sockets, would keep the whole
+/// server from starting.
+#[test]
+fn a_server_without_its_socket_serves_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("d".repeat(120));
+    let running = Running::start(&deep);
+    assert_eq!(running.http("GET", "/_matrix/client/versions", "", &json!({})).0, 200);
+    assert!(!running.admin(&["users", "list"]).status.success());
+    assert!(running.stop().contains("`estafette admin` cannot reach this server"));
+}
+
 #[test]
 fn without_a_server_it_says_so() {
     let folder = tempfile::tempdir().unwrap();
