@@ -68,8 +68,10 @@ pub(crate) fn journeys() -> Result<()> {
     }
     // A push service is played on loopback.
     launch.set("ESTAFETTE__OUTBOUND__ALLOWED_NETWORKS", r#"["127.0.0.0/8"]"#);
+    let mail = mail(&mut launch, data.path());
     let _server = launch.start()?;
     let mut npm = npm(&folder());
+    npm.env("ESTAFETTE_MAIL", mail);
     npm.args(["run", "e2e"]);
     // `localhost` rather than its address: browsers trust both, cookies and redirects want a name.
     npm.env("BASE_URL", format!("http://localhost:{}", launch.address.port()));
@@ -79,6 +81,22 @@ pub(crate) fn journeys() -> Result<()> {
         eprintln!("the end of the server's log:\n{}", launch.log_tail());
     }
     outcome
+}
+
+/// Lets agents of the journeys' policy sign up and be invited; answers where their mail goes.
+fn mail(launch: &mut Launch, data: &Path) -> PathBuf {
+    let folder = data.join("mail");
+    let policy = self::folder().join("e2e/support/policy.toml");
+    for (option, value) in [
+        ("SIGN_UP__ENABLED", "true"),
+        ("MAIL__TRANSPORT", "folder"),
+        ("MAIL__FOLDER", &folder.to_string_lossy()),
+        ("MAIL__FROM", "Estafette <no-reply@bench.test>"),
+        ("POLICY__FILE", &policy.to_string_lossy()),
+    ] {
+        launch.set(&format!("ESTAFETTE__IDENTITY__{option}"), value);
+    }
+    folder
 }
 
 /// Chromium, installed now where the machine has none and can have one.

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
+import { clean, noSideways } from "../support/look.ts";
 import { Api, freshName } from "../support/matrix.ts";
 import { expect, type Person, PHONE, test } from "../support/person.ts";
-
-async function clean(page: Page, screen: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
-  const told = violations.map((one) => `${screen}: ${one.id}: ${one.nodes.map((node) => `${node.target.join(" ")} ${node.failureSummary ?? ""}`).join(" | ")}`);
-  expect.soft(told, screen).toEqual([]);
-}
-
-async function noSideways(page: Page, screen: string): Promise<void> {
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect.soft(excess, `${screen} scrolls sideways`).toBeLessThanOrEqual(0);
-}
 
 /** A directory with people and rooms in it, so that screens look like a working day. */
 async function furnish(camille: Person): Promise<void> {

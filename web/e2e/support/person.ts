@@ -65,7 +65,7 @@ export class Person {
     await expect(this.composer).toBeVisible();
   }
 
-  async accept(from: string): Promise<void> {
+  async accept(from: string | RegExp): Promise<void> {
     await this.open(from);
     await this.page.getByRole("button", { name: "Accepter", exact: true }).click();
     await expect(this.composer).toBeVisible();

@@ -4,7 +4,7 @@ import { type AccountRef, type AuthPort, CoreError, type SignInMethods } from ".
 import { AuthViewModel } from "./auth.ts";
 
 const ACCOUNT: AccountRef = { key: "k", userId: "@a:x", deviceId: "D" };
-const PASSWORD: SignInMethods = { password: true, oauth: false, registration: "open" };
+const PASSWORD: SignInMethods = { password: true, oauth: false, signUpPages: false, registration: "open" };
 
 function make(change: Partial<AuthPort>, methods = PASSWORD) {
   const opened: AccountRef[] = [];
@@ -41,25 +41,17 @@ test("a wrong password is said and can be tried again", async () => {
 test("where the server has its own pages, the browser goes there, to sign in or to sign up", async () => {
   const { vm, gone } = make({}, { ...PASSWORD, oauth: true });
   await vm.load();
-  await vm.continueWithOAuth();
-  vm.setMode("signUp");
-  await vm.load();
-  await vm.continueWithOAuth();
+  await vm.continueWithOAuth("signIn");
+  await vm.continueWithOAuth("signUp");
   expect(gone).toEqual(["https://x/signIn", "https://x/signUp"]);
 });
 
-test("a server whose pages make no accounts: the form is shown here, where registration is open", async () => {
-  const beginOAuth = async (): Promise<string> => { throw new CoreError("unsupported"); };
-  const open = make({ beginOAuth }, { ...PASSWORD, oauth: true });
-  await open.vm.load();
-  open.vm.setMode("signUp");
-  await open.vm.continueWithOAuth();
-  expect(open.vm.get()).toMatchObject({ phase: "ready", failure: null, methods: { oauth: false } });
-  const closed = make({ beginOAuth }, { password: true, oauth: true, registration: "closed" });
-  await closed.vm.load();
-  closed.vm.setMode("signUp");
-  await closed.vm.continueWithOAuth();
-  expect(closed.vm.get()).toMatchObject({ phase: "ready", failure: "unsupported" });
+test("pages that cannot be reached are said, and the way there stays open", async () => {
+  const { vm, gone } = make({ beginOAuth: async () => { throw new CoreError("offline"); } }, { ...PASSWORD, oauth: true, signUpPages: true });
+  await vm.load();
+  await vm.continueWithOAuth("signUp");
+  expect(vm.get()).toMatchObject({ phase: "ready", failure: "offline" });
+  expect(gone).toEqual([]);
 });
 
 test("coming back opens the account; a refusal shows the way in again and says why", async () => {

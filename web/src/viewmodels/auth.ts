@@ -76,16 +76,12 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
   };
 
   /** Leaves for the server's own pages. */
-  continueWithOAuth = async (): Promise<void> => {
+  continueWithOAuth = async (action: "signIn" | "signUp"): Promise<void> => {
     this.merge({ phase: "working", failure: null });
     try {
-      this.#go(await this.#auth.beginOAuth(this.get().mode, this.#again));
+      this.#go(await this.#auth.beginOAuth(action, this.#again));
     } catch (error) {
-      const { mode, methods } = this.get();
-      const failure = kindOf(error);
-      // No page for new accounts there, but this client can make one itself.
-      const here = mode === "signUp" && failure === "unsupported" && methods && methods.registration !== "closed";
-      this.merge(here ? { phase: "ready", methods: { ...methods, oauth: false } } : { phase: "ready", failure });
+      this.merge({ phase: "ready", failure: kindOf(error) });
     }
   };
 

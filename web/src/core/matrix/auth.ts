@@ -129,9 +129,13 @@ export class Auth implements AuthPort {
       probeRegistration(),
     ]);
     const flows = Array.isArray(login.body["flows"]) ? login.body["flows"] as Json[] : [];
+    const oauth = metadata.status === 200 && typeof metadata.body["authorization_endpoint"] === "string";
+    // Client-server API, "OAuth 2.0 API", server metadata discovery.
+    const prompts: unknown = metadata.body["prompt_values_supported"];
     return {
       password: flows.some((flow) => flow["type"] === "m.login.password"),
-      oauth: metadata.status === 200 && typeof metadata.body["authorization_endpoint"] === "string",
+      oauth,
+      signUpPages: oauth && Array.isArray(prompts) && prompts.includes("create"),
       registration,
     };
   }

@@ -41,16 +41,9 @@ export async function beginOAuth(
     const state = randomState();
     const prompt = action === "signUp" ? "create" : undefined;
     const url = await oauth.generateAuthorizationCodeGrantUrl(state, redirectUri(), "query", prompt);
-    if (action === "signUp") await expectPage(url);
     const { deviceId, codeVerifier } = oauth.context;
     return { url, pending: { state, clientId, deviceId, codeVerifier } };
   });
-}
-
-/** A server may sign people in on its pages and have none for new accounts: better known before leaving. */
-async function expectPage(url: string): Promise<void> {
-  const answer = await fetch(url, { headers: { Accept: "text/html" }, redirect: "follow" });
-  if (!answer.ok) throw new CoreError("unsupported", "no page for new accounts");
 }
 
 export async function finishOAuth(

@@ -16,6 +16,8 @@ export interface SignInMethods {
   readonly password: boolean;
   /** The server's own pages, OAuth 2.0 authorization code + PKCE (Matrix 1.15 and later). */
   readonly oauth: boolean;
+  /** Those pages also make new accounts (`prompt=create`); then nothing is asked for here. */
+  readonly signUpPages: boolean;
   readonly registration: RegistrationMode;
 }
 

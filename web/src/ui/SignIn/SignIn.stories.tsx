@@ -4,7 +4,7 @@ import { idle, nothing } from "../samples.ts";
 import { SignInView } from "./SignInView.tsx";
 
 const state: AuthSnapshot = {
-  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, again: false,
+  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, signUpPages: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, again: false,
   values: { username: "", password: "", displayName: "", token: "" },
 };
 const show = (change: Partial<AuthSnapshot>) => <SignInView state={{ ...state, ...change }} actions={idle()} minPassword={8} onLanguage={nothing} />;
@@ -12,5 +12,7 @@ const show = (change: Partial<AuthSnapshot>) => <SignInView state={{ ...state, .
 export const stories = {
   signIn: () => show({}), signUp: () => show({ mode: "signUp", problems: { username: "missing", password: "short", token: "missing" } }),
   again: () => show({ again: true, values: { ...state.values, username: "@camille:x" } }), wrong: () => show({ failure: "credentials" }), working: () => show({ phase: "working" }), unreachable: () => show({ phase: "unreachable", methods: null }),
-  returning: () => show({ phase: "working", methods: null, returning: true }), oauth: () => show({ methods: { password: false, oauth: true, registration: "closed" } }), closed: () => show({ methods: { password: true, oauth: false, registration: "closed" } }),
+  returning: () => show({ phase: "working", methods: null, returning: true }), pages: () => show({ methods: { password: false, oauth: true, signUpPages: true, registration: "closed" } }),
+  pagesWithoutSignUp: () => show({ methods: { password: false, oauth: true, signUpPages: false, registration: "closed" }, failure: "offline" }),
+  closed: () => show({ methods: { password: true, oauth: false, signUpPages: false, registration: "closed" } }),
 };

@@ -19,7 +19,10 @@ interface Props {
 export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
   const words = useWords();
   const { methods, mode, phase } = state;
-  const canSignUp = !state.again && methods !== null && (methods.oauth || methods.registration !== "closed");
+  // A form of our own only where the server makes no accounts on its pages.
+  const formHere = !state.again && methods !== null && !methods.signUpPages && methods.registration !== "closed";
+  const closed = !state.again && methods !== null && !methods.signUpPages && methods.registration === "closed";
+  const onPages = methods?.oauth === true && mode === "signIn";
   return (
     <div className={styles.page}>
       <main className={styles.card}>
@@ -33,15 +36,15 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
           <Notice tone="danger" actions={<Button icon="retry" onClick={() => void actions.load()}>{words.app.retry}</Button>}>
             {words.failure.offline}
           </Notice>
-        ) : state.returning ? <p role="status" className={styles.tagline}>{words.auth.working}</p> : methods?.oauth ? <OAuthForm state={state} actions={actions} /> : <PasswordForm state={state} actions={actions} minPassword={minPassword} />}
-        {canSignUp ? (
+        ) : state.returning ? <p role="status" className={styles.tagline}>{words.auth.working}</p> : onPages ? <PagesForm state={state} actions={actions} signUp={methods.signUpPages && !state.again} /> : <PasswordForm state={state} actions={actions} minPassword={minPassword} />}
+        {formHere ? (
           <p className={styles.switch}>
             {mode === "signIn" ? words.auth.noAccount : words.auth.hasAccount}{" "}
             <Button look="quiet" onClick={() => actions.setMode(mode === "signIn" ? "signUp" : "signIn")}>
               {mode === "signIn" ? words.auth.signUp : words.auth.signIn}
             </Button>
           </p>
-        ) : methods && !state.again ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
+        ) : closed ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
       </main>
       <Button look="quiet" icon="globe" className={styles.language} onClick={onLanguage}>
         <span lang={words.auth.language === "English" ? "en" : "fr"}>{words.auth.language}</span>
@@ -50,15 +53,21 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
   );
 }
 
-function OAuthForm({ state, actions }: Pick<Props, "state" | "actions">) {
+function PagesForm({ state, actions, signUp }: Pick<Props, "state" | "actions"> & { readonly signUp: boolean }) {
   const words = useWords();
+  const waiting = state.phase !== "ready";
   return (
     <div className={styles.form}>
       <p>{words.auth.oauthHelp}</p>
       {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
-      <Button look="primary" wide disabled={state.phase !== "ready"} onClick={() => void actions.continueWithOAuth()}>
-        {state.mode === "signIn" ? words.auth.signIn : words.auth.signUp}
-      </Button>
+      <Button look="primary" wide disabled={waiting} onClick={() => void actions.continueWithOAuth("signIn")}>{words.auth.signIn}</Button>
+      {signUp ? (
+        <>
+          <p className={styles.switch}>{words.auth.noAccount}</p>
+          <Button wide disabled={waiting} onClick={() => void actions.continueWithOAuth("signUp")}>{words.auth.signUp}</Button>
+          <p className={styles.small}>{words.auth.signUpHelp}</p>
+        </>
+      ) : null}
     </div>
   );
 }
