@@ -25,6 +25,8 @@ mod sign_in;
 mod sign_up;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod upstream;
 mod validity;
 

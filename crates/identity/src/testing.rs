@@ -7,17 +7,17 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
 use async_trait::async_trait;
 use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use estafette_core::ids::{ServerName, UserId};
+use estafette_core::ids::{DeviceId, ServerName, UserId};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
-    accounts::{NewAccount, PasswordHash},
+    accounts::{NewAccount, NewLogin, PasswordHash, TokenHash, TokenPair},
     fact::NoSink,
     people::{AdminAct, AdminOutcome, AuditEntry},
     sqlite::{SqliteOptions, SqliteStore},
@@ -46,7 +46,9 @@ pub(crate) struct TestHost {
     /// What [`Host::public_base_url`] says.
     pub(crate) base_url: Mutex<Option<String>>,
     /// Whether [`Host::limit_proof`] refuses anything.
-    pub(crate) limits: std::sync::atomic::AtomicBool,
+    pub(crate) limits: AtomicBool,
+    /// Whether [`Host::limit_proof`] refuses everything.
+    pub(crate) exhausted: AtomicBool,
     /// Who had their proofs forgotten.
     pub(crate) forgotten: Mutex<Vec<UserId>>,
     /// Whose profile was carried into their rooms.
@@ -99,6 +101,9 @@ impl Host for TestHost {
     }
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {
+        if self.exhausted.load(Ordering::SeqCst) {
+            return Err(HostError::Limited { retry_after_ms: 6_000 });
+        }
         if !self.limits.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -211,7 +216,8 @@ impl TestIdentity {
             drawn: AtomicU64::new(1),
             buckets: Mutex::default(),
             base_url: Mutex::default(),
-            limits: std::sync::atomic::AtomicBool::new(true),
+            limits: AtomicBool::new(true),
+            exhausted: AtomicBool::default(),
             forgotten: Mutex::default(),
             profiles: Mutex::default(),
             elsewhere: Mutex::default(),
@@ -246,6 +252,17 @@ impl TestIdentity {
         };
         self.identity.store.create_account(account).await.unwrap();
         user_id
+    }
+
+    /// A session of somebody with a device, and its access token.
+    pub(crate) async fn access_token(&self, user_id: &UserId) -> String {
+        let token = format!("access token of {user_id}");
+        let access = TokenHash::of(&token);
+        let tokens = TokenPair { access, expires_ms: None, refresh: None };
+        let device_id = DeviceId::parse("DEVICE").unwrap();
+        let login = NewLogin { device_id, display_name: None, tokens };
+        self.identity.store.log_in(user_id, login, self.host.now_ms()).await.unwrap();
+        token
     }
 
     /// A browser without cookies.
@@ -295,6 +312,13 @@ impl TestBrowser<'_> {
             all.push(((*name).into(), (*value).into()));
         }
         self.post(&path, &serde_urlencoded::to_string(all).unwrap()).await
+    }
+
+    /// The token that forms of this browser carry.
+    pub(crate) async fn form_token(&mut self) -> String {
+        let page = self.open("/_estafette/password/reset").await.body;
+        let (_, fields) = form(&page, "/_estafette/password/reset");
+        fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
     }
 
     /// Posts a form as it is.

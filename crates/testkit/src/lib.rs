@@ -20,5 +20,6 @@ pub mod lossyfs;
 pub mod matrix;
 pub mod process;
 pub mod random;
+pub mod routes;
 pub mod stress;
 pub mod synapse;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
+use estafette_testkit::routes::{key, of_router};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -41,24 +42,6 @@ impl Route {
     }
 }
 
-/// A route whatever its parameters are called.
-fn key(method: &str, path: &str) -> String {
-    let mut out = format!("{method} ");
-    let mut inside = false;
-    for letter in path.chars() {
-        match letter {
-            '{' => {
-                inside = true;
-                out.push_str("{}");
-            }
-            '}' => inside = false,
-            letter if !inside => out.push(letter),
-            _ => {}
-        }
-    }
-    out
-}
-
 fn lines(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
     let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     lines.map(|line| line.split('\t').collect())
@@ -79,26 +62,10 @@ fn table() -> Vec<Route> {
         .collect()
 }
 
-/// The routes that axum has, read from its `Debug` form: it has no list of them to give.
+/// The routes that the server has.
 fn served(server: &TestServer) -> BTreeSet<String> {
     let router = client::routes(&server.server).merge(synapse_admin::routes());
-    let debug = format!("{router:#?}");
-    let (routes, _) = debug.split_once("fallback_router").unwrap();
-    let mut methods: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    let mut served = BTreeSet::new();
-    let (mut id, mut id_follows) = (0, false);
-    for line in routes.lines().map(str::trim) {
-        if id_follows {
-            id = line.trim_end_matches(',').parse().unwrap();
-        }
-        id_follows = line == "RouteId(";
-        if let Some((method, "BoxedHandler,")) = line.split_once(": ") {
-            methods.entry(id).or_default().push(method.to_uppercase());
-        }
-        if let Some(path) = line.strip_prefix("): \"").and_then(|rest| rest.strip_suffix("\",")) {
-            served.extend(methods[&id].iter().map(|method| key(method, path)));
-        }
-    }
+    let served = of_router(&format!("{router:#?}")).unwrap();
     assert!(served.len() > 250, "the Debug form of the router is read wrongly: {}", served.len());
     served
 }
