@@ -140,8 +140,9 @@ test("who is invited later reads what was said before; who declines is left in p
     await camille.sent("Dit avant l’invitation");
     await page.getByRole("button", { name: "Informations" }).click();
     const panel = page.getByLabel("Informations");
-    await panel.getByLabel("Inviter").fill(lea.username);
+    await panel.getByLabel("Inviter des personnes").fill(lea.username);
     await panel.getByRole("button", { name: /Léa Petit/ }).first().click();
+    await panel.getByRole("button", { name: "Inviter", exact: true }).click();
     await expect(panel.getByText("Invité", { exact: true })).toBeVisible();
     await panel.getByRole("button", { name: "Fermer" }).click();
   }

@@ -24,6 +24,7 @@ import { copyText } from "./browser.ts";
 import { loadEmoji } from "./emoji.ts";
 import { LiveAnnouncer } from "./LiveAnnouncer.tsx";
 import { go } from "./routes.ts";
+import { PublicNotice } from "./WritingNotice.tsx";
 import { useAttention, useOwned, useSnapshot } from "./use-snapshot.ts";
 
 interface Props {
@@ -64,14 +65,13 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
         head={<RoomHeadView details={details} panelOpen={state.panelOpen} verified={state.otherVerified} onBack={() => go({ page: "home" })} onPanel={room.togglePanel} />}
         panel={state.panelOpen ? (
           <RoomPanelView
-            state={state} actions={{ ...bind(room), leave }} me={core.account.userId} onWrite={onPerson}
-            onVerify={(userId) => void core.encryption.verifyUser(userId).catch(() => undefined)}
+            state={state} actions={{ ...bind(room), leave }} invitees={room.invitees} me={core.account.userId} onWrite={onPerson}
           />
         ) : null}
       >
         {details.membership === "invite" ? (
           <InvitePrompt
-            inviter={details.inviter?.name ?? null} busy={state.busy} problem={state.failure ? words.failure[state.failure as keyof typeof words.failure] : null}
+            inviter={details.inviter?.name ?? null} busy={state.busy} problem={state.failure ? words.failure[state.failure] : null}
             onAccept={() => void room.join()} onDecline={() => void leave()}
           />
         ) : <Conversation key={roomId} {...props} />}
@@ -82,8 +82,8 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
 
 /** The actions of a view model as a plain object, so that one of them can be replaced. */
 function bind(room: RoomViewModel) {
-  const { closePanel, searchMembers, searchInvite, invite, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications } = room;
-  return { closePanel, searchMembers, searchInvite, invite, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications };
+  const { closePanel, searchMembers, invite, inviteAgain, withdraw, setOpening, verify, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications } = room;
+  return { closePanel, searchMembers, invite, inviteAgain, withdraw, setOpening, verify, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications };
 }
 
 function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryption, onImportKeys }: Props & { readonly room: RoomViewModel }) {
@@ -94,13 +94,16 @@ function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryp
     room: room.port, timeline: core.timeline(roomId), memory, emoji: loadEmoji, uploadLimit: () => core.media.uploadLimit(),
   }), [core, room, roomId, memory]);
   useEffect(() => { if (eventId) void timeline?.focus(eventId); }, [timeline, eventId]);
+  // Keys are given to those who are there: what is written now, nobody who comes later could read.
+  const alone = details.direct && details.otherUserId === null;
   if (!timeline || !composer) return null;
   return (
     <DropZone onFiles={(files) => void composer.addFiles(files)}>
       <Messages timeline={timeline} composer={composer} name={details.name} direct={details.direct} now={now}
         onAttend={(reason) => (reason === "backupMissing" ? onImportKeys() : onAttendEncryption())} />
       {details.membership !== "join" ? <Notice>{words.room.left}</Notice>
-        : details.rights.send ? <Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} />
+        : alone ? <Notice>{words.people.notYet(details.name)}</Notice>
+        : details.rights.send ? <><PublicNotice details={details} memory={memory} /><Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} /></>
         : <Notice>{words.room.readOnly}</Notice>}
     </DropZone>
   );

@@ -66,7 +66,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
     go({ page: "room", roomId: id, eventId: null });
   }, []);
   const write = useCallback((userId: string): void => {
-    void core.rooms.createDirect(userId).then(openRoom, () => undefined);
+    void core.rooms.createDirect({ userId }).then(openRoom, () => undefined);
   }, [core, openRoom]);
   useShortcuts({
     switcher: () => setOver((now) => (now === "switcher" ? null : "switcher")),
@@ -123,7 +123,7 @@ function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly
   const vm = useMemo(() => new CreateViewModel(core, onOpen), [core, onOpen]);
   const state = useSnapshot(vm);
   useEffect(() => () => vm.dispose(), [vm]);
-  return <CreateView state={state} actions={vm} onClose={onClose} />;
+  return <CreateView state={state} actions={vm} invitees={vm.invitees} onClose={onClose} />;
 }
 
 /** Web Push for the life of the session: subscription, names for the worker, its questions. */

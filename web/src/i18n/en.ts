@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** English. */
 import { enEncryption } from "./en-encryption.ts";
+import { enKinds, enPeople } from "./en-people.ts";
 import { enSettings } from "./en-settings.ts";
 import type { Messages } from "./fr.ts";
 
@@ -39,6 +40,8 @@ export const en: Messages = {
     forbidden: "You are not allowed to do this.",
     notFound: "Not found: it does not exist or you have no access to it.",
     tooLarge: "This file is too large for this server.",
+    notExpected: "Nobody is expected here from this address. Check it, or ask your administration.",
+    inviteBlocked: "This person does not accept an invitation from you.",
     limit: "Too many requests at once. Wait a moment.",
     unsupported: "This server does not offer this yet.",
     cancelled: "The sign-in was interrupted. Try again whenever you like.",
@@ -152,8 +155,6 @@ export const en: Messages = {
     history: "New members see",
     historyValue: (value) =>
       ({ shared: "the whole history", invited: "messages since their invitation", joined: "messages since they arrived", world_readable: "the whole history (open to all)" })[value] ?? value,
-    invite: "Invite",
-    inviteHelp: "Name, username or e-mail address",
     invitePending: "Invited",
     admin: "Administrator",
     moderator: "Moderator",
@@ -161,6 +162,7 @@ export const en: Messages = {
     role: (name) => `Role of ${name}`,
     remove: "Remove from the room",
     removeConfirm: (name) => `Remove ${name} from this room?`,
+    banConfirm: (name) => `Ban ${name}? They can only come back once the ban is lifted.`,
     ban: "Exclude for good",
     unban: "Lift the exclusion",
     banned: "Excluded",
@@ -168,33 +170,25 @@ export const en: Messages = {
     verify: "Verify identity",
     verified: "Identity verified",
     searchMembers: "Search members",
-    emailUnsupported: "This server does not offer invitations by e-mail yet.",
     selfDemote: "You will lose your rights on this room and cannot take them back alone. Continue?",
   },
   create: {
+    optional: "optional",
     title: "New conversation",
     search: "Name, username or e-mail address",
     searchLabel: "Find a person",
     results: (n) => (n === 0 ? "Nobody found" : `${n} ${n === 1 ? "person" : "people"} found`),
-    nobody: "Nobody matches. Check the spelling, or ask your colleague for their username.",
-    hint: "Type a colleague’s name to write to them. The conversation will be encrypted.",
+    nobody: "Nobody matches. Check the spelling, or type their e-mail address.",
+    hint: "Type a colleague’s name to write to them, or the address of somebody without an account yet. The conversation will be encrypted.",
     newRoom: "Create a room",
     explore: "Public rooms",
     exploreSearch: "Search public rooms",
     noRooms: "No public room found.",
     join: "Join",
     open: "Open",
-    kind: "Who can enter?",
-    secure: "Secure private room",
-    secureHelp: "By invitation. Messages are encrypted: only members can read them, not even the server.",
-    recommended: "Recommended",
-    public: "Public room",
-    publicHelp: "Any agent can find it, enter and read. Not encrypted: put nothing sensitive in it.",
     roomName: "Room name",
     roomNameMissing: "Give the room a name.",
     topic: "Description (optional)",
-    invitees: "Invite people (optional)",
-    removeInvitee: (name) => `Remove ${name}`,
     create: "Create the room",
     creating: "Creating…",
   },
@@ -265,6 +259,7 @@ export const en: Messages = {
     encrypted: () => "Messages are end-to-end encrypted",
     avatar: (who) => `${who} changed the room picture`,
     roles: (who) => `${who} changed the roles`,
+    guests: (who) => `${who} opened the conversation to people from outside`,
     upgraded: () => "This room has been replaced by a new one",
     name: (who, v) => (v ? `${who} named the room “${v}”` : `${who} removed the room name`),
     topic: (who, v) => (v ? `${who} changed the description: ${v}` : `${who} removed the description`),
@@ -295,5 +290,7 @@ export const en: Messages = {
   },
   emoji: { search: "Search emoji", none: "No emoji found", loading: "Loading…", recent: "Recent" },
   encryption: enEncryption,
+  people: enPeople,
+  kinds: enKinds,
   settings: enSettings,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** French, the first language: its shape is the contract of every other language. */
 import { frEncryption } from "./fr-encryption.ts";
+import { frKinds, frPeople } from "./fr-people.ts";
 import { frSettings } from "./fr-settings.ts";
 
 const s = (count: number): string => (count > 1 ? "s" : "");
@@ -38,6 +39,8 @@ export const fr = {
     forbidden: "Vous n’avez pas le droit de faire cela.",
     notFound: "Introuvable : cela n’existe pas ou ne vous est pas accessible.",
     tooLarge: "Ce fichier est trop lourd pour ce serveur.",
+    notExpected: "Personne n’est attendu ici à cette adresse. Vérifiez-la, ou demandez à votre administration.",
+    inviteBlocked: "Cette personne n’accepte pas d’invitation de votre part.",
     limit: "Trop de demandes à la fois. Patientez quelques instants.",
     unsupported: "Ce serveur ne propose pas encore cette possibilité.",
     cancelled: "La connexion a été interrompue. Recommencez quand vous voulez.",
@@ -151,8 +154,6 @@ export const fr = {
     history: "Les nouveaux membres voient",
     historyValue: (value: string) =>
       ({ shared: "tout l’historique", invited: "les messages depuis leur invitation", joined: "les messages depuis leur arrivée", world_readable: "tout l’historique (ouvert à tous)" })[value] ?? value,
-    invite: "Inviter",
-    inviteHelp: "Nom, identifiant ou adresse électronique",
     invitePending: "Invité",
     admin: "Administration",
     moderator: "Modération",
@@ -160,6 +161,7 @@ export const fr = {
     role: (name: string) => `Rôle de ${name}`,
     remove: "Retirer du salon",
     removeConfirm: (name: string) => `Retirer ${name} de ce salon ?`,
+    banConfirm: (name: string) => `Exclure ${name} durablement ? Cette personne ne pourra revenir que si l’exclusion est levée.`,
     ban: "Exclure durablement",
     unban: "Lever l’exclusion",
     banned: "Exclusions",
@@ -167,33 +169,25 @@ export const fr = {
     verify: "Vérifier l’identité",
     verified: "Identité vérifiée",
     searchMembers: "Rechercher un membre",
-    emailUnsupported: "L’invitation par adresse électronique n’est pas encore proposée par ce serveur.",
     selfDemote: "Vous allez perdre vos droits sur ce salon et ne pourrez pas les reprendre seul. Continuer ?",
   },
   create: {
+    optional: "facultatif",
     title: "Nouvelle conversation",
     search: "Nom, identifiant ou adresse électronique",
     searchLabel: "Chercher une personne",
     results: (n: number) => (n === 0 ? "Aucune personne trouvée" : `${n} personne${s(n)} trouvée${s(n)}`),
-    nobody: "Personne ne correspond. Vérifiez l’orthographe, ou demandez son identifiant à votre collègue.",
-    hint: "Tapez le nom d’un collègue pour lui écrire. La conversation sera chiffrée.",
+    nobody: "Personne ne correspond. Vérifiez l’orthographe, ou tapez son adresse électronique.",
+    hint: "Tapez le nom d’un collègue pour lui écrire, ou l’adresse de quelqu’un qui n’a pas encore de compte. La conversation sera chiffrée.",
     newRoom: "Créer un salon",
     explore: "Salons publics",
     exploreSearch: "Rechercher un salon public",
     noRooms: "Aucun salon public trouvé.",
     join: "Rejoindre",
     open: "Ouvrir",
-    kind: "Qui peut entrer ?",
-    secure: "Salon privé sécurisé",
-    secureHelp: "Sur invitation. Les messages sont chiffrés : seuls les membres peuvent les lire, pas même le serveur.",
-    recommended: "Recommandé",
-    public: "Salon public",
-    publicHelp: "Tout agent peut le trouver, entrer et lire. Non chiffré : n’y mettez rien de sensible.",
     roomName: "Nom du salon",
     roomNameMissing: "Donnez un nom au salon.",
     topic: "Description (facultatif)",
-    invitees: "Inviter des personnes (facultatif)",
-    removeInvitee: (name: string) => `Retirer ${name}`,
     create: "Créer le salon",
     creating: "Création…",
   },
@@ -264,6 +258,7 @@ export const fr = {
     encrypted: (_who: string) => "Les messages sont chiffrés de bout en bout",
     avatar: (who: string) => `${who} a changé l’image du salon`,
     roles: (who: string) => `${who} a modifié les rôles`,
+    guests: (who: string) => `${who} a ouvert la conversation aux personnes extérieures`,
     upgraded: (_who: string) => "Ce salon a été remplacé par un nouveau",
     name: (who: string, v: string) => (v ? `${who} a nommé le salon « ${v} »` : `${who} a retiré le nom du salon`),
     topic: (who: string, v: string) => (v ? `${who} a changé la description : ${v}` : `${who} a retiré la description`),
@@ -294,6 +289,8 @@ export const fr = {
   },
   emoji: { search: "Rechercher un émoji", none: "Aucun émoji trouvé", loading: "Chargement…", recent: "Récents" },
   encryption: frEncryption,
+  people: frPeople,
+  kinds: frKinds,
   settings: frSettings,
 };
 

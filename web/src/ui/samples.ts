@@ -33,10 +33,10 @@ export const DETAILS: RoomDetails = {
   id: "!salon:gouv.fr", name: "Cellule de crise", topic: "Échanges de l’équipe", avatar: null, direct: false, otherUserId: null, encrypted: true,
   isPublic: false, alias: "#crise:gouv.fr", historyVisibility: "invited", membership: "join", inviter: null, memberCount: 2,
   members: [
-    { ...CAMILLE, membership: "join", power: 100, role: "admin" },
-    { ...JEAN, membership: "join", power: 0, role: "member" },
+    { ...CAMILLE, membership: "join", power: 100, role: "admin", guest: false },
+    { ...JEAN, membership: "join", power: 0, role: "member", guest: false },
   ],
-  membersLoaded: true, typing: [],
-  rights: { send: true, invite: true, kick: true, ban: true, rename: true, topic: true, avatar: true, roles: true, deleteOthers: true },
+  membersLoaded: true, pending: [], guests: "closed", typing: [],
+  rights: { send: true, invite: true, kick: true, ban: true, rename: true, topic: true, avatar: true, roles: true, deleteOthers: true, open: true },
   favourite: false, lowPriority: false, notifications: "all", myPower: 100,
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A conversation's head and its panel: details, members, rights, leaving. */
-import type { Core, DirectoryPerson } from "../core/port/core.ts";
+import type { Core } from "../core/port/core.ts";
+import type { PendingInvite } from "../core/port/invites.ts";
 import type { Member, NotificationLevel, Role, RoomDetails, RoomPort } from "../core/port/rooms.ts";
 import type { FailureKind } from "../core/port/session.ts";
 import { ViewModel } from "./base.ts";
 import { kindOf } from "./failure.ts";
+import { InviteesViewModel, type InviteesSnapshot, NOBODY, sendable } from "./invitees.ts";
 import { score } from "./search.ts";
 
 export interface RoomSnapshot {
@@ -12,12 +14,17 @@ export interface RoomSnapshot {
   readonly panelOpen: boolean;
   readonly memberQuery: string;
   readonly members: readonly Member[];
-  readonly inviteQuery: string;
-  readonly inviteResults: readonly DirectoryPerson[];
+  readonly invitees: InviteesSnapshot;
+  /** Whom to invite are guests, and the room is not open to them yet. */
+  readonly needsOpening: boolean;
+  /** The person agrees to open it. */
+  readonly opening: boolean;
+  /** The address a mail was just sent to once more. */
+  readonly sentAgain: string | null;
   readonly lastAdmin: boolean;
   readonly otherVerified: boolean;
   readonly busy: boolean;
-  readonly failure: FailureKind | "emailUnsupported" | null;
+  readonly failure: FailureKind | null;
 }
 
 export class RoomViewModel extends ViewModel<RoomSnapshot> {
@@ -25,17 +32,24 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
   /** The conversation itself, for the composer that shares it. */
   readonly port: RoomPort;
   readonly #room: RoomPort;
-  #search = 0;
+  readonly invitees: InviteesViewModel;
 
   constructor(core: Core, room: RoomPort) {
     const details = room.details.get();
     super({
-      details, panelOpen: false, memberQuery: "", members: [], inviteQuery: "", inviteResults: [],
+      details, panelOpen: false, memberQuery: "", members: [], invitees: NOBODY, needsOpening: false, opening: false, sentAgain: null,
       lastAdmin: false, otherVerified: false, busy: false, failure: null,
     });
     this.#core = core;
     this.#room = room;
     this.port = room;
+    this.invitees = new InviteesViewModel({
+      directory: core.directory,
+      inside: () => new Set(room.details.get().members.filter((one) => one.membership !== "ban").map((one) => one.id)),
+      mail: () => core.allowances.get().mail,
+    });
+    this.follow(this.invitees, (invitees) => { this.merge({ invitees }); this.#weighOpening(); });
+    this.undo.add(() => this.invitees.dispose());
     this.follow(room.details, () => this.#show());
     void room.loadMembers().catch(() => undefined);
     const other = details.otherUserId;
@@ -55,27 +69,48 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
       members: details.members.filter((member) => score(`${member.name} ${member.id}`, memberQuery) > 0),
       lastAdmin: !details.direct && details.memberCount > 1 && admins.length === 1 && details.myPower >= 100,
     });
+    this.#weighOpening();
   }
 
-  togglePanel = (): void => this.merge({ panelOpen: !this.get().panelOpen, failure: null });
+  togglePanel = (): void => this.merge({ panelOpen: !this.get().panelOpen, failure: null, sentAgain: null });
   closePanel = (): void => this.merge({ panelOpen: false, failure: null });
   searchMembers = (memberQuery: string): void => { this.merge({ memberQuery }); this.#show(); };
 
-  searchInvite = async (inviteQuery: string): Promise<void> => {
-    this.merge({ inviteQuery, failure: null });
-    const turn = ++this.#search;
-    if (inviteQuery.trim().length < 2) return this.merge({ inviteResults: [] });
-    const found = await this.#core.directory.people(inviteQuery).catch(() => []);
-    if (turn !== this.#search) return;
-    const inside = new Set(this.get().details.members.filter((one) => one.membership !== "ban").map((one) => one.id));
-    this.merge({ inviteResults: found.filter((person) => !inside.has(person.id)) });
+  #weighOpening(): void {
+    const { details, invitees, opening } = this.get();
+    const needsOpening = details.guests === "closed" && invitees.entries.some((one) => one.fate === "guest");
+    this.merge({ needsOpening, opening: opening && needsOpening });
+  }
+
+  setOpening = (opening: boolean): void => this.merge({ opening });
+
+  /** Invites everybody in the field. Where the room must be opened first and is not, nobody is. */
+  invite = async (): Promise<void> => {
+    this.invitees.commit();
+    const { invitees, needsOpening, opening, busy } = this.get();
+    const waits = invitees.entries.some((one) => one.fate === "checking");
+    if (busy || waits || !invitees.entries.some(sendable) || (needsOpening && !opening)) return;
+    await this.#try(async () => {
+      if (needsOpening) await this.#room.openToGuests();
+      await this.invitees.send((target) => this.#room.invite(target));
+    });
   };
 
-  invite = async (target: string): Promise<void> => {
-    const email = /^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(target.trim());
-    await this.#try(() => this.#room.invite(target), email);
-    if (this.get().failure === null) this.merge({ inviteQuery: "", inviteResults: [] });
-  };
+  /** Sends the mail of a pending invitation again. */
+  inviteAgain = (pending: PendingInvite): Promise<void> => this.#try(async () => {
+    const { address } = pending;
+    if (address === null) return;
+    await this.#room.invite({ address });
+    this.merge({ sentAgain: address });
+  });
+
+  withdraw = (pending: PendingInvite): Promise<void> => this.#try(() => this.#room.withdraw(pending.token));
+
+  /** Asks the correspondent to compare emoji; the dialog follows from the core. */
+  verify = (): Promise<void> => this.#try(async () => {
+    const { otherUserId } = this.get().details;
+    if (otherUserId) await this.#core.encryption.verifyUser(otherUserId);
+  });
 
   join = (): Promise<void> => this.#try(() => this.#room.join());
   leave = (): Promise<void> => this.#try(() => this.#room.leave());
@@ -95,13 +130,12 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
   setTopic = (topic: string): Promise<void> =>
     topic.trim() === this.get().details.topic ? Promise.resolve() : this.#try(() => this.#room.setTopic(topic.trim()));
 
-  async #try(act: () => Promise<void>, email = false): Promise<void> {
-    this.merge({ busy: true, failure: null });
+  async #try(act: () => Promise<void>): Promise<void> {
+    this.merge({ busy: true, failure: null, sentAgain: null });
     try {
       await act();
     } catch (error) {
-      const kind = kindOf(error);
-      this.merge({ failure: email && kind === "unsupported" ? "emailUnsupported" : kind });
+      this.merge({ failure: kindOf(error) });
     } finally {
       this.merge({ busy: false });
     }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { applySuggestion, findTrigger, searchEmoji, suggestMembers } from "./suggestions.ts";
 
-const member = (id: string, name: string) => ({ id, name, avatar: null, membership: "join" as const, power: 0, role: "member" as const });
+const member = (id: string, name: string) => ({ id, name, avatar: null, membership: "join" as const, power: 0, role: "member" as const, guest: false });
 
 describe("suggestions", () => {
   it("complete the word at the caret and nothing else", () => {

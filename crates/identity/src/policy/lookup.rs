@@ -35,8 +35,9 @@ struct Asked {
     address: String,
 }
 
-/// `GET /_estafette/identity/v1/lookup?address=`: the server that the address belongs to, and where
-/// its people sign up. 400 `M_INVALID_EMAIL` for what is no address, 404 where nobody is expected.
+/// `GET /_estafette/identity/v1/lookup?address=`: the server that the address belongs to, where its
+/// people sign up, the name of their organisation, and whether they are guests. 400
+/// `M_INVALID_EMAIL` for what is no address, 404 where nobody is expected.
 async fn lookup(
     State(identity): State<Arc<Identity>>,
     parts: Parts,
@@ -53,7 +54,12 @@ async fn lookup(
     let Some(organisation) = identity.policy.organisation_of(&address) else {
         return error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "No server takes this address.".into());
     };
-    let answer = json!({ "homeserver": organisation.homeserver, "url": organisation.url });
+    let answer = json!({
+        "homeserver": organisation.homeserver,
+        "url": organisation.url,
+        "organisation": organisation.name,
+        "guest": organisation.guests,
+    });
     answer_json(StatusCode::OK, &answer)
 }
 

@@ -452,6 +452,8 @@ async fn the_look_up_answers_from_the_policy_alone_and_fails_closed() {
     let without = get(&format!("{path}z@important.com"), "").await;
     assert_eq!((with.status, &with.body), (StatusCode::OK, &without.body));
     assert!(with.body.contains("\"homeserver\":\"x.fr\""), "{}", with.body);
+    assert!(with.body.contains("\"guest\":false"), "{}", with.body);
+    assert!(get(&format!("{path}g@y.com"), "").await.body.contains("\"guest\":true"));
     assert!(get(&format!("{path}A%40other.com"), "").await.body.contains("other.fr"));
     let bad = get(&format!("{path}a@b@important.com"), "").await;
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);

@@ -101,3 +101,15 @@ describe("state changes", () => {
     expect(member(now, before, sender)).toBe(change);
   });
 });
+
+test("an invitation by mail is told once, and its end is not; opening a room to guests is told", () => {
+  const told = (type: string, content: object, previous: object) => stateChange({
+    type, sender: "@a:x", stateKey: "t", content: content as never, previous: previous as never, targetName: "t",
+  });
+  const mail = { display_name: "p...@g..." };
+  expect(told("m.room.third_party_invite", mail, {})).toEqual({ change: "invited", targetName: "p...@g...", reason: "" });
+  expect(told("m.room.third_party_invite", mail, mail)).toBeNull();
+  expect(told("m.room.third_party_invite", {}, mail)).toBeNull();
+  expect(told("im.vector.room.access_rules", { rule: "unrestricted" }, { rule: "restricted" })).toEqual({ change: "guests" });
+  expect(told("im.vector.room.access_rules", { rule: "unrestricted" }, {})).toBeNull();
+});

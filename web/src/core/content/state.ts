@@ -28,6 +28,13 @@ export function stateChange(event: StateEventView): StateChange | null {
     case "m.room.topic": return named("topic", event);
     case "m.room.power_levels":
       return Object.keys(event.previous).length > 0 ? { change: "roles" } : null;
+    case "m.room.third_party_invite": {
+      // What is used, taken back or ended becomes empty; who came of it is told by their membership.
+      const targetName = text(event.content["display_name"]);
+      return targetName && !text(event.previous["display_name"]) ? { change: "invited", targetName, reason: "" } : null;
+    }
+    case "im.vector.room.access_rules":
+      return event.content["rule"] === "unrestricted" && event.previous["rule"] === "restricted" ? { change: "guests" } : null;
     case "m.room.join_rules":
       if (Object.keys(event.previous).length === 0) return null;
       return { change: "access", open: event.content["join_rule"] === "public" };

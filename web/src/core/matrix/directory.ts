@@ -2,6 +2,7 @@
 /** People and public rooms search. */
 import type { MatrixClient } from "matrix-js-sdk";
 import type { DirectoryPerson, DirectoryPort, PublicRoom } from "../port/core.ts";
+import { type Contact, emailAddress, type Standing, userIdentifier } from "../port/invites.ts";
 import { CoreError } from "../port/session.ts";
 import { guarded } from "./errors.ts";
 import { localpart } from "./items.ts";
@@ -19,6 +20,8 @@ export class Directory implements DirectoryPort {
     const term = query.trim();
     if (term === "") return [];
     const people = await this.#search(term);
+    // What looks like an address finds its owner alone.
+    if (emailAddress(term)) return people;
     const exact = await this.#exact(term, people);
     return (exact ? [exact, ...people] : people).filter((one) => one.id !== this.#client.getUserId());
   }
@@ -36,8 +39,7 @@ export class Directory implements DirectoryPort {
 
   /** A complete identifier is offered even when the directory does not list the person. */
   async #exact(term: string, listed: readonly DirectoryPerson[]): Promise<DirectoryPerson | null> {
-    const id = /^@[^:\s]+:\S+$/.test(term) ? term
-      : /^[a-z0-9._=/+-]+$/.test(term) ? `@${term}:${organisation(this.#client.getSafeUserId())}` : null;
+    const id = userIdentifier(term) ?? (/^[a-z0-9._=/+-]+$/.test(term) ? `@${term}:${serverOf(this.#client.getSafeUserId())}` : null);
     if (!id || listed.some((one) => one.id === id)) return null;
     try {
       const profile = await guarded(() => this.#client.getProfileInfo(id));
@@ -45,6 +47,27 @@ export class Directory implements DirectoryPort {
     } catch {
       return null;
     }
+  }
+
+  async contact(address: string): Promise<Contact> {
+    const [person] = (await this.#search(address)).filter((one) => one.id !== this.#client.getUserId());
+    if (person) return { kind: "person", person };
+    return { kind: "address", address, ...await this.#standing(address) };
+  }
+
+  /** What this server's policy says of an address; other servers have no such policy. */
+  async #standing(address: string): Promise<{ standing: Standing; organisation: string }> {
+    const unknown = { standing: "unknown", organisation: "" } as const;
+    const url = new URL("/_estafette/identity/v1/lookup", this.#client.baseUrl);
+    url.searchParams.set("address", address);
+    const response = await fetch(url).catch(() => null);
+    const said = await response?.json().catch(() => null) as Partial<Record<string, unknown>> | null | undefined;
+    if (response?.status === 404 && said?.["errcode"] === "M_NOT_FOUND") return { standing: "nobody", organisation: "" };
+    if (!response?.ok || typeof said?.["homeserver"] !== "string") return unknown;
+    const name = said["organisation"];
+    const organisation = typeof name === "string" ? name : "";
+    if (said["homeserver"] !== serverOf(this.#client.getSafeUserId())) return { standing: "elsewhere", organisation };
+    return { standing: said["guest"] === true ? "guest" : "agent", organisation };
   }
 
   async publicRooms(query: string): Promise<readonly PublicRoom[]> {
@@ -64,7 +87,14 @@ export class Directory implements DirectoryPort {
 }
 
 function toPerson(id: string, name?: string, avatar?: string): DirectoryPerson {
-  return { id, name: name || localpart(id), avatar: avatar ?? null, organisation: organisation(id) };
+  const said = splitName(name ?? "");
+  return { id, name: said.name || localpart(id), avatar: avatar ?? null, organisation: said.organisation || serverOf(id) };
 }
 
-export const organisation = (userId: string): string => userId.slice(userId.indexOf(":") + 1);
+/** A State's servers write the organisation behind the name: "Jane Smith [Intérieur]". */
+export function splitName(displayName: string): { name: string; organisation: string } {
+  const match = /^(.*\S)\s*\[([^[\]]+)\]\s*$/.exec(displayName);
+  return { name: (match?.[1] ?? displayName).trim(), organisation: match?.[2]?.trim() ?? "" };
+}
+
+const serverOf = (userId: string): string => userId.slice(userId.indexOf(":") + 1);

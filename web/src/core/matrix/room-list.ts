@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The list of conversations over the SDK: one summary per room, remade only when it changed. */
 import {
-  ClientEvent, EventType, type ICreateRoomOpts, type MatrixClient, type MatrixEvent, MatrixEventEvent,
-  NotificationCountType, Preset, type Room, RoomEvent, RoomStateEvent, Visibility,
+  ClientEvent, EventType, type MatrixClient, type MatrixEvent, MatrixEventEvent,
+  NotificationCountType, type Room, RoomEvent, type RoomMember, RoomMemberEvent, RoomStateEvent,
 } from "matrix-js-sdk";
 import { unreadState } from "../content/unread.ts";
 import { Cell, Disposables } from "../port/observable.ts";
-import type { NewRoom, Preview, RoomListPort, RoomSummary } from "../port/rooms.ts";
+import type { InviteTarget } from "../port/invites.ts";
+import type { CreatedRoom, NewRoom, Preview, RoomListPort, RoomSummary } from "../port/rooms.ts";
 import { summaryOf } from "../port/plain-text.ts";
-import { directPartner, markDirect } from "./directs.ts";
+import { createDirect, createRoom } from "./creation.ts";
+import { directWith, settleDirect } from "./directs.ts";
 import { guarded } from "./errors.ts";
 import { contentOf, person } from "./items.ts";
 import { notificationLevel } from "./push-rules.ts";
@@ -49,6 +51,12 @@ export class RoomList implements RoomListPort {
     on(RoomEvent.AccountData, (_event: MatrixEvent, room: Room) => room.roomId);
     on(RoomEvent.MyMembership, (room: Room) => room.roomId);
     on(RoomEvent.Redaction, (_event: MatrixEvent, room: Room) => room.roomId);
+    const arrived = (event: MatrixEvent, member: RoomMember): void => {
+      const room = member.membership === "join" && event.getSender() !== this.#client.getUserId() ? this.#client.getRoom(member.roomId) : null;
+      if (room) void settleDirect(this.#client, room).catch(() => undefined);
+    };
+    this.#client.on(RoomMemberEvent.Membership, arrived);
+    this.#undo.add(() => this.#client.off(RoomMemberEvent.Membership, arrived));
     on(RoomStateEvent.Events, (event: MatrixEvent) => event.getRoomId());
     on(MatrixEventEvent.Decrypted, (event: MatrixEvent) => event.getRoomId());
     const all = (event: MatrixEvent): void => {
@@ -85,14 +93,15 @@ export class RoomList implements RoomListPort {
     if (room.currentState.getStateEvents(EventType.RoomTombstone, "") && room.findPredecessor() === null
       && this.#replacedByJoined(room)) return null;
     const me = this.#client.getSafeUserId();
-    const partner = directPartner(this.#client, room);
+    const direct = directWith(this.#client, room);
+    const partner = direct?.userId ?? null;
     const last = this.#lastShown(room);
     const counts = this.#unread(room);
     const joinRule = room.currentState.getStateEvents(EventType.RoomJoinRules, "")?.getContent()["join_rule"];
     return {
       id: room.roomId,
-      name: room.name,
-      direct: partner !== null,
+      name: direct?.address ?? room.name,
+      direct: direct !== null,
       otherUserId: partner,
       avatar: room.getMxcAvatarUrl() ?? (partner ? person(room, partner).avatar : null),
       membership,
@@ -162,36 +171,12 @@ export class RoomList implements RoomListPort {
     });
   }
 
-  async create(request: NewRoom): Promise<string> {
-    const secure = request.kind === "secure";
-    const options: ICreateRoomOpts = {
-      name: request.name.trim(),
-      ...(request.topic.trim() ? { topic: request.topic.trim() } : {}),
-      preset: secure ? Preset.PrivateChat : Preset.PublicChat,
-      visibility: secure ? Visibility.Private : Visibility.Public,
-      invite: [...request.invite],
-      initial_state: secure ? [ENCRYPTION] : [],
-    };
-    return guarded(async () => (await this.#client.createRoom(options)).room_id);
+  create(request: NewRoom): Promise<CreatedRoom> {
+    return createRoom(this.#client, request);
   }
 
-  async createDirect(userId: string): Promise<string> {
-    const existing = this.#client.getRooms().find((room) =>
-      (room.getMyMembership() === "join" || room.getMyMembership() === "invite")
-      && directPartner(this.#client, room) === userId && room.getMember(userId)?.membership !== "ban"
-      && room.getInvitedAndJoinedMemberCount() === 2);
-    if (existing) {
-      if (existing.getMyMembership() === "invite") await guarded(() => this.#client.joinRoom(existing.roomId));
-      return existing.roomId;
-    }
-    return guarded(async () => {
-      const { room_id: roomId } = await this.#client.createRoom({
-        preset: Preset.TrustedPrivateChat, visibility: Visibility.Private, is_direct: true,
-        invite: [userId], initial_state: [ENCRYPTION],
-      });
-      await markDirect(this.#client, roomId, userId);
-      return roomId;
-    });
+  createDirect(target: InviteTarget): Promise<string> {
+    return createDirect(this.#client, target);
   }
 
   joinByAddress(address: string): Promise<string> {
@@ -203,7 +188,3 @@ export class RoomList implements RoomListPort {
     this.#undo.dispose();
   }
 }
-
-const ENCRYPTION = {
-  type: EventType.RoomEncryption, state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" },
-};

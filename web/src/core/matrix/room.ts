@@ -5,9 +5,11 @@ import {
   RoomStateEvent,
 } from "matrix-js-sdk";
 import { Cell, Disposables } from "../port/observable.ts";
+import type { InviteTarget } from "../port/invites.ts";
 import type { Member, NotificationLevel, Role, RoomDetails, RoomPort } from "../port/rooms.ts";
-import { CoreError } from "../port/session.ts";
-import { directPartner, markDirect } from "./directs.ts";
+import { ACCESS_RULES, guestRule, isGuest } from "./access-rules.ts";
+import { directWith, markDirect } from "./directs.ts";
+import { EmailInvites } from "./email-invites.ts";
 import { guarded } from "./errors.ts";
 import { person } from "./items.ts";
 import { notificationLevel, setNotificationLevel } from "./push-rules.ts";
@@ -29,6 +31,7 @@ export class MatrixRoom implements RoomPort {
   readonly #client: MatrixClient;
   readonly #room: Room;
   readonly #undo = new Disposables();
+  readonly #mail: EmailInvites;
   #membersLoaded = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #typingSince = 0;
@@ -36,6 +39,7 @@ export class MatrixRoom implements RoomPort {
   constructor(client: MatrixClient, room: Room) {
     this.#client = client;
     this.#room = room;
+    this.#mail = new EmailInvites(client, room);
     this.details = new Cell(this.#read());
     const touch = (): void => { this.#timer ??= setTimeout(this.#refresh, GATHER_MS); };
     const touchMine = (_event: MatrixEvent, member: RoomMember): void => { if (member.roomId === room.roomId) touch(); };
@@ -56,15 +60,16 @@ export class MatrixRoom implements RoomPort {
     const room = this.#room;
     const state = room.currentState;
     const me = this.#client.getSafeUserId();
-    const partner = directPartner(this.#client, room);
+    const direct = directWith(this.#client, room);
+    const partner = direct?.userId ?? null;
     const inviter = room.getMyMembership() === "invite" ? room.getMember(me)?.events.member?.getSender() : undefined;
     const history: unknown = state.getStateEvents(EventType.RoomHistoryVisibility, "")?.getContent()["history_visibility"];
     return {
       id: room.roomId,
-      name: room.name,
+      name: direct?.address ?? room.name,
       topic: String(state.getStateEvents(EventType.RoomTopic, "")?.getContent()["topic"] ?? ""),
       avatar: room.getMxcAvatarUrl() ?? (partner ? person(room, partner).avatar : null),
-      direct: partner !== null,
+      direct: direct !== null,
       otherUserId: partner,
       encrypted: room.hasEncryptionStateEvent(),
       isPublic: state.getStateEvents(EventType.RoomJoinRules, "")?.getContent()["join_rule"] === "public",
@@ -75,6 +80,8 @@ export class MatrixRoom implements RoomPort {
       memberCount: room.getJoinedMemberCount(),
       members: this.#members(),
       membersLoaded: this.#membersLoaded,
+      pending: this.#mail.pending(),
+      guests: guestRule(room),
       typing: room.getMembers().filter((one) => one.typing && one.userId !== me).map((one) => one.rawDisplayName),
       rights: this.#rights(me),
       favourite: "m.favourite" in room.tags,
@@ -92,6 +99,7 @@ export class MatrixRoom implements RoomPort {
         membership: one.membership as Member["membership"],
         power: one.powerLevel,
         role: roleOf(one.powerLevel),
+        guest: isGuest(one),
       }))
       .sort((a, b) => Math.min(b.power, 100) - Math.min(a.power, 100) || a.name.localeCompare(b.name));
   }
@@ -111,6 +119,7 @@ export class MatrixRoom implements RoomPort {
       avatar: may(EventType.RoomAvatar),
       roles: may(EventType.RoomPowerLevels),
       deleteOthers: enough("redact"),
+      open: state.maySendStateEvent(ACCESS_RULES, me),
     };
   }
 
@@ -130,12 +139,18 @@ export class MatrixRoom implements RoomPort {
     await guarded(() => this.#client.leave(this.#room.roomId));
   }
 
-  async invite(userIdOrEmail: string): Promise<void> {
-    const target = userIdOrEmail.trim();
-    if (!target.startsWith("@")) {
-      throw new CoreError("unsupported", "this server has no identity service for e-mail invitations");
-    }
-    await guarded(() => this.#client.invite(this.#room.roomId, target));
+  async invite(target: InviteTarget): Promise<void> {
+    if ("address" in target) await this.#mail.send(target.address);
+    else await guarded(() => this.#client.invite(this.#room.roomId, target.userId));
+    this.#refresh();
+  }
+
+  async withdraw(token: string): Promise<void> {
+    await this.#mail.withdraw(token);
+  }
+
+  async openToGuests(): Promise<void> {
+    await guarded(() => this.#client.sendStateEvent(this.#room.roomId, ACCESS_RULES as never, { rule: "unrestricted" } as never, ""));
   }
 
   async kick(userId: string): Promise<void> {

@@ -13,6 +13,7 @@ import { type AccountRef, CoreError } from "../port/session.ts";
 import type { TimelinePort } from "../port/timeline.ts";
 import { listAccounts, removeAccount, type StoredAccount, updateTokens } from "./accounts.ts";
 import { Alerts } from "./alerts.ts";
+import { fetchAllowances, PLAIN } from "./allowances.ts";
 import { homeserver } from "./auth.ts";
 import { Directory } from "./directory.ts";
 import { Encryption, SecretKeys } from "./encryption.ts";
@@ -23,6 +24,7 @@ import { Profile } from "./profile.ts";
 import { Push } from "./push.ts";
 import { MatrixRoom } from "./room.ts";
 import { RoomList } from "./room-list.ts";
+import { generatedName } from "./room-name.ts";
 import { MatrixTimeline } from "./timeline.ts";
 import { Undecrypted } from "./undecrypted.ts";
 
@@ -44,6 +46,7 @@ const databases = (key: string): { sync: string; crypto: string } => ({
 class MatrixCore implements Core {
   readonly account: AccountRef;
   readonly connection = new Cell<Connection>("starting");
+  readonly allowances = new Cell(PLAIN);
   readonly rooms: RoomList;
   readonly directory: Directory;
   readonly media: Media;
@@ -80,6 +83,7 @@ class MatrixCore implements Core {
       void this.#outbox.load().then(() => this.#outbox.pump());
       void this.profile.load();
       void this.encryption.refresh();
+      void fetchAllowances(this.#client).then((found) => this.allowances.set(found), () => undefined);
     }
     const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
     // What the disk remembers is shown at once, but says nothing about the server.
@@ -171,6 +175,7 @@ export async function openSession(ref: AccountRef): Promise<Core> {
     ...oauthOptions(account),
     store,
     timelineSupport: true,
+    roomNameGenerator: (_roomId, state) => generatedName(state),
     cryptoCallbacks: secrets.callbacks,
     verificationMethods: ["m.sas.v1"],
   });

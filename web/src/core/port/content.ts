@@ -52,7 +52,7 @@ export type StateChange =
       | "declined" | "withdrawn"; readonly targetName: string; readonly reason: string }
   | { readonly change: "renamedSelf"; readonly from: string; readonly to: string }
   | { readonly change: "avatarSelf" }
-  | { readonly change: "created" | "encrypted" | "avatar" | "roles" | "upgraded" }
+  | { readonly change: "created" | "encrypted" | "avatar" | "roles" | "upgraded" | "guests" }
   | { readonly change: "name" | "topic"; readonly value: string }
   | { readonly change: "access"; readonly open: boolean }
   | { readonly change: "history"; readonly value: string };

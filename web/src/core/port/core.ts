@@ -7,6 +7,7 @@ import type { Person, TimelinePort } from "./timeline.ts";
 import type { EncryptionPort } from "./encryption.ts";
 import type { PushPort } from "./push.ts";
 import type { MediaRef } from "./content.ts";
+import type { Allowances, Contact, DirectoryPerson } from "./invites.ts";
 
 /**
  * - `signedOut`: the server ended the session; nothing of it is of use any more;
@@ -15,10 +16,7 @@ import type { MediaRef } from "./content.ts";
  */
 export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired" | "locked";
 
-export interface DirectoryPerson extends Person {
-  /** The organisation shown beside the name: the server part of the identifier. */
-  readonly organisation: string;
-}
+export type { DirectoryPerson };
 
 export interface PublicRoom {
   readonly id: string;
@@ -32,6 +30,8 @@ export interface PublicRoom {
 
 export interface DirectoryPort {
   people(query: string): Promise<readonly DirectoryPerson[]>;
+  /** Who has this e-mail address, or what inviting it comes to. */
+  contact(address: string): Promise<Contact>;
   publicRooms(query: string): Promise<readonly PublicRoom[]>;
 }
 
@@ -69,6 +69,7 @@ export interface AccountPort {
 
 export interface Core {
   readonly account: AccountRef;
+  readonly allowances: Observable<Allowances>;
   readonly connection: Observable<Connection>;
   readonly rooms: RoomListPort;
   readonly directory: DirectoryPort;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Conversations as a list shows them, and what can be done to one. */
+import type { InviteTarget, PendingInvite } from "./invites.ts";
 import type { Observable } from "./observable.ts";
+import type { FailureKind } from "./session.ts";
 
 export type NotificationLevel = "all" | "mentions" | "mute";
 
@@ -45,6 +47,8 @@ export interface Member {
   readonly membership: "join" | "invite" | "ban";
   readonly power: number;
   readonly role: Role;
+  /** Comes from outside the administration. */
+  readonly guest: boolean;
 }
 
 /** What the signed-in person may do in a room now. */
@@ -58,7 +62,15 @@ export interface RoomRights {
   readonly avatar: boolean;
   readonly roles: boolean;
   readonly deleteOthers: boolean;
+  /** To open the room to guests. */
+  readonly open: boolean;
 }
+
+/**
+ * Whether guests, people from outside the administration, can be in a room. `open` cannot be taken
+ * back; `free` is a server that does not tell guests from others.
+ */
+export type GuestRule = "closed" | "open" | "free";
 
 export interface RoomDetails {
   readonly id: string;
@@ -76,6 +88,9 @@ export interface RoomDetails {
   readonly memberCount: number;
   readonly members: readonly Member[];
   readonly membersLoaded: boolean;
+  /** Invitations by mail that nobody has used yet. */
+  readonly pending: readonly PendingInvite[];
+  readonly guests: GuestRule;
   readonly typing: readonly string[];
   readonly rights: RoomRights;
   readonly favourite: boolean;
@@ -89,9 +104,17 @@ export type RoomKind = "secure" | "public";
 
 export interface NewRoom {
   readonly kind: RoomKind;
+  /** Open to guests; only where the server tells them from others. */
+  readonly guests: boolean;
   readonly name: string;
   readonly topic: string;
-  readonly invite: readonly string[];
+  readonly invite: readonly InviteTarget[];
+}
+
+/** A room that was made, and who could not be invited. */
+export interface CreatedRoom {
+  readonly id: string;
+  readonly refused: readonly { readonly target: InviteTarget; readonly failure: FailureKind }[];
 }
 
 export interface RoomPort {
@@ -99,7 +122,11 @@ export interface RoomPort {
   loadMembers(): Promise<void>;
   join(): Promise<void>;
   leave(): Promise<void>;
-  invite(userIdOrEmail: string): Promise<void>;
+  invite(target: InviteTarget): Promise<void>;
+  /** Takes back an invitation by mail. */
+  withdraw(token: string): Promise<void>;
+  /** Lets guests in, for good. */
+  openToGuests(): Promise<void>;
   kick(userId: string): Promise<void>;
   ban(userId: string): Promise<void>;
   unban(userId: string): Promise<void>;
@@ -119,8 +146,8 @@ export interface RoomPort {
 export interface RoomListPort {
   /** Every joined or offered room, most recent activity first. */
   readonly summaries: Observable<readonly RoomSummary[]>;
-  create(room: NewRoom): Promise<string>;
+  create(room: NewRoom): Promise<CreatedRoom>;
   /** The direct conversation with that person; an existing one is reused. */
-  createDirect(userId: string): Promise<string>;
+  createDirect(target: InviteTarget): Promise<string>;
   joinByAddress(address: string): Promise<string>;
 }

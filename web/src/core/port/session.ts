@@ -40,6 +40,8 @@ export type FailureKind =
   | "tokenInvalid"
   | "forbidden"
   | "notFound"
+  | "notExpected"
+  | "inviteBlocked"
   | "tooLarge"
   | "limit"
   | "unsupported"

@@ -1,128 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FormEvent } from "react";
-import type { DirectoryPerson } from "../../core/port/core.ts";
+import type { KeyboardEvent, ReactNode } from "react";
 import type { CreateSnapshot, CreateViewModel } from "../../viewmodels/create.ts";
 import { Avatar } from "../Avatar/Avatar.tsx";
-import { Button, IconButton } from "../Button/Button.tsx";
+import { Button } from "../Button/Button.tsx";
 import { Dialog } from "../Dialog/Dialog.tsx";
 import { Field } from "../Field/Field.tsx";
 import { Icon } from "../Icon/Icon.tsx";
+import { type InviteesActions, InviteesView, PersonButton } from "../Invitees/InviteesView.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { useWords } from "../words.ts";
+import { NewRoomForm } from "./NewRoomForm.tsx";
 import styles from "./Create.module.css";
 
 export type CreateActions = Pick<CreateViewModel,
-  "setStep" | "setQuery" | "setKind" | "setName" | "setTopic" | "choose" | "removeInvitee" | "create" | "enter">;
+  "setStep" | "setQuery" | "setKind" | "setGuests" | "setName" | "setTopic" | "write" | "create" | "openMade" | "enter">;
 
-interface Props {
+export interface CreateProps {
   readonly state: CreateSnapshot;
   readonly actions: CreateActions;
+  readonly invitees: InviteesActions;
   readonly onClose: () => void;
 }
 
-export function CreateView({ state, actions, onClose }: Props) {
+export function CreateView({ state, actions, invitees, onClose }: CreateProps) {
   const words = useWords();
-  const title = { people: words.create.title, room: words.create.newRoom, explore: words.create.explore }[state.step];
+  const title = { people: words.create.title, room: words.create.newRoom, explore: words.create.explore, made: state.name }[state.step];
+  const back = <Button icon="back" onClick={() => actions.setStep("people")}>{words.app.back}</Button>;
+  const checking = state.invitees.entries.some((one) => one.fate === "checking");
+  const footer: Readonly<Record<CreateSnapshot["step"], ReactNode>> = {
+    people: undefined,
+    explore: back,
+    room: <>{back}<Button look="primary" type="submit" form="create-room" disabled={state.busy || checking}>{state.busy ? words.create.creating : words.create.create}</Button></>,
+    made: <Button look="primary" onClick={actions.openMade}>{words.kinds.open}</Button>,
+  };
   return (
-    <Dialog
-      title={title} size="medium" onClose={onClose}
-      footer={state.step === "people" ? undefined : (
-        <>
-          <Button icon="back" onClick={() => actions.setStep("people")}>{words.app.back}</Button>
-          {state.step === "room" ? <Button look="primary" type="submit" form="create-room" disabled={state.busy}>{state.busy ? words.create.creating : words.create.create}</Button> : null}
-        </>
-      )}
-    >
+    <Dialog title={title} size="medium" onClose={state.step === "made" ? actions.openMade : onClose} footer={footer[state.step]}>
       {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
-      {state.step === "people" ? (
+      {state.step === "people" ? <People state={state} actions={actions} /> : null}
+      {state.step === "room" ? <NewRoomForm state={state} actions={actions} invitees={invitees} /> : null}
+      {state.step === "explore" ? <Explore state={state} actions={actions} /> : null}
+      {state.step === "made" ? (
         <>
-          <Find state={state} actions={actions} label={words.create.searchLabel} />
-          {state.query.trim().length < 2 ? <p className={styles.soft}>{words.create.hint}</p> : null}
-          <div className={styles.ways}>
-            <button type="button" className={styles.way} onClick={() => actions.setStep("room")}><Icon name="people" /> {words.create.newRoom}</button>
-            <button type="button" className={styles.way} onClick={() => actions.setStep("explore")}><Icon name="globe" /> {words.create.explore}</button>
-          </div>
+          <Notice tone="warn">{words.kinds.made}</Notice>
+          <InviteesView state={state.invitees} actions={invitees} label={words.people.field} listOnly />
         </>
       ) : null}
-      {state.step === "room" ? <NewRoomForm state={state} actions={actions} /> : null}
-      {state.step === "explore" ? <Explore state={state} actions={actions} /> : null}
     </Dialog>
   );
 }
 
-type Part = Pick<Props, "state" | "actions">;
+type Part = Pick<CreateProps, "state" | "actions">;
 
-function Find({ state, actions, label }: Part & { readonly label: string }) {
+function People({ state, actions }: Part) {
   const words = useWords();
-  const submit = (event: FormEvent): void => {
+  const { people, address } = state;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement) || state.searching) return;
     event.preventDefault();
-    const first = state.people?.[0];
-    if (first) void actions.choose(first);
-  };
-  return (
-    <div className={styles.find} onKeyDown={(event) => { if (event.key === "Enter" && event.target instanceof HTMLInputElement) submit(event); }}>
-      <Field label={label} type="search" placeholder={words.create.search} value={state.query} autoComplete="off" autoFocus={state.step === "people"} onText={(value) => void actions.setQuery(value)} />
-      <p className="sr" role="status">{state.people ? words.create.results(state.people.length) : ""}</p>
-      {state.people?.length === 0 ? <p className={styles.soft}>{words.create.nobody}</p> : null}
-      {state.people && state.people.length > 0 ? (
-        <ul className={styles.people}>
-          {state.people.map((person) => (
-            <li key={person.id}><PersonButton person={person} disabled={state.busy} onChoose={() => void actions.choose(person)} /></li>
-          ))}
-        </ul>
-      ) : null}
-    </div>
-  );
-}
-
-function PersonButton({ person, disabled, onChoose }: { readonly person: DirectoryPerson; readonly disabled: boolean; readonly onChoose: () => void }) {
-  return (
-    <button type="button" className={styles.person} disabled={disabled} onClick={onChoose}>
-      <Avatar id={person.id} name={person.name} mxc={person.avatar} size={40} />
-      <span className={styles.personText}>
-        <span className={styles.personName}>{person.name}</span>
-        <span className={styles.soft}>{person.id}</span>
-      </span>
-      <span className={styles.organisation}>{person.organisation}</span>
-    </button>
-  );
-}
-
-function NewRoomForm({ state, actions }: Part) {
-  const words = useWords();
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    void actions.create();
+    const first = people?.[0];
+    if (first) void actions.write({ userId: first.id });
   };
   return (
     <>
-      <form id="create-room" className={styles.form} onSubmit={submit} noValidate>
-        <Field label={words.create.roomName} value={state.name} problem={state.nameMissing ? words.create.roomNameMissing : null} autoFocus required maxLength={255} onText={actions.setName} />
-        <fieldset className={styles.kinds}>
-          <legend>{words.create.kind}</legend>
-          <label className={styles.kind} data-on={state.kind === "secure" || undefined}>
-            <input type="radio" name="kind" checked={state.kind === "secure"} onChange={() => actions.setKind("secure")} />
-            <span><strong>{words.create.secure}</strong> <span className={styles.recommended}>{words.create.recommended}</span><br />{words.create.secureHelp}</span>
-          </label>
-          <label className={styles.kind} data-on={state.kind === "public" || undefined}>
-            <input type="radio" name="kind" checked={state.kind === "public"} onChange={() => actions.setKind("public")} />
-            <span><strong>{words.create.public}</strong><br />{words.create.publicHelp}</span>
-          </label>
-        </fieldset>
-        <Field label={words.create.topic} value={state.topic} maxLength={1000} onText={actions.setTopic} />
-      </form>
-      {state.invitees.length > 0 ? (
-        <ul className={styles.invitees}>
-          {state.invitees.map((one) => (
-            <li key={one.id} className={styles.invitee}>
-              <Avatar id={one.id} name={one.name} mxc={one.avatar} size={24} /> {one.name}
-              <IconButton icon="close" size={14} label={words.create.removeInvitee(one.name)} onClick={() => actions.removeInvitee(one.id)} />
-            </li>
-          ))}
-        </ul>
-      ) : null}
-      <Find state={state} actions={actions} label={words.create.invitees} />
+      <div className={styles.find} onKeyDown={onKeyDown}>
+        <Field label={words.create.searchLabel} type="search" placeholder={words.create.search} value={state.query} autoComplete="off" autoCapitalize="none" spellCheck={false} autoFocus onText={actions.setQuery} />
+        <p className="sr" role="status">{people ? words.create.results(people.length) : ""}</p>
+        {people?.length === 0 ? <p className={styles.soft}>{words.create.nobody}</p> : null}
+        {people && people.length > 0 ? (
+          <ul className={styles.people}>
+            {people.map((person) => <li key={person.id}><PersonButton person={person} disabled={state.busy} onChoose={() => void actions.write({ userId: person.id })} /></li>)}
+          </ul>
+        ) : null}
+        {address ? <Address state={state} actions={actions} address={address} /> : null}
+      </div>
+      {state.query.trim().length < 2 ? <p className={styles.soft}>{words.create.hint}</p> : null}
+      <div className={styles.ways}>
+        <button type="button" className={styles.way} onClick={() => actions.setStep("room")}><Icon name="people" /> {words.create.newRoom}</button>
+        <button type="button" className={styles.way} onClick={() => actions.setStep("explore")}><Icon name="globe" /> {words.create.explore}</button>
+      </div>
     </>
+  );
+}
+
+/** Somebody without an account: what writing to them comes to. */
+function Address({ state, actions, address }: Part & { readonly address: NonNullable<CreateSnapshot["address"]> }) {
+  const words = useWords();
+  const fate = state.mail ? address.standing : "noMail";
+  const possible = fate === "agent" || fate === "guest" || fate === "unknown";
+  return (
+    <div className={styles.address} role="status">
+      <Icon name="mail" />
+      <span className={styles.personText}>
+        <span className={styles.personName}>{address.address}</span>
+        <span className={styles.fate} data-stuck={possible ? undefined : ""}>{words.people.fate[fate](address.organisation)}</span>
+      </span>
+      {possible ? <Button look="primary" disabled={state.busy} onClick={() => void actions.write({ address: address.address })}>{words.people.writeAddress}</Button> : null}
+    </div>
   );
 }
 
@@ -130,7 +103,7 @@ function Explore({ state, actions }: Part) {
   const words = useWords();
   return (
     <>
-      <Field label={words.create.exploreSearch} type="search" value={state.query} autoFocus onText={(value) => void actions.setQuery(value)} />
+      <Field label={words.create.exploreSearch} type="search" value={state.query} autoFocus onText={actions.setQuery} />
       {state.rooms?.length === 0 ? <p role="status" className={styles.soft}>{words.create.noRooms}</p> : null}
       <ul className={styles.people}>
         {state.rooms?.map((room) => (

@@ -6,5 +6,6 @@ const show = (change: Partial<typeof DETAILS>, verified = false) => <RoomHeadVie
 
 export const stories = {
   room: () => show({}), typing: () => show({ typing: ["Jean", "Lucie", "Paul"] }), publicRoom: () => show({ isPublic: true, encrypted: false }),
+  openToGuests: () => show({ guests: "open" }),
   direct: () => show({ direct: true, otherUserId: "@jean.martin:gouv.fr", name: "Jean Martin" }, true),
 };

@@ -25,6 +25,8 @@ export function typingText(names: readonly string[], words: Messages): string {
 export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: Props) {
   const words = useWords();
   const typing = typingText(details.typing, words);
+  const guest = details.members.find((member) => member.id === details.otherUserId)?.guest ?? false;
+  const open = details.direct ? guest : details.guests === "open";
   const facts = [
     details.direct ? details.otherUserId ?? "" : words.room.members(details.memberCount),
     details.topic,
@@ -41,6 +43,7 @@ export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: 
             <span className="sr">{details.encrypted ? words.room.encrypted : words.room.notEncrypted}</span>
           </span>
           {details.isPublic ? <span className={styles.tag}>{words.room.public}</span> : null}
+          {open ? <span className={styles.tag} data-warn title={words.people.openRoomHelp}>{words.people.guests}</span> : null}
         </h1>
         <p className={styles.facts} data-typing={typing ? "" : undefined} aria-live="polite">{typing || facts}</p>
       </div>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { VList } from "virtua";
 import type { Member, Role } from "../../core/port/rooms.ts";
 import { Avatar } from "../Avatar/Avatar.tsx";
@@ -8,6 +8,8 @@ import { Confirm } from "../Dialog/Dialog.tsx";
 import { Field } from "../Field/Field.tsx";
 import { Menu, type MenuItem } from "../Menu/Menu.tsx";
 import { useWords } from "../words.ts";
+import { Invite } from "./Invite.tsx";
+import { Pending } from "./Pending.tsx";
 import type { RoomPanelProps } from "./RoomPanelView.tsx";
 import styles from "./RoomPanel.module.css";
 
@@ -15,14 +17,15 @@ const ROLES: readonly Role[] = ["admin", "moderator", "member"];
 /** Members drawn without virtualisation. */
 const PLAIN_LIST = 40;
 
-type Ask = { readonly kind: "kick"; readonly member: Member } | { readonly kind: "demoteSelf"; readonly role: Role } | null;
+type Ask = { readonly kind: "kick" | "ban"; readonly member: Member } | { readonly kind: "demoteSelf"; readonly role: Role } | null;
 
-export function Members({ state, actions, me, onWrite }: RoomPanelProps) {
+export function Members({ state, actions, invitees, me, onWrite }: RoomPanelProps) {
   const words = useWords();
   const [ask, setAsk] = useState<Ask>(null);
   const { details, members } = state;
   const present = members.filter((member) => member.membership !== "ban");
   const banned = members.filter((member) => member.membership === "ban");
+  const guests = details.members.filter((member) => member.guest && member.membership === "join").length;
 
   const menuOf = (member: Member): readonly MenuItem[] => {
     const below = member.power < details.myPower;
@@ -34,15 +37,15 @@ export function Members({ state, actions, me, onWrite }: RoomPanelProps) {
         ? ROLES.filter((role) => role !== member.role && (!self || ROLES.indexOf(role) > ROLES.indexOf(member.role)))
           .map((role): MenuItem => ({ label: `${words.room.role(member.name)} : ${words.room[role]}`, icon: "people", run: () => setRole(role) }))
         : []),
-      ...(details.rights.kick && below && !self ? [{ label: words.room.remove, icon: "leave" as const, danger: true, run: () => setAsk({ kind: "kick", member }) }] : []),
-      ...(details.rights.ban && below && !self ? [{ label: words.room.ban, icon: "close" as const, danger: true, run: () => void actions.ban(member.id) }] : []),
+      ...(details.rights.kick && below && !self ? [{ label: member.membership === "invite" ? words.people.withdraw : words.room.remove, icon: "leave" as const, danger: true, run: () => setAsk({ kind: "kick", member }) }] : []),
+      ...(details.rights.ban && below && !self ? [{ label: words.room.ban, icon: "close" as const, danger: true, run: () => setAsk({ kind: "ban", member }) }] : []),
     ];
   };
   const row = (member: Member) => (
     <div key={member.id} className={styles.member}>
       <Avatar id={member.id} name={member.name} mxc={member.avatar} size={36} />
       <span className={styles.memberText}>
-        <span className={styles.memberName}>{member.name}{member.id === me ? ` (${words.rooms.you})` : ""}</span>
+        <span className={styles.memberName}>{member.name}{member.id === me ? ` (${words.rooms.you})` : ""} {member.guest ? <span className={styles.badge} title={words.people.guestHelp}>{words.people.guest}</span> : null}</span>
         <span className={styles.soft}>{member.membership === "invite" ? words.room.invitePending : member.role === "member" ? member.id : words.room[member.role]}</span>
       </span>
       {menuOf(member).length > 0 ? <Menu label={words.rooms.menu(member.name)} items={menuOf(member)} /> : null}
@@ -50,8 +53,9 @@ export function Members({ state, actions, me, onWrite }: RoomPanelProps) {
   );
   return (
     <section className={styles.members}>
-      <h3>{words.room.members(details.memberCount)}</h3>
-      {details.rights.invite ? <Invite state={state} actions={actions} /> : null}
+      <h3>{words.room.members(details.memberCount)}{guests > 0 ? ` (${words.people.guestsCount(guests)})` : ""}</h3>
+      {details.rights.invite ? <Invite state={state} actions={actions} invitees={invitees} /> : null}
+      <Pending state={state} actions={actions} />
       {details.members.length > 8 ? (
         <Field label={words.room.searchMembers} labelHidden placeholder={words.room.searchMembers} type="search" value={state.memberQuery} onText={actions.searchMembers} />
       ) : null}
@@ -68,37 +72,14 @@ export function Members({ state, actions, me, onWrite }: RoomPanelProps) {
         <Confirm title={words.room.remove} text={words.room.removeConfirm(ask.member.name)} action={words.room.remove} danger onCancel={() => setAsk(null)}
           onConfirm={() => { setAsk(null); void actions.kick(ask.member.id); }} />
       ) : null}
+      {ask?.kind === "ban" ? (
+        <Confirm title={words.room.ban} text={words.room.banConfirm(ask.member.name)} action={words.room.ban} danger onCancel={() => setAsk(null)}
+          onConfirm={() => { setAsk(null); void actions.ban(ask.member.id); }} />
+      ) : null}
       {ask?.kind === "demoteSelf" ? (
         <Confirm title={words.room.role(words.rooms.you)} text={words.room.selfDemote} action={words.app.confirm} danger onCancel={() => setAsk(null)}
           onConfirm={() => { setAsk(null); void actions.setRole(me, ask.role); }} />
       ) : null}
     </section>
-  );
-}
-
-function Invite({ state, actions }: Pick<RoomPanelProps, "state" | "actions">) {
-  const words = useWords();
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    // Enter invites whom the words name exactly, never the first of a list that may be late.
-    if (state.inviteQuery.includes("@")) void actions.invite(state.inviteQuery.trim());
-  };
-  return (
-    <form onSubmit={submit} className={styles.invite}>
-      <Field label={words.room.invite} help={words.room.inviteHelp} type="search" value={state.inviteQuery} autoComplete="off" onText={(value) => void actions.searchInvite(value)} />
-      {state.inviteResults.length > 0 ? (
-        <ul>
-          {state.inviteResults.slice(0, 6).map((person) => (
-            <li key={person.id}>
-              <button type="button" className={styles.result} onClick={() => void actions.invite(person.id)}>
-                <Avatar id={person.id} name={person.name} mxc={person.avatar} size={28} />
-                <span className={styles.memberText}><span>{person.name}</span><span className={styles.soft}>{person.organisation}</span></span>
-              </button>
-            </li>
-          ))}
-        </ul>
-      ) : null}
-      {state.inviteQuery.includes("@") && state.inviteResults.length === 0 ? <Button type="submit" look="primary">{words.room.invite}</Button> : null}
-    </form>
   );
 }

@@ -6,28 +6,30 @@ import { Avatar } from "../Avatar/Avatar.tsx";
 import { Button, IconButton } from "../Button/Button.tsx";
 import { Confirm } from "../Dialog/Dialog.tsx";
 import { Icon } from "../Icon/Icon.tsx";
+import type { InviteesActions } from "../Invitees/InviteesView.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { useWords } from "../words.ts";
 import { Editable } from "./Editable.tsx";
 import { Members } from "./Members.tsx";
+import { Pending } from "./Pending.tsx";
 import styles from "./RoomPanel.module.css";
 
 export type RoomPanelActions = Pick<RoomViewModel,
-  "closePanel" | "searchMembers" | "searchInvite" | "invite" | "leave" | "kick" | "ban" | "unban" | "setRole" | "rename"
+  "closePanel" | "searchMembers" | "invite" | "inviteAgain" | "withdraw" | "setOpening" | "verify" | "leave" | "kick" | "ban" | "unban" | "setRole" | "rename"
   | "setTopic" | "setAvatar" | "setFavourite" | "setNotifications">;
 
 export interface RoomPanelProps {
   readonly state: RoomSnapshot;
   readonly actions: RoomPanelActions;
+  readonly invitees: InviteesActions;
   readonly me: string;
   readonly onWrite: (userId: string) => void;
-  readonly onVerify: (userId: string) => void;
 }
 
 const LEVELS: readonly NotificationLevel[] = ["all", "mentions", "mute"];
 
 export function RoomPanelView(props: RoomPanelProps) {
-  const { state, actions, onVerify } = props;
+  const { state, actions } = props;
   const words = useWords();
   const [leaving, setLeaving] = useState(false);
   const picture = useRef<HTMLInputElement>(null);
@@ -60,14 +62,16 @@ export function RoomPanelView(props: RoomPanelProps) {
           <p className={styles.fact} data-ok={details.encrypted || undefined}>
             <Icon name={details.encrypted ? "lock" : "unlock"} size={16} /> {details.encrypted ? words.room.encrypted : words.room.notEncrypted}
           </p>
+          {details.isPublic ? <p className={styles.fact}><Icon name="globe" size={16} /> {words.room.public}</p> : null}
+          {!details.direct && details.guests === "open" ? <p className={styles.fact} title={words.people.openRoomHelp}><Icon name="people" size={16} /> {words.people.openRoom}</p> : null}
           {details.otherUserId ? (
             state.otherVerified
               ? <p className={styles.fact} data-ok><Icon name="shield" size={16} /> {words.room.verified}</p>
-              : <Button icon="shield" onClick={() => onVerify(details.otherUserId ?? "")}>{words.room.verify}</Button>
+              : <Button icon="shield" disabled={state.busy} onClick={() => void actions.verify()}>{words.room.verify}</Button>
           ) : null}
         </section>
         {state.failure ? (
-          <Notice tone="danger">{state.failure === "emailUnsupported" ? words.room.emailUnsupported : words.failure[state.failure]}</Notice>
+          <Notice tone="danger">{words.failure[state.failure]}</Notice>
         ) : null}
         <fieldset className={styles.choice}>
           <legend>{words.room.notifications}</legend>
@@ -83,7 +87,7 @@ export function RoomPanelView(props: RoomPanelProps) {
             <div><dt>{words.room.history}</dt><dd>{words.room.historyValue(details.historyVisibility)}</dd></div>
           </dl>
         ) : null}
-        {!details.direct ? <Members {...props} /> : null}
+        {details.direct ? <Pending state={state} actions={actions} /> : <Members {...props} />}
         <Button look="danger" icon="leave" wide onClick={() => setLeaving(true)}>{words.room.leave}</Button>
       </div>
       {leaving ? (
