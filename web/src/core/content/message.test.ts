@@ -102,7 +102,7 @@ describe("state changes", () => {
   });
 });
 
-test("an invitation by mail is told once, and its end is not; opening a room to guests is told", () => {
+it("an invitation by mail is told once, and its end is not; opening a room to guests is told", () => {
   const told = (type: string, content: object, previous: object) => stateChange({
     type, sender: "@a:x", stateKey: "t", content: content as never, previous: previous as never, targetName: "t",
   });
