@@ -22,6 +22,7 @@ assert.ok(binary, "ESTAFETTE_BIN names no server; run `cargo xtask clients --sui
 const WITHIN_MS = 30_000;
 const people = {
   jean: { email: "jean.dupont@interieur.gouv.fr", email_verified: true },
+  paul: { email: "paul@interieur.gouv.fr", email_verified: true },
   eve: { email: "eve@interieur.gouv.fr", email_verified: false },
   mallory: { email: "mallory@elsewhere.fr", email_verified: true },
 };
@@ -189,4 +190,34 @@ test("an address that is not vouched for opens nothing", async () => {
     assert.equal(browser.status, 403);
     assert.ok(!(await isSignedIn(browser)));
   }
+});
+
+const accountPage = "/_estafette/account?action=org.matrix.account_deactivate";
+
+/** Fills in the provider's own page, and consents there where it asks. */
+async function proveThere(browser, who) {
+  await browser.submit("/interaction/", { login: who, password: "any" });
+  if (browser.shows("value=\"consent\"")) await browser.submit("/interaction/", {});
+}
+
+test("what cannot be undone is proven again at the provider, by the same person", async () => {
+  const browser = new Browser();
+  await signIn(browser, "plain", "paul");
+  const userId = /@[a-z0-9-]+:x\.test/.exec(browser.page)[0];
+  await browser.open(home + accountPage);
+  await browser.submit("/account/deactivate", { typed: userId });
+  assert.ok(browser.shows("Confirm that it is you"), browser.page);
+  await browser.click("Provider plain");
+  assert.ok(browser.shows("name=\"login\""), "the provider asks, although it knows the browser");
+  // Somebody else at the same machine.
+  await proveThere(browser, "jean");
+  assert.equal(browser.status, 403);
+  assert.ok(browser.shows("as somebody else"), browser.page);
+  await browser.open(home + accountPage);
+  await browser.submit("/account/deactivate", { typed: userId });
+  await browser.click("Provider plain");
+  await proveThere(browser, "paul");
+  assert.ok(browser.url.endsWith(accountPage), browser.url);
+  await browser.submit("/account/deactivate", { typed: userId });
+  assert.ok(browser.shows("Account deleted"), browser.page);
 });

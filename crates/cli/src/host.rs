@@ -59,6 +59,10 @@ impl Host for HomeserverHost {
         self.0.rate_limiter.check(Cost::Login, who, self.0.now_ms()).map_err(|error| told(&error))
     }
 
+    fn limit_source(&self, who: &str) -> Result<(), HostError> {
+        self.0.rate_limiter.check(Cost::Source, who, self.0.now_ms()).map_err(|error| told(&error))
+    }
+
     async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError> {
         let hash = self.0.auth.passwords.hash(&*self.0.random, password).await;
         hash.map_err(|error| told(&error))

@@ -435,6 +435,8 @@ pub const OAUTH_DEVICE_GRANTS_MAX: u64 = 10_000;
 pub const OAUTH_DEVICE_GRANT_S: u64 = 20 * 60;
 /// How long a client waits between two polls of a device grant, in seconds.
 pub const OAUTH_POLL_INTERVAL_S: u64 = 5;
+/// How long a client of a locked account is told to wait before it asks again.
+pub const OAUTH_LOCKED_RETRY_S: u64 = 60;
 /// How much longer whoever asks too often has to wait (RFC 8628, section 3.5), in ms.
 pub const OAUTH_POLL_SLOWER_MS: i64 = 5_000;
 /// Rendezvous sessions at once (MSC4108, MSC4388).
@@ -453,6 +455,16 @@ pub const UPSTREAM_TIMEOUT_S: u64 = 10;
 pub const UPSTREAM_ANSWER_BYTES_MAX: usize = 256 * 1_024;
 /// Logout tokens that are remembered, so that each works once.
 pub const UPSTREAM_LOGOUTS_MAX: usize = 10_000;
+/// How long it is remembered whose session a provider's name for one is, where its end ends devices.
+pub const UPSTREAM_SID_S: u64 = 30 * 24 * 60 * 60;
+/// Names of sessions that are remembered of one person.
+pub const UPSTREAM_SIDS_MAX: i64 = 16;
+/// Accounts that wait for their password before a provider's word opens them.
+pub const UPSTREAM_JOINS_MAX: usize = 10_000;
+/// Passwords that may be wrong then.
+pub const UPSTREAM_JOIN_TRIES: u32 = 5;
+/// How often what ended elsewhere is forgotten here.
+pub const UPSTREAM_SWEEP_S: u64 = 60 * 60;
 /// How long the leave to replace cross-signing keys lasts.
 pub const CROSS_SIGNING_APPROVAL_S: u64 = 10 * 60;
 

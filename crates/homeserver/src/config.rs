@@ -161,10 +161,15 @@ pub struct RateLimits {
     pub messages_per_s: f64,
     /// Events that one account may send at once.
     pub messages_burst: f64,
-    /// Tries to log in or to register, per second, for one account or source address.
+    /// Tries to prove that one is a certain account, per second.
     pub login_per_s: f64,
-    /// Tries to log in or to register at once.
+    /// Such tries at once.
     pub login_burst: f64,
+    /// Tries to log in, to register, to be sent a code and the like, per second, for one source
+    /// address. Whole organisations may share one.
+    pub source_per_s: f64,
+    /// Such tries at once.
+    pub source_burst: f64,
     /// Other requests that change something, per second and account.
     pub writes_per_s: f64,
     /// Other requests that change something, at once.
@@ -179,6 +184,8 @@ impl Default for RateLimits {
             messages_burst: 100.0,
             login_per_s: 0.17,
             login_burst: 10.0,
+            source_per_s: 5.0,
+            source_burst: 300.0,
             writes_per_s: 20.0,
             writes_burst: 200.0,
         }

@@ -13,8 +13,11 @@ use crate::{ApiError, config::RateLimits};
 pub enum Cost {
     /// Sending events into rooms.
     Message,
-    /// Logging in, registering, proving who one is.
+    /// Proving that one is a certain account.
     Login,
+    /// The same from one source address, and whatever else strangers may ask for. Whole ministries
+    /// have one address.
+    Source,
     /// Anything else that changes something.
     Write,
 }
@@ -46,7 +49,7 @@ impl RateLimiter {
         let (per_s, burst) = self.rate(cost);
         let mut buckets = self.buckets.lock();
         if buckets.len() >= RATE_LIMIT_KEYS_MAX {
-            self.forget_full(&mut buckets, now_ms);
+            self.make_room(&mut buckets, now_ms);
         }
         let bucket = buckets
             .entry((cost, who.to_owned()))
@@ -65,21 +68,38 @@ impl RateLimiter {
         match cost {
             Cost::Message => (limits.messages_per_s, limits.messages_burst),
             Cost::Login => (limits.login_per_s, limits.login_burst),
+            Cost::Source => (limits.source_per_s, limits.source_burst),
             Cost::Write => (limits.writes_per_s, limits.writes_burst),
         }
     }
 
-    /// Drops the buckets that are full again: they say nothing that a new one would not say.
-    /// Under a flood of names that leaves too many, all go.
-    fn forget_full(&self, buckets: &mut HashMap<(Cost, String), Bucket>, now_ms: i64) {
-        buckets.retain(|(cost, _), bucket| {
-            let (per_s, burst) = self.rate(*cost);
+    /// Drops the quarter of the buckets that would be full again soonest, and with them all that
+    /// are full: those say nothing that a new one would not say.
+    ///
+    /// Whoever floods us with names, each used once, so drives out their own. An emptied bucket
+    /// goes only after as many that are emptier, each of which costs its whole burst.
+    fn make_room(&self, buckets: &mut HashMap<(Cost, String), Bucket>, now_ms: i64) {
+        let wait_ms = |cost: Cost, bucket: &Bucket| {
+            let (per_s, burst) = self.rate(cost);
+            let mut bucket = *bucket;
             bucket.refill(per_s, burst, now_ms);
-            bucket.tokens < burst
+            ((burst - bucket.tokens) / per_s.max(1e-6) * 1000.0).ceil() as u64
+        };
+        let mut waits: Vec<u64> =
+            buckets.iter().map(|((cost, _), bucket)| wait_ms(*cost, bucket)).collect();
+        let goes = waits.len() / 4;
+        let (_, last, _) = waits.select_nth_unstable(goes);
+        let last = *last;
+        // Of equals as many go as there must: a flood is of equals.
+        let mut equals = goes.saturating_sub(waits.iter().filter(|wait| **wait < last).count());
+        buckets.retain(|(cost, _), bucket| match wait_ms(*cost, bucket) {
+            0 => false,
+            wait if wait == last && equals > 0 => {
+                equals -= 1;
+                false
+            }
+            wait => wait >= last,
         });
-        if buckets.len() >= RATE_LIMIT_KEYS_MAX {
-            buckets.clear();
-        }
     }
 }
 
@@ -110,5 +130,32 @@ mod tests {
         assert!(send(499).is_err());
         assert!(send(500).is_ok());
         assert!(limiter.check(Cost::Message, "@b:x", 500).is_ok(), "others are not held back");
+    }
+
+    /// Otherwise whoever makes up enough names resets what holds a guesser back, or fills memory.
+    #[test]
+    fn a_flood_of_names_drives_out_its_own() {
+        let limiter = RateLimiter::new(RateLimits::default());
+        let tries = |cost, who: &str, count: usize| {
+            (0..count).map(|_| limiter.check(cost, who, 0)).filter(Result::is_ok).count()
+        };
+        assert_eq!(tries(Cost::Login, "victim", 11), 10);
+        for at in 0..3 * RATE_LIMIT_KEYS_MAX {
+            let cost = if at % 2 == 0 { Cost::Login } else { Cost::Source };
+            assert!(limiter.check(cost, &format!("name {at}"), 0).is_ok());
+        }
+        assert_eq!(tries(Cost::Login, "victim", 1), 0, "its bucket is as empty as before");
+        assert!(limiter.buckets.lock().len() <= RATE_LIMIT_KEYS_MAX);
+        let half = RATE_LIMIT_KEYS_MAX / 2;
+        assert!(limiter.buckets.lock().len() > half, "no more goes than must");
+    }
+
+    /// Otherwise a ministry behind one address is closed on Monday morning (F-23).
+    #[test]
+    fn a_source_may_do_much_more_than_an_account() {
+        let limits = RateLimits::default();
+        assert!(limits.source_burst >= 20.0 * limits.login_burst);
+        let limiter = RateLimiter::new(limits);
+        assert!((0..200).all(|_| limiter.check(Cost::Source, "login from 203.0.113.9", 0).is_ok()));
     }
 }

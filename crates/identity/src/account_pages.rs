@@ -15,14 +15,15 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::ids::{DeviceId, UserId};
-use estafette_store::AccountStore as _;
 use http::Uri;
 use maud::html;
 use serde::Deserialize;
 
 use crate::{
     Identity,
+    owner::Owner,
     pages::{Browser, Page, PageResult, Trouble},
+    upstream,
 };
 
 /// Where all of them are.
@@ -80,16 +81,16 @@ async fn show(
             keys_reset::confirm(&identity, &browser, &user_id, device_id.as_ref()).await?
         }
         ("org.matrix.account_deactivate", _) => deactivation::confirm(&browser, &user_id, None),
-        _ => overview(&browser, &user_id),
+        _ => overview(&browser, &Owner::of(&identity, &user_id).await?),
     };
     Ok(browser.show(&page))
 }
 
-fn overview(browser: &Browser, user_id: &UserId) -> Page {
+fn overview(browser: &Browser, owner: &Owner) -> Page {
     let words = &browser.words().account;
     let body = html! {
         h1 { (words.title) }
-        p { (user_id) }
+        (owner.shown())
         ul.links {
             @for (action, label) in [
                 ("org.matrix.profile", words.profile_title),
@@ -115,14 +116,12 @@ async fn profile(
     user_id: &UserId,
 ) -> Result<Page, Trouble> {
     let words = &browser.words().account;
-    let fields = identity.store.profile(user_id).await?.unwrap_or_default();
-    let name = fields.iter().find(|(name, _)| name == "displayname");
-    let name: Option<String> = name.and_then(|(_, json)| serde_json::from_str(json).ok());
+    let owner = Owner::of(identity, user_id).await?;
     let body = html! {
         h1 { (words.profile_title) }
         dl {
             dt { (words.name) }
-            dd { (name.as_deref().unwrap_or(words.none)) }
+            dd { (owner.name.as_deref().unwrap_or(words.none)) }
             dt { (words.user_id) }
             dd { (user_id) }
         }
@@ -138,7 +137,8 @@ fn back(browser: &Browser) -> maud::Markup {
 }
 
 /// Who is signed in, if that was proven a short while ago; else the way to prove it again and back
-/// to `here`. For what cannot be undone: a browser that was left open must not be enough.
+/// to `here`. For what cannot be undone: a browser that was left open must not be enough, nor one
+/// that another provider signs in again without asking anything.
 async fn require_recent(
     browser: &mut Browser,
     here: &str,
@@ -146,9 +146,12 @@ async fn require_recent(
     let here: Uri = here.parse().map_err(|_| Err(Trouble::NotUnderstood))?;
     let user_id = browser.require_user(&here).map_err(|sign_in| Ok(*sign_in))?;
     let now_ms = browser.identity.host.now_ms();
-    let is_recent = browser.signed_in_ms().is_some_and(|since| now_ms - since < RECENT_MS);
+    let is_recent = browser.proven_ms().is_some_and(|since| now_ms - since < RECENT_MS);
     if is_recent {
         return Ok(user_id);
+    }
+    if let Some(way) = upstream::again(browser, &here).await.map_err(Err)? {
+        return Err(Ok(way));
     }
     browser.sign_out().await.map_err(Err)?;
     match browser.require_user(&here) {

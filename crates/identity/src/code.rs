@@ -64,7 +64,7 @@ pub(crate) async fn send(
     onward: &str,
 ) -> Result<Response, Trouble> {
     let identity = &browser.identity;
-    identity.host.limit_proof(&format!("codes for {}", browser.address))?;
+    identity.host.limit_source(&format!("codes for {}", browser.address))?;
     let now_ms = identity.host.now_ms();
     let expires_ms = now_ms.saturating_add((EMAIL_CODE_S * 1000).cast_signed());
     let code = draw(&*identity.host);
@@ -118,7 +118,7 @@ pub(crate) async fn check(
     let waiting = identity.store.code(browser.key(), purpose.name, now_ms).await?;
     let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
     identity.host.limit_proof(&format!("code for {address}"))?;
-    identity.host.limit_proof(&format!("codes for {}", browser.address))?;
+    identity.host.limit_source(&format!("codes for {}", browser.address))?;
     let digits: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {

@@ -39,6 +39,10 @@ pub trait Host: Send + Sync {
     /// Takes one token of `who`'s bucket for proving who one is. Errors: [`HostError::Limited`].
     fn limit_proof(&self, who: &str) -> Result<(), HostError>;
 
+    /// Takes one token of a source address's bucket, which is much wider: whole organisations may
+    /// share an address. Errors: [`HostError::Limited`].
+    fn limit_source(&self, who: &str) -> Result<(), HostError>;
+
     /// The hash to keep of a new password. Errors: [`HostError::Overloaded`].
     async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError>;
 

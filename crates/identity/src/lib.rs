@@ -17,6 +17,7 @@ pub mod host;
 mod mail;
 mod new_password;
 mod oauth;
+mod owner;
 mod pages;
 mod password_reset;
 pub mod policy;
@@ -120,9 +121,13 @@ impl Identity {
         )
     }
 
-    /// What goes on behind the requests: mail, reminders. Ends when it is dropped.
+    /// What goes on behind the requests: mail, reminders, sweeping. Ends when it is dropped.
     pub async fn run(self: Arc<Self>) {
-        tokio::join!(Arc::clone(&self).run_outbox(), self.run_reminders());
+        tokio::join!(
+            Arc::clone(&self).run_outbox(),
+            Arc::clone(&self).run_upstream_sweeps(),
+            self.run_reminders()
+        );
     }
 
     /// Whether people may sign up by e-mail.

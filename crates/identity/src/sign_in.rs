@@ -59,11 +59,31 @@ struct Credentials {
     onward: Onward,
 }
 
-async fn show(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+/// What another page or a client sends somebody here with.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    login_hint: String,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+/// Whom a client expects: an address, a user id, or one as `mxid:@user:server` (MSC4198). Anything
+/// else fills in nothing.
+pub(crate) fn hinted(login_hint: &str) -> Option<&str> {
+    let id = login_hint.strip_prefix("mxid:");
+    let who = id.unwrap_or(login_hint);
+    let is_address = id.is_none() && EmailAddress::parse(who).is_ok();
+    (is_address || UserId::parse(who).is_ok()).then_some(who)
+}
+
+async fn show(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
+    let onward = asked.onward.path();
     if browser.user_id().is_some() {
-        return Ok(browser.redirect(onward.path()));
+        return Ok(browser.redirect(onward));
     }
-    Ok(browser.show(&page(&browser, onward.path(), "", None)))
+    let who = hinted(&asked.login_hint).unwrap_or_default();
+    Ok(browser.show(&page(&browser, onward, who, None)))
 }
 
 async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResult {
@@ -116,7 +136,7 @@ async fn proven(
     let identity = &browser.identity;
     let who = who.trim().to_lowercase();
     // The same buckets as those of `POST /login`: guesses count together, by whatever name.
-    identity.host.limit_proof(&format!("login from {}", browser.address))?;
+    identity.host.limit_source(&format!("login from {}", browser.address))?;
     let account = match user_of(identity, &who).await? {
         Some(user_id) => {
             identity.host.limit_proof(&format!("login as {user_id}"))?;

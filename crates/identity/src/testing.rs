@@ -36,6 +36,9 @@ use crate::{
 /// Tries that one may make at once, and how many come back per second.
 const PROOFS_BURST: f64 = 10.0;
 const PROOFS_PER_S: f64 = 0.17;
+/// The same for whatever counts per source address.
+const SOURCE_BURST: f64 = 20.0;
+const SOURCE_PER_S: f64 = 1.0;
 
 /// A running server that exists only here.
 pub(crate) struct TestHost {
@@ -66,6 +69,26 @@ impl TestHost {
     /// Lets time pass.
     pub(crate) fn advance(&self, ms: i64) {
         self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn limit(&self, who: &str, per_s: f64, burst: f64) -> Result<(), HostError> {
+        if self.exhausted.load(Ordering::SeqCst) {
+            return Err(HostError::Limited { retry_after_ms: 6_000 });
+        }
+        if !self.limits.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        let mut buckets = self.buckets.lock();
+        let (tokens, filled_ms) = buckets.entry(who.to_owned()).or_insert((burst, now_ms));
+        let passed_s = (now_ms - *filled_ms) as f64 / 1000.0;
+        *tokens = (*tokens + passed_s * per_s).min(burst);
+        *filled_ms = now_ms;
+        if *tokens < 1.0 {
+            return Err(HostError::Limited { retry_after_ms: 6_000 });
+        }
+        *tokens -= 1.0;
+        Ok(())
     }
 }
 
@@ -101,23 +124,11 @@ impl Host for TestHost {
     }
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {
-        if self.exhausted.load(Ordering::SeqCst) {
-            return Err(HostError::Limited { retry_after_ms: 6_000 });
-        }
-        if !self.limits.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        let now_ms = self.now_ms();
-        let mut buckets = self.buckets.lock();
-        let (tokens, filled_ms) = buckets.entry(who.to_owned()).or_insert((PROOFS_BURST, now_ms));
-        let passed_s = (now_ms - *filled_ms) as f64 / 1000.0;
-        *tokens = (*tokens + passed_s * PROOFS_PER_S).min(PROOFS_BURST);
-        *filled_ms = now_ms;
-        if *tokens < 1.0 {
-            return Err(HostError::Limited { retry_after_ms: 6_000 });
-        }
-        *tokens -= 1.0;
-        Ok(())
+        self.limit(who, PROOFS_PER_S, PROOFS_BURST)
+    }
+
+    fn limit_source(&self, who: &str) -> Result<(), HostError> {
+        self.limit(who, SOURCE_PER_S, SOURCE_BURST)
     }
 
     async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError> {

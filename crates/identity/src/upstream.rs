@@ -7,25 +7,29 @@
 //! the address, is who somebody is: an address that goes to another person opens no account.
 
 mod account;
+mod again;
 mod claims;
 pub mod config;
 mod flow;
+mod join;
 mod logout;
 mod pending;
 mod provider;
 mod signature;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     routing::{get, post},
 };
+use estafette_core::limits::UPSTREAM_SWEEP_S;
+use estafette_store::{StoreResult, UpstreamStore as _};
 use maud::{Markup, html};
 use parking_lot::Mutex;
 
-pub(crate) use self::logout::farewell;
-use self::{pending::Pending, provider::Known};
+pub(crate) use self::{again::again, logout::farewell};
+use self::{join::Join, pending::Pending, provider::Known};
 use crate::{Identity, pages::Browser};
 
 /// What is remembered between requests. Nothing of it outlives a restart and nothing need.
@@ -35,6 +39,8 @@ pub(crate) struct Upstream {
     known: Mutex<HashMap<String, Known>>,
     /// Sign-ins under way, by their `state`.
     pending: Mutex<HashMap<String, Pending>>,
+    /// Accounts that wait for their password, by what the form says.
+    joins: Mutex<HashMap<String, Join>>,
     /// Logout tokens that were seen, and until when they would be valid (ms).
     logouts: Mutex<HashMap<String, i64>>,
 }
@@ -43,12 +49,31 @@ pub(crate) struct Upstream {
 pub(crate) fn pages() -> Router<Arc<Identity>> {
     Router::new()
         .route("/_estafette/upstream/{provider}", get(flow::start))
+        .route("/_estafette/upstream/{provider}/again", get(again::show))
+        .route("/_estafette/upstream/{provider}/join", post(join::join))
         .route("/_estafette/upstream/{provider}/callback", get(flow::callback))
 }
 
 /// What providers call themselves.
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new().route("/_estafette/upstream/{provider}/logout", post(logout::by_provider))
+}
+
+impl Identity {
+    /// Forgets from time to time what has ended at providers. Ends when it is dropped.
+    pub(crate) async fn run_upstream_sweeps(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.sweep_upstream().await {
+                tracing::warn!(%error, "sweeping ended sessions failed; it is tried again later");
+            }
+            tokio::time::sleep(Duration::from_secs(UPSTREAM_SWEEP_S)).await;
+        }
+    }
+
+    /// Does so once. Also where no provider is configured any more.
+    pub(crate) async fn sweep_upstream(&self) -> StoreResult<usize> {
+        self.store.sweep_upstream_sessions(self.host.now_ms()).await
+    }
 }
 
 /// The ways to sign in elsewhere, for the sign-in page.

@@ -149,7 +149,7 @@ async fn show(browser: Browser, Query(link): Query<Link>) -> PageResult {
 async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
     let identity = &browser.identity;
     let words = &browser.words().validity;
-    identity.host.limit_proof(&format!("renewal from {}", browser.address))?;
+    identity.host.limit_source(&format!("renewal from {}", browser.address))?;
     let (token, now_ms) = (TokenHash::of(&form.token), identity.host.now_ms());
     let Some(expires_ms) = identity.next_expiry_ms() else { return Err(Trouble::NotFound) };
     if identity.store.renew(token, now_ms, expires_ms).await? {

@@ -13,6 +13,8 @@ pub struct BrowserSession {
     pub user_id: UserId,
     /// When, in ms since the epoch.
     pub created_ms: i64,
+    /// When they last proved who they are, as far as that is known; else 0.
+    pub proven_ms: i64,
     /// When it was last used, to the hour.
     pub seen_ms: i64,
     /// When it ends.

@@ -7,6 +7,19 @@ use estafette_core::ids::UserId;
 
 use crate::{StoreResult, accounts::TokenHash};
 
+/// Why a subject may be a user who is not yet linked to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkReason {
+    /// The provider vouches for the user's address, which may have been another person's: enough
+    /// for an account that nobody has used, and for no other.
+    Address,
+    /// The same, by a provider that never gives an address to another person: enough for an account
+    /// that is no other subject's, of any provider.
+    Authority,
+    /// Whoever the subject is has proven to be the user.
+    Proven,
+}
+
 /// What became of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkOutcome {
@@ -15,6 +28,8 @@ pub enum LinkOutcome {
     /// Nothing was written: the user is another subject of that provider, or the subject another
     /// user. An address may have been given to somebody else.
     Different,
+    /// Nothing was written: the reason is not enough.
+    Unproven,
 }
 
 /// A browser that is signed in by another provider's word.
@@ -30,6 +45,8 @@ pub struct UpstreamSession {
     pub id_token: String,
     /// When it is forgotten, in ms since the epoch.
     pub expires_ms: i64,
+    /// Until when it is remembered whose `sid` is, however soon the session ends here.
+    pub sid_until_ms: Option<i64>,
 }
 
 /// Which sessions a provider ends (OpenID Connect Back-Channel Logout, section 2.4).
@@ -47,21 +64,30 @@ pub trait UpstreamStore: Send + Sync {
     /// Who a subject is here.
     async fn upstream_user(&self, provider: &str, subject: &str) -> StoreResult<Option<UserId>>;
 
-    /// Keeps that a subject is a user.
+    /// Keeps that a subject is a user, where `reason` is enough for it.
     async fn link_upstream(
         &self,
         provider: &str,
         subject: &str,
         user_id: &UserId,
+        reason: LinkReason,
     ) -> StoreResult<LinkOutcome>;
 
-    /// Keeps that a browser is signed in by a provider's word. What ended before `now_ms` goes.
+    /// Keeps that a browser is signed in by a provider's word. Of the names of a subject's sessions
+    /// those that are forgotten last are kept, and
+    /// [`UPSTREAM_SIDS_MAX`](estafette_core::limits::UPSTREAM_SIDS_MAX) of them.
     async fn put_upstream_session(
         &self,
         cookie: TokenHash,
         session: UpstreamSession,
-        now_ms: i64,
     ) -> StoreResult<()>;
+
+    /// The session of a browser, unless it has ended.
+    async fn upstream_session(
+        &self,
+        cookie: TokenHash,
+        now_ms: i64,
+    ) -> StoreResult<Option<UpstreamSession>>;
 
     /// Takes the session of a browser.
     async fn take_upstream_session(
@@ -70,10 +96,14 @@ pub trait UpstreamStore: Send + Sync {
     ) -> StoreResult<Option<UpstreamSession>>;
 
     /// Signs browsers out because a provider says so, before it returns. Returns whose accounts
-    /// they were signed in to, each once.
+    /// they were signed in to, and who is linked to the subjects whose sessions are remembered, each
+    /// once.
     async fn end_upstream_sessions(
         &self,
         provider: &str,
         which: UpstreamLogout,
     ) -> StoreResult<Vec<UserId>>;
+
+    /// Forgets what has ended. How many sessions and names of sessions went.
+    async fn sweep_upstream_sessions(&self, now_ms: i64) -> StoreResult<usize>;
 }

@@ -112,7 +112,7 @@ async fn login(
     let account = match request.kind.as_str() {
         "m.login.password" if server.config.login.password => {
             server.rate_limiter.check(
-                Cost::Login,
+                Cost::Source,
                 &format!("login from {address}"),
                 server.now_ms(),
             )?;
@@ -120,7 +120,7 @@ async fn login(
         }
         "m.login.token" => {
             server.rate_limiter.check(
-                Cost::Login,
+                Cost::Source,
                 &format!("login from {address}"),
                 server.now_ms(),
             )?;

@@ -231,6 +231,7 @@ async fn every_route_is_held_back_by_the_limit_that_the_table_names_and_no_other
             config.rate_limits.enabled = true;
             config.rate_limits.messages_burst = if class == "message" { 0.0 } else { 1e6 };
             config.rate_limits.login_burst = if class == "login" { 0.0 } else { 1e6 };
+            config.rate_limits.source_burst = config.rate_limits.login_burst;
             config.rate_limits.writes_burst = if class == "write" { 0.0 } else { 1e6 };
         });
         let world = World { server: server.await, _bridge, room, event };

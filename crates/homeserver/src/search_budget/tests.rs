@@ -12,6 +12,7 @@ async fn server(searches_per_day: u32) -> TestServer {
         config.rate_limits.enabled = true;
         config.rate_limits.writes_burst = 1e6;
         config.rate_limits.login_burst = 1e6;
+        config.rate_limits.source_burst = 1e6;
         config.user_directory.searches_per_day = searches_per_day;
     })
     .await

@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use estafette_core::limits::OAUTH_LOCKED_RETRY_S;
 use estafette_store::StoreError;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -46,6 +47,15 @@ impl OauthError {
     pub(crate) fn busy() -> Self {
         let error = Self::new("temporarily_unavailable", "The server is busy: try again.");
         Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s: Some(1), ..error }
+    }
+
+    /// 503: the account is locked. Not 4xx: a client would throw its session and keys away, which are
+    /// there again when the lock is lifted (Client-Server API, "Refresh token grant", "Account
+    /// locking").
+    pub(crate) fn locked() -> Self {
+        let error = Self::new("temporarily_unavailable", "The account is locked.");
+        let retry_after_s = Some(OAUTH_LOCKED_RETRY_S);
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s, ..error }
     }
 
     /// 500, with the cause in the log alone.

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     Identity,
     pages::{Browser, PageResult},
+    sign_in::hinted,
 };
 
 /// A request that may be put before somebody.
@@ -233,6 +234,12 @@ pub(super) async fn authorize(
     if !request.wants_account || !identity.offers_sign_up() {
         return Ok(browser.redirect(&consent));
     }
-    let onward = serde_urlencoded::to_string([("continue", consent)]).unwrap_or_default();
+    if let Some(user_id) = browser.user_id() {
+        return consent::create_or_go_on(&browser, user_id, &consent).await;
+    }
+    // An id is of no use to whoever wants another account.
+    let hint = request.login_hint.as_deref().and_then(hinted).filter(|who| !who.starts_with('@'));
+    let pairs = [("continue", consent.as_str()), ("login_hint", hint.unwrap_or_default())];
+    let onward = serde_urlencoded::to_string(pairs).unwrap_or_default();
     Ok(browser.redirect(&format!("/_estafette/sign-up?{onward}")))
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::State, response::Response, routing::get};
+use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::{AccountStore as _, OauthStore as _};
 use http::{StatusCode, request::Parts};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -11,11 +13,15 @@ use serde::Deserialize;
 use super::{
     answer::OauthError,
     authorize::{AuthorizationRequest, Refusal},
+    redirect,
     registration::Client,
 };
 use crate::{
     Identity,
+    code::with_onward,
+    owner::Owner,
     pages::{Browser, Page, PageResult, Posted, Trouble},
+    sign_in::hinted,
 };
 
 const PATH: &str = "/_estafette/consent";
@@ -35,14 +41,19 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
         return Ok(sign_in_first(&browser, query, request.login_hint.as_deref()));
     };
     let words = &browser.words().consent;
+    let host_proven = redirect::proves(request.redirect_uri(), request.client.metadata.host());
+    let asking =
+        Asking::of(&identity, user_id, &request.client, &request.scope.device_id, host_proven);
+    let asking = asking.await?;
+    let owner = Owner::of(&identity, user_id).await?;
     let body = html! {
         h1 { ((words.title)(request.client.metadata.name(browser.language.code()))) }
-        (describe(&browser, &request.client, request.scope.device_id.as_str()))
+        (describe(&browser, &asking))
         (browser.form(PATH, &html! {
             input type="hidden" name="query" value=(query);
             (yes_or_no(&browser))
         }))
-        (other_account(&browser, user_id.as_str(), &format!("{PATH}?{query}")))
+        (other_account(&browser, &owner, &format!("{PATH}?{query}")))
     };
     let page = Page::new(words.window_title, body).may_lead_to(request.redirect_uri());
     Ok(browser.show(&page))
@@ -52,25 +63,75 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
 fn sign_in_first(browser: &Browser, query: &str, login_hint: Option<&str>) -> Response {
     let onward = format!("{PATH}?{query}");
     let mut pairs = vec![("continue", onward.as_str())];
-    if let Some(hint) = login_hint {
+    if let Some(hint) = login_hint.and_then(hinted) {
         pairs.push(("login_hint", hint));
     }
     let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
     browser.redirect(&format!("/_estafette/sign-in?{query}"))
 }
 
+/// Who asks, as far as that is proven, and what it would take the place of.
+pub(super) struct Asking<'a> {
+    client: &'a Client,
+    device_id: &'a DeviceId,
+    /// Whether the answer goes to the host that the application says it is from.
+    host_proven: bool,
+    /// Who has the device now, where somebody does.
+    replaces: Option<Replaced>,
+}
+
+/// Who has a device now.
+enum Replaced {
+    /// The same client: it signs in again.
+    Itself,
+    /// Another one, or one of the legacy API, by its name.
+    Other(String),
+}
+
+impl<'a> Asking<'a> {
+    /// Looks up what the device is now. A client may take any device of the person (Client-Server
+    /// API, "Relationship between access tokens and devices"), so the person is told.
+    pub(super) async fn of(
+        identity: &Identity,
+        user_id: &UserId,
+        client: &'a Client,
+        device_id: &'a DeviceId,
+        host_proven: bool,
+    ) -> Result<Self, Trouble> {
+        let device = identity.store.device(user_id, device_id).await?;
+        let replaces = match device {
+            None => None,
+            Some(device) => {
+                let sessions = identity.store.oauth_sessions(user_id).await?;
+                let session = sessions.into_iter().find(|session| session.device_id == *device_id);
+                let same = session.is_some_and(|held| held.client.client_id == client.client_id);
+                let name = device.display_name.unwrap_or_else(|| device_id.to_string());
+                Some(if same { Replaced::Itself } else { Replaced::Other(name) })
+            }
+        };
+        Ok(Self { client, device_id, host_proven, replaces })
+    }
+}
+
 /// Who asks, on which device, and what it may do then.
-pub(super) fn describe(browser: &Browser, client: &Client, device_id: &str) -> Markup {
+pub(super) fn describe(browser: &Browser, asking: &Asking<'_>) -> Markup {
     let (words, language) = (&browser.words().consent, browser.language.code());
-    let metadata = &client.metadata;
+    let metadata = &asking.client.metadata;
+    let published =
+        if asking.host_proven { words.published_at } else { words.published_at_unproven };
     html! {
         dl {
             dt { (words.application) }
             dd { (metadata.name(language)) }
-            dt { (words.published_at) }
+            dt { (published) }
             dd { (metadata.host()) }
             dt { (words.device) }
-            dd { (device_id) }
+            dd { (asking.device_id) }
+        }
+        @match &asking.replaces {
+            None => {}
+            Some(Replaced::Itself) => p { (words.replaces_itself) },
+            Some(Replaced::Other(name)) => p.notice { ((words.replaces)(name)) },
         }
         h2 { (words.may_title) }
         ul { @for may in words.may { li { (may) } } }
@@ -88,6 +149,29 @@ pub(super) fn describe(browser: &Browser, client: &Client, device_id: &str) -> M
     }
 }
 
+/// For whoever is signed in where a client offers a new account (`prompt=create`; Client-Server API,
+/// "User registration"): with the account that there is, or with another one.
+pub(super) async fn create_or_go_on(
+    browser: &Browser,
+    user_id: &UserId,
+    consent: &str,
+) -> PageResult {
+    let words = &browser.words().consent;
+    let owner = Owner::of(&browser.identity, user_id).await?;
+    let body = html! {
+        h1 { (words.signed_in_title) }
+        p { (words.signed_in) }
+        (owner.shown())
+        div.actions { a.button href=(consent) { (words.this_account) } }
+        (browser.form("/_estafette/sign-out", &html! {
+            input type="hidden" name="continue"
+                value=(with_onward("/_estafette/sign-up", consent));
+            button.second type="submit" { (words.new_account) }
+        }))
+    };
+    Ok(browser.show(&Page::new(words.signed_in_title, body)))
+}
+
 /// The two buttons.
 pub(super) fn yes_or_no(browser: &Browser) -> Markup {
     let words = &browser.words().consent;
@@ -100,11 +184,11 @@ pub(super) fn yes_or_no(browser: &Browser) -> Markup {
 }
 
 /// Whose account it is, and the way out.
-pub(super) fn other_account(browser: &Browser, user_id: &str, onward: &str) -> Markup {
+pub(super) fn other_account(browser: &Browser, owner: &Owner, onward: &str) -> Markup {
     let words = &browser.words().consent;
     html! {
         h2 { (words.account_title) }
-        p { (user_id) }
+        (owner.shown())
         (browser.form("/_estafette/sign-out", &html! {
             input type="hidden" name="continue" value=(onward);
             button.second type="submit" { (words.other_account) }

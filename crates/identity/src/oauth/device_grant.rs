@@ -45,7 +45,7 @@ pub(super) async fn start(
     let base_url = base_url(&identity, &parts)
         .ok_or_else(|| OauthError::invalid_request("The request names no host."))?;
     let address = identity.host.remote_address(&parts);
-    identity.host.limit_proof(&format!("device grant from {address}"))?;
+    identity.host.limit_source(&format!("device grant from {address}"))?;
     let now_ms = identity.host.now_ms();
     let name = client.metadata.name("fr");
     let device_code = token::secret(&identity, "esd");

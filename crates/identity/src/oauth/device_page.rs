@@ -17,12 +17,13 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{
-    consent::{describe, other_account, yes_or_no},
+    consent::{Asking, describe, other_account, yes_or_no},
     device_grant::user_code_hash,
     registration,
 };
 use crate::{
     Identity,
+    owner::Owner,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
 };
 
@@ -85,7 +86,7 @@ async fn step(
         Ok(user_id) => user_id,
         Err(sign_in) => return Ok(*sign_in),
     };
-    identity.host.limit_proof(&format!("device code from {}", browser.address))?;
+    identity.host.limit_source(&format!("device code from {}", browser.address))?;
     identity.host.limit_proof(&format!("device code by {user_id}"))?;
     let (words, now_ms) = (&browser.words().consent, identity.host.now_ms());
     let user_code = user_code_hash(&form.user_code);
@@ -99,15 +100,18 @@ async fn step(
         _ => {
             let client = registration::client(&identity, &grant.client_id).await;
             let client = client.map_err(|error| Trouble::Broken(error.to_string()))?;
+            // Whoever polls with the device code has proven nothing (RFC 8628, section 5.4).
+            let owner = Owner::of(&identity, &user_id).await?;
+            let asking = Asking::of(&identity, &user_id, &client, &grant.device_id, false).await?;
             let body = html! {
                 h1 { ((words.title)(client.metadata.name(browser.language.code()))) }
                 p.notice { ((words.compare)(&form.user_code.to_uppercase())) }
-                (describe(&browser, &client, grant.device_id.as_str()))
+                (describe(&browser, &asking))
                 (browser.form(PATH, &html! {
                     input type="hidden" name="user_code" value=(form.user_code);
                     (yes_or_no(&browser))
                 }))
-                (other_account(&browser, user_id.as_str(), PATH))
+                (other_account(&browser, &owner, PATH))
             };
             return Ok(browser.show(&Page::new(words.window_title, body)));
         }

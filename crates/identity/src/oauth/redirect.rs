@@ -151,6 +151,12 @@ pub(crate) fn matches(registered: &str, asked: &str) -> bool {
         && path(known.rest) == path(asked.rest)
 }
 
+/// Whether whoever gets an answer at `uri` holds `client_host`: it goes there over https. Private
+/// schemes and the loopback interface are anybody's on the device (RFC 8252, section 8.6).
+pub(crate) fn proves(uri: &str, client_host: &str) -> bool {
+    WebUri::parse(uri).is_some_and(|uri| uri.scheme == "https" && uri.is_under(client_host))
+}
+
 fn path(rest: &str) -> &str {
     if rest.is_empty() { "/" } else { rest }
 }

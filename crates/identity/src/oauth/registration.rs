@@ -38,7 +38,7 @@ pub(super) async fn register(
     // Whole organisations share an address and one client: only what is new counts.
     if identity.store.oauth_client(&client.client_id).await?.is_none() {
         let address = identity.host.remote_address(&parts);
-        identity.host.limit_proof(&format!("OAuth registration from {address}"))?;
+        identity.host.limit_source(&format!("OAuth registration from {address}"))?;
     }
     if !identity.store.put_oauth_client(client.clone(), identity.host.now_ms()).await? {
         return Err(OauthError::busy());

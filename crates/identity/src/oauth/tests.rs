@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The flows of the specification, through the real routes.
 
+mod consent;
 mod device;
 mod theft;
 
@@ -389,7 +390,7 @@ fn body_of(answer: &Answer) -> Value {
 async fn new_clients_are_limited_and_known_ones_are_not() {
     let site = TestIdentity::start();
     let mut refused = 0;
-    for number in 0..30 {
+    for number in 0..40 {
         let mut sent = metadata();
         sent["client_name"] = json!(format!("App {number}"));
         let (status, _) = register(&site, &sent).await;

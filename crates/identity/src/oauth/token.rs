@@ -157,7 +157,8 @@ fn granted(outcome: GrantOutcome, pair: &IssuedPair) -> Result<Response, OauthEr
 }
 
 /// The old pair works until the new one is first used, so that a lost answer can be asked for
-/// again. A refresh token that comes again after that was stolen: the session ends (F-22).
+/// again. A refresh token that comes again after that was stolen: the session ends (F-22). While the
+/// account is locked it is kept, and works afterwards.
 async fn by_refresh_token(
     identity: &Identity,
     client_id: &str,
@@ -169,7 +170,7 @@ async fn by_refresh_token(
     match identity.store.refresh_oauth(client_id, &given, pair.stored).await? {
         OauthRefreshOutcome::Refreshed { scope } => Ok(pair.answer(&scope)),
         OauthRefreshOutcome::Unknown => refused("The refresh token is not known."),
-        OauthRefreshOutcome::Locked => refused("The account is locked."),
+        OauthRefreshOutcome::Locked => Err(OauthError::locked()),
         OauthRefreshOutcome::Reused { user_id, device_id } => {
             tracing::warn!(%user_id, %device_id, "a used refresh token came again: session ended");
             refused("The refresh token was used before; the session has ended.")

@@ -98,9 +98,19 @@ impl Browser {
         self.session.as_ref().map(|session| &session.user_id)
     }
 
-    /// When whoever is signed in proved who they are, in ms since the epoch.
-    pub(crate) fn signed_in_ms(&self) -> Option<i64> {
-        self.session.as_ref().map(|session| session.created_ms)
+    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a provider
+    /// did not say.
+    pub(crate) fn proven_ms(&self) -> Option<i64> {
+        self.session.as_ref().map(|session| session.proven_ms)
+    }
+
+    /// By which provider's word somebody is signed in, if that is how.
+    pub(crate) async fn upstream(&self) -> Result<Option<UpstreamSession>, Trouble> {
+        if self.session.is_none() {
+            return Ok(None);
+        }
+        let now_ms = self.identity.host.now_ms();
+        Ok(self.identity.store.upstream_session(self.key(), now_ms).await?)
     }
 
     /// Who is signed in, or the way to the sign-in page and back to `uri`.
@@ -116,25 +126,39 @@ impl Browser {
 
     /// Signs somebody in, with a new cookie: one that was planted beforehand is worth nothing.
     pub(crate) async fn sign_in(&mut self, user_id: &UserId) -> Result<(), Trouble> {
-        self.sign_in_by(user_id, None).await
+        let now_ms = self.identity.host.now_ms();
+        self.begin_session(user_id, None, now_ms).await
     }
 
-    /// The same by another provider's word. That it was by its word is kept first: no session
-    /// begins that the provider could not end.
+    /// The same by another provider's word, to which the person proved themselves at `proven_ms` (0:
+    /// it does not say when).
     pub(crate) async fn sign_in_by(
         &mut self,
         user_id: &UserId,
+        word: UpstreamSession,
+        proven_ms: i64,
+    ) -> Result<(), Trouble> {
+        self.begin_session(user_id, Some(word), proven_ms).await
+    }
+
+    /// That it is by a provider's word is kept first: no session begins that the provider could not
+    /// end.
+    async fn begin_session(
+        &mut self,
+        user_id: &UserId,
         word: Option<UpstreamSession>,
+        proven_ms: i64,
     ) -> Result<(), Trouble> {
         let now_ms = self.identity.host.now_ms();
         self.identity.store.end_browser_session(self.key()).await?;
         self.renew_cookie();
         if let Some(word) = word {
-            self.identity.store.put_upstream_session(self.key(), word, now_ms).await?;
+            self.identity.store.put_upstream_session(self.key(), word).await?;
         }
         let session = BrowserSession {
             user_id: user_id.clone(),
             created_ms: now_ms,
+            proven_ms: proven_ms.min(now_ms),
             seen_ms: now_ms,
             expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
         };

@@ -44,7 +44,7 @@ async fn lookup(
     Query(asked): Query<Asked>,
 ) -> Response {
     let source = identity.host.remote_address(&parts);
-    if let Err(error) = identity.host.limit_proof(&format!("lookup from {source}")) {
+    if let Err(error) = identity.host.limit_source(&format!("lookup from {source}")) {
         return limited(&error);
     }
     let address = match EmailAddress::parse(&asked.address) {

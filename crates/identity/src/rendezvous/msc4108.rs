@@ -41,7 +41,7 @@ async fn create(
     let base_url = base_url::base_url(&identity, &parts)
         .ok_or(Refused::Malformed("M_MISSING_PARAM", "The request names no host."))?;
     let address = identity.host.remote_address(&parts);
-    identity.host.limit_proof(&format!("rendezvous from {address}"))?;
+    identity.host.limit_source(&format!("rendezvous from {address}"))?;
     let (id, session) = identity.rendezvous.create(&*identity.host, data)?;
     let body = json!({ "url": format!("{base_url}{PATH}/{id}") });
     Ok(described(json_answer(StatusCode::CREATED, &body), &session))

@@ -50,7 +50,7 @@ async fn create(
         return Err(Refused::Forbidden("Only people of this server may begin a session."));
     }
     let address = identity.host.remote_address(&parts);
-    identity.host.limit_proof(&format!("rendezvous from {address}"))?;
+    identity.host.limit_source(&format!("rendezvous from {address}"))?;
     let Create { data } = json_body(&whole(body, BODY_BYTES_MAX).await?)?;
     let (id, session) = identity.rendezvous.create(&*identity.host, data.into())?;
     let expires_in_ms = session.expires_ms.saturating_sub(identity.host.now_ms());

@@ -4,7 +4,7 @@
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _, UpstreamStore as _,
-    upstream::LinkOutcome,
+    upstream::{LinkOutcome, LinkReason},
 };
 use serde_json::{Map, Value};
 
@@ -16,6 +16,8 @@ use crate::{Identity, pages::Trouble};
 pub(super) enum Found {
     /// This account.
     Account(UserId),
+    /// This account, once its password is proven: its address may have been another person's.
+    Joinable(UserId),
     /// Nobody who may come in; the page says why.
     Refused(Refused),
 }
@@ -29,12 +31,23 @@ pub(super) enum Refused {
     NoAccount,
     /// The address belongs to an account of another person of that provider.
     OtherPerson,
+    /// The account of the address may be another person's and has no password to tell by.
+    NoProof,
+    /// The password of the account came too late, or was wrong too often.
+    JoinEnded,
+    /// Another person proved themselves than the one who is signed in.
+    NotYou,
+    /// The provider did not ask the person, or does not say that it did.
+    NotProven,
     /// The account is locked or deactivated.
     Closed,
 }
 
 /// The account of a subject: the one it is linked to, else the one of its address, else a new one
 /// where that is allowed.
+///
+/// Addresses go from people who left to people who come (OpenID Connect Core, section 5.7), so one
+/// alone opens no account that somebody used: its password is asked for once.
 pub(super) async fn find(
     identity: &Identity,
     provider: &ProviderConfig,
@@ -56,10 +69,23 @@ pub(super) async fn find(
             None => return Ok(Found::Refused(Refused::NoAccount)),
         },
     };
-    match identity.store.link_upstream(&provider.id, subject, &user_id).await? {
+    let authority = provider.is_authoritative_for(email.domain());
+    let reason = if authority { LinkReason::Authority } else { LinkReason::Address };
+    match identity.store.link_upstream(&provider.id, subject, &user_id, reason).await? {
         LinkOutcome::Linked => open(identity, user_id).await,
         LinkOutcome::Different => Ok(Found::Refused(Refused::OtherPerson)),
+        LinkOutcome::Unproven => joinable(identity, user_id).await,
     }
+}
+
+async fn joinable(identity: &Identity, user_id: UserId) -> Result<Found, Trouble> {
+    let account = identity.store.account(&user_id).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
+    Ok(match open(identity, user_id).await? {
+        Found::Account(user_id) if has_password => Found::Joinable(user_id),
+        Found::Account(_) => Found::Refused(Refused::NoProof),
+        refused => refused,
+    })
 }
 
 async fn open(identity: &Identity, user_id: UserId) -> Result<Found, Trouble> {

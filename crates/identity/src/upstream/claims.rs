@@ -26,6 +26,9 @@ pub(super) enum ClaimError {
     /// In answer to another request.
     #[error("`nonce` is not the one of this sign-in")]
     Nonce,
+    /// The person did not prove who they are when they were to, or it does not say so.
+    #[error("`auth_time` is missing or before the request")]
+    Unproven,
     /// About nobody, or somebody else.
     #[error("`sub` is missing or another")]
     Subject,
@@ -47,6 +50,17 @@ pub(super) struct Expected<'a> {
 pub(super) struct IdToken {
     pub(super) subject: String,
     pub(super) sid: Option<String>,
+    /// When the person proved who they are there, in seconds since the epoch.
+    pub(super) auth_time_s: Option<i64>,
+}
+
+impl IdToken {
+    /// Refuses one that does not say that the person proved who they are since `asked_s`, when that
+    /// was asked for by `max_age` (OpenID Connect Core, sections 2 and 3.1.3.7, point 13).
+    pub(super) fn check_proven_since(&self, asked_s: i64) -> Result<(), ClaimError> {
+        let since = self.auth_time_s.ok_or(ClaimError::Unproven)?;
+        if since.saturating_add(LEEWAY_S) < asked_s { Err(ClaimError::Unproven) } else { Ok(()) }
+    }
 }
 
 /// Checks an ID token whose signature is right.
@@ -68,7 +82,12 @@ pub(super) fn check_id_token(
         return Err(ClaimError::Nonce);
     }
     let subject = text(claims, "sub").ok_or(ClaimError::Subject)?;
-    Ok(IdToken { subject: subject.to_owned(), sid: text(claims, "sid").map(str::to_owned) })
+    let auth_time_s = seconds(claims, "auth_time");
+    if auth_time_s.is_some_and(|since| since > latest) {
+        return Err(ClaimError::Time);
+    }
+    let sid = text(claims, "sid").map(str::to_owned);
+    Ok(IdToken { subject: subject.to_owned(), sid, auth_time_s })
 }
 
 /// Checks a signed answer of the user info endpoint (OpenID Connect Core, section 5.3.2).
@@ -98,6 +117,7 @@ pub(super) fn check_logout_token(
 ) -> Result<LogoutToken, ClaimError> {
     check_parties(claims, expected)?;
     let issued = seconds(claims, "iat").ok_or(ClaimError::Time)?;
+    // Drafts of the standard had no `exp`; such a token ends soon after `iat`.
     let expires = seconds(claims, "exp").unwrap_or(i64::MAX);
     let until = expires.min(issued.saturating_add(LOGOUT_AGE_S)).saturating_add(LEEWAY_S);
     if until <= expected.now_s || issued > expected.now_s.saturating_add(LEEWAY_S) {

@@ -29,6 +29,10 @@ pub struct ProviderConfig {
     /// (`email_verified`), as with ProConnect. A `false` of it is always believed.
     #[serde(default)]
     pub vouches_for_email: bool,
+    /// The domains, of those, in which it never gives an address to another person; `*` alone: all.
+    /// There its word joins a subject to the account of an address without that account's password.
+    #[serde(default)]
+    pub authoritative_domains: Vec<String>,
     /// Whether people who have no account get one.
     #[serde(default)]
     pub creates_accounts: bool,
@@ -77,6 +81,15 @@ fn default_scope() -> String {
 impl ProviderConfig {
     /// Whether the provider may vouch for addresses of a domain.
     pub(super) fn may_vouch_for(&self, domain: &str) -> bool {
-        self.domains.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(domain))
+        lists(&self.domains, domain)
     }
+
+    /// Whether an address of a domain stays with one person there.
+    pub(super) fn is_authoritative_for(&self, domain: &str) -> bool {
+        self.may_vouch_for(domain) && lists(&self.authoritative_domains, domain)
+    }
+}
+
+fn lists(domains: &[String], domain: &str) -> bool {
+    domains.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(domain))
 }

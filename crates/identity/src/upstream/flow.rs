@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use estafette_core::limits::BROWSER_SESSION_S;
+use estafette_core::limits::{BROWSER_SESSION_S, UPSTREAM_SID_S};
 use estafette_store::upstream::UpstreamSession;
 use http::{StatusCode, request::Parts};
 use maud::html;
@@ -15,8 +15,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     account::{self, Found, Refused},
+    again::{self, Prover},
     claims::{ClaimError, Expected, IdToken, check_id_token, check_user_info, text},
-    config::ProviderConfig,
+    config::{LogoutReach, ProviderConfig},
+    join,
     pending::Pending,
     provider::{Provider, UpstreamError},
 };
@@ -32,6 +34,9 @@ pub(super) struct Start {
     onward: String,
     #[serde(default)]
     login_hint: String,
+    /// Not empty: whoever is signed in is to prove themselves again.
+    #[serde(default)]
+    again: String,
 }
 
 /// `GET /_estafette/upstream/{provider}`: sends the browser to the provider (OpenID Connect Core,
@@ -44,7 +49,7 @@ pub(super) async fn start(
     parts: Parts,
 ) -> PageResult {
     let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
-    identity.host.limit_proof(&format!("upstream from {}", browser.address))?;
+    identity.host.limit_source(&format!("upstream from {}", browser.address))?;
     let metadata = match provider.metadata().await {
         Ok(metadata) => metadata,
         Err(error) => return unbelieved(&browser, provider.config, &error),
@@ -52,7 +57,11 @@ pub(super) async fn start(
     let redirect_uri = redirect_uri(&identity, &parts, &id)?;
     let [state, nonce, verifier] = ["ess", "esn", "esv"].map(|mark| secret(&identity, mark));
     let onward = local_path(&asked.onward).unwrap_or("/");
-    let pending = Pending::new(&browser, &id, &state, &nonce, &verifier, onward);
+    let mut pending = Pending::new(&browser, &id, &state, &nonce, &verifier, onward);
+    if !asked.again.is_empty() {
+        pending.prover = again::prover(&browser, provider.config).await?;
+    }
+    let again = pending.prover.is_some();
     identity.upstream.remember(&state, pending, identity.host.now_ms())?;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
     let mut query = vec![
@@ -65,6 +74,9 @@ pub(super) async fn start(
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
     ];
+    if again {
+        query.extend([("prompt", "login"), ("max_age", "0")]);
+    }
     if !asked.login_hint.is_empty() {
         query.push(("login_hint", &asked.login_hint));
     }
@@ -111,23 +123,55 @@ pub(super) async fn callback(
         Ok(vouched) => vouched,
         Err(error) => return unbelieved(&browser, provider.config, &error),
     };
+    if let Some(prover) = &pending.prover
+        && let Err(refused) = check_prover(&browser, prover, &vouched.id_token)
+    {
+        return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(refused));
+    }
     let subject = &vouched.id_token.subject;
-    let user_id = match account::find(&identity, provider.config, subject, &vouched.claims).await? {
+    let found = account::find(&identity, provider.config, subject, &vouched.claims).await?;
+    let proven_ms = vouched.id_token.auth_time_s.unwrap_or(0).saturating_mul(1000);
+    let session = session(&provider, vouched);
+    let user_id = match found {
         Found::Account(user_id) => user_id,
+        Found::Joinable(user_id) if pending.prover.is_none() => {
+            return join::ask(&browser, provider.config, session, user_id, &pending.onward);
+        }
+        Found::Joinable(_) => {
+            let refused = Some(Refused::OtherPerson);
+            return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
+        }
         Found::Refused(refused) => {
             return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(refused));
         }
     };
-    let now_ms = identity.host.now_ms();
-    let session = UpstreamSession {
-        provider: id,
+    if pending.prover.is_some_and(|prover| prover.user_id != user_id) {
+        return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(Refused::OtherPerson));
+    }
+    browser.sign_in_by(&user_id, session, proven_ms).await?;
+    Ok(browser.redirect(&pending.onward))
+}
+
+/// Whether it is the same person, in the same session here, who proved themselves when asked to.
+fn check_prover(browser: &Browser, prover: &Prover, token: &IdToken) -> Result<(), Refused> {
+    if browser.user_id() != Some(&prover.user_id) || token.subject != prover.subject {
+        return Err(Refused::NotYou);
+    }
+    token.check_proven_since(prover.asked_s).map_err(|_| Refused::NotProven)
+}
+
+fn session(provider: &Provider<'_>, vouched: Vouched) -> UpstreamSession {
+    let now_ms = provider.identity.host.now_ms();
+    let after = |seconds: u64| now_ms.saturating_add((seconds * 1000).cast_signed());
+    let devices = provider.config.logout == LogoutReach::Devices;
+    UpstreamSession {
+        provider: provider.config.id.clone(),
         subject: vouched.id_token.subject,
         sid: vouched.id_token.sid,
         id_token: vouched.raw_id_token,
-        expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
-    };
-    browser.sign_in_by(&user_id, Some(session)).await?;
-    Ok(browser.redirect(&pending.onward))
+        expires_ms: after(BROWSER_SESSION_S),
+        sid_until_ms: devices.then(|| after(UPSTREAM_SID_S)),
+    }
 }
 
 /// What a provider vouches for.
@@ -183,7 +227,8 @@ fn unbelieved(browser: &Browser, provider: &ProviderConfig, error: &UpstreamErro
     say(browser, provider, StatusCode::BAD_GATEWAY, None)
 }
 
-fn say(
+/// The page for when nobody is signed in, and why.
+pub(super) fn say(
     browser: &Browser,
     provider: &ProviderConfig,
     status: StatusCode,
@@ -195,13 +240,22 @@ fn say(
         Some(Refused::Address) => words.no_address,
         Some(Refused::NoAccount) => words.no_account,
         Some(Refused::OtherPerson) => words.other_person,
+        Some(Refused::NoProof) => words.no_proof,
+        Some(Refused::JoinEnded) => words.join_ended,
+        Some(Refused::NotYou) => words.not_you,
+        Some(Refused::NotProven) => words.not_proven,
         Some(Refused::Closed) => words.closed,
     };
     let title = (words.refused_title)(&provider.name);
     let body = html! {
         h1 { (title) }
         p { (text) }
-        ul.links { li { a href="/_estafette/sign-in" { (words.other_way) } } }
+        ul.links {
+            @if refused == Some(Refused::NoProof) && browser.identity.mailer.works() {
+                li { a href="/_estafette/password/reset" { (words.set_password) } }
+            }
+            li { a href="/_estafette/sign-in" { (words.other_way) } }
+        }
     };
     Ok(browser.show(&Page::new(&title, body).status(status)))
 }

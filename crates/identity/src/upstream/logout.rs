@@ -93,6 +93,8 @@ async fn end_sessions(provider: &Provider<'_>, token: LogoutToken) -> Result<(),
             return Err(OauthError::invalid_request("The logout token is about nobody."));
         }
     };
+    // Section 2.4: without a `sid` all sessions of the subject are meant. Section 2.7: where there
+    // are none any more, it is done.
     let mut users = identity.store.end_upstream_sessions(id, which.clone()).await?;
     if provider.config.logout == LogoutReach::Devices {
         if let UpstreamLogout::Subject(subject) | UpstreamLogout::Session(_, Some(subject)) = &which

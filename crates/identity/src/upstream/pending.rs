@@ -4,7 +4,7 @@
 use estafette_core::limits::{UPSTREAM_SIGN_IN_S, UPSTREAM_SIGN_INS_MAX};
 use subtle::ConstantTimeEq as _;
 
-use super::Upstream;
+use super::{Upstream, again::Prover};
 use crate::pages::{Browser, Trouble};
 
 /// What must fit when the browser comes back.
@@ -14,6 +14,8 @@ pub(super) struct Pending {
     pub(super) code_verifier: String,
     /// Where to go on to.
     pub(super) onward: String,
+    /// Who has to prove themselves again, where that is what it is for.
+    pub(super) prover: Option<Prover>,
     browser: [u8; 32],
     expires_ms: i64,
 }
@@ -34,6 +36,7 @@ impl Pending {
             nonce: nonce.to_owned(),
             code_verifier: code_verifier.to_owned(),
             onward: onward.to_owned(),
+            prover: None,
             browser: browser.mac(&["upstream", state]),
             expires_ms: browser.identity.host.now_ms().saturating_add(lifetime_ms),
         }

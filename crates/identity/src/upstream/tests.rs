@@ -96,6 +96,7 @@ impl World {
             scope: "openid email".into(),
             domains: vec!["interieur.gouv.fr".into()],
             vouches_for_email: false,
+            authoritative_domains: Vec::new(),
             creates_accounts: true,
             logout: LogoutReach::Browsers,
         };
@@ -138,12 +139,29 @@ impl World {
     /// Sends a browser to the provider and takes it back, with changes to the answer.
     async fn sign_in(&self, browser: &mut TestBrowser<'_>, change: &[(&str, &str)]) -> Answer {
         let sent = browser.open("/_estafette/upstream/idp?continue=/next&login_hint=jean").await;
+        assert!(sent.location().contains("&login_hint=jean"), "{}", sent.body);
+        assert!(!sent.location().contains("prompt="), "{}", sent.location());
+        self.come_back(browser, &sent, change).await
+    }
+
+    /// Has whoever is signed in prove themselves again, from the page that says so.
+    async fn prove_again(&self, browser: &mut TestBrowser<'_>) -> Answer {
+        let sent = browser.open("/_estafette/upstream/idp?again=yes&continue=/next").await;
+        assert!(sent.location().contains("&prompt=login&max_age=0"), "{}", sent.location());
+        self.come_back(browser, &sent, &[]).await
+    }
+
+    async fn come_back(
+        &self,
+        browser: &mut TestBrowser<'_>,
+        sent: &Answer,
+        change: &[(&str, &str)],
+    ) -> Answer {
         let query = sent.location().split_once('?').unwrap_or_default().1.to_owned();
         let asked: Vec<(String, String)> = serde_urlencoded::from_str(&query).unwrap();
         let param = |name: &str| {
             asked.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value).to_owned()
         };
-        assert_eq!(param("login_hint"), "jean", "{}", sent.body);
         assert_eq!(param("redirect_uri"), "http://x.fr/_estafette/upstream/idp/callback");
         self.say(|script| {
             script.nonce = param("nonce");
@@ -162,6 +180,25 @@ impl World {
         let body = serde_urlencoded::to_string([("logout_token", token)]).unwrap();
         let request = Request::post("/_estafette/upstream/idp/logout").body(Body::from(body));
         self.site.send(request.unwrap()).await.status
+    }
+
+    /// An account with a password and the address that the provider vouches for.
+    async fn agent(&self) -> UserId {
+        let user_id = self.site.account("agent", "correct horse").await;
+        let email = Some("jean.dupont@interieur.gouv.fr".to_owned());
+        let details = PersonDetails { email, ..PersonDetails::default() };
+        self.site.identity.store.put_person(&user_id, details).await.unwrap();
+        user_id
+    }
+
+    /// The provider speaks of another subject, with the same address.
+    fn say_subject(&self, subject: &str, change: Value) {
+        let mut change = change;
+        change["sub"] = subject.into();
+        self.say(|script| {
+            script.id_token = claims(change);
+            script.user_info = json!({ "sub": subject });
+        });
     }
 
     async fn user(&self) -> Option<UserId> {
@@ -376,10 +413,9 @@ async fn an_account_is_found_by_its_address_once() {
     let strict = World::under(|_| {}, false);
     let answer = strict.sign_in(&mut strict.site.browser(), &[]).await;
     assert!(answer.body.contains("No account"), "the policy expects nobody: {}", answer.body);
-    let user_id = world.site.account("agent", "correct horse").await;
-    let email = Some("jean.dupont@interieur.gouv.fr".to_owned());
-    let details = PersonDetails { email, ..PersonDetails::default() };
-    world.site.identity.store.put_person(&user_id, details).await.unwrap();
+    let user_id = world.agent().await;
+    // Nobody has used it yet.
+    world.site.identity.store.set_password(&user_id, None, None).await.unwrap();
     let capitals = json!({ "email": "Jean.DUPONT@Interieur.gouv.fr" });
     world.say(|script| script.id_token = claims(capitals));
     assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
@@ -531,4 +567,196 @@ async fn who_signs_out_here_can_sign_out_there() {
     assert!(page.body.contains("https://idp.fr/end?id_token_hint="), "{}", page.body);
     let account = browser.open("/_estafette/account").await;
     assert!(account.location().starts_with("/_estafette/sign-in"));
+}
+
+const JOIN: &str = "/_estafette/upstream/idp/join";
+
+/// Otherwise the account of somebody who left opens to whoever has their address now.
+#[tokio::test]
+async fn an_account_that_was_used_is_joined_by_its_password_once() {
+    let world = World::new();
+    let user_id = world.agent().await;
+    let mut browser = world.site.browser();
+    let page = world.sign_in(&mut browser, &[]).await;
+    assert!(page.body.contains("An account has your address already"), "{}", page.body);
+    assert_eq!(world.user().await, None);
+    let account = browser.open("/_estafette/account").await;
+    assert_eq!(account.status, StatusCode::SEE_OTHER, "nobody is signed in yet");
+    world.sign_in(&mut browser, &[]).await;
+    let page = browser.submit(JOIN, &[("password", "wrong")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.body.contains("aria-invalid"), "{}", page.body);
+    let answer = browser.submit(JOIN, &[("password", "correct horse")]).await;
+    assert_eq!(answer.location(), "/next", "{}", answer.body);
+    assert_eq!(world.user().await, Some(user_id));
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+}
+
+/// Otherwise the page is a place to guess passwords at, or another's form joins somebody.
+#[tokio::test]
+async fn joining_ends_with_its_tries_its_time_and_its_browser() {
+    let world = World::new();
+    world.agent().await;
+    let mut browser = world.site.browser();
+    let page = world.sign_in(&mut browser, &[]).await;
+    let field = page.body.split("name=\"join\" value=\"").nth(1).unwrap();
+    let name = field.split('"').next().unwrap();
+    let mut thief = world.site.browser();
+    world.sign_in(&mut thief, &[]).await;
+    let right = [("password", "correct horse")];
+    let answer = thief.submit(JOIN, &[("join", name), right[0]]).await;
+    let ended = "too many tries. Start again.";
+    assert!(answer.body.contains(ended), "another browser: {}", answer.body);
+    for _ in 0..5 {
+        let page = browser.submit(JOIN, &[("password", "wrong")]).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let answer = browser.submit(JOIN, &right).await;
+    assert!(answer.body.contains(ended), "too many tries: {}", answer.body);
+    let mut late = world.site.browser();
+    world.sign_in(&mut late, &[]).await;
+    world.site.host.advance(15 * 60 * 1000);
+    assert!(late.submit(JOIN, &right).await.body.contains(ended), "too late");
+    assert_eq!(world.user().await, None);
+}
+
+/// Otherwise operators whose provider never gives an address twice ask everybody for a password, or
+/// those of others ask nobody.
+#[tokio::test]
+async fn authority_over_a_domain_joins_what_is_no_other_subjects() {
+    let world = World::with(|provider| provider.authoritative_domains = vec!["*".into()]);
+    let user_id = world.agent().await;
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+    assert_eq!(world.user().await, Some(user_id));
+    world.say_subject("successor", json!({}));
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert!(answer.body.contains("another person"), "{}", answer.body);
+
+    let elsewhere = |provider: &mut ProviderConfig| {
+        provider.authoritative_domains = vec!["finances.gouv.fr".into()];
+    };
+    let world = World::with(elsewhere);
+    let user_id = world.agent().await;
+    let page = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert!(page.body.contains("has your address already"), "{}", page.body);
+    // Without a password nobody can tell whose it is.
+    let device_id = DeviceId::parse("D").unwrap();
+    let tokens = TokenPair { access: TokenHash::of("token"), expires_ms: None, refresh: None };
+    let login = NewLogin { device_id, display_name: None, tokens };
+    world.site.identity.store.log_in(&user_id, login, 0).await.unwrap();
+    world.site.identity.store.set_password(&user_id, None, None).await.unwrap();
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("may be another person"), "{}", answer.body);
+    assert_eq!(world.user().await, None);
+}
+
+/// Otherwise a browser that was left open ends an account: the provider signs it in again without
+/// asking anything.
+#[tokio::test]
+async fn what_cannot_be_undone_is_proven_at_the_provider_by_the_same_person() {
+    let world = World::new();
+    let mut browser = world.site.browser();
+    world.sign_in(&mut browser, &[]).await;
+    let user_id = world.user().await.unwrap();
+    let account = "/_estafette/account?action=org.matrix.account_deactivate";
+    let end = "/_estafette/account/deactivate";
+    let typed = [("typed", user_id.as_str())];
+    let is_open =
+        async || !world.site.identity.store.account(&user_id).await.unwrap().unwrap().deactivated;
+    browser.open(account).await;
+    let answer = browser.submit(end, &typed).await;
+    assert!(answer.location().starts_with("/_estafette/upstream/idp/again?continue="));
+    let page = browser.follow().await;
+    assert!(page.body.contains("Confirm that it is you"), "{}", page.body);
+    assert!(page.body.contains("/_estafette/upstream/idp?again=yes&amp;continue="));
+    let stranger = world.site.browser().open("/_estafette/upstream/idp/again").await;
+    assert!(stranger.location().starts_with("/_estafette/sign-in?continue="));
+
+    for unproven in [
+        json!({}),
+        json!({ "auth_time": null }),
+        json!({ "auth_time": NOW_S - 61 }),
+        json!({ "auth_time": "now" }),
+    ] {
+        world.say_subject("subject", unproven.clone());
+        let answer = world.prove_again(&mut browser).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{unproven}");
+        assert!(answer.body.contains("not checked that it is you"), "{}", answer.body);
+    }
+    world.say_subject("subject", json!({ "auth_time": NOW_S + 61 }));
+    assert_eq!(world.prove_again(&mut browser).await.status, StatusCode::BAD_GATEWAY);
+    // Somebody else at the same machine, with an account of their own.
+    let other = json!({ "auth_time": NOW_S, "email": "eve@interieur.gouv.fr" });
+    world.say_subject("other", other);
+    let answer = world.prove_again(&mut browser).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("somebody else"), "{}", answer.body);
+    browser.open(account).await;
+    let answer = browser.submit(end, &typed).await;
+    assert!(answer.location().contains("/again"), "still signed in, still not proven");
+    assert!(is_open().await);
+
+    world.say_subject("subject", json!({ "auth_time": NOW_S - 5 }));
+    assert_eq!(world.prove_again(&mut browser).await.location(), "/next");
+    world.site.host.advance(10 * 60 * 1000);
+    browser.open(account).await;
+    assert!(browser.submit(end, &typed).await.location().contains("/again"), "long ago");
+    let now_s = NOW_S + 600;
+    world.say_subject("subject", json!({ "auth_time": now_s, "exp": now_s + 60 }));
+    assert_eq!(world.prove_again(&mut browser).await.location(), "/next");
+    browser.open(account).await;
+    let page = browser.submit(end, &typed).await;
+    assert!(page.body.contains("Account deleted"), "{}", page.body);
+    assert!(!is_open().await);
+}
+
+/// Otherwise signing in once more by a provider that asks nothing counts as proof.
+#[tokio::test]
+async fn signing_in_by_a_provider_is_no_proof_of_its_own() {
+    let world = World::new();
+    let mut browser = world.site.browser();
+    for (auth_time, place) in [
+        (json!(null), "/_estafette/upstream/idp/again"),
+        (json!(NOW_S - 601), "/_estafette/upstream/idp/again"),
+        (json!(NOW_S - 599), ""),
+    ] {
+        world.say_subject("subject", json!({ "auth_time": auth_time }));
+        world.sign_in(&mut browser, &[]).await;
+        browser.open("/_estafette/account?action=org.matrix.account_deactivate").await;
+        let answer = browser.submit("/_estafette/account/deactivate", &[("typed", "no")]).await;
+        assert!(answer.location().starts_with(place), "{auth_time}: {}", answer.location());
+        assert_eq!(answer.location().is_empty(), place.is_empty(), "{auth_time}");
+    }
+}
+
+/// Otherwise a provider that ends a session by its name alone leaves the devices of everybody who
+/// signed out of the page since.
+#[tokio::test]
+async fn a_sessions_name_alone_reaches_the_devices() {
+    let world = World::with(|provider| provider.logout = LogoutReach::Devices);
+    world.say(|script| script.id_token = claims(json!({ "sid": "one" })));
+    let mut browser = world.site.browser();
+    world.sign_in(&mut browser, &[]).await;
+    let user_id = world.user().await.unwrap();
+    let device_id = DeviceId::parse("D").unwrap();
+    let tokens = TokenPair { access: TokenHash::of("token"), expires_ms: None, refresh: None };
+    let login = NewLogin { device_id, display_name: None, tokens };
+    let store = &world.site.identity.store;
+    store.log_in(&user_id, login, 0).await.unwrap();
+    browser.open("/_estafette/account").await;
+    browser.submit("/_estafette/sign-out", &[]).await;
+    let is_in = async || store.session(&TokenHash::of("token")).await.unwrap().is_some();
+    let other = logout_token(json!({ "sid": "two", "sub": null, "jti": "0" }));
+    assert_eq!(world.logout(&other).await, StatusCode::OK, "ended already, as far as we know");
+    assert!(is_in().await);
+    let token = logout_token(json!({ "sid": "one", "sub": null }));
+    assert_eq!(world.logout(&token).await, StatusCode::OK);
+    assert!(!is_in().await);
+
+    world.sign_in(&mut browser, &[]).await;
+    world.site.host.advance(10 * 60 * 60 * 1000);
+    assert_eq!(world.site.identity.sweep_upstream().await.unwrap(), 1, "the browser");
+    world.site.host.advance(30 * 24 * 60 * 60 * 1000);
+    assert_eq!(world.site.identity.sweep_upstream().await.unwrap(), 1, "the name");
 }

@@ -2,14 +2,14 @@
 //! Other OpenID providers, on the embedded engine.
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
-use rusqlite::{Connection, OptionalExtension as _};
+use estafette_core::{ids::UserId, limits::UPSTREAM_SIDS_MAX};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{SqliteStore, device_rows};
 use crate::{
     StoreResult,
     accounts::TokenHash,
-    upstream::{LinkOutcome, UpstreamLogout, UpstreamSession, UpstreamStore},
+    upstream::{LinkOutcome, LinkReason, UpstreamLogout, UpstreamSession, UpstreamStore},
 };
 
 #[async_trait]
@@ -24,19 +24,27 @@ impl UpstreamStore for SqliteStore {
         provider: &str,
         subject: &str,
         user_id: &UserId,
+        reason: LinkReason,
     ) -> StoreResult<LinkOutcome> {
         let (provider, subject) = (provider.to_owned(), subject.to_owned());
         let user_id = user_id.clone();
-        self.write(move |tx| link(tx.conn, &provider, &subject, &user_id)).await
+        self.write(move |tx| link(tx.conn, &provider, &subject, &user_id, reason)).await
     }
 
     async fn put_upstream_session(
         &self,
         cookie: TokenHash,
         session: UpstreamSession,
-        now_ms: i64,
     ) -> StoreResult<()> {
-        self.write(move |tx| put(tx.conn, &cookie, &session, now_ms)).await
+        self.write(move |tx| put(tx.conn, &cookie, &session)).await
+    }
+
+    async fn upstream_session(
+        &self,
+        cookie: TokenHash,
+        now_ms: i64,
+    ) -> StoreResult<Option<UpstreamSession>> {
+        self.read(move |conn| find(conn, &cookie, now_ms)).await
     }
 
     async fn take_upstream_session(
@@ -54,6 +62,10 @@ impl UpstreamStore for SqliteStore {
         let provider = provider.to_owned();
         self.write(move |tx| end(tx.conn, &provider, &which)).await
     }
+
+    async fn sweep_upstream_sessions(&self, now_ms: i64) -> StoreResult<usize> {
+        self.write(move |tx| sweep(tx.conn, now_ms)).await
+    }
 }
 
 fn user(conn: &Connection, provider: &str, subject: &str) -> StoreResult<Option<UserId>> {
@@ -69,28 +81,50 @@ fn link(
     provider: &str,
     subject: &str,
     user_id: &UserId,
+    reason: LinkReason,
 ) -> StoreResult<LinkOutcome> {
     if let Some(known) = user(conn, provider, subject)? {
         let same = known == *user_id;
         return Ok(if same { LinkOutcome::Linked } else { LinkOutcome::Different });
     }
-    let inserted = conn
-        .prepare_cached(
-            "INSERT INTO upstream_link (provider, subject, user_id) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute((provider, subject, user_id.as_str()))?;
-    Ok(if inserted > 0 { LinkOutcome::Linked } else { LinkOutcome::Different })
+    let linked = conn
+        .prepare_cached("SELECT 1 FROM upstream_link WHERE user_id = ?1 AND provider = ?2")?
+        .exists((user_id.as_str(), provider))?;
+    if linked {
+        return Ok(LinkOutcome::Different);
+    }
+    let enough = match reason {
+        LinkReason::Proven => true,
+        LinkReason::Authority => is_nobodys(conn, user_id)?,
+        LinkReason::Address => is_nobodys(conn, user_id)? && is_unused(conn, user_id)?,
+    };
+    if !enough {
+        return Ok(LinkOutcome::Unproven);
+    }
+    conn.prepare_cached(
+        "INSERT INTO upstream_link (provider, subject, user_id) VALUES (?1, ?2, ?3)",
+    )?
+    .execute((provider, subject, user_id.as_str()))?;
+    Ok(LinkOutcome::Linked)
 }
 
-fn put(
-    conn: &Connection,
-    cookie: &TokenHash,
-    session: &UpstreamSession,
-    now_ms: i64,
-) -> StoreResult<()> {
-    conn.prepare_cached("DELETE FROM upstream_session WHERE expires_ts <= ?1")?
-        .execute((now_ms,))?;
+/// Whether a user is no subject of any provider.
+fn is_nobodys(conn: &Connection, user_id: &UserId) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached("SELECT 1 FROM upstream_link WHERE user_id = ?1")?;
+    Ok(!statement.exists((user_id.as_str(),))?)
+}
+
+/// Whether nobody can have used an account: it has no password, no device, and never had one.
+fn is_unused(conn: &Connection, user_id: &UserId) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached(
+        "SELECT 1 FROM account a WHERE a.user_id = ?1
+         AND a.password_hash IS NULL AND a.seen_ts IS NULL
+         AND NOT EXISTS (SELECT 1 FROM device d WHERE d.user_id = a.user_id)",
+    )?;
+    Ok(statement.exists((user_id.as_str(),))?)
+}
+
+fn put(conn: &Connection, cookie: &TokenHash, session: &UpstreamSession) -> StoreResult<()> {
     conn.prepare_cached(
         "INSERT OR REPLACE INTO upstream_session
              (cookie, provider, subject, sid, id_token, expires_ts)
@@ -104,7 +138,65 @@ fn put(
         &session.id_token,
         session.expires_ms,
     ))?;
+    if let (Some(sid), Some(until_ms)) = (&session.sid, session.sid_until_ms) {
+        remember_sid(conn, &session.provider, sid, &session.subject, until_ms)?;
+    }
     Ok(())
+}
+
+fn remember_sid(
+    conn: &Connection,
+    provider: &str,
+    sid: &str,
+    subject: &str,
+    until_ms: i64,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO upstream_sid (provider, sid, subject, expires_ts)
+         VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((provider, sid, subject, until_ms))?;
+    conn.prepare_cached(
+        "DELETE FROM upstream_sid WHERE provider = ?1 AND subject = ?2 AND sid NOT IN
+             (SELECT sid FROM upstream_sid WHERE provider = ?1 AND subject = ?2
+              ORDER BY expires_ts DESC, sid = ?4 DESC LIMIT ?3)",
+    )?
+    .execute((provider, subject, UPSTREAM_SIDS_MAX, sid))?;
+    Ok(())
+}
+
+fn find(
+    conn: &Connection,
+    cookie: &TokenHash,
+    now_ms: i64,
+) -> StoreResult<Option<UpstreamSession>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT provider, subject, sid, id_token, expires_ts FROM upstream_session
+         WHERE cookie = ?1 AND expires_ts > ?2",
+    )?;
+    Ok(statement.query_row((cookie.0, now_ms), session).optional()?)
+}
+
+fn session(row: &Row<'_>) -> rusqlite::Result<UpstreamSession> {
+    Ok(UpstreamSession {
+        provider: row.get(0)?,
+        subject: row.get(1)?,
+        sid: row.get(2)?,
+        id_token: row.get(3)?,
+        expires_ms: row.get(4)?,
+        sid_until_ms: None,
+    })
+}
+
+fn sweep(conn: &Connection, now_ms: i64) -> StoreResult<usize> {
+    let mut gone = 0;
+    for sql in [
+        "DELETE FROM upstream_session WHERE expires_ts <= ?1",
+        "DELETE FROM upstream_sid WHERE expires_ts <= ?1",
+    ] {
+        gone += conn.prepare_cached(sql)?.execute((now_ms,))?;
+    }
+    Ok(gone)
 }
 
 fn take(conn: &Connection, cookie: &TokenHash) -> StoreResult<Option<UpstreamSession>> {
@@ -112,18 +204,7 @@ fn take(conn: &Connection, cookie: &TokenHash) -> StoreResult<Option<UpstreamSes
         "DELETE FROM upstream_session WHERE cookie = ?1
          RETURNING provider, subject, sid, id_token, expires_ts",
     )?;
-    let taken = statement
-        .query_row((cookie.0,), |row| {
-            Ok(UpstreamSession {
-                provider: row.get(0)?,
-                subject: row.get(1)?,
-                sid: row.get(2)?,
-                id_token: row.get(3)?,
-                expires_ms: row.get(4)?,
-            })
-        })
-        .optional()?;
-    Ok(taken)
+    Ok(statement.query_row((cookie.0,), session).optional()?)
 }
 
 fn end(conn: &Connection, provider: &str, which: &UpstreamLogout) -> StoreResult<Vec<UserId>> {
@@ -144,6 +225,31 @@ fn end(conn: &Connection, provider: &str, which: &UpstreamLogout) -> StoreResult
         let user_id: Option<String> = sign_out.query_row((cookie,), |row| row.get(0)).optional()?;
         let user_id = user_id.map(|user_id| device_rows::user(&user_id)).transpose()?;
         users.extend(user_id.filter(|user_id| !users.contains(user_id)));
+    }
+    for user_id in remembered(conn, provider, subject, sid)? {
+        if !users.contains(&user_id) {
+            users.push(user_id);
+        }
+    }
+    Ok(users)
+}
+
+/// Whose the remembered sessions are that a provider ends. They are forgotten.
+fn remembered(
+    conn: &Connection,
+    provider: &str,
+    subject: Option<&String>,
+    sid: Option<&String>,
+) -> StoreResult<Vec<UserId>> {
+    let mut forget = conn.prepare_cached(
+        "DELETE FROM upstream_sid WHERE provider = ?1
+         AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR sid = ?3) RETURNING subject",
+    )?;
+    let subjects = forget.query_map((provider, subject, sid), |row| row.get::<_, String>(0))?;
+    let subjects: Vec<String> = subjects.collect::<Result<_, _>>()?;
+    let mut users = Vec::new();
+    for subject in subjects {
+        users.extend(user(conn, provider, &subject)?);
     }
     Ok(users)
 }

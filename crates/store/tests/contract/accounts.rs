@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these somebody could lose an account, keep a revoked one, or leave traces of a device.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountStore as _, CommitSink, Fact, FactKind, KeyStore as _, Position, PushStore as _,
+    AccountStore as _, FactKind, KeyStore as _, PushStore as _,
     accounts::{
         AccountFlag, AccountPage, CreateOutcome, DeviceSeen, Devices, DirectoryQuery, LoginOutcome,
         NewAccount, NewLogin, PasswordHash, ProfileOutcome, RefreshOutcome, RegistrationToken,
@@ -13,36 +13,23 @@ use estafette_store::{
     },
     keys::{DeviceKeysUpload, KeyUpload, OneTimeKey},
     push::Pusher,
-    sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
-use parking_lot::Mutex;
 
-#[derive(Default)]
-struct Heard(Mutex<Vec<FactKind>>);
+use crate::world::user;
 
-impl CommitSink for Heard {
-    fn committed(&self, _head: Position, facts: &[Fact]) {
-        self.0.lock().extend(facts.iter().map(|fact| fact.kind.clone()));
+struct World(crate::world::World);
+
+impl Deref for World {
+    type Target = crate::world::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
-}
-
-struct World {
-    store: SqliteStore,
-    heard: Arc<Heard>,
-    folder: tempfile::TempDir,
 }
 
 impl World {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let heard = Arc::<Heard>::default();
-        let options = SqliteOptions {
-            synchronous: Synchronous::Off,
-            readers: 2,
-            ..SqliteOptions::new(folder.path().join("db"))
-        };
-        let store = SqliteStore::open(&options, Arc::clone(&heard) as Arc<dyn CommitSink>).unwrap();
-        Self { store, heard, folder }
+        Self(crate::world::World::new())
     }
 
     async fn create(&self, id: &str) -> UserId {
@@ -54,20 +41,6 @@ impl World {
     async fn log_in(&self, user_id: &UserId, device: &str, token: &str) -> LoginOutcome {
         self.store.log_in(user_id, login(device, pair(token, None)), 0).await.unwrap()
     }
-
-    async fn is_in(&self, token: &str) -> bool {
-        self.store.session(&TokenHash::of(token)).await.unwrap().is_some()
-    }
-
-    /// Rows of a table.
-    fn count(&self, table: &str) -> i64 {
-        let conn = rusqlite::Connection::open(self.folder.path().join("db")).unwrap();
-        conn.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
-    }
-}
-
-fn user(id: &str) -> UserId {
-    UserId::parse(id).unwrap()
 }
 
 fn device(id: &str) -> DeviceId {

@@ -2,55 +2,47 @@
 //! Without these a browser that a thief is signed in with would outlive what ends everything else,
 //! and let in new devices.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use estafette_core::ids::UserId;
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _,
-    accounts::{AccountFlag, Devices, NewAccount, PasswordHash, TokenHash},
-    fact::NoSink,
+    accounts::{AccountFlag, Devices, PasswordHash, TokenHash},
     identity::BrowserSession,
     people::{AdminAct, AdminOutcome, AuditEntry},
-    sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
 
 struct World {
-    store: SqliteStore,
+    base: crate::world::World,
     alice: UserId,
-    _folder: tempfile::TempDir,
+}
+
+impl Deref for World {
+    type Target = crate::world::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.base
+    }
 }
 
 impl World {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions {
-            synchronous: Synchronous::Off,
-            readers: 2,
-            ..SqliteOptions::new(folder.path().join("db"))
-        };
-        let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
-        let [alice, bob] = ["@alice:x", "@bob:x"].map(|id| UserId::parse(id).unwrap());
-        for user_id in [alice.clone(), bob.clone()] {
-            let account = NewAccount {
-                user_id,
-                password_hash: None,
-                appservice_id: None,
-                is_admin: false,
-                displayname: None,
-                registration_token: None,
-                login: None,
-                now_ms: 0,
-            };
-            store.create_account(account).await.unwrap();
-        }
-        let world = Self { store, alice, _folder: folder };
+        let base = crate::world::World::new();
+        let alice = base.add_account("@alice:x").await;
+        let bob = base.add_account("@bob:x").await;
+        let world = Self { base, alice };
         world.sign_in("bob", &bob).await;
         world
     }
 
     async fn sign_in(&self, cookie: &str, user_id: &UserId) {
-        let session =
-            BrowserSession { user_id: user_id.clone(), created_ms: 0, seen_ms: 0, expires_ms: 100 };
+        let session = BrowserSession {
+            user_id: user_id.clone(),
+            created_ms: 0,
+            proven_ms: 0,
+            seen_ms: 0,
+            expires_ms: 100,
+        };
         self.store.start_browser_session(TokenHash::of(cookie), session).await.unwrap();
     }
 

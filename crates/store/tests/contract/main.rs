@@ -39,3 +39,5 @@ mod to_device;
 mod to_device_until_acknowledged;
 #[cfg(test)]
 mod upstream;
+#[cfg(test)]
+mod world;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these a code, a grant or a client would outlive what it rests on.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use estafette_core::{
     ids::{DeviceId, UserId},
@@ -9,45 +9,33 @@ use estafette_core::{
 };
 use estafette_store::{
     AccountStore as _, OauthStore as _,
-    accounts::{Devices, LoginOutcome, NewAccount, NewLogin, TokenHash, TokenPair},
-    fact::NoSink,
+    accounts::{Devices, LoginOutcome, NewLogin, TokenHash, TokenPair},
     oauth::{
         CodeExchange, DevicePoll, GrantOutcome, NewCode, NewDeviceGrant, OauthClient,
         OauthRefreshOutcome, PollOutcome, StartOutcome,
     },
-    sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
 
 struct World {
-    store: SqliteStore,
+    base: crate::world::World,
     alice: UserId,
-    _folder: tempfile::TempDir,
+}
+
+impl Deref for World {
+    type Target = crate::world::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.base
+    }
 }
 
 impl World {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions {
-            synchronous: Synchronous::Off,
-            readers: 2,
-            ..SqliteOptions::new(folder.path().join("db"))
-        };
-        let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
-        let alice = UserId::parse("@a:x").unwrap();
-        let account = NewAccount {
-            user_id: alice.clone(),
-            password_hash: None,
-            appservice_id: None,
-            is_admin: false,
-            displayname: None,
-            registration_token: None,
-            login: None,
-            now_ms: 0,
-        };
-        store.create_account(account).await.unwrap();
+        let base = crate::world::World::new();
+        let alice = base.add_account("@a:x").await;
         let client = OauthClient { client_id: "client".into(), metadata: "{}".into() };
-        assert!(store.put_oauth_client(client, 0).await.unwrap());
-        Self { store, alice, _folder: folder }
+        assert!(base.store.put_oauth_client(client, 0).await.unwrap());
+        Self { base, alice }
     }
 
     async fn put_code(&self, code: &str, device: &str, expires_ms: i64) {
@@ -75,10 +63,6 @@ impl World {
             now_ms,
         };
         self.store.exchange_code(exchange).await.unwrap()
-    }
-
-    async fn is_in(&self, token: &str) -> bool {
-        self.store.session(&TokenHash::of(token)).await.unwrap().is_some()
     }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these somebody would be found who hides, work after the end, or change without a trace.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountDataStore as _, AccountStore as _, CommitSink, Fact, FactKind, IdentityStore as _,
-    PeopleStore as _, Position,
+    AccountDataStore as _, AccountStore as _, FactKind, IdentityStore as _,
+    PeopleStore as _,
     accounts::{
         AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, TokenHash,
         TokenPair,
@@ -16,36 +16,23 @@ use estafette_store::{
         AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
         PersonDetails, PutPersonOutcome, RED_LIST,
     },
-    sqlite::{SqliteOptions, SqliteStore, Synchronous},
 };
-use parking_lot::Mutex;
 
-#[derive(Default)]
-struct Heard(Mutex<Vec<FactKind>>);
+use crate::world::user;
 
-impl CommitSink for Heard {
-    fn committed(&self, _head: Position, facts: &[Fact]) {
-        self.0.lock().extend(facts.iter().map(|fact| fact.kind.clone()));
+struct World(crate::world::World);
+
+impl Deref for World {
+    type Target = crate::world::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
-}
-
-struct World {
-    store: SqliteStore,
-    heard: Arc<Heard>,
-    folder: tempfile::TempDir,
 }
 
 impl World {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let heard = Arc::<Heard>::default();
-        let options = SqliteOptions {
-            synchronous: Synchronous::Off,
-            readers: 2,
-            ..SqliteOptions::new(folder.path().join("db"))
-        };
-        let store = SqliteStore::open(&options, Arc::clone(&heard) as Arc<dyn CommitSink>).unwrap();
-        Self { store, heard, folder }
+        Self(crate::world::World::new())
     }
 
     async fn create(&self, id: &str, name: &str, email: &str) -> UserId {
@@ -69,15 +56,6 @@ impl World {
     async fn act(&self, subject: &str, act: AdminAct) -> AdminOutcome {
         self.store.administer(entry(), Some(subject), act).await.unwrap()
     }
-
-    /// The database itself, as somebody with the file has it.
-    fn file(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path().join("db")).unwrap()
-    }
-}
-
-fn user(id: &str) -> UserId {
-    UserId::parse(id).unwrap()
 }
 
 fn entry() -> AuditEntry {

@@ -2,53 +2,62 @@
 //! Without these an address that changed hands would open an account, or a sign-out elsewhere would
 //! leave a browser signed in.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use estafette_core::ids::UserId;
+use estafette_core::{
+    ids::{DeviceId, UserId},
+    limits::UPSTREAM_SIDS_MAX,
+};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, UpstreamStore as _,
-    accounts::{NewAccount, TokenHash},
-    fact::NoSink,
+    accounts::{Devices, DeviceSeen, NewLogin, PasswordHash, TokenHash, TokenPair},
     identity::BrowserSession,
-    sqlite::{SqliteOptions, SqliteStore, Synchronous},
-    upstream::{LinkOutcome, UpstreamLogout, UpstreamSession},
+    upstream::{LinkOutcome, LinkReason, UpstreamLogout, UpstreamSession},
 };
 
-struct World {
-    store: SqliteStore,
-    _folder: tempfile::TempDir,
+use crate::world::user;
+
+struct World(crate::world::World);
+
+impl Deref for World {
+    type Target = crate::world::World;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl World {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions {
-            synchronous: Synchronous::Off,
-            readers: 2,
-            ..SqliteOptions::new(folder.path().join("db"))
-        };
-        let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
-        for user_id in ["@a:x", "@b:x"] {
-            let account = NewAccount {
-                user_id: user(user_id),
-                password_hash: None,
-                appservice_id: None,
-                is_admin: false,
-                displayname: None,
-                registration_token: None,
-                login: None,
-                now_ms: 0,
-            };
-            store.create_account(account).await.unwrap();
+        let world = crate::world::World::new();
+        for user_id in ["@a:x", "@b:x", "@c:x"] {
+            world.add_account(user_id).await;
         }
-        Self { store, _folder: folder }
+        Self(world)
     }
 
     /// Signs a browser in by the word of the provider `p`.
     async fn sign_in(&self, cookie: &str, user_id: &str, subject: &str, sid: Option<&str>) {
+        self.sign_in_for(cookie, user_id, subject, sid, None).await;
+    }
+
+    /// The same where the name of the session is remembered.
+    async fn sign_in_for(
+        &self,
+        cookie: &str,
+        user_id: &str,
+        subject: &str,
+        sid: Option<&str>,
+        sid_until_ms: Option<i64>,
+    ) {
         let cookie = TokenHash::of(cookie);
-        let session =
-            BrowserSession { user_id: user(user_id), created_ms: 0, seen_ms: 0, expires_ms: 100 };
+        let session = BrowserSession {
+            user_id: user(user_id),
+            created_ms: 0,
+            proven_ms: 0,
+            seen_ms: 0,
+            expires_ms: 100,
+        };
         self.store.start_browser_session(cookie, session).await.unwrap();
         let session = UpstreamSession {
             provider: "p".into(),
@@ -56,11 +65,22 @@ impl World {
             sid: sid.map(Into::into),
             id_token: "token".into(),
             expires_ms: 100,
+            sid_until_ms,
         };
-        self.store.put_upstream_session(cookie, session, 0).await.unwrap();
+        self.store.put_upstream_session(cookie, session).await.unwrap();
     }
 
-    async fn is_in(&self, cookie: &str) -> bool {
+    async fn link(
+        &self,
+        provider: &str,
+        subject: &str,
+        user_id: &str,
+        reason: LinkReason,
+    ) -> LinkOutcome {
+        self.store.link_upstream(provider, subject, &user(user_id), reason).await.unwrap()
+    }
+
+    async fn has(&self, cookie: &str) -> bool {
         self.store.browser_session(TokenHash::of(cookie), 1).await.unwrap().is_some()
     }
 
@@ -69,15 +89,11 @@ impl World {
     }
 }
 
-fn user(id: &str) -> UserId {
-    UserId::parse(id).unwrap()
-}
-
 #[tokio::test]
 async fn a_subject_is_one_user_and_a_user_one_subject_of_a_provider() {
     let world = World::new().await;
     let link = async |provider: &str, subject: &str, user_id: &str| {
-        world.store.link_upstream(provider, subject, &user(user_id)).await.unwrap()
+        world.link(provider, subject, user_id, LinkReason::Proven).await
     };
     assert_eq!(link("p", "one", "@a:x").await, LinkOutcome::Linked);
     assert_eq!(link("p", "one", "@a:x").await, LinkOutcome::Linked, "again");
@@ -100,16 +116,87 @@ async fn a_provider_ends_its_own_sessions_and_no_others() {
     };
     assert_eq!(world.end("q", session("s1", None)).await, []);
     assert_eq!(world.end("p", session("s1", Some("b"))).await, []);
-    assert!(world.is_in("one").await);
+    assert!(world.has("one").await);
     assert_eq!(world.end("p", session("s1", Some("a"))).await, [user("@a:x")]);
-    assert!(!world.is_in("one").await && world.is_in("two").await);
+    assert!(!world.has("one").await && world.has("two").await);
     world.sign_in("three", "@a:x", "a", None).await;
     let all = UpstreamLogout::Subject("a".into());
     assert_eq!(world.end("p", all).await, [user("@a:x")], "each user once");
-    assert!(!world.is_in("two").await && !world.is_in("three").await);
-    assert!(world.is_in("other").await);
+    assert!(!world.has("two").await && !world.has("three").await);
+    assert!(world.has("other").await);
     let cookie = TokenHash::of("other");
     let taken = world.store.take_upstream_session(cookie).await.unwrap();
     assert_eq!(taken.map(|session| session.subject).as_deref(), Some("b"));
     assert!(world.store.take_upstream_session(cookie).await.unwrap().is_none(), "once");
+}
+
+/// Otherwise the account of somebody who left opens to whoever has their address now.
+#[tokio::test]
+async fn an_address_alone_joins_only_what_nobody_used() {
+    use LinkOutcome::{Different, Linked, Unproven};
+    use LinkReason::{Address, Authority, Proven};
+    let world = World::new().await;
+    let (a, b, c) = ("@a:x", "@b:x", "@c:x");
+    assert_eq!(world.link("p", "one", a, Address).await, Linked, "made for it, say");
+    for reason in [Address, Authority, Proven] {
+        assert_eq!(world.link("p", "two", a, reason).await, Different, "another subject");
+    }
+    for reason in [Address, Authority] {
+        assert_eq!(world.link("q", "two", a, reason).await, Unproven, "of another provider too");
+    }
+    assert_eq!(world.store.upstream_user("q", "two").await.unwrap(), None);
+    assert_eq!(world.link("q", "two", a, Proven).await, Linked);
+
+    let hash = Some(PasswordHash("hash".into()));
+    world.store.set_password(&user(b), hash, None).await.unwrap();
+    assert_eq!(world.link("p", "three", b, Address).await, Unproven, "it has a password");
+    world.store.set_password(&user(b), None, None).await.unwrap();
+    let device_id = DeviceId::parse("D").unwrap();
+    let tokens = TokenPair { access: TokenHash::of("t"), expires_ms: None, refresh: None };
+    let login = NewLogin { device_id, display_name: None, tokens };
+    world.store.log_in(&user(b), login, 0).await.unwrap();
+    assert_eq!(world.link("p", "three", b, Address).await, Unproven, "it has a device");
+    let nid = world.store.session(&TokenHash::of("t")).await.unwrap().unwrap().device_nid;
+    let seen = DeviceSeen { at_ms: 5, ip: "127.0.0.1".into(), user_agent: None };
+    world.store.note_device_use(vec![(nid, seen)]).await.unwrap();
+    world.store.delete_devices(&user(b), Devices::All).await.unwrap();
+    assert_eq!(world.link("p", "three", b, Address).await, Unproven, "it had one");
+    assert_eq!(world.link("p", "three", b, Authority).await, Linked);
+    assert_eq!(world.link("q", "four", c, Authority).await, Linked);
+}
+
+/// Otherwise a provider that names a session alone reaches nobody who has signed out here since.
+#[tokio::test]
+async fn a_sessions_name_outlives_the_browser_and_not_for_ever() {
+    let world = World::new().await;
+    world.link("p", "a", "@a:x", LinkReason::Proven).await;
+    world.link("p", "b", "@b:x", LinkReason::Proven).await;
+    let by_sid = |sid: &str| UpstreamLogout::Session(sid.into(), None);
+    world.sign_in_for("one", "@a:x", "a", Some("s"), Some(500)).await;
+    world.store.end_browser_session(TokenHash::of("one")).await.unwrap();
+    world.store.take_upstream_session(TokenHash::of("one")).await.unwrap();
+    assert_eq!(world.end("q", by_sid("s")).await, []);
+    assert_eq!(world.end("p", by_sid("s")).await, [user("@a:x")]);
+    assert_eq!(world.end("p", by_sid("s")).await, [], "once");
+
+    world.sign_in_for("two", "@a:x", "a", Some("t"), Some(500)).await;
+    world.sign_in_for("three", "@b:x", "b", None, Some(500)).await;
+    assert_eq!(world.store.sweep_upstream_sessions(99).await.unwrap(), 0);
+    assert!(world.store.upstream_session(TokenHash::of("two"), 99).await.unwrap().is_some());
+    assert!(world.store.upstream_session(TokenHash::of("two"), 100).await.unwrap().is_none());
+    assert_eq!(world.store.sweep_upstream_sessions(100).await.unwrap(), 2);
+    assert_eq!(world.count("upstream_session"), 0);
+    assert_eq!(world.count("upstream_sid"), 1, "no name, nothing to remember");
+    assert_eq!(world.store.sweep_upstream_sessions(500).await.unwrap(), 1);
+    assert_eq!(world.end("p", by_sid("t")).await, [], "nothing is left of it");
+
+    for at in 0..UPSTREAM_SIDS_MAX + 3 {
+        let sid = format!("many {at}");
+        world.sign_in_for(&sid, "@b:x", "b", Some(&sid), Some(600 + at)).await;
+        world.store.take_upstream_session(TokenHash::of(&sid)).await.unwrap();
+    }
+    assert_eq!(world.count("upstream_sid"), UPSTREAM_SIDS_MAX);
+    assert_eq!(world.end("p", by_sid("many 0")).await, [], "the oldest");
+    let newest = format!("many {}", UPSTREAM_SIDS_MAX + 2);
+    assert_eq!(world.end("p", by_sid(&newest)).await, [user("@b:x")]);
 }

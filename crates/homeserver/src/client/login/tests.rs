@@ -193,8 +193,8 @@ async fn a_login_token_is_good_once_and_not_for_long() {
 async fn guesses_are_limited_per_place() {
     let server = TestServer::with(|config| {
         config.rate_limits.enabled = true;
-        config.rate_limits.login_burst = 3.0;
-        config.rate_limits.login_per_s = 0.1;
+        config.rate_limits.source_burst = 3.0;
+        config.rate_limits.source_per_s = 0.1;
         config.listener.behind_proxy = true;
     })
     .await;

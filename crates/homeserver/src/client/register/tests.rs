@@ -155,7 +155,7 @@ async fn an_invitation_works_as_often_as_it_says_and_dummy_does_not() {
 async fn one_source_cannot_register_without_end() {
     let server = TestServer::with(|config| {
         config.rate_limits.enabled = true;
-        config.rate_limits.login_burst = 3.0;
+        config.rate_limits.source_burst = 3.0;
     })
     .await;
     let mut statuses = Vec::new();

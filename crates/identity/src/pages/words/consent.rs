@@ -8,6 +8,11 @@ pub(crate) struct Consent {
     pub(crate) title: fn(&str) -> String,
     pub(crate) application: &'static str,
     pub(crate) published_at: &'static str,
+    /// Where nothing proves it.
+    pub(crate) published_at_unproven: &'static str,
+    pub(crate) replaces_itself: &'static str,
+    /// With the name of the device that is there.
+    pub(crate) replaces: fn(&str) -> String,
     pub(crate) device: &'static str,
     pub(crate) may_title: &'static str,
     pub(crate) may: [&'static str; 3],
@@ -18,6 +23,10 @@ pub(crate) struct Consent {
     pub(crate) deny: &'static str,
     pub(crate) account_title: &'static str,
     pub(crate) other_account: &'static str,
+    pub(crate) signed_in_title: &'static str,
+    pub(crate) signed_in: &'static str,
+    pub(crate) this_account: &'static str,
+    pub(crate) new_account: &'static str,
     pub(crate) wrong_title: &'static str,
     pub(crate) wrong: &'static str,
     pub(crate) device_title: &'static str,
@@ -38,6 +47,15 @@ pub(super) const FRENCH: Consent = Consent {
     title: |name| format!("Autoriser «\u{a0}{name}\u{a0}»\u{a0}?"),
     application: "Application",
     published_at: "Publiée à l’adresse",
+    published_at_unproven: "Dit être publiée à l’adresse (non vérifié)",
+    replaces_itself: "Elle est déjà connectée sur cet appareil\u{a0}; cette connexion remplacera la \
+                      précédente.",
+    replaces: |name| {
+        format!(
+            "Cet identifiant est déjà celui de votre appareil «\u{a0}{name}\u{a0}», qu’une autre \
+             application utilise. Elle sera déconnectée. Refusez si vous ne vous y attendez pas."
+        )
+    },
     device: "Identifiant de l’appareil",
     may_title: "Elle pourra, en votre nom\u{a0}:",
     may: [
@@ -53,6 +71,10 @@ pub(super) const FRENCH: Consent = Consent {
     deny: "Refuser",
     account_title: "Votre compte",
     other_account: "Utiliser un autre compte",
+    signed_in_title: "Vous avez déjà un compte",
+    signed_in: "L’application propose d’en créer un, mais ce navigateur est connecté à\u{a0}:",
+    this_account: "Continuer avec ce compte",
+    new_account: "Créer un autre compte",
     wrong_title: "L’application a envoyé une demande incorrecte",
     wrong: "Vous n’avez rien à vous reprocher. Revenez à l’application et recommencez\u{a0}; si \
             cela se reproduit, prévenez votre support en citant la ligne ci-dessous.",
@@ -79,6 +101,14 @@ pub(super) const ENGLISH: Consent = Consent {
     title: |name| format!("Allow “{name}”?"),
     application: "Application",
     published_at: "Published at",
+    published_at_unproven: "Says it is published at (not checked)",
+    replaces_itself: "It is signed in on this device already; this takes the place of that.",
+    replaces: |name| {
+        format!(
+            "This device id is that of your device “{name}”, which another application uses. It \
+             will be signed out. Deny this unless you expect it."
+        )
+    },
     device: "Device id",
     may_title: "In your name it will be able to:",
     may: [
@@ -94,6 +124,10 @@ pub(super) const ENGLISH: Consent = Consent {
     deny: "Deny",
     account_title: "Your account",
     other_account: "Use another account",
+    signed_in_title: "You have an account already",
+    signed_in: "The application offers to create one, but this browser is signed in to:",
+    this_account: "Go on with this account",
+    new_account: "Create another account",
     wrong_title: "The application sent a wrong request",
     wrong: "You did nothing wrong. Go back to the application and try again; if it happens again, \
             tell your support and quote the line below.",

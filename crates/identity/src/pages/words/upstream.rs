@@ -12,6 +12,10 @@ pub(crate) struct Upstream {
     pub(crate) no_address: &'static str,
     pub(crate) no_account: &'static str,
     pub(crate) other_person: &'static str,
+    pub(crate) no_proof: &'static str,
+    pub(crate) set_password: &'static str,
+    pub(crate) not_you: &'static str,
+    pub(crate) not_proven: &'static str,
     pub(crate) closed: &'static str,
     pub(crate) other_way: &'static str,
     pub(crate) signed_out_title: &'static str,
@@ -19,6 +23,15 @@ pub(crate) struct Upstream {
     /// With the provider's name.
     pub(crate) sign_out_there: fn(&str) -> String,
     pub(crate) go_on: &'static str,
+    pub(crate) again_title: &'static str,
+    /// With the provider's name.
+    pub(crate) again: fn(&str) -> String,
+    pub(crate) join_title: &'static str,
+    /// With the provider's name.
+    pub(crate) join: fn(&str) -> String,
+    pub(crate) join_submit: &'static str,
+    pub(crate) join_wrong: &'static str,
+    pub(crate) join_ended: &'static str,
 }
 
 pub(super) const FRENCH: Upstream = Upstream {
@@ -32,12 +45,33 @@ pub(super) const FRENCH: Upstream = Upstream {
                  adressez-vous à votre support.",
     other_person: "Votre adresse électronique est celle du compte d’une autre personne. \
                    Adressez-vous à votre support.",
+    no_proof: "Un compte a déjà votre adresse électronique, et il peut être celui d’une autre \
+               personne. S’il est à vous, définissez d’abord un mot de passe, puis réessayez\u{a0}; \
+               sinon, adressez-vous à votre support.",
+    set_password: "Définir un mot de passe",
+    not_you: "Vous vous êtes identifié sous un autre nom. Rien n’a été modifié.",
+    not_proven: "Rien n’a été modifié, car il n’a pas été vérifié que c’est bien vous. \
+                 Adressez-vous à votre support si cela dure.",
     closed: "Votre compte est fermé. Adressez-vous à votre support.",
     other_way: "Se connecter autrement",
     signed_out_title: "Vous êtes déconnecté",
     signed_out: "Ce navigateur n’a plus accès à votre compte.",
     sign_out_there: |name| format!("Me déconnecter aussi de {name}"),
     go_on: "Continuer",
+    again_title: "Confirmez que c’est bien vous",
+    again: |name| {
+        format!("Ce que vous demandez est définitif. {name} va vérifier que c’est bien vous.")
+    },
+    join_title: "Un compte a déjà votre adresse",
+    join: |name| {
+        format!(
+            "Pour utiliser ce compte avec {name}, saisissez son mot de passe. Ce ne sera plus \
+             demandé. S’il n’est pas à vous, adressez-vous à votre support."
+        )
+    },
+    join_submit: "Continuer",
+    join_wrong: "Ce n’est pas le mot de passe de ce compte.",
+    join_ended: "Cela a pris trop de temps, ou trop d’essais. Recommencez.",
 };
 
 pub(super) const ENGLISH: Upstream = Upstream {
@@ -49,10 +83,30 @@ pub(super) const ENGLISH: Upstream = Upstream {
                  your support.",
     no_account: "No account has your e-mail address. Create one, or ask your support.",
     other_person: "Your e-mail address belongs to another person’s account. Ask your support.",
+    no_proof: "An account has your e-mail address already, and it may be another person’s. If it is \
+               yours, set a password first, then try again; else ask your support.",
+    set_password: "Set a password",
+    not_you: "You signed in there as somebody else. Nothing was changed.",
+    not_proven: "Nothing was changed, as it was not checked that it is you. Ask your support if it \
+                 goes on.",
     closed: "Your account is closed. Ask your support.",
     other_way: "Sign in another way",
     signed_out_title: "You are signed out",
     signed_out: "This browser has no access to your account any more.",
     sign_out_there: |name| format!("Also sign out of {name}"),
     go_on: "Go on",
+    again_title: "Confirm that it is you",
+    again: |name| {
+        format!("What you ask for cannot be undone. {name} will check that it is you.")
+    },
+    join_title: "An account has your address already",
+    join: |name| {
+        format!(
+            "To use this account with {name}, type its password. You will not be asked again. If \
+             it is not yours, ask your support."
+        )
+    },
+    join_submit: "Go on",
+    join_wrong: "This is not the password of that account.",
+    join_ended: "It took too long, or too many tries. Start again.",
 };

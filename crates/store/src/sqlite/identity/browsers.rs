@@ -14,15 +14,16 @@ pub(super) fn start(
     conn.prepare_cached("DELETE FROM browser_session WHERE expires_ts <= ?1")?
         .execute((session.created_ms,))?;
     conn.prepare_cached(
-        "INSERT INTO browser_session (sha256, user_id, created_ts, seen_ts, expires_ts)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO browser_session (sha256, user_id, created_ts, seen_ts, expires_ts, proven_ts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         cookie.0,
         session.user_id.as_str(),
         session.created_ms,
         session.seen_ms,
-        session.expires_ms
+        session.expires_ms,
+        session.proven_ms
     ])?;
     Ok(())
 }
@@ -32,20 +33,20 @@ pub(super) fn find(
     cookie: &TokenHash,
     now_ms: i64,
 ) -> StoreResult<Option<BrowserSession>> {
-    let row: Option<(String, i64, i64, i64)> = conn
+    let row: Option<(String, i64, i64, i64, i64)> = conn
         .prepare_cached(
-            "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts
+            "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts, b.proven_ts
              FROM browser_session b JOIN account a ON a.user_id = b.user_id
              WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0 AND a.locked = 0",
         )?
         .query_row(params![cookie.0, now_ms], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .optional()?;
-    row.map(|(user_id, created_ms, seen_ms, expires_ms)| {
+    row.map(|(user_id, created_ms, seen_ms, expires_ms, proven_ms)| {
         let user_id = UserId::parse(&user_id)
             .map_err(|_| StoreError::Corrupt("a browser session of no user".into()))?;
-        Ok(BrowserSession { user_id, created_ms, seen_ms, expires_ms })
+        Ok(BrowserSession { user_id, created_ms, proven_ms, seen_ms, expires_ms })
     })
     .transpose()
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Proving again who one is, at the provider that signed one in (OpenID Connect Core, section
+//! 3.1.2.1, `prompt` and `max_age`).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, Query, State},
+    response::Response,
+};
+use estafette_core::ids::UserId;
+use http::Uri;
+use maud::html;
+
+use super::{config::ProviderConfig, provider::Provider};
+use crate::{
+    Identity,
+    pages::{Browser, Page, PageResult, Trouble},
+    sign_in::Onward,
+};
+
+/// Who has to prove themselves: nobody else will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Prover {
+    pub(super) user_id: UserId,
+    pub(super) subject: String,
+    /// Since when, in seconds since the epoch.
+    pub(super) asked_s: i64,
+}
+
+/// Who is signed in by this provider's word, to prove themselves from now on.
+pub(super) async fn prover(
+    browser: &Browser,
+    provider: &ProviderConfig,
+) -> Result<Option<Prover>, Trouble> {
+    let Some(user_id) = browser.user_id().cloned() else { return Ok(None) };
+    let session = browser.upstream().await?.filter(|session| session.provider == provider.id);
+    let asked_s = browser.identity.host.now_ms() / 1000;
+    Ok(session.map(|session| Prover { user_id, subject: session.subject, asked_s }))
+}
+
+/// The way to prove it again and back to `here`, for whoever is signed in by a provider's word. A
+/// page is between: Chromium lets no form end at the provider (`form-action`).
+pub(crate) async fn again(browser: &Browser, here: &Uri) -> Result<Option<Response>, Trouble> {
+    let Some(session) = browser.upstream().await? else { return Ok(None) };
+    if Provider::find(&browser.identity, &session.provider).is_none() {
+        return Ok(None);
+    }
+    let query = serde_urlencoded::to_string([("continue", here.to_string())]).unwrap_or_default();
+    let path = format!("/_estafette/upstream/{}/again?{query}", session.provider);
+    Ok(Some(browser.redirect(&path)))
+}
+
+/// `GET /_estafette/upstream/{provider}/again`: says what will be asked, and leads there.
+pub(super) async fn show(
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<String>,
+    Query(onward): Query<Onward>,
+    browser: Browser,
+    uri: Uri,
+) -> PageResult {
+    let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
+    if let Err(sign_in) = browser.require_user(&uri) {
+        return Ok(*sign_in);
+    }
+    let words = &browser.words().upstream;
+    let pairs = [("again", "yes"), ("continue", onward.path())];
+    let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
+    let way = format!("/_estafette/upstream/{id}?{query}");
+    let body = html! {
+        h1 { (words.again_title) }
+        p { ((words.again)(&provider.config.name)) }
+        div.actions {
+            a.button href=(way) { ((words.with)(&provider.config.name)) }
+            a.button.second href="/_estafette/account" { (browser.words().account.cancel) }
+        }
+    };
+    Ok(browser.show(&Page::new(words.again_title, body)))
+}

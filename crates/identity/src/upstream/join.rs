@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Joining a subject to the account that has had its address: once, by that account's password.
+//!
+//! The address alone may have been another person's; so may the mailbox. Whoever knows the password
+//! is who used the account before.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use estafette_core::{
+    ids::UserId,
+    limits::{UPSTREAM_JOIN_TRIES, UPSTREAM_JOINS_MAX, UPSTREAM_SIGN_IN_S},
+};
+use estafette_store::{
+    AccountStore as _, UpstreamStore as _,
+    upstream::{LinkOutcome, LinkReason, UpstreamSession},
+};
+use http::StatusCode;
+use maud::html;
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::{Upstream, account::Refused, config::ProviderConfig, flow::say, provider::Provider};
+use crate::{
+    Identity,
+    oauth::secret,
+    pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
+};
+
+/// Somebody whom a provider vouches for, and the account that they say is theirs.
+#[derive(Clone)]
+pub(super) struct Join {
+    session: UpstreamSession,
+    user_id: UserId,
+    onward: String,
+    browser: [u8; 32],
+    tries_left: u32,
+    expires_ms: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Given {
+    #[serde(default)]
+    join: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// Asks for the password.
+pub(super) fn ask(
+    browser: &Browser,
+    provider: &ProviderConfig,
+    session: UpstreamSession,
+    user_id: UserId,
+    onward: &str,
+) -> PageResult {
+    let identity = &browser.identity;
+    let now_ms = identity.host.now_ms();
+    let name = secret(identity, "esj");
+    let join = Join {
+        session,
+        user_id,
+        onward: onward.to_owned(),
+        browser: browser.mac(&["join", &name]),
+        tries_left: UPSTREAM_JOIN_TRIES,
+        expires_ms: now_ms.saturating_add((UPSTREAM_SIGN_IN_S * 1000).cast_signed()),
+    };
+    identity.upstream.remember_join(&name, join, now_ms)?;
+    Ok(page(browser, provider, &name, None))
+}
+
+/// `POST /_estafette/upstream/{provider}/join`
+pub(super) async fn join(
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<String>,
+    Posted { mut browser, form }: Posted<Given>,
+) -> PageResult {
+    let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
+    let password = Zeroizing::new(form.password);
+    // The same buckets as those of the sign-in page: guesses count together.
+    identity.host.limit_source(&format!("login from {}", browser.address))?;
+    let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else {
+        let ended = Some(Refused::JoinEnded);
+        return say(&browser, provider.config, StatusCode::UNPROCESSABLE_ENTITY, ended);
+    };
+    let user_id = &join.user_id;
+    identity.host.limit_proof(&format!("login as {user_id}"))?;
+    let account = identity.store.account(user_id).await?;
+    let account = account.filter(|account| !account.deactivated && !account.locked);
+    let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
+    if !identity.host.password_matches(&password, kept).await? {
+        let wrong = browser.words().upstream.join_wrong;
+        return Ok(page(&browser, provider.config, &form.join, Some(wrong)));
+    }
+    identity.upstream.joins.lock().remove(&form.join);
+    let subject = &join.session.subject;
+    let proven = LinkReason::Proven;
+    match identity.store.link_upstream(&id, subject, user_id, proven).await? {
+        LinkOutcome::Linked => {}
+        LinkOutcome::Different | LinkOutcome::Unproven => {
+            let refused = Some(Refused::OtherPerson);
+            return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
+        }
+    }
+    tracing::info!(%user_id, provider = %id, "an account was joined to a subject by its password");
+    let proven_ms = identity.host.now_ms();
+    browser.sign_in_by(user_id, join.session, proven_ms).await?;
+    Ok(browser.redirect(&join.onward))
+}
+
+impl Upstream {
+    fn remember_join(&self, name: &str, join: Join, now_ms: i64) -> Result<(), Trouble> {
+        let mut all: parking_lot::MutexGuard<'_, HashMap<String, Join>> = self.joins.lock();
+        if all.len() >= UPSTREAM_JOINS_MAX {
+            all.retain(|_, join| join.expires_ms > now_ms);
+            if all.len() >= UPSTREAM_JOINS_MAX {
+                return Err(Trouble::Busy);
+            }
+        }
+        all.insert(name.to_owned(), join);
+        Ok(())
+    }
+
+    /// Takes one try. `None`: there is nothing to join in this browser, or no try is left.
+    fn try_join(&self, browser: &Browser, provider: &str, name: &str) -> Option<Join> {
+        let mut all = self.joins.lock();
+        let join = all.get_mut(name)?;
+        let same = bool::from(join.browser.ct_eq(&browser.mac(&["join", name])));
+        if !same || join.session.provider != provider {
+            return None;
+        }
+        if join.tries_left == 0 || join.expires_ms <= browser.identity.host.now_ms() {
+            all.remove(name);
+            return None;
+        }
+        join.tries_left -= 1;
+        Some(join.clone())
+    }
+}
+
+fn page(
+    browser: &Browser,
+    provider: &ProviderConfig,
+    name: &str,
+    wrong: Option<&str>,
+) -> Response {
+    let (words, frame) = (&browser.words().upstream, &browser.words().frame);
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|text| ("password", *text)).collect();
+    let path = format!("/_estafette/upstream/{}/join", provider.id);
+    let body = html! {
+        h1 { (words.join_title) }
+        (error_summary(frame.errors_title, &errors))
+        p { ((words.join)(&provider.name)) }
+        (browser.form(&path, &html! {
+            input type="hidden" name="join" value=(name);
+            (Field {
+                name: "password", label: browser.words().sign_in.password, kind: "password",
+                value: "", autocomplete: "current-password", hint: None, error: wrong,
+            }.render())
+            div.actions { button type="submit" { (words.join_submit) } }
+        }))
+        ul.links {
+            @if browser.identity.mailer.works() {
+                li { a href="/_estafette/password/reset" { (browser.words().sign_in.forgotten) } }
+            }
+            li { a href="/_estafette/sign-in" { (words.other_way) } }
+        }
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    browser.show(&Page::new(words.join_title, body).status(status))
+}
