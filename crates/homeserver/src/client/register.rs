@@ -92,7 +92,7 @@ async fn register(
         return register_appservice(&server, appservice.ok_or_else(refused)?, request).await;
     }
     let who = format!("register from {address}");
-    server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
+    server.rate_limiter.check(Cost::Source, &who, server.now_ms())?;
     let uia =
         UiaRequest { user_id: None, who: &who, method: "POST", path: uri.path(), body: &body };
     if let Some(user_id) = uia::registered(&server, &uia) {
@@ -284,7 +284,7 @@ async fn available(
     RemoteAddress(address): RemoteAddress,
     Query(query): Query<AvailableQuery>,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Source, &format!("register from {address}"), server.now_ms())?;
+    server.rate_limiter.check(Cost::Login, &format!("register from {address}"), server.now_ms())?;
     // Where nobody may register nobody need know who has.
     flows(&server).await?;
     check_free(&server, &user_id(&server, &query.username)?, None).await?;
@@ -304,7 +304,7 @@ async fn token_validity(
     RemoteAddress(address): RemoteAddress,
     Query(query): Query<ValidityQuery>,
 ) -> ApiResult<Json<Value>> {
-    server.rate_limiter.check(Cost::Source, &format!("register from {address}"), server.now_ms())?;
+    server.rate_limiter.check(Cost::Login, &format!("register from {address}"), server.now_ms())?;
     if !by_token(&server).await? {
         return Err(ApiError::forbidden("Registration by token is not open on this server."));
     }

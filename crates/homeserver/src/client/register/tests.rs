@@ -156,6 +156,7 @@ async fn one_source_cannot_register_without_end() {
     let server = TestServer::with(|config| {
         config.rate_limits.enabled = true;
         config.rate_limits.source_burst = 3.0;
+        config.rate_limits.source_per_s = 0.001;
     })
     .await;
     let mut statuses = Vec::new();
