@@ -142,12 +142,7 @@ impl Upstream {
     }
 }
 
-fn page(
-    browser: &Browser,
-    provider: &ProviderConfig,
-    name: &str,
-    wrong: Option<&str>,
-) -> Response {
+fn page(browser: &Browser, provider: &ProviderConfig, name: &str, wrong: Option<&str>) -> Response {
     let (words, frame) = (&browser.words().upstream, &browser.words().frame);
     let errors: Vec<(&str, &str)> = wrong.iter().map(|text| ("password", *text)).collect();
     let path = format!("/_estafette/upstream/{}/join", provider.id);

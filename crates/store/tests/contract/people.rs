@@ -5,8 +5,7 @@ use std::ops::Deref;
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountDataStore as _, AccountStore as _, FactKind, IdentityStore as _,
-    PeopleStore as _,
+    AccountDataStore as _, AccountStore as _, FactKind, IdentityStore as _, PeopleStore as _,
     accounts::{
         AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, TokenHash,
         TokenPair,

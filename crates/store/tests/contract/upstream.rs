@@ -10,7 +10,7 @@ use estafette_core::{
 };
 use estafette_store::{
     AccountStore as _, IdentityStore as _, UpstreamStore as _,
-    accounts::{Devices, DeviceSeen, NewLogin, PasswordHash, TokenHash, TokenPair},
+    accounts::{DeviceSeen, Devices, NewLogin, PasswordHash, TokenHash, TokenPair},
     identity::BrowserSession,
     upstream::{LinkOutcome, LinkReason, UpstreamLogout, UpstreamSession},
 };

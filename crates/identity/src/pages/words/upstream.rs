@@ -96,9 +96,7 @@ pub(super) const ENGLISH: Upstream = Upstream {
     sign_out_there: |name| format!("Also sign out of {name}"),
     go_on: "Go on",
     again_title: "Confirm that it is you",
-    again: |name| {
-        format!("What you ask for cannot be undone. {name} will check that it is you.")
-    },
+    again: |name| format!("What you ask for cannot be undone. {name} will check that it is you."),
     join_title: "An account has your address already",
     join: |name| {
         format!(
