@@ -5,6 +5,7 @@ import { defineConfig } from "vite";
 import { compress } from "./build/compress.ts";
 import { contentPolicy } from "./build/policy.ts";
 import { precache } from "./build/precache.ts";
+import { storeAlone } from "./build/store-alone.ts";
 import { withoutCalls } from "./build/without-calls.ts";
 
 /** Homeserver the development server hands `/_matrix` to. */
@@ -16,6 +17,7 @@ export default defineConfig({
   plugins: [react(), withoutCalls(), contentPolicy(), precache(), compress(path("dist"))],
   server: { host: "127.0.0.1", proxy },
   preview: { host: "127.0.0.1", proxy },
+  worker: { format: "es", plugins: () => [storeAlone()] },
   build: {
     target: ["chrome116", "firefox121", "safari17"],
     modulePreload: { polyfill: false },

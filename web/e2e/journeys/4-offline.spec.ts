@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { PASSWORD } from "../support/matrix.ts";
+import { Api, PASSWORD } from "../support/matrix.ts";
 import { expect, test } from "../support/person.ts";
 
 test("offline: says so, queues, survives a reload, sends when back", async ({ person }) => {
@@ -17,12 +17,14 @@ test("offline: says so, queues, survives a reload, sends when back", async ({ pe
   await expect(camille.message("Avant la coupure")).toBeVisible();
 
   await camille.context.setOffline(true);
+  // Said at once, not when a request that waits for news gives up.
+  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible({ timeout: 3_000 });
   await camille.say("Écrit dans le tunnel");
   await expect(camille.message("Écrit dans le tunnel").getByText("En attente du réseau")).toBeAttached();
   await camille.say("Message annulé");
   await camille.page.reload();
   await expect(camille.message("Avant la coupure")).toBeVisible({ timeout: 30_000 });
-  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible({ timeout: 40_000 });
+  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible();
   await expect(camille.message("Écrit dans le tunnel")).toBeVisible();
   await camille.page.screenshot({ path: "test-results/screens/offline-1280.png" });
 
@@ -34,6 +36,37 @@ test("offline: says so, queues, survives a reload, sends when back", async ({ pe
   await expect(jean.message("Écrit dans le tunnel")).toHaveCount(1);
   await expect(jean.message("Message annulé")).toHaveCount(0);
   await expect(camille.page.getByText("Vous êtes hors connexion")).toHaveCount(0);
+});
+
+test("a full disk: what cannot be kept comes back to the person, and goes out with the network", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  await camille.signUp();
+  const me = await Api.login(camille.username);
+  await me.createRoom({ name: "Sans place", preset: "private_chat" });
+  const { page, context } = camille;
+  await camille.open(/Sans place/);
+  await camille.say("Avant");
+  await camille.sent("Avant");
+  await context.setOffline(true);
+  await expect(page.getByText("Vous êtes hors connexion")).toBeVisible();
+  await page.evaluate(() => {
+    const put = IDBObjectStore.prototype.put;
+    IDBObjectStore.prototype.put = function full(...record: Parameters<typeof put>) {
+      if (this.transaction.db.name.startsWith("estafette-outbox")) throw new DOMException("full", "QuotaExceededError");
+      return put.apply(this, record);
+    };
+  });
+  await page.locator("input[type=file]").first().setInputFiles({ name: "plan.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(3_000_000, 7) });
+  await camille.composer.fill("Sans réseau ni place");
+  await camille.composer.press("Enter");
+  await expect(page.getByText("n’a plus de place")).toBeVisible();
+  await expect(camille.composer).toHaveValue("Sans réseau ni place");
+  await expect(page.getByRole("button", { name: "Retirer plan.bin" })).toBeVisible();
+  await context.setOffline(false);
+  await expect(page.getByText("Vous êtes hors connexion")).toHaveCount(0);
+  await camille.composer.press("Enter");
+  await expect(camille.composer).toHaveValue("");
+  await camille.sent("Sans réseau ni place");
 });
 
 test("a second tab is told, and may take over", async ({ person }) => {

@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Registers the service worker and offers its new versions instead of imposing them. */
 import { Cell } from "../core/port/observable.ts";
+import { scriptUrl, WORKER } from "../core/scripts.ts";
 
 export const updateReady = new Cell(false);
 let waiting: ServiceWorker | null = null;
 
-interface ScriptUrlPolicy { createScriptURL(url: string): unknown }
-interface TrustedTypesApi { createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): ScriptUrlPolicy }
-
-const WORKER = "/sw.js";
-
-/** The only script address this application ever hands to the browser as a string. */
-function workerUrl(): string {
-  const api = (window as { trustedTypes?: TrustedTypesApi }).trustedTypes;
-  const policy = api?.createPolicy("estafette", {
-    createScriptURL: (url) => {
-      if (url !== WORKER) throw new TypeError("unexpected script address");
-      return url;
-    },
-  });
-  return (policy ? policy.createScriptURL(WORKER) : WORKER) as string;
-}
-
 export function registerWorker(): void {
   if (!("serviceWorker" in navigator) || !import.meta.env.PROD) return;
-  void navigator.serviceWorker.register(workerUrl(), { scope: "/", updateViaCache: "none" }).then((registration) => {
+  void navigator.serviceWorker.register(scriptUrl(WORKER), { scope: "/", updateViaCache: "none" }).then((registration) => {
     const watch = (worker: ServiceWorker | null): void => {
       if (!worker) return;
       const check = (): void => {

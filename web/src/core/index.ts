@@ -3,6 +3,7 @@
 import type { Core } from "./port/core.ts";
 import type { AccountRef, AuthPort } from "./port/session.ts";
 import { Auth } from "./matrix/auth.ts";
+import { scriptUrl, STORE_WORKER } from "./scripts.ts";
 
 export function createAuth(): AuthPort {
   return new Auth();
@@ -10,7 +11,7 @@ export function createAuth(): AuthPort {
 
 export async function openCore(account: AccountRef): Promise<Core> {
   const { openSession } = await import("./matrix/session.ts");
-  return openSession(account);
+  return openSession(account, () => new Worker(scriptUrl(STORE_WORKER), { type: "module" }));
 }
 
 /** Starts fetching what a session needs while the person is still typing. */

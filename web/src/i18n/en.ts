@@ -46,6 +46,7 @@ export const en: Messages = {
     unsupported: "This server does not offer this yet.",
     cancelled: "The sign-in was interrupted. Try again whenever you like.",
     signedOut: "Your session has ended. Sign in again.",
+    storageFull: "This device has no room left to keep the message until the network is back. Free some space, then try again.",
     server: "The server had a problem. Try again in a moment.",
   },
   auth: {

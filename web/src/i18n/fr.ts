@@ -45,6 +45,7 @@ export const fr = {
     unsupported: "Ce serveur ne propose pas encore cette possibilité.",
     cancelled: "La connexion a été interrompue. Recommencez quand vous voulez.",
     signedOut: "Votre session a pris fin. Reconnectez-vous.",
+    storageFull: "Cet appareil n’a plus de place pour garder le message jusqu’au retour du réseau. Libérez de l’espace, puis réessayez.",
     server: "Le serveur a rencontré un problème. Réessayez dans un moment.",
   },
   auth: {

@@ -28,20 +28,27 @@ export class Table<T extends { readonly id: string }> {
     return this.#database;
   }
 
-  async #store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
-    return (await this.#open()).transaction(STORE, mode).objectStore(STORE);
+  /** Resolves when the change is committed: a full disk is known no sooner. */
+  async #write(change: (store: IDBObjectStore) => void): Promise<void> {
+    const transaction = (await this.#open()).transaction(STORE, "readwrite");
+    const committed = new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error ?? new Error("storage failure"));
+    });
+    change(transaction.objectStore(STORE));
+    return committed;
   }
 
   async all(): Promise<T[]> {
-    return asPromise((await this.#store("readonly")).getAll() as IDBRequest<T[]>);
+    return asPromise((await this.#open()).transaction(STORE, "readonly").objectStore(STORE).getAll() as IDBRequest<T[]>);
   }
 
   async put(record: T): Promise<void> {
-    await asPromise((await this.#store("readwrite")).put(record));
+    await this.#write((store) => { store.put(record); });
   }
 
   async delete(id: string): Promise<void> {
-    await asPromise((await this.#store("readwrite")).delete(id));
+    await this.#write((store) => { store.delete(id); });
   }
 
   async close(): Promise<void> {

@@ -33,29 +33,38 @@ const UNREADABLE: Partial<Record<DecryptionFailureCode, UnreadableReason>> = {
   [DecryptionFailureCode.UNKNOWN_SENDER_DEVICE]: "senderNotTrusted",
 };
 
-/** Null for events that have no place in a conversation. */
-export function contentOf(event: MatrixEvent): ItemContent | null {
-  if (event.isRedacted()) {
-    if (event.isState() || event.getType() === EventType.Reaction) return null;
-    const by = event.getUnsigned().redacted_because?.sender;
-    return { kind: "deleted", bySender: !by || by === event.getSender() };
-  }
+type Place = "deleted" | "unreadable" | "state" | "message" | "poll";
+
+/** What an event is in a conversation, without reading its content; null when it has no place there. */
+export function placeOf(event: MatrixEvent): Place | null {
+  if (event.isRedacted()) return event.isState() || event.getType() === EventType.Reaction ? null : "deleted";
   if (event.isRelation(RelationType.Replace) || event.getType() === EventType.Reaction) return null;
-  if (event.isDecryptionFailure()) {
-    return { kind: "unreadable", reason: UNREADABLE[event.decryptionFailureReason ?? DecryptionFailureCode.UNKNOWN_ERROR] ?? "unknown" };
-  }
-  if (event.isEncrypted() && event.getType() === EventType.RoomMessageEncrypted) {
-    return { kind: "unreadable", reason: "waiting" };
-  }
-  if (event.isState()) return stateContent(event);
+  if (event.isDecryptionFailure()) return "unreadable";
+  if (event.isEncrypted() && event.getType() === EventType.RoomMessageEncrypted) return "unreadable";
+  if (event.isState()) return "state";
   const type = event.getType();
   // A step of the emoji verification, which has its own screen.
   if (event.getContent()["msgtype"] === MsgType.KeyVerificationRequest) return null;
-  if (type === EventType.RoomMessage || type === EventType.Sticker) return messageContent(type, event.getContent());
-  if (type === "m.poll.start" || type === "org.matrix.msc3381.poll.start") {
-    return { kind: "unsupported", type: "poll", fallback: "" };
+  if (type === EventType.RoomMessage || type === EventType.Sticker) return "message";
+  return type === "m.poll.start" || type === "org.matrix.msc3381.poll.start" ? "poll" : null;
+}
+
+/** Null for events that have no place in a conversation. */
+export function contentOf(event: MatrixEvent): ItemContent | null {
+  switch (placeOf(event)) {
+    case null: return null;
+    case "deleted": {
+      const by = event.getUnsigned().redacted_because?.sender;
+      return { kind: "deleted", bySender: !by || by === event.getSender() };
+    }
+    case "unreadable": {
+      const reason = event.isDecryptionFailure() ? UNREADABLE[event.decryptionFailureReason ?? DecryptionFailureCode.UNKNOWN_ERROR] ?? "unknown" : "waiting";
+      return { kind: "unreadable", reason };
+    }
+    case "state": return stateContent(event);
+    case "message": return messageContent(event.getType(), event.getContent());
+    case "poll": return { kind: "unsupported", type: "poll", fallback: "" };
   }
-  return null;
 }
 
 function stateContent(event: MatrixEvent): ItemContent | null {

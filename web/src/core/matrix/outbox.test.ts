@@ -143,4 +143,23 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     await write(box, "là", "!b");
     await vi.waitFor(() => expect(texts()).toEqual(["là"]));
   });
+
+  // A full disk would swallow the message of somebody who has a network, or lose the text of somebody who has none.
+  test("a full disk keeps nobody from sending, and gives the text back where it could not be kept", async () => {
+    const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => { throw new DOMException("full", "QuotaExceededError"); });
+    try {
+      const box = await open();
+      await write(box, "avec réseau");
+      await vi.waitFor(() => expect(texts()).toEqual(["avec réseau"]));
+      online = false;
+      await expect(write(box, "sans réseau")).rejects.toMatchObject({ kind: "storageFull" });
+      expect(box.entries.get().some((one) => one.content["body"] === "sans réseau")).toBe(false);
+      online = true;
+      answers = [server(403, "M_FORBIDDEN")];
+      await write(box, "refusé");
+      await vi.waitFor(() => expect(phases(box).at(-1)).toBe("failed"));
+    } finally {
+      full.mockRestore();
+    }
+  });
 });

@@ -9,6 +9,7 @@ import { Cell, type Observable } from "../port/observable.ts";
 import type { SendState } from "../port/timeline.ts";
 import type { MessageContent } from "../content/outgoing.ts";
 import { Table } from "./database.ts";
+import { CoreError } from "../port/session.ts";
 import { isTransient, toCoreError } from "./errors.ts";
 import { uploadedContent } from "./upload.ts";
 
@@ -69,7 +70,7 @@ export class Outbox {
   async load(): Promise<void> {
     if (this.#loaded) return;
     this.#loaded = true;
-    const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
+    const stored = (await this.#table.all().catch(() => [])).filter((one) => one.state.phase !== "sent");
     const queued = stored.map((one): OutboxEntry =>
       one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
     const added = this.#entries.get();
@@ -86,9 +87,19 @@ export class Outbox {
     const complete: OutboxEntry = {
       ...entry, id: `e${crypto.randomUUID()}`, at: this.#lastAt, state: { phase: "queued" }, eventId: null,
     };
-    await this.#table.put(complete);
+    if (!(await this.#keep(complete)) && !this.#online()) throw new CoreError("storageFull");
     this.#entries.update((all) => [...all, complete]);
     this.pump();
+  }
+
+  /** False when the disk is full: what can be sent now need not be kept for later. */
+  async #keep(entry: OutboxEntry): Promise<boolean> {
+    try {
+      await this.#table.put(entry);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async retry(id: string): Promise<void> {
@@ -148,7 +159,7 @@ export class Outbox {
   async #change(id: string, change: Partial<OutboxEntry>): Promise<void> {
     this.#show(id, change);
     const entry = this.#find(id);
-    if (entry) await this.#table.put(entry);
+    if (entry) await this.#keep(entry);
   }
 
   async #pumpRoom(roomId: string): Promise<void> {
@@ -173,7 +184,7 @@ export class Outbox {
       const eventId = await this.#send(entry, content);
       this.#failures = 0;
       this.#show(entry.id, { state: { phase: "sent" }, eventId });
-      await this.#table.delete(entry.id);
+      await this.#table.delete(entry.id).catch(() => undefined);
       return true;
     } catch (error) {
       return this.#failed(entry, error);

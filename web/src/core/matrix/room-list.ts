@@ -12,7 +12,7 @@ import { summaryOf } from "../port/plain-text.ts";
 import { createDirect, createRoom } from "./creation.ts";
 import { directWith, settleDirect } from "./directs.ts";
 import { guarded } from "./errors.ts";
-import { contentOf, person } from "./items.ts";
+import { contentOf, person, placeOf } from "./items.ts";
 import { notificationLevel } from "./push-rules.ts";
 
 /** Delay that gathers a burst of changes into one update, in milliseconds. */
@@ -134,8 +134,7 @@ export class RoomList implements RoomListPort {
       const event = events[index];
       if (!event || event.isState()) continue;
       if (event.isEncrypted() && event.shouldAttemptDecryption()) void this.#client.decryptEventIfNeeded(event);
-      const content = contentOf(event);
-      if (content) return event;
+      if (placeOf(event)) return event;
     }
     return null;
   }
@@ -159,13 +158,15 @@ export class RoomList implements RoomListPort {
     const me = this.#client.getSafeUserId();
     const marked = room.getAccountData("m.marked_unread")?.getContent()["unread"] === true;
     if (room.getMyMembership() === "invite") return { unread: 0, mentions: 0, markedUnread: false };
-    const events = room.getLiveTimeline().getEvents();
+    const serverUnread = room.getUnreadNotificationCount(NotificationCountType.Total);
+    // Most conversations have nothing new: their messages need not be looked at.
+    const events = serverUnread > 0 ? room.getLiveTimeline().getEvents() : [];
     return unreadState({
-      serverUnread: room.getUnreadNotificationCount(NotificationCountType.Total),
+      serverUnread,
       serverMentions: room.getUnreadNotificationCount(NotificationCountType.Highlight),
       markedUnread: marked,
       events: events.slice(-200).map((event) => ({
-        id: event.getId() ?? "", mine: event.getSender() === me, counts: !event.isState() && contentOf(event) !== null,
+        id: event.getId() ?? "", mine: event.getSender() === me, counts: !event.isState() && placeOf(event) !== null,
       })),
       readUpTo: room.getEventReadUpTo(me),
     });

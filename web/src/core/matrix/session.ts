@@ -5,7 +5,6 @@ import {
   SyncState, type SyncStateData,
 } from "matrix-js-sdk";
 import { OnlySignedDevicesIsolationMode } from "matrix-js-sdk/lib/crypto-api";
-import type { Logger } from "matrix-js-sdk/lib/logger";
 import { Cell } from "../port/observable.ts";
 import type { Alert, Connection, Core } from "../port/core.ts";
 import type { RoomPort } from "../port/rooms.ts";
@@ -18,10 +17,12 @@ import { homeserver } from "./auth.ts";
 import { Directory } from "./directory.ts";
 import { Encryption, SecretKeys } from "./encryption.ts";
 import { removeDatabases } from "./leftovers.ts";
+import { boundTimelines } from "./kept-rooms.ts";
 import { Media } from "./media.ts";
 import { Outbox, outboxName } from "./outbox.ts";
 import { Profile } from "./profile.ts";
 import { Push } from "./push.ts";
+import { QUIET, quietSdk } from "./quiet.ts";
 import { MatrixRoom } from "./room.ts";
 import { RoomList } from "./room-list.ts";
 import { generatedName } from "./room-name.ts";
@@ -72,6 +73,9 @@ class MatrixCore implements Core {
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     client.on(ClientEvent.Sync, this.#onSync);
+    window.addEventListener("offline", this.#onNetworkLost);
+    window.addEventListener("online", this.#onNetworkBack);
+    if (!navigator.onLine) this.connection.set("offline");
     // Client-server API, "Soft logout": keys and messages stay for the next sign-in.
     client.on(HttpApiEvent.SessionLoggedOut, (error) => this.connection.set(error.data["soft_logout"] === true ? "expired" : "signedOut"));
   }
@@ -93,6 +97,21 @@ class MatrixCore implements Core {
       this.connection.set(locked ? "locked" : "offline");
     }
     if (this.connection.get() === "online") this.#outbox.pump();
+  };
+
+  /** The browser knows at once; a request that waits for news would only tell after minutes. */
+  readonly #onNetworkLost = (): void => {
+    const now = this.connection.get();
+    if (now === "online" || now === "starting") this.connection.set("offline");
+  };
+
+  readonly #onNetworkBack = (): void => {
+    this.#client.retryImmediately();
+    // A request that outlived the cut goes on waiting: nothing else would say that all is well.
+    const state = this.#client.getSyncState();
+    if (this.connection.get() !== "offline" || (state !== SyncState.Syncing && state !== SyncState.Catchup)) return;
+    this.connection.set("online");
+    this.#outbox.pump();
   };
 
   room(roomId: string): RoomPort {
@@ -149,6 +168,8 @@ class MatrixCore implements Core {
   }
 
   stop(): void {
+    window.removeEventListener("offline", this.#onNetworkLost);
+    window.removeEventListener("online", this.#onNetworkBack);
     for (const timeline of this.#warm.values()) timeline.dispose();
     this.#outbox.stop();
     this.#undecrypted.dispose();
@@ -156,15 +177,20 @@ class MatrixCore implements Core {
     this.encryption.dispose();
     this.media.release();
     this.#client.stopClient();
+    void this.#client.store.destroy?.();
   }
 }
 
-/** Opens a stored account. Resolves before the first sync: the connection tells the rest. */
-export async function openSession(ref: AccountRef): Promise<Core> {
+/**
+ * Opens a stored account. Resolves before the first sync: the connection tells the rest.
+ * `storeWorker` starts the worker that keeps the rooms; where it cannot, the page keeps them.
+ */
+export async function openSession(ref: AccountRef, storeWorker: () => Worker): Promise<Core> {
   const account = listAccounts().find((one) => one.key === ref.key);
   if (!account) throw new CoreError("signedOut");
   const names = databases(account.key);
-  const store = new IndexedDBStore({ indexedDB, dbName: names.sync, localStorage });
+  quietSdk();
+  const store = new IndexedDBStore({ indexedDB, dbName: names.sync, localStorage, workerFactory: storeWorker });
   const secrets = new SecretKeys();
   const client = createClient({
     baseUrl: homeserver(),
@@ -180,6 +206,7 @@ export async function openSession(ref: AccountRef): Promise<Core> {
     verificationMethods: ["m.sas.v1"],
   });
   await store.startup();
+  boundTimelines(store.backend);
   await client.initRustCrypto({ cryptoDatabasePrefix: names.crypto });
   client.getCrypto()?.setDeviceIsolationMode(new OnlySignedDevicesIsolationMode());
   const core = new MatrixCore(client, { key: account.key, userId: account.userId, deviceId: account.deviceId }, secrets, account.oauthClientId !== undefined);
@@ -200,10 +227,3 @@ function oauthOptions({ refreshToken, oauthClientId, key }: StoredAccount): Part
     onTokenRefresh: (tokens) => updateTokens(key, tokens.accessToken, tokens.refreshToken),
   };
 }
-
-/** Only what went wrong is worth a line in a person's console. */
-const QUIET: Logger = {
-  trace: () => undefined, debug: () => undefined, info: () => undefined,
-  warn: (...parts) => console.warn(...parts), error: (...parts) => console.error(...parts),
-  getChild: () => QUIET,
-};

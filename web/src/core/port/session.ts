@@ -47,6 +47,7 @@ export type FailureKind =
   | "unsupported"
   | "signedOut"
   | "cancelled"
+  | "storageFull"
   | "server";
 
 /** The only error class that leaves the core. `detail` is the server's own sentence, if any. */

@@ -24,15 +24,18 @@ export function initials(name: string): string {
   return (first + last).toLocaleUpperCase();
 }
 
+/** Below this size one letter is all that can be read, in pixels. */
+const SMALL = 24;
+
 /** Decorative: the name is always written next to it. */
 export function Avatar({ id, name, mxc, size, square = false }: Props) {
   const picture = useThumbnail(mxc, size);
   return (
     <span
       className={`${styles.avatar} ${square ? styles.square : ""}`} data-tone={toneOf(id)} aria-hidden="true"
-      style={{ width: size, height: size, fontSize: Math.round(size * 0.4) }}
+      style={{ width: size, height: size, fontSize: Math.round(size * (size < SMALL ? 0.6 : 0.4)) }}
     >
-      {picture.state === "ready" && mxc ? <img src={picture.url} alt="" width={size} height={size} draggable={false} /> : initials(name)}
+      {picture.state === "ready" && mxc ? <img src={picture.url} alt="" width={size} height={size} draggable={false} /> : size < SMALL ? [...initials(name)][0] : initials(name)}
     </span>
   );
 }

@@ -68,7 +68,7 @@ export const MessageRow = memo(function MessageRow({ item, first, last, active, 
           <button type="button" className={styles.sender} tabIndex={-1} onClick={() => onPerson(item.sender.id)}>{item.sender.name}</button>
         ) : null}
         <div className={styles.line}>
-          <div className={styles.bubble} data-kind={item.content.kind} data-bare={isBare(item) || undefined} data-mentioned={item.mentionsMe || undefined}>
+          <div className={styles.bubble} data-kind={item.content.kind} data-bare={isBare(item) || undefined} data-flow={isFlowing(item) || undefined} data-mentioned={item.mentionsMe || undefined}>
             {item.reply ? (
               <button type="button" className={styles.quote} onClick={() => actions.openEvent(item.reply?.eventId ?? "")}>
                 <span className="sr">{words.timeline.replyTo(item.reply.senderName)}</span>
@@ -107,6 +107,13 @@ export const MessageRow = memo(function MessageRow({ item, first, last, active, 
 const isBare = (item: TimelineItem): boolean =>
   (item.content.kind === "text" && item.content.bigEmoji && !item.reply)
   || ((item.content.kind === "image" || item.content.kind === "video") && item.content.caption === "" && !item.reply);
+
+const BLOCKS: ReadonlySet<string> = new Set(["p", "div", "ul", "ol", "pre", "blockquote", "table", "hr", "details", "h1", "h2", "h3", "h4", "h5", "h6"]);
+
+/** Words and nothing else: the hour may follow on their last line. */
+export const isFlowing = (item: TimelineItem): boolean =>
+  item.content.kind === "deleted"
+  || (item.content.kind === "text" && !item.content.bigEmoji && item.content.rich.every((node) => typeof node === "string" || !BLOCKS.has(node.tag)));
 
 function Body({ item, actions }: { readonly item: TimelineItem; readonly actions: MessageActions }) {
   const words = useWords();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type KeyboardEvent, useMemo, useRef } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
 import { VList, type VListHandle } from "virtua";
 import type { RoomFilter, RoomListSnapshot, RoomListViewModel, SectionKind } from "../../viewmodels/room-list.ts";
 import { IconButton } from "../Button/Button.tsx";
@@ -72,6 +72,15 @@ function Rooms({ state, actions, now, onOpen, onCreate }: Props) {
     }
     return result;
   }, [state.sections]);
+
+  const { selected } = state;
+  const lineOf = useRef<(id: string | null) => number>(() => -1);
+  lineOf.current = (id) => lines.findIndex((line) => line.kind === "room" && rooms[line.index]?.id === id);
+  // Opened from a notification or the switcher: the list shows where one is.
+  useEffect(() => {
+    const line = lineOf.current(selected);
+    if (line >= 0) list.current?.scrollToIndex(line, { align: "nearest" });
+  }, [selected]);
 
   if (!state.ready) return <div className={styles.empty} role="status">{words.app.loading}</div>;
   if (rooms.length === 0) {
