@@ -20,7 +20,7 @@ use estafette_identity::{
 };
 use estafette_store::{
     accounts::PasswordHash,
-    people::{AdminAct, AdminOutcome, AuditEntry},
+    people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
 };
 use http::{StatusCode, request::Parts};
 use zeroize::Zeroizing;
@@ -98,6 +98,14 @@ impl Host for HomeserverHost {
     ) -> Result<AdminOutcome, HostError> {
         let done = administration::administer(&self.0, entry, subject, act).await;
         done.map_err(|error| told(&error))
+    }
+
+    async fn place(
+        &self,
+        entry: AuditEntry,
+        placements: Vec<(UserId, Placement)>,
+    ) -> Result<Vec<Placed>, HostError> {
+        administration::place(&self.0, entry, placements).await.map_err(|error| told(&error))
     }
 
     fn profile_changed(&self, user_id: &UserId) {

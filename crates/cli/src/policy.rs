@@ -30,15 +30,24 @@ pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Er
     }
     for movement in &found.moves {
         let nobody = || "nobody".to_owned();
+        let name = movement.name.as_ref().map(|name| format!(", called {name}"));
         println!(
-            "{} ({}): {} -> {}{}",
+            "{} ({}): {} -> {}{}{}{}",
             movement.user_id,
             movement.address,
             movement.from.clone().unwrap_or_else(nobody),
             movement.to.clone().unwrap_or_else(nobody),
             movement.homeserver.as_ref().map(|name| format!(" on {name}")).unwrap_or_default(),
+            name.unwrap_or_default(),
+            if movement.unplaced { " (stays until an administrator decides)" } else { "" },
         );
     }
-    println!("{} of {} accounts would move.", found.moves.len(), found.accounts);
+    let staying = found.moves.iter().filter(|movement| movement.unplaced).count();
+    println!(
+        "{} of {} accounts would move, {staying} have nowhere on this server to go, {} are fixed.",
+        found.moves.len() - staying,
+        found.accounts,
+        found.fixed,
+    );
     Ok(())
 }

@@ -396,6 +396,12 @@ pub const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
 pub const ORGANISATION_ID_BYTES_MAX: usize = 64;
 /// See [`ORGANISATION_ID_BYTES_MAX`].
 pub const ORGANISATION_NAME_BYTES_MAX: usize = 128;
+/// Accounts that an answer names of those that a policy moves.
+pub const POLICY_MOVES_SHOWN_MAX: usize = 20_000;
+/// How often a page of people is tried to be moved while the server is busy.
+pub const POLICY_APPLY_TRIES: u32 = 50;
+/// How long to wait in between.
+pub const POLICY_APPLY_WAIT_MS: u64 = 200;
 /// People who are read at once in a walk over everybody.
 pub const PEOPLE_PER_READ: u64 = 500;
 /// How long the link for renewal in a mail works.

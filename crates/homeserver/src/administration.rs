@@ -6,7 +6,7 @@ use estafette_core::ids::UserId;
 use estafette_store::{
     PeopleStore as _,
     accounts::AccountFlag,
-    people::{AdminAct, AdminOutcome, AuditEntry},
+    people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
 };
 use http::StatusCode;
 
@@ -26,6 +26,8 @@ pub async fn administer(
         AdminAct::SetProfileField(name, _) if matches!(&**name, "displayname" | "avatar_url") => {
             Some(AccountChange::Profile)
         }
+        // The name may follow the address.
+        AdminAct::SetAddress(_) => Some(AccountChange::Profile),
         _ => None,
     };
     if told.is_some() {
@@ -54,7 +56,23 @@ pub async fn administer(
     Ok(outcome)
 }
 
-/// The same for whoever asks by the API: the answer is the Matrix error where nothing was done.
+/// Moves people to where they belong. Rooms hear of new names behind this call.
+///
+/// Errors: 503 when too much waits to be told to rooms; what the store says.
+pub async fn place(
+    server: &Server,
+    entry: AuditEntry,
+    placements: Vec<(UserId, Placement)>,
+) -> ApiResult<Vec<Placed>> {
+    server.account_changes.check_room()?;
+    let placed = server.store.place_people(entry, placements).await?;
+    for placed in placed.iter().filter(|placed| placed.renamed) {
+        server.account_changes.push(placed.user_id.clone(), AccountChange::Profile);
+    }
+    Ok(placed)
+}
+
+/// What [`administer`] does, for whoever asks by the API: the answer is the Matrix error where nothing was done.
 pub(crate) async fn administer_as(
     server: &Server,
     requester: &Requester,

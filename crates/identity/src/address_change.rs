@@ -21,6 +21,7 @@ use crate::{
         Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
         words::code::address_error,
     },
+    policy,
     sign_in::Onward,
 };
 
@@ -150,12 +151,24 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
             let letter = letters::address_changed(browser.language, &identity.config.service_name);
             identity.post(&old, letter).await?;
         }
+        identity.follow(&user_id, &address).await;
         words.changed
     } else {
         words.taken
     };
     let body = html! { h1 { (title) } p { (text) } p { strong { (address) } } };
     Ok(browser.show(&Page::new(title, body)))
+}
+
+impl Identity {
+    /// Lets name and organisation follow an address. What fails is done at the next start.
+    async fn follow(&self, user_id: &UserId, address: &EmailAddress) {
+        let Some(organisation) = self.policy.organisation_of(address) else { return };
+        let moves = vec![(user_id.clone(), policy::placement(address, organisation))];
+        if let Err(error) = self.host.place(self.policy_entry(), moves).await {
+            tracing::warn!(%error, "a name could not follow its address");
+        }
+    }
 }
 
 /// Whoever is signed in and what is known of them, or the way to the sign-in page. Nothing is

@@ -84,15 +84,29 @@ impl Default for SignUp {
 }
 
 /// Which organisation an address belongs to.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyFiles {
     /// The policy file (TOML).
     pub file: PathBuf,
     /// Without a file: whether every address in the world belongs here. For development.
     pub open: bool,
+    /// Whether the file is put into force when the server starts: people are moved to where it
+    /// places them.
+    pub apply_at_start: bool,
     /// A file with the secret by which other servers ask about invitations. Empty: they cannot.
     pub internal_secret_file: PathBuf,
+}
+
+impl Default for PolicyFiles {
+    fn default() -> Self {
+        Self {
+            file: PathBuf::new(),
+            open: false,
+            apply_at_start: true,
+            internal_secret_file: PathBuf::new(),
+        }
+    }
 }
 
 /// By what way mail leaves.
@@ -200,6 +214,10 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ),
     ("policy.file", "Which organisation an address belongs to (TOML). See OPERATING."),
     ("policy.open", "Without a file: every address belongs here. For development."),
+    (
+        "policy.apply_at_start",
+        "Whether people are moved to where the file places them when the server starts.",
+    ),
     (
         "policy.internal_secret_file",
         "The secret by which servers ask about invitations; empty: off.",

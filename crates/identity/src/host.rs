@@ -8,7 +8,7 @@ use bytes::Bytes;
 use estafette_core::ids::{ServerName, UserId};
 use estafette_store::{
     accounts::PasswordHash,
-    people::{AdminAct, AdminOutcome, AuditEntry},
+    people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
 };
 use http::{HeaderMap, Method, StatusCode};
 use zeroize::Zeroizing;
@@ -72,6 +72,15 @@ pub trait Host: Send + Sync {
         subject: Option<&UserId>,
         act: AdminAct,
     ) -> Result<AdminOutcome, HostError>;
+
+    /// Moves people to where they belong, each with a line in the audit log, and carries new names
+    /// into their rooms. Errors: [`HostError::Overloaded`] when too much waits to be told to rooms;
+    /// nothing was done then.
+    async fn place(
+        &self,
+        entry: AuditEntry,
+        placements: Vec<(UserId, Placement)>,
+    ) -> Result<Vec<Placed>, HostError>;
 
     /// Carries a profile that the store has into the rooms of its owner.
     fn profile_changed(&self, user_id: &UserId);

@@ -124,9 +124,10 @@ impl Identity {
     /// What goes on behind the requests: mail, reminders, sweeping. Ends when it is dropped.
     pub async fn run(self: Arc<Self>) {
         tokio::join!(
+            self.apply_policy_at_start(),
             Arc::clone(&self).run_outbox(),
             Arc::clone(&self).run_upstream_sweeps(),
-            self.run_reminders()
+            Arc::clone(&self).run_reminders()
         );
     }
 

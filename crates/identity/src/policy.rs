@@ -21,6 +21,7 @@
 //! homeserver = "agent.externe.example"
 //! ```
 
+mod apply;
 mod check;
 mod file;
 mod lookup;
@@ -32,9 +33,13 @@ use std::{
 
 use estafette_core::{email_address::EmailAddress, ids::ServerName, limits::POLICY_FILE_BYTES_MAX};
 
-pub use self::check::{Move, Moves, check};
+pub(crate) use self::check::{placement, shown_name};
 use self::file::PolicyFile;
 pub(crate) use self::lookup::routes;
+pub use self::{
+    apply::Applied,
+    check::{Move, Moves, check},
+};
 
 /// The id of the organisation that guests are of. No other may have it.
 pub const GUESTS: &str = "guests";

@@ -19,7 +19,7 @@ use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::{NewAccount, NewLogin, PasswordHash, TokenHash, TokenPair},
     fact::NoSink,
-    people::{AdminAct, AdminOutcome, AuditEntry},
+    people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
     sqlite::{SqliteOptions, SqliteStore},
 };
 use http::{HeaderMap, Request, StatusCode, header};
@@ -167,6 +167,18 @@ impl Host for TestHost {
     ) -> Result<AdminOutcome, HostError> {
         let done = self.store.administer(entry, subject.map(UserId::as_str), act).await;
         done.map_err(|error| HostError::Internal(error.to_string()))
+    }
+
+    async fn place(
+        &self,
+        entry: AuditEntry,
+        placements: Vec<(UserId, Placement)>,
+    ) -> Result<Vec<Placed>, HostError> {
+        let placed = self.store.place_people(entry, placements).await;
+        let placed = placed.map_err(|error| HostError::Internal(error.to_string()))?;
+        let renamed = placed.iter().filter(|placed| placed.renamed);
+        self.profiles.lock().extend(renamed.map(|placed| placed.user_id.clone()));
+        Ok(placed)
     }
 
     fn profile_changed(&self, user_id: &UserId) {

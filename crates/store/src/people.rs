@@ -28,6 +28,42 @@ pub struct PersonDetails {
     pub guest: bool,
     /// When the account stops working until it is renewed, in ms since the epoch.
     pub expires_ms: Option<i64>,
+    /// The display name that the address gave last. A profile with another one was corrected.
+    pub derived_name: Option<String>,
+    /// Whether an administrator said which organisation it is, whatever the policy says.
+    pub organisation_fixed: bool,
+    /// Whether an administrator said that the account never ends.
+    pub endless: bool,
+}
+
+/// Where somebody belongs, by the policy or by an administrator's word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The canonical address that decides.
+    pub email: String,
+    /// See [`PersonDetails::organisation_id`].
+    pub organisation_id: Option<String>,
+    /// See [`PersonDetails::organisation_name`].
+    pub organisation_name: Option<String>,
+    /// See [`PersonDetails::guest`].
+    pub guest: bool,
+    /// See [`PersonDetails::organisation_fixed`].
+    pub organisation_fixed: bool,
+    /// The display name that the address gives. It takes the place of the one that was given
+    /// before, of none, and of the localpart; never of one that was corrected. `None`: the address
+    /// gives no name.
+    pub derived_name: Option<String>,
+    /// When an account ends that has no end yet, unless it is never to end.
+    pub expires_ms: Option<i64>,
+}
+
+/// Somebody whom [`PeopleStore::place_people`] moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Who.
+    pub user_id: UserId,
+    /// Whether the display name is another one now.
+    pub renamed: bool,
 }
 
 /// A person and the state of the account.
@@ -43,6 +79,18 @@ pub struct Person {
     pub locked: bool,
     /// See [`Account::deactivated`](crate::accounts::Account::deactivated).
     pub deactivated: bool,
+}
+
+impl Person {
+    /// Whether the name that the profile shows is nobody's choice, so that it follows the address:
+    /// the one that the address gave, none, or, where no address gave any yet, the localpart.
+    pub fn follows(&self, shown: Option<&str>) -> bool {
+        match (shown, &self.details.derived_name) {
+            (None, _) => true,
+            (Some(shown), Some(given)) => shown == given,
+            (Some(shown), None) => shown == self.user_id.localpart(),
+        }
+    }
 }
 
 /// What became of an account made together with its person.
@@ -99,8 +147,10 @@ pub enum AdminAct {
     DeleteDevices(Devices),
     /// Sets a profile field to a JSON text, or removes it.
     SetProfileField(String, Option<String>),
-    /// Sets or removes the e-mail address.
+    /// Sets or removes the e-mail address, and nothing else.
     SetEmail(Option<String>),
+    /// Gives an account an address and all that follows from it.
+    SetAddress(Box<Placement>),
     /// Says until when the account works; `None`: for ever.
     SetExpiry(Option<i64>),
     /// Moves somebody to another organisation (id and name), or out of all.
@@ -241,6 +291,15 @@ pub trait PeopleStore: Send + Sync {
         subject: Option<&str>,
         act: AdminAct,
     ) -> StoreResult<AdminOutcome>;
+
+    /// Moves people to where they belong, in one act, each with a line of the audit log, and returns
+    /// whom it moved. Left out are those who have another address by now, are deactivated, or are
+    /// there already.
+    async fn place_people(
+        &self,
+        entry: AuditEntry,
+        placements: Vec<(UserId, Placement)>,
+    ) -> StoreResult<Vec<Placed>>;
 
     /// Lines of the audit log, newest first.
     async fn audit_lines(&self, page: AuditPage) -> StoreResult<Vec<AuditLine>>;

@@ -78,24 +78,28 @@ pub(crate) enum Users {
         /// The localpart; without it one that tells nothing is drawn.
         #[arg(long)]
         localpart: Option<String>,
-        /// The display name.
+        /// The display name; without it the one that the address gives.
         #[arg(long)]
         name: Option<String>,
         /// The e-mail address.
         #[arg(long)]
         email: Option<String>,
-        /// The organisation's id.
+        /// The organisation's id, whatever the policy says; without it the policy decides.
         #[arg(long)]
         organisation: Option<String>,
-        /// The account is a guest's.
+        /// The account is a guest's, whatever the policy says.
         #[arg(long)]
         guest: bool,
         /// The account may administer the server by the API.
         #[arg(long)]
         admin: bool,
-        /// The account ends in so many days.
+        /// The account ends in so many days; without it one with an address lasts as long as those
+        /// that people sign up for.
         #[arg(long)]
         days: Option<i64>,
+        /// The account never ends.
+        #[arg(long, conflicts_with = "days")]
+        never_expires: bool,
     },
     /// Locks an account: every request is refused until it is unlocked, sessions stay.
     Lock { user: String },
@@ -125,11 +129,14 @@ pub(crate) enum Users {
     Erase { user: String },
     /// Corrects a display name.
     SetName { user: String, name: String },
-    /// Corrects an e-mail address.
+    /// Corrects an e-mail address: organisation, guest or not, and name follow it by the policy.
     SetEmail {
         user: String,
         /// The address; without it the account has none.
         email: Option<String>,
+        /// The account stays where it is, whatever the policy says.
+        #[arg(long, requires = "email")]
+        keep_organisation: bool,
     },
     /// Says whether somebody may administer the server by the API.
     SetAdmin {
@@ -163,6 +170,13 @@ pub(crate) enum Sessions {
 pub(crate) enum Organisations {
     /// Lists organisations and how many people they have.
     List,
+    /// Moves people to where the policy places them: organisation, guest or not, and the name that
+    /// their address gives. Who has nowhere to go is listed and stays.
+    Apply {
+        /// Says who would be moved, and changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -242,6 +256,9 @@ impl Area {
                 AdminCommand::SessionRevoke { user: user.clone() }
             }
             Self::Organisations(Organisations::List) => AdminCommand::OrganisationList,
+            Self::Organisations(Organisations::Apply { dry_run }) => {
+                AdminCommand::OrganisationApply { dry_run: *dry_run }
+            }
             Self::RegistrationTokens(RegistrationTokens::List) => {
                 AdminCommand::RegistrationTokenList
             }
@@ -294,17 +311,25 @@ impl Users {
                 limit: *limit,
             },
             Self::Show { user } => C::UserShow { user: user.clone() },
-            Self::Create { localpart, name, email, organisation, guest, admin, days } => {
-                C::UserCreate(NewUser {
-                    localpart: localpart.clone(),
-                    name: name.clone(),
-                    email: email.clone(),
-                    organisation: organisation.clone(),
-                    guest: *guest,
-                    admin: *admin,
-                    expires_ms: days.map(in_days).transpose()?,
-                })
-            }
+            Self::Create {
+                localpart,
+                name,
+                email,
+                organisation,
+                guest,
+                admin,
+                days,
+                never_expires,
+            } => C::UserCreate(NewUser {
+                localpart: localpart.clone(),
+                name: name.clone(),
+                email: email.clone(),
+                organisation: organisation.clone(),
+                guest: *guest,
+                admin: *admin,
+                expires_ms: days.map(in_days).transpose()?,
+                never_expires: *never_expires,
+            }),
             Self::Lock { user } => switch(user, UserFlag::Locked, true),
             Self::Unlock { user } => switch(user, UserFlag::Locked, false),
             Self::Suspend { user } => switch(user, UserFlag::Suspended, true),
@@ -322,9 +347,11 @@ impl Users {
             Self::SetName { user, name } => {
                 C::UserSetName { user: user.clone(), name: name.clone() }
             }
-            Self::SetEmail { user, email } => {
-                C::UserSetEmail { user: user.clone(), email: email.clone() }
-            }
+            Self::SetEmail { user, email, keep_organisation } => C::UserSetEmail {
+                user: user.clone(),
+                email: email.clone(),
+                keep_organisation: *keep_organisation,
+            },
             Self::ResetPassword { user } => C::UserResetPassword { user: user.clone() },
         })
     }

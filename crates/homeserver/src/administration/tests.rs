@@ -7,12 +7,12 @@ use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::{AccountFlag, Devices, PasswordHash},
-    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
+    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage, Placement},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::administer;
+use super::{administer, place};
 use crate::testing::{TestServer, eventually};
 
 const ALICE: &str = "@alice:x.fr";
@@ -280,4 +280,27 @@ async fn every_act_by_the_api_leaves_its_line_and_no_secret() {
     }
     let verdict = server.server.store.verify_audit().await.unwrap();
     assert_eq!((verdict.lines, verdict.broken), (11, None));
+}
+
+#[tokio::test]
+async fn whom_the_policy_moves_is_called_so_in_the_rooms_too() {
+    // Otherwise rooms would go on showing the organisation that somebody has left.
+    let server = TestServer::start().await;
+    let room = server.room_with("@bob:x.fr", &[ALICE]).await;
+    let placement = |email: &str, name: &str| Placement {
+        email: email.into(),
+        derived_name: Some(name.into()),
+        ..Placement::default()
+    };
+    let path = format!("/v3/rooms/{room}/state/m.room.member/{ALICE}");
+    let is_called = async |name: &str| server.get("@bob:x.fr", &path).await["displayname"] == name;
+    let address = placement("alice@x.fr", "Alice [A]");
+    act(&server, ALICE, AdminAct::SetAddress(Box::new(address))).await;
+    eventually(async || is_called("Alice [A]").await).await;
+    let alice = UserId::parse(ALICE).unwrap();
+    let entry = AuditEntry { actor: "policy".into(), reason: None, now_ms: 1 };
+    let moves = vec![(alice, placement("alice@x.fr", "Alice [B]"))];
+    let placed = place(&server.server, entry, moves).await.unwrap();
+    assert!(placed.len() == 1 && placed[0].renamed);
+    eventually(async || is_called("Alice [B]").await).await;
 }

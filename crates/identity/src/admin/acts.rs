@@ -2,6 +2,7 @@
 //! What each command does.
 
 mod invitations;
+mod placing;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use estafette_core::{
 use estafette_store::{
     AccountStore as _, PeopleStore as _, StoreError,
     accounts::{Account, AccountFlag, AccountPage, Devices, NewAccount, RegistrationToken},
-    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage, PersonDetails},
+    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ use super::{
     protocol::{AdminAnswer, AdminCommand, AdminRequest, AuditView, NewUser, UserFlag},
     render,
 };
-use crate::{HostError, Identity};
+use crate::{HostError, Identity, policy::shown_name};
 
 /// Letters that cannot be taken for others when a password is read aloud.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
@@ -118,9 +119,8 @@ impl Administration<'_> {
             }
             C::UserReactivate { user } => self.reactivate(&user).await,
             C::UserSetName { user, name } => self.set_name(&user, &name).await,
-            C::UserSetEmail { user, email } => {
-                let email = email.as_deref().map(address).transpose()?;
-                self.change(&user, AdminAct::SetEmail(email)).await
+            C::UserSetEmail { user, email, keep_organisation } => {
+                self.set_email(&user, email, keep_organisation).await
             }
             C::UserResetPassword { user } => self.reset_password(&user).await,
             C::DeviceList { user } => self.list_devices(&user).await,
@@ -129,6 +129,7 @@ impl Administration<'_> {
                 self.act_on(&user, AdminAct::DeleteDevices(Devices::All)).await
             }
             C::OrganisationList => self.list_organisations().await,
+            C::OrganisationApply { dry_run } => self.apply_policy(dry_run).await,
             C::RegistrationTokenList => self.list_tokens().await,
             C::RegistrationTokenCreate { uses, expires_ms } => {
                 self.create_token(uses, expires_ms).await
@@ -162,18 +163,20 @@ impl Administration<'_> {
         store.account(&user_id).await?.ok_or_else(unknown)
     }
 
+    fn entry(&self) -> AuditEntry {
+        AuditEntry {
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            now_ms: self.identity.host.now_ms(),
+        }
+    }
+
     async fn administer(
         &self,
         subject: Option<&UserId>,
         act: AdminAct,
     ) -> Result<AdminOutcome, Refusal> {
-        let host = &self.identity.host;
-        let entry = AuditEntry {
-            actor: self.actor.clone(),
-            reason: self.reason.clone(),
-            now_ms: host.now_ms(),
-        };
-        match host.administer(entry, subject, act).await? {
+        match self.identity.host.administer(self.entry(), subject, act).await? {
             AdminOutcome::NoAccount => Err(wrong(
                 "The account is deactivated, or not in a state for this. Nothing was changed.",
             )),
@@ -208,9 +211,7 @@ impl Administration<'_> {
     }
 
     async fn name_of(&self, user_id: &UserId) -> Result<Option<String>, Refusal> {
-        let profile = self.identity.store.profile(user_id).await?.unwrap_or_default();
-        let name = profile.into_iter().find(|(key, _)| key == "displayname");
-        Ok(name.and_then(|(_, json)| serde_json::from_str(&json).ok()))
+        Ok(shown_name(&self.identity.store, user_id).await?)
     }
 
     async fn list_users(
@@ -243,28 +244,22 @@ impl Administration<'_> {
 
     async fn create_user(&self, new: NewUser) -> Result<Value, Refusal> {
         let host = &self.identity.host;
-        let localpart = new.localpart.unwrap_or_else(|| self.draw(LOCALPART_LETTERS));
+        let localpart = new.localpart.clone().unwrap_or_else(|| self.draw(LOCALPART_LETTERS));
         let user_id = UserId::from_localpart(&localpart, host.server_name())
             .map_err(|error| wrong(format!("The localpart cannot be used: {error}.")))?;
-        let email = new.email.as_deref().map(address).transpose()?;
-        let name = new.name.as_deref().map(display_name).transpose()?;
+        let details = self.new_details(&new)?;
+        let name = new.name.as_deref().map(display_name).transpose()?.map(str::to_owned);
+        let name = name.or_else(|| details.derived_name.clone());
         let password = self.draw_password();
         let account = NewAccount {
             user_id: user_id.clone(),
             password_hash: Some(host.hash_password(&password).await?),
             appservice_id: None,
             is_admin: new.admin,
-            displayname: name.map(str::to_owned),
+            displayname: name,
             registration_token: None,
             login: None,
             now_ms: host.now_ms(),
-        };
-        let details = PersonDetails {
-            email,
-            organisation_id: new.organisation.clone(),
-            organisation_name: new.organisation,
-            guest: new.guest,
-            expires_ms: new.expires_ms,
         };
         let act = AdminAct::Create(Box::new(account), Box::new(details));
         self.administer(Some(&user_id), act).await?;
@@ -394,10 +389,9 @@ impl Administration<'_> {
     }
 }
 
-fn address(text: &str) -> Result<String, Refusal> {
-    let address = EmailAddress::parse(text.trim())
-        .map_err(|error| wrong(format!("This is no e-mail address that can be used: {error}.")))?;
-    Ok(address.as_str().to_owned())
+fn address(text: &str) -> Result<EmailAddress, Refusal> {
+    EmailAddress::parse(text.trim())
+        .map_err(|error| wrong(format!("This is no e-mail address that can be used: {error}.")))
 }
 
 fn display_name(name: &str) -> Result<&str, Refusal> {

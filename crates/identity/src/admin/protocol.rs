@@ -53,8 +53,11 @@ pub struct NewUser {
     pub guest: bool,
     /// Whether it may administer the server by the API.
     pub admin: bool,
-    /// When it ends, in ms since the epoch.
+    /// When it ends, in ms since the epoch. Without it an account with an address works as long as
+    /// one that somebody signed up for.
     pub expires_ms: Option<i64>,
+    /// Whether it never ends.
+    pub never_expires: bool,
 }
 
 /// Which lines of the audit log.
@@ -134,6 +137,9 @@ pub enum AdminCommand {
         user: String,
         /// The address; `None` removes it.
         email: Option<String>,
+        /// Whether organisation, guest and name stay as they are, whatever the policy says.
+        #[serde(default)]
+        keep_organisation: bool,
     },
     /// Replaces a password by one that is shown once, and ends all sessions.
     UserResetPassword {
@@ -159,6 +165,11 @@ pub enum AdminCommand {
     },
     /// How many people each organisation has.
     OrganisationList,
+    /// Moves people to where the policy places them.
+    OrganisationApply {
+        /// Whether it is only said who would be moved.
+        dry_run: bool,
+    },
     /// Invitations to register.
     RegistrationTokenList,
     /// Makes one.

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The dry run: whom a policy would move, before it is put into force.
+//! Whom the policy moves: one reading of it, for the dry run and for what is then done.
 
 use estafette_core::{
     email_address::EmailAddress,
     ids::{ServerName, UserId},
     limits::PEOPLE_PER_READ,
 };
-use estafette_store::{PeopleStore, StoreResult, people::Person};
+use estafette_store::{
+    AccountStore, PeopleStore, StoreResult,
+    people::{Person, Placement},
+};
 use serde::Serialize;
 
-use super::Policy;
+use super::{Organisation, Policy};
+use crate::display_name;
 
 /// One account that the policy places elsewhere than where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,10 +24,17 @@ pub struct Move {
     pub address: String,
     /// The organisation it is in now, by id.
     pub from: Option<String>,
-    /// The one that the policy says. `None`: nobody is expected with this address.
+    /// The one that the policy says. `None`: none, or nobody is expected with this address.
     pub to: Option<String>,
     /// The server that the policy says, where it is not this one.
     pub homeserver: Option<String>,
+    /// Whether it is a guest's account then.
+    pub guest: bool,
+    /// The display name that it gets, where it gets another one.
+    pub name: Option<String>,
+    /// Whether there is nowhere on this server to move to: nobody is expected with this address, or
+    /// only on another server. Such an account stays as it is until an administrator decides.
+    pub unplaced: bool,
 }
 
 /// What a policy would change.
@@ -31,42 +42,132 @@ pub struct Move {
 pub struct Moves {
     /// How many accounts with an address there are.
     pub accounts: u64,
+    /// How many of them are where an administrator said, whatever the policy says.
+    pub fixed: u64,
     /// Who would move, in the order of their accounts.
     pub moves: Vec<Move>,
 }
 
+/// Some people and what the policy says of them.
+pub(super) struct Page {
+    /// The last of them.
+    pub(super) last: UserId,
+    pub(super) accounts: u64,
+    pub(super) fixed: u64,
+    /// Who is not where the policy places them, and what would be written; `None` where there is
+    /// nowhere to move to.
+    pub(super) moves: Vec<(Move, Option<(UserId, Placement)>)>,
+}
+
 /// Compares every account that has an address with what `policy` says. Changes nothing.
-pub async fn check<S: PeopleStore>(
+pub async fn check<S: PeopleStore + AccountStore>(
     policy: &Policy,
     here: &ServerName,
     store: &S,
 ) -> StoreResult<Moves> {
     let mut found = Moves::default();
     let mut after: Option<UserId> = None;
-    loop {
-        let people = store.people_after(after.as_ref(), PEOPLE_PER_READ).await?;
-        let Some(last) = people.last() else { return Ok(found) };
-        after = Some(last.user_id.clone());
-        for person in &people {
-            let Some(email) = &person.details.email else { continue };
-            found.accounts = found.accounts.saturating_add(1);
-            found.moves.extend(movement(policy, here, person, email));
+    while let Some(page) = page(policy, here, store, after.as_ref()).await? {
+        found.accounts = found.accounts.saturating_add(page.accounts);
+        found.fixed = found.fixed.saturating_add(page.fixed);
+        found.moves.extend(page.moves.into_iter().map(|(movement, _)| movement));
+        after = Some(page.last);
+    }
+    Ok(found)
+}
+
+/// The people after `after`. `None`: there are no more.
+pub(super) async fn page<S: PeopleStore + AccountStore>(
+    policy: &Policy,
+    here: &ServerName,
+    store: &S,
+    after: Option<&UserId>,
+) -> StoreResult<Option<Page>> {
+    let people = store.people_after(after, PEOPLE_PER_READ).await?;
+    let Some(last) = people.last().map(|person| person.user_id.clone()) else { return Ok(None) };
+    let mut page = Page { last, accounts: 0, fixed: 0, moves: Vec::new() };
+    for person in &people {
+        let Some(email) = &person.details.email else { continue };
+        page.accounts = page.accounts.saturating_add(1);
+        if person.details.organisation_fixed {
+            page.fixed = page.fixed.saturating_add(1);
+            continue;
         }
+        let Some((mut movement, placement)) = movement(policy, here, person, email) else {
+            continue;
+        };
+        if let Some(placement) = &placement {
+            let shown = shown_name(store, &person.user_id).await?;
+            let follows = person.follows(shown.as_deref());
+            movement.name = placement.derived_name.clone().filter(|_| follows);
+            movement.name = movement.name.filter(|name| shown.as_ref() != Some(name));
+        }
+        let placement = placement.map(|placement| (person.user_id.clone(), placement));
+        page.moves.push((movement, placement));
+    }
+    Ok(Some(page))
+}
+
+/// What somebody is called now.
+pub(crate) async fn shown_name<S: AccountStore>(
+    store: &S,
+    user_id: &UserId,
+) -> StoreResult<Option<String>> {
+    let profile = store.profile(user_id).await?.unwrap_or_default();
+    let name = profile.into_iter().find(|(key, _)| key == "displayname");
+    Ok(name.and_then(|(_, json)| serde_json::from_str(&json).ok()))
+}
+
+fn movement(
+    policy: &Policy,
+    here: &ServerName,
+    person: &Person,
+    email: &str,
+) -> Option<(Move, Option<Placement>)> {
+    let address = EmailAddress::parse(email).ok();
+    let organisation = address.as_ref().and_then(|address| policy.organisation_of(address));
+    let elsewhere = organisation.filter(|organisation| organisation.homeserver != *here);
+    let placement = match (&address, organisation, elsewhere) {
+        (Some(address), Some(organisation), None) => Some(placement(address, organisation)),
+        _ => None,
+    };
+    if placement.as_ref().is_some_and(|placement| is_there(person, placement)) {
+        return None;
+    }
+    let movement = Move {
+        user_id: person.user_id.to_string(),
+        address: email.to_owned(),
+        from: person.details.organisation_id.clone(),
+        to: organisation.and_then(|organisation| named(&organisation.id)),
+        homeserver: elsewhere.map(|organisation| organisation.homeserver.to_string()),
+        guest: organisation.is_some_and(|organisation| organisation.guests),
+        name: None,
+        unplaced: placement.is_none(),
+    };
+    Some((movement, placement))
+}
+
+/// Where an address belongs in an organisation that has its people here.
+pub(crate) fn placement(address: &EmailAddress, organisation: &Organisation) -> Placement {
+    Placement {
+        email: address.to_string(),
+        organisation_id: named(&organisation.id),
+        organisation_name: named(&organisation.name),
+        guest: organisation.guests,
+        organisation_fixed: false,
+        derived_name: Some(display_name(address, organisation)),
+        expires_ms: None,
     }
 }
 
-fn movement(policy: &Policy, here: &ServerName, person: &Person, email: &str) -> Option<Move> {
-    let address = EmailAddress::parse(email).ok();
-    let organisation = address.as_ref().and_then(|address| policy.organisation_of(address));
-    let to = organisation.map(|organisation| organisation.id.clone()).filter(|id| !id.is_empty());
-    let homeserver = organisation
-        .map(|organisation| &organisation.homeserver)
-        .filter(|homeserver| *homeserver != here)
-        .map(ToString::to_string);
-    let from = person.details.organisation_id.clone();
-    if from == to && homeserver.is_none() && organisation.is_some() {
-        return None;
-    }
-    let (user_id, address) = (person.user_id.to_string(), email.to_owned());
-    Some(Move { user_id, address, from, to, homeserver })
+fn is_there(person: &Person, placement: &Placement) -> bool {
+    let known = &person.details;
+    known.organisation_id == placement.organisation_id
+        && known.organisation_name == placement.organisation_name
+        && known.guest == placement.guest
+        && known.derived_name == placement.derived_name
+}
+
+fn named(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }

@@ -176,6 +176,8 @@ impl Identity {
             organisation_name: named(&organisation.name),
             guest: organisation.guests,
             expires_ms: self.next_expiry_ms(),
+            derived_name: Some(display_name(address, organisation)),
+            ..PersonDetails::default()
         }
     }
 }

@@ -4,6 +4,7 @@
 mod administer;
 pub(in crate::sqlite) mod audit;
 pub(in crate::sqlite) mod person;
+mod placing;
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
@@ -15,7 +16,8 @@ use crate::{
     accounts::NewAccount,
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditLine, AuditPage, AuditVerdict,
-        CreatePersonOutcome, DirectoryBudget, PeopleStore, Person, PersonDetails, PutPersonOutcome,
+        CreatePersonOutcome, DirectoryBudget, PeopleStore, Person, PersonDetails, Placed,
+        Placement, PutPersonOutcome,
     },
 };
 
@@ -76,6 +78,15 @@ impl PeopleStore for SqliteStore {
         let (indexes, subject) = (self.indexes(), subject.map(str::to_owned));
         self.write(move |tx| administer::administer(&indexes, tx, &entry, subject.as_deref(), &act))
             .await
+    }
+
+    async fn place_people(
+        &self,
+        entry: AuditEntry,
+        placements: Vec<(UserId, Placement)>,
+    ) -> StoreResult<Vec<Placed>> {
+        let indexes = self.indexes();
+        self.write(move |tx| placing::place_all(&indexes, tx, &entry, &placements)).await
     }
 
     async fn audit_lines(&self, page: AuditPage) -> StoreResult<Vec<AuditLine>> {

@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/021_delayed_events.sql"),
     include_str!("schema/031_mail.sql"),
     include_str!("schema/042_upstream_proof.sql"),
+    include_str!("schema/052_placement.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -27,6 +27,7 @@ mod media;
 mod oauth;
 #[cfg(test)]
 mod people;
+mod placing;
 #[cfg(test)]
 mod push;
 #[cfg(test)]

@@ -18,6 +18,7 @@ impl Administration<'_> {
     ) -> Result<Value, Refusal> {
         let email = address(email)?;
         self.check_guest(&email).await?;
+        let email = email.to_string();
         if expires_ms <= self.identity.host.now_ms() {
             return Err(wrong("The invitation would have ended already."));
         }
@@ -44,9 +45,8 @@ impl Administration<'_> {
     }
 
     /// Refuses an address for which an invitation would mean nothing.
-    async fn check_guest(&self, email: &str) -> Result<(), Refusal> {
-        let parsed = EmailAddress::parse(email).map_err(|error| wrong(error.to_string()))?;
-        let Some(organisation) = self.identity.policy.organisation_of(&parsed) else {
+    async fn check_guest(&self, email: &EmailAddress) -> Result<(), Refusal> {
+        let Some(organisation) = self.identity.policy.organisation_of(email) else {
             return Err(wrong("The policy takes no guests: it has no `[guests]`."));
         };
         if !organisation.guests {
@@ -56,7 +56,7 @@ impl Administration<'_> {
             let server = &organisation.homeserver;
             return Err(wrong(format!("Guests sign up on {server}: invite them there.")));
         }
-        let known = self.identity.store.person_by_email(email).await?;
+        let known = self.identity.store.person_by_email(email.as_str()).await?;
         if known.is_some_and(|person| !person.deactivated) {
             return Err(wrong("The address has an account already."));
         }
@@ -72,7 +72,7 @@ impl Administration<'_> {
     }
 
     pub(super) async fn revoke_invitation(&self, email: &str) -> Result<Value, Refusal> {
-        let email = address(email)?;
+        let email = address(email)?.to_string();
         self.administer(None, AdminAct::RevokeGuest(email.clone())).await?;
         Ok(json!({ "address": email }))
     }

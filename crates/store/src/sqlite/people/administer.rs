@@ -4,7 +4,7 @@
 use estafette_core::ids::UserId;
 use serde_json::{Value, json};
 
-use super::{audit, person};
+use super::{audit, person, placing};
 use crate::{
     StoreError, StoreResult,
     accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
@@ -134,8 +134,13 @@ fn on_account(
         AdminAct::SetEmail(email) => {
             return change(indexes, tx, user_id, |details| details.email.clone_from(email));
         }
+        AdminAct::SetAddress(placement) => {
+            return placing::set_address(indexes, tx, user_id, placement);
+        }
         AdminAct::SetExpiry(until) => {
-            return change(indexes, tx, user_id, |details| details.expires_ms = *until);
+            return change(indexes, tx, user_id, |details| {
+                (details.expires_ms, details.endless) = (*until, until.is_none());
+            });
         }
         AdminAct::SetOrganisation(organisation) => {
             let (id, name) = organisation.clone().unzip();
@@ -198,6 +203,12 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         AdminAct::SetEmail(email) => {
             ("account.set_email", json!({ "domain": email.as_deref().map(domain) }))
         }
+        AdminAct::SetAddress(placement) => (
+            "account.set_email",
+            json!({ "domain": domain(&placement.email), "guest": placement.guest,
+                    "organisation": placement.organisation_id,
+                    "organisation_fixed": placement.organisation_fixed }),
+        ),
         AdminAct::SetExpiry(until) => ("account.set_expiry", json!({ "until_ms": until })),
         AdminAct::SetOrganisation(organisation) => {
             let id = organisation.as_ref().map(|(id, _)| id);

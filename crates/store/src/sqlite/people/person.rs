@@ -17,7 +17,8 @@ use crate::{
 };
 
 const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisation_name,
-    coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated
+    coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated,
+    p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0)
     FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Person> {
@@ -29,6 +30,9 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
             organisation_name: row.get(3)?,
             guest: row.get(4)?,
             expires_ms: row.get(5)?,
+            derived_name: row.get(9)?,
+            organisation_fixed: row.get(10)?,
+            endless: row.get(11)?,
         },
         red_list: row.get(6)?,
         locked: row.get(7)?,
@@ -173,11 +177,13 @@ pub(in crate::sqlite) fn put(
     tx.conn
         .prepare_cached(
             "INSERT INTO person (account_nid, email, organisation_id, organisation_name, guest,
-                expires_ts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                expires_ts, derived_name, organisation_fixed, endless)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (account_nid) DO UPDATE SET email = excluded.email,
                 organisation_id = excluded.organisation_id,
                 organisation_name = excluded.organisation_name, guest = excluded.guest,
-                expires_ts = excluded.expires_ts",
+                expires_ts = excluded.expires_ts, derived_name = excluded.derived_name,
+                organisation_fixed = excluded.organisation_fixed, endless = excluded.endless",
         )?
         .execute((
             nid,
@@ -186,6 +192,9 @@ pub(in crate::sqlite) fn put(
             &details.organisation_name,
             details.guest,
             details.expires_ms,
+            &details.derived_name,
+            details.organisation_fixed,
+            details.endless,
         ))?;
     directory::refresh(tx.conn, nid)?;
     if expired_before != details.expires_ms {

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these the policy would be a text: what it says would happen to nobody, or to the wrong
+//! people.
+
+use std::sync::Arc;
+
+use estafette_core::ids::UserId;
+use estafette_store::{
+    AccountStore as _, PeopleStore as _,
+    accounts::DirectoryQuery,
+    people::{AuditPage, Person},
+};
+use serde_json::{Value, json};
+
+use crate::{Identity, policy, sign_up::tests::Site};
+
+const CHANGED: &str = r#"
+[organisations.important]
+name = "Ministère très important"
+label = "Très important"
+domains = ["important.com"]
+
+[organisations.welcomed]
+name = "Bienvenue"
+label = "Bienvenue"
+domains = ["y.com"]
+
+[organisations.moved]
+name = "Partis"
+homeserver = "moved.fr"
+domains = ["moved.important.com"]
+"#;
+
+/// The same site after its operator changed the policy and started the server again.
+fn restarted(site: &Site, policy: &std::path::Path) -> Arc<Identity> {
+    std::fs::write(policy, CHANGED).unwrap();
+    let mut config = site.test.identity.config.clone();
+    config.policy.file = policy.to_owned();
+    let store = site.test.identity.store.clone();
+    Identity::open(config, store, Arc::clone(&site.test.host) as _).unwrap()
+}
+
+async fn person(identity: &Identity, address: &str) -> Person {
+    identity.store.person_by_email(address).await.unwrap().unwrap()
+}
+
+async fn name(identity: &Identity, user_id: &UserId) -> String {
+    policy::shown_name(&identity.store, user_id).await.unwrap().unwrap()
+}
+
+async fn acts(identity: &Identity, subject: Option<&UserId>) -> Vec<(String, String, Value)> {
+    let subject = subject.map(ToString::to_string);
+    let page = AuditPage { limit: 100, subject, ..AuditPage::default() };
+    let mut lines = identity.store.audit_lines(page).await.unwrap();
+    lines.reverse();
+    let details = |text: &str| serde_json::from_str(text).unwrap();
+    lines.into_iter().map(|line| (line.actor, line.act, details(&line.details))).collect()
+}
+
+async fn found(identity: &Identity, searcher: &UserId, text: &str) -> usize {
+    let query = DirectoryQuery {
+        text: text.into(),
+        searcher: searcher.clone(),
+        limit: 10,
+        visible_only: false,
+        now_ms: identity.host.now_ms(),
+    };
+    identity.store.search_directory(query).await.unwrap().entries.len()
+}
+
+/// People as they are before the policy changes: an agent, one whose name was corrected, two whose
+/// domain goes, one whose domain moves away, a guest whose domain becomes an organisation's.
+async fn peopled() -> Site {
+    let site = Site::start();
+    let identity = &site.test.identity;
+    for address in
+        ["ada.agent@important.com", "bo.corrected@important.com", "cy.lost@sub.important.com"]
+    {
+        site.sign_up(address).await;
+    }
+    site.sign_up("di.gone@moved.important.com").await;
+    let invited_by = UserId::parse("@ada:x.fr").unwrap();
+    let until_ms = identity.host.now_ms() + 1_000_000;
+    use estafette_store::IdentityStore as _;
+    identity.store.invite_guest("gus.guest@y.com", &invited_by, until_ms).await.unwrap();
+    site.sign_up("gus.guest@y.com").await;
+    let corrected = person(identity, "bo.corrected@important.com").await.user_id;
+    let chosen = Value::from("Bonaventure").to_string();
+    identity.store.set_profile_field(&corrected, "displayname", Some(&chosen)).await.unwrap();
+    site
+}
+
+#[tokio::test]
+async fn what_the_dry_run_prints_is_done_and_nothing_else() {
+    let site = peopled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let identity = restarted(&site, &folder.path().join("policy.toml"));
+    let here = identity.host.server_name();
+    let printed = policy::check(&identity.policy, here, &identity.store).await.unwrap();
+    let entry = identity.policy_entry();
+    let dry = identity.apply_policy(&entry, true).await.unwrap();
+    assert_eq!((&dry.moves, dry.accounts), (&printed.moves, printed.accounts));
+    assert_eq!((dry.moved, dry.unplaced, dry.complete), (3, 2, true));
+    assert_eq!(acts(&identity, None).await, [], "a dry run changes nothing");
+    let before = person(&identity, "gus.guest@y.com").await;
+    assert!(before.details.guest);
+
+    let ada = person(&identity, "ada.agent@important.com").await.user_id;
+    assert_eq!(found(&identity, &ada, "gus").await, 0);
+    assert_eq!(identity.apply_policy(&entry, false).await.unwrap(), dry);
+    let gus = person(&identity, "gus.guest@y.com").await;
+    assert_eq!(
+        (gus.details.organisation_id.as_deref(), gus.details.organisation_name.as_deref()),
+        (Some("welcomed"), Some("Bienvenue"))
+    );
+    assert!(!gus.details.guest);
+    assert_eq!(name(&identity, &gus.user_id).await, "Gus Guest [Bienvenue]");
+    assert_eq!(found(&identity, &ada, "gus").await, 1, "agents are found, and at once");
+    assert_eq!(found(&identity, &gus.user_id, "ada").await, 1, "agents find");
+    assert_eq!(name(&identity, &ada).await, "Ada Agent [Très important]");
+    assert_eq!(found(&identity, &gus.user_id, "très").await, 2, "by the new words");
+
+    let bo = person(&identity, "bo.corrected@important.com").await;
+    assert_eq!(name(&identity, &bo.user_id).await, "Bonaventure", "corrected names stay");
+    let moved = |renamed| json!({ "from": "important", "organisation": "important", "guest": false, "renamed": renamed });
+    assert_eq!(
+        acts(&identity, Some(&bo.user_id)).await,
+        [("policy".into(), "account.place".into(), moved(false))]
+    );
+    assert_eq!(
+        acts(&identity, Some(&ada)).await,
+        [("policy".into(), "account.place".into(), moved(true))]
+    );
+    assert_eq!(acts(&identity, None).await.len(), 3, "one line for each");
+    let carried = site.test.host.profiles.lock().clone();
+    assert_eq!(carried, [ada.clone(), gus.user_id], "rooms hear of new names");
+
+    for (address, homeserver) in [
+        ("cy.lost@sub.important.com", None),
+        ("di.gone@moved.important.com", Some("moved.fr".to_owned())),
+    ] {
+        let listed = dry.moves.iter().find(|movement| movement.address == address).unwrap();
+        assert!(listed.unplaced && listed.homeserver == homeserver, "{listed:?}");
+        let kept = person(&identity, address).await;
+        assert_eq!(
+            kept.details.organisation_id.as_deref(),
+            Some("important"),
+            "until it is decided"
+        );
+    }
+    let again = identity.apply_policy(&entry, false).await.unwrap();
+    assert_eq!((again.moved, again.unplaced, again.moves.len()), (0, 2, 2));
+}
+
+#[tokio::test]
+async fn whom_an_administrator_placed_is_not_moved_back() {
+    // Otherwise an exception would last until the next start.
+    let site = peopled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let identity = restarted(&site, &folder.path().join("policy.toml"));
+    let cy = person(&identity, "cy.lost@sub.important.com").await;
+    let mut details = cy.details.clone();
+    details.organisation_fixed = true;
+    identity.store.put_person(&cy.user_id, details).await.unwrap();
+    let entry = identity.policy_entry();
+    let applied = identity.apply_policy(&entry, false).await.unwrap();
+    assert_eq!((applied.fixed, applied.unplaced), (1, 1));
+    assert!(applied.moves.iter().all(|movement| movement.address != "cy.lost@sub.important.com"));
+}
+
+#[tokio::test]
+async fn a_start_puts_the_file_into_force_unless_it_is_told_not_to() {
+    let site = peopled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.toml");
+    let _ = restarted(&site, &path);
+    for (apply_at_start, lines) in [(false, 0), (true, 3)] {
+        let mut config = site.test.identity.config.clone();
+        config.policy.file = path.clone();
+        config.policy.apply_at_start = apply_at_start;
+        let store = site.test.identity.store.clone();
+        let identity = Identity::open(config, store, Arc::clone(&site.test.host) as _).unwrap();
+        identity.apply_policy_at_start().await;
+        assert_eq!(acts(&identity, None).await.len(), lines);
+    }
+}

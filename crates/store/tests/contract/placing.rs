@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Without these the policy would move people who are no longer whom it read of, or half of what
+//! it says.
+
+use std::sync::Arc;
+
+use estafette_core::ids::UserId;
+use estafette_store::{
+    AccountStore as _, PeopleStore as _,
+    accounts::NewAccount,
+    fact::NoSink,
+    people::{AdminAct, AdminOutcome, AuditEntry, AuditPage, PersonDetails, Placed, Placement},
+    sqlite::{SqliteOptions, SqliteStore, Synchronous},
+};
+
+fn open(folder: &tempfile::TempDir) -> SqliteStore {
+    let options = SqliteOptions {
+        synchronous: Synchronous::Off,
+        readers: 2,
+        ..SqliteOptions::new(folder.path().join("db"))
+    };
+    SqliteStore::open(&options, Arc::new(NoSink)).unwrap()
+}
+
+async fn create(store: &SqliteStore, localpart: &str, name: &str, given: Option<&str>) -> UserId {
+    let user_id = UserId::parse(&format!("@{localpart}:x")).unwrap();
+    let account = NewAccount {
+        user_id: user_id.clone(),
+        password_hash: None,
+        appservice_id: None,
+        is_admin: false,
+        displayname: Some(name.into()),
+        registration_token: None,
+        login: None,
+        now_ms: 7,
+    };
+    let details = PersonDetails {
+        email: Some(format!("{localpart}@x.fr")),
+        derived_name: given.map(str::to_owned),
+        guest: true,
+        ..PersonDetails::default()
+    };
+    let act = AdminAct::Create(Box::new(account), Box::new(details));
+    let outcome = store.administer(entry(), Some(user_id.as_str()), act).await.unwrap();
+    assert_eq!(outcome, AdminOutcome::Done);
+    user_id
+}
+
+fn entry() -> AuditEntry {
+    AuditEntry { actor: "policy".into(), reason: None, now_ms: 9 }
+}
+
+fn placement(localpart: &str) -> Placement {
+    Placement {
+        email: format!("{localpart}@x.fr"),
+        organisation_id: Some("dinum".into()),
+        organisation_name: Some("Dinum".into()),
+        derived_name: Some(format!("{localpart} [Dinum]")),
+        ..Placement::default()
+    }
+}
+
+async fn name(store: &SqliteStore, user_id: &UserId) -> Option<String> {
+    let profile = store.profile(user_id).await.unwrap().unwrap();
+    let name = profile.into_iter().find(|(key, _)| key == "displayname");
+    name.map(|(_, json)| serde_json::from_str(&json).unwrap())
+}
+
+async fn lines(store: &SqliteStore) -> usize {
+    let page = AuditPage { limit: 100, ..AuditPage::default() };
+    store.audit_lines(page).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn people_are_moved_once_and_only_where_their_address_is_still_the_one_that_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let ada = create(&store, "ada", "Ada [Externe]", Some("Ada [Externe]")).await;
+    let bo = create(&store, "bo", "Bonaventure", Some("Bo [Externe]")).await;
+    let cy = create(&store, "cy", "cy", None).await;
+    let di = create(&store, "di", "Di [Externe]", Some("Di [Externe]")).await;
+    let gone = create(&store, "gone", "Gone", None).await;
+    store.deactivate_account(&gone, false).await.unwrap();
+    let before = lines(&store).await;
+    let nobody = UserId::parse("@nobody:x").unwrap();
+    let wanted = vec![
+        (ada.clone(), placement("ada")),
+        (bo.clone(), placement("bo")),
+        (cy.clone(), placement("cy")),
+        (di.clone(), placement("another")),
+        (gone.clone(), placement("gone")),
+        (nobody, placement("nobody")),
+    ];
+    let placed = store.place_people(entry(), wanted.clone()).await.unwrap();
+    let moved = |user_id: &UserId, renamed| Placed { user_id: user_id.clone(), renamed };
+    assert_eq!(placed, [moved(&ada, true), moved(&bo, false), moved(&cy, true)]);
+    assert_eq!(lines(&store).await, before + 3);
+    assert_eq!(name(&store, &ada).await.as_deref(), Some("ada [Dinum]"));
+    assert_eq!(name(&store, &bo).await.as_deref(), Some("Bonaventure"), "corrected");
+    assert_eq!(name(&store, &cy).await.as_deref(), Some("cy [Dinum]"), "no name but the localpart");
+    assert_eq!(name(&store, &di).await.as_deref(), Some("Di [Externe]"));
+    let known = store.person(&di).await.unwrap().unwrap();
+    assert!(known.details.guest, "another address has decided by now");
+    let known = store.person(&ada).await.unwrap().unwrap().details;
+    assert_eq!((known.organisation_id.as_deref(), known.guest), (Some("dinum"), false));
+    assert_eq!(store.place_people(entry(), wanted).await.unwrap(), [], "once");
+    assert_eq!(lines(&store).await, before + 3);
+    assert_eq!(store.verify_audit().await.unwrap().broken, None);
+}
+
+#[tokio::test]
+async fn an_address_brings_its_end_only_to_those_who_have_none() {
+    // Otherwise a corrected address would renew an account, or end one that was to last for ever.
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let ada = create(&store, "ada", "Ada", None).await;
+    let ends = async || store.person(&ada).await.unwrap().unwrap().details.expires_ms;
+    let address = |end| {
+        let placement = Placement { expires_ms: Some(end), ..placement("new") };
+        AdminAct::SetAddress(Box::new(placement))
+    };
+    let act = async |act| store.administer(entry(), Some("@ada:x"), act).await.unwrap();
+    assert_eq!(act(address(50)).await, AdminOutcome::Done);
+    assert_eq!(ends().await, Some(50));
+    act(address(70)).await;
+    assert_eq!(ends().await, Some(50));
+    act(AdminAct::SetExpiry(None)).await;
+    act(address(70)).await;
+    assert_eq!(ends().await, None);
+    create(&store, "bo", "Bo", None).await;
+    let taken = Placement { email: "bo@x.fr".into(), ..Placement::default() };
+    assert_eq!(act(AdminAct::SetAddress(Box::new(taken))).await, AdminOutcome::Taken);
+    let unchanged = store.person(&ada).await.unwrap().unwrap().details;
+    assert_eq!(unchanged.email.as_deref(), Some("new@x.fr"), "all of it or nothing");
+}
