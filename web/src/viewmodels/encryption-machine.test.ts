@@ -5,14 +5,14 @@ import { type EncryptionEvent, type EncryptionState, next } from "./encryption-m
 /** What a person can do, and what work and the server can answer. */
 const CHOICES: readonly EncryptionEvent[] = [
   { type: "start" }, { type: "useCode" }, { type: "useDevice" }, { type: "lost" }, { type: "back" }, { type: "later" }, { type: "submitCode" },
-  { type: "confirmReset" }, { type: "renew" }, { type: "keepCode", kept: true }, { type: "keepCode", kept: false }, { type: "finish" },
+  { type: "confirmReset" }, { type: "renew" }, { type: "confirmRenew" }, { type: "keepCode", kept: true }, { type: "keepCode", kept: false }, { type: "finish" },
   { type: "retry" }, { type: "submitPassword" }, { type: "visited" },
 ];
 const RESULTS: readonly EncryptionEvent[] = [
   { type: "askPassword", again: false }, { type: "askPassword", again: true }, { type: "askPage", url: "https://x/" }, { type: "gotCode", code: "EsTo" }, { type: "recovered" },
   { type: "wrongCode" }, { type: "called" }, { type: "failure", kind: "offline" },
 ];
-const NEEDS: readonly EncryptionEvent[] = [{ type: "needSetUp" }, { type: "needVerify" }, { type: "satisfied" }];
+const NEEDS: readonly EncryptionEvent[] = [{ type: "needSetUp" }, { type: "needVerify" }, { type: "needCode" }, { type: "codeUnsure" }, { type: "satisfied" }];
 
 const key = (state: EncryptionState): string => JSON.stringify(state);
 
@@ -36,14 +36,14 @@ const ALL = [...reachable({ name: "hidden" }, [...CHOICES, ...RESULTS, ...NEEDS]
 describe("encryption machine", () => {
   it("reaches every kind of state", () => {
     expect(new Set(ALL.map((state) => state.name))).toEqual(new Set([
-      "hidden", "offerSetUp", "offerVerify", "enterCode", "warnReset", "working", "password", "page", "showCode", "ready", "failed",
+      "hidden", "offerSetUp", "offerVerify", "enterCode", "warnReset", "warnRenew", "working", "password", "page", "showCode", "ready", "failed",
     ]));
   });
 
   it.each(ALL.filter((state) => state.name !== "working").map((state) => [key(state), state] as const))(
     "lets the person leave %s without help from anybody", (_name, state) => {
       const ways = reachable(state, CHOICES.filter((event) => event.type !== "start" && event.type !== "submitCode" && event.type !== "confirmReset"
-        && event.type !== "useDevice" && event.type !== "submitPassword" && event.type !== "visited" && event.type !== "retry" && event.type !== "renew"));
+        && event.type !== "useDevice" && event.type !== "submitPassword" && event.type !== "visited" && event.type !== "retry" && event.type !== "renew" && event.type !== "confirmRenew"));
       expect([...ways.values()].some((one) => one.name === "hidden")).toBe(true);
     });
 
@@ -59,6 +59,11 @@ describe("encryption machine", () => {
     for (const event of [...CHOICES, ...RESULTS, ...NEEDS]) {
       expect(next(shown, event).name).toBe("showCode");
     }
+  });
+
+  it("replaces a code only after asking", () => {
+    expect(next({ name: "hidden" }, { type: "renew" })).toEqual({ name: "warnRenew", unsure: false });
+    expect(next({ name: "warnRenew", unsure: false }, { type: "later" }).name).toBe("hidden");
   });
 
   it("stops asking as soon as the account is safe", () => {

@@ -13,6 +13,8 @@ export type EncryptionState =
   | { readonly name: "offerVerify" }
   | { readonly name: "enterCode"; readonly wrong: boolean }
   | { readonly name: "warnReset" }
+  /** `unsure`: the present code was shown, and nobody said that it was kept. */
+  | { readonly name: "warnRenew"; readonly unsure: boolean }
   | { readonly name: "working"; readonly work: Work }
   | { readonly name: "password"; readonly work: Work; readonly again: boolean }
   | { readonly name: "page"; readonly work: Work; readonly url: string }
@@ -22,11 +24,13 @@ export type EncryptionState =
 
 export type EncryptionEvent =
   // What the account needs, told by the core or asked by the person.
-  | { readonly type: "needSetUp" } | { readonly type: "needVerify" } | { readonly type: "satisfied" }
+  | { readonly type: "needSetUp" } | { readonly type: "needVerify" } | { readonly type: "needCode" }
+  | { readonly type: "codeUnsure" } | { readonly type: "satisfied" }
   // The person's choices.
   | { readonly type: "start" } | { readonly type: "useCode" } | { readonly type: "useDevice" }
   | { readonly type: "lost" } | { readonly type: "back" } | { readonly type: "later" }
   | { readonly type: "submitCode" } | { readonly type: "confirmReset" } | { readonly type: "renew" }
+  | { readonly type: "confirmRenew" }
   | { readonly type: "keepCode"; readonly kept: boolean } | { readonly type: "finish" }
   | { readonly type: "retry" } | { readonly type: "submitPassword" } | { readonly type: "visited" }
   // Results of work.
@@ -56,6 +60,9 @@ export function next(state: EncryptionState, event: EncryptionEvent): Encryption
       if (event.type === "confirmReset") return working("resetting");
       if (event.type === "satisfied") return { name: "ready" };
       return event.type === "back" ? { name: "offerVerify" } : event.type === "later" ? HIDDEN : state;
+    case "warnRenew":
+      if (event.type === "confirmRenew") return working("renewing");
+      return event.type === "later" || (event.type === "finish" && state.unsure) ? HIDDEN : state;
     case "working": return fromWorking(state, event);
     case "password":
       if (event.type === "submitPassword") return working(state.work);
@@ -81,7 +88,9 @@ function fromHidden(state: EncryptionState, event: EncryptionEvent): EncryptionS
   switch (event.type) {
     case "needSetUp": return { name: "offerSetUp" };
     case "needVerify": return { name: "offerVerify" };
-    case "renew": return working("renewing");
+    case "needCode": return working("renewing");
+    case "renew": return { name: "warnRenew", unsure: false };
+    case "codeUnsure": return { name: "warnRenew", unsure: true };
     default: return state;
   }
 }

@@ -51,6 +51,42 @@ describe("encryption screens", () => {
     expect(name(vm)).toBe("hidden");
   });
 
+  test("a page that goes away while the code is shown asks at the next start whether it was kept", async () => {
+    const first = make();
+    first.become("fresh");
+    first.vm.send({ type: "start" });
+    await expect.poll(() => name(first.vm)).toBe("showCode");
+    const again = make({ renewCode: async () => "EsTn" }, { memory: first.memory });
+    again.become("ready");
+    expect(again.vm.get().state).toEqual({ name: "warnRenew", unsure: true });
+    again.vm.later();
+    expect(again.vm.get()).toMatchObject({ state: { name: "hidden" }, codeUnsure: true });
+    again.vm.attend();
+    again.vm.send({ type: "confirmRenew" });
+    await expect.poll(() => again.vm.get().state).toMatchObject({ name: "showCode", code: "EsTn" });
+    again.vm.send({ type: "keepCode", kept: true });
+    again.vm.send({ type: "finish" });
+    const last = make({}, { memory: first.memory });
+    last.become("ready");
+    expect(last.vm.get()).toMatchObject({ state: { name: "hidden" }, codeUnsure: false });
+  });
+
+  test("who says that the code was kept is not asked again, and whoever gave up the set-up is not asked at all", async () => {
+    const memory = new Map([["encryption.codeUnsure", "1"]]);
+    const sure = make({}, { memory });
+    sure.become("ready");
+    sure.vm.send({ type: "finish" });
+    expect(memory.has("encryption.codeUnsure")).toBe(false);
+    const { vm, become, memory: kept } = make({
+      setUp: async (confirmation: Confirmation) => { await confirmation.password(); throw new CoreError("forbidden", "cancelled"); },
+    });
+    become("fresh");
+    vm.send({ type: "start" });
+    await expect.poll(() => name(vm)).toBe("password");
+    vm.later();
+    await expect.poll(() => kept.has("encryption.codeUnsure")).toBe(false);
+  });
+
   test("the server's wish for a password, then for its page, is passed on and answered", async () => {
     const heard: unknown[] = [];
     const { vm, become } = make({
@@ -93,6 +129,7 @@ describe("encryption screens", () => {
     vm.send({ type: "useCode" });
     vm.submitCode("x");
     await expect.poll(() => vm.get().state).toMatchObject({ name: "enterCode", wrong: true });
+    expect(vm.get().typed).toBe("x");
     outcome = new CoreError("offline");
     vm.submitCode("x");
     await expect.poll(() => vm.get().state).toMatchObject({ name: "failed", kind: "offline" });
@@ -101,5 +138,6 @@ describe("encryption screens", () => {
     outcome = null;
     vm.submitCode("x");
     await expect.poll(() => name(vm)).toBe("ready");
+    expect(vm.get().typed).toBe("");
   });
 });

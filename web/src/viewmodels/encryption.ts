@@ -8,6 +8,8 @@ import { kindOf } from "./failure.ts";
 
 /** Where it is remembered when the person put the question off. */
 const PUT_OFF = "encryption.putOff";
+/** Where it is remembered that a code came into force that nobody said was kept. */
+const CODE_UNSURE = "encryption.codeUnsure";
 /** A question that was put off comes back after this time; until then a banner stays, in milliseconds. */
 const ASK_AGAIN_MS = 7 * 24 * 60 * 60 * 1_000;
 
@@ -18,6 +20,10 @@ export interface EncryptionSnapshot {
   readonly userId: string;
   readonly putOff: boolean;
   readonly bannerHidden: boolean;
+  /** A code is in force that may have been seen by nobody. */
+  readonly codeUnsure: boolean;
+  /** The code as it was typed last, to be mended rather than typed again. */
+  readonly typed: string;
 }
 
 export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
@@ -27,7 +33,6 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
   #answerPassword: ((password: string | null) => void) | null = null;
   #answerPage: ((visited: boolean) => void) | null = null;
   #asked = 0;
-  #code = "";
   #unfollow: (() => void) | null = null;
 
   constructor(core: Core, memory: KeyValue, now: () => number = Date.now) {
@@ -35,6 +40,7 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     super({
       state: { name: "hidden" }, status: core.encryption.status.get(), verification: null,
       userId: core.account.userId, putOff: now() - asked < ASK_AGAIN_MS, bannerHidden: false,
+      codeUnsure: memory.read(CODE_UNSURE) !== null, typed: "",
     });
     this.#core = core;
     this.#memory = memory;
@@ -50,6 +56,13 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     if (this.get().putOff) return;
     if (status.phase === "fresh") this.#dispatch({ type: "needSetUp" });
     if (status.phase === "unverified") this.#dispatch({ type: "needVerify" });
+    if (status.phase === "ready" && this.get().codeUnsure) this.#dispatch({ type: "codeUnsure" });
+  }
+
+  /** Written before a code comes into force: the page may go away at any moment after. */
+  #setUnsure(codeUnsure: boolean): void {
+    this.#memory.write(CODE_UNSURE, codeUnsure ? String(this.#now()) : null);
+    this.merge({ codeUnsure });
   }
 
   #followVerification(): void {
@@ -65,18 +78,21 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     const before = this.get().state;
     const after = next(before, event);
     if (after === before) return;
+    if (event.type === "finish" && (before.name === "showCode" || before.name === "warnRenew")) this.#setUnsure(false);
     this.merge({ state: after });
     if (after.name === "working" && before.name !== "password" && before.name !== "page") void this.#work(after.work);
   }
 
   async #work(work: Work): Promise<void> {
     this.#asked = 0;
+    const wasUnsure = this.get().codeUnsure;
+    if (work === "settingUp" || work === "resetting" || work === "renewing") this.#setUnsure(true);
     try {
       this.#dispatch(await this.#perform(work));
     } catch (error) {
       const kind = kindOf(error);
       const cancelled = this.get().state.name === "hidden";
-      if (cancelled) return;
+      if (cancelled) return this.#setUnsure(wasUnsure);
       this.#dispatch(work === "checking" && kind === "credentials" ? { type: "wrongCode" } : { type: "failure", kind });
     }
   }
@@ -88,8 +104,8 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
       case "resetting": return { type: "gotCode", code: await encryption.reset(this.#confirmation) };
       case "renewing": return { type: "gotCode", code: await encryption.renewCode() };
       case "checking":
-        await encryption.recover(this.#code);
-        this.#code = "";
+        await encryption.recover(this.get().typed);
+        this.merge({ typed: "" });
         return { type: "recovered" };
       case "calling":
         await encryption.verifyThisDevice();
@@ -122,12 +138,12 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     this.#answerPassword = null;
   };
 
-  submitCode = (code: string): void => {
-    this.#code = code;
+  submitCode = (typed: string): void => {
+    this.merge({ typed });
     this.#dispatch({ type: "submitCode" });
   };
 
-  send = (event: Extract<EncryptionEvent, { type: "start" | "useCode" | "useDevice" | "lost" | "back" | "confirmReset" | "finish" | "retry" | "renew" | "keepCode" }>): void => {
+  send = (event: Extract<EncryptionEvent, { type: "start" | "useCode" | "useDevice" | "lost" | "back" | "confirmReset" | "finish" | "retry" | "renew" | "confirmRenew" | "keepCode" }>): void => {
     this.#dispatch(event);
   };
 
@@ -137,7 +153,7 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     this.#answerPage?.(false);
     this.#answerPage = null;
     this.#memory.write(PUT_OFF, String(this.#now()));
-    this.merge({ putOff: true });
+    this.merge({ putOff: true, typed: "" });
     this.#dispatch({ type: "later" });
   };
 
@@ -149,7 +165,8 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
     this.merge({ putOff: false });
     if (phase === "fresh") this.#dispatch({ type: "needSetUp" });
     if (phase === "unverified") this.#dispatch({ type: "needVerify" });
-    if (phase === "noRecovery") this.#dispatch({ type: "renew" });
+    if (phase === "noRecovery") this.#dispatch({ type: "needCode" });
+    if (phase === "ready" && this.get().codeUnsure) this.#dispatch({ type: "codeUnsure" });
   };
 
   acceptVerification = (): void => void this.#core.encryption.verification.get()?.accept().catch(() => undefined);

@@ -54,6 +54,7 @@ export class Encryption implements EncryptionPort {
   #again = false;
   #restoring = false;
   #changing = false;
+  #next: VerificationRequest | null = null;
   #dehydration: ReturnType<typeof setTimeout> | undefined;
 
   /** `resetPage`: where a new identity is confirmed, for accounts that are managed on the server's pages. */
@@ -67,7 +68,10 @@ export class Encryption implements EncryptionPort {
       if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) refresh();
     };
     const onRequest = (request: VerificationRequest): void => {
-      if (request.pending && !request.initiatedByMe) this.#show(request);
+      if (!request.pending || request.initiatedByMe) return;
+      // What is being compared is not swapped under the reader's eyes: the next one waits.
+      if (this.#verifying()) this.#next = request;
+      else this.#show(request);
     };
     const pairs: [string, (...args: never[]) => void][] = [
       [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, trust],
@@ -254,10 +258,16 @@ export class Encryption implements EncryptionPort {
   }
 
   dismissVerification(): void {
-    const flow = this.verification.get();
-    const phase = flow?.state.get().phase;
-    if (flow && phase !== "done" && phase !== "cancelled" && phase !== "mismatch") void flow.cancel();
-    this.verification.set(null);
+    if (this.#verifying()) void this.verification.get()?.cancel();
+    const next = this.#next;
+    this.#next = null;
+    if (next?.pending) this.#show(next);
+    else this.verification.set(null);
+  }
+
+  #verifying(): boolean {
+    const phase = this.verification.get()?.state.get().phase;
+    return phase !== undefined && phase !== "done" && phase !== "cancelled" && phase !== "mismatch";
   }
 
   devices(): Promise<readonly Device[]> {

@@ -6,7 +6,7 @@ import { EncryptionBanner } from "./EncryptionBanner.tsx";
 import { EncryptionView } from "./EncryptionView.tsx";
 
 const snapshot = (state: EncryptionState): EncryptionSnapshot => ({
-  state, status: { phase: "unverified", hasRecovery: true, otherDevices: false, restoring: null }, verification: null, userId: CAMILLE.id, putOff: false, bannerHidden: false,
+  state, status: { phase: "unverified", hasRecovery: true, otherDevices: false, restoring: null }, verification: null, userId: CAMILLE.id, putOff: false, bannerHidden: false, codeUnsure: false, typed: "EsTO u4aL 0rxL",
 });
 const show = (state: EncryptionState) => <EncryptionView state={snapshot(state)} actions={idle()} onCopy={() => Promise.resolve()} onPrint={nothing} onPdf={nothing} />;
 
@@ -15,6 +15,9 @@ export const stories = {
   offerVerify: () => show({ name: "offerVerify" }),
   enterCode: () => show({ name: "enterCode", wrong: false }),
   wrongCode: () => show({ name: "enterCode", wrong: true }),
+  warnRenew: () => show({ name: "warnRenew", unsure: false }),
+  unsure: () => show({ name: "warnRenew", unsure: true }),
+  unsureBanner: () => <EncryptionBanner state={{ ...snapshot({ name: "hidden" }), status: { phase: "ready", hasRecovery: true, otherDevices: false, restoring: null }, codeUnsure: true }} onAttend={nothing} onHide={nothing} />,
   warnReset: () => show({ name: "warnReset" }),
   working: () => show({ name: "working", work: "settingUp" }),
   password: () => show({ name: "password", work: "resetting", again: true }),

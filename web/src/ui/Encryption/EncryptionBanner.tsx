@@ -16,13 +16,14 @@ export function EncryptionBanner({ state, onAttend, onHide }: Props) {
   const { phase, restoring } = state.status;
   if (restoring) return <Notice>{words.encryption.banner.restoring(restoring[0], restoring[1])}</Notice>;
   if (state.bannerHidden || state.state.name !== "hidden") return null;
-  if (phase !== "fresh" && phase !== "unverified" && phase !== "noRecovery") return null;
+  const unsure = phase === "ready" && state.codeUnsure;
+  if (phase !== "fresh" && phase !== "unverified" && phase !== "noRecovery" && !unsure) return null;
   return (
     <Notice tone="warn" actions={<>
       <Button onClick={onAttend}>{words.encryption.banner.act}</Button>
       <IconButton icon="close" size={16} label={words.encryption.banner.hide} onClick={onHide} />
     </>}>
-      {words.encryption.banner[phase]}
+      {unsure ? words.encryption.banner.unsure : words.encryption.banner[phase as "fresh" | "unverified" | "noRecovery"]}
     </Notice>
   );
 }

@@ -2,6 +2,8 @@
 import { type FormEvent, useState } from "react";
 import type { EncryptionSnapshot, EncryptionViewModel } from "../../viewmodels/encryption.ts";
 import type { EncryptionState } from "../../viewmodels/encryption-machine.ts";
+import { type CodeFault, faultOf } from "../../viewmodels/recovery-code.ts";
+import type { Messages } from "../../i18n/index.ts";
 import { Button } from "../Button/Button.tsx";
 import { CodeCard } from "../CodeCard/CodeCard.tsx";
 import { Dialog } from "../Dialog/Dialog.tsx";
@@ -42,6 +44,7 @@ export function EncryptionView(props: EncryptionProps) {
     case "offerVerify": return <OfferVerify {...props} />;
     case "enterCode": return <EnterCode {...props} wrong={state.wrong} />;
     case "warnReset": return <WarnReset {...props} />;
+    case "warnRenew": return <WarnRenew {...props} unsure={state.unsure} />;
     case "working": return <Working state={state} />;
     case "password":
       return (
@@ -97,10 +100,11 @@ function OfferVerify({ state, actions }: EncryptionProps) {
   );
 }
 
-function EnterCode({ actions, wrong }: EncryptionProps & { readonly wrong: boolean }) {
+function EnterCode({ state, actions, wrong }: EncryptionProps & { readonly wrong: boolean }) {
   const words = useWords();
   const w = words.encryption.enter;
-  const [code, setCode] = useState("");
+  const [code, setCode] = useState(state.typed);
+  const problem = wrong && code === state.typed ? faultText(faultOf(code), words) : null;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (code.trim()) actions.submitCode(code);
@@ -112,8 +116,30 @@ function EnterCode({ actions, wrong }: EncryptionProps & { readonly wrong: boole
     </>}>
       <form id="recovery-form" className={styles.form} onSubmit={submit}>
         <p>{w.text}</p>
-        <Field label={w.label} value={code} onText={setCode} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} problem={wrong ? w.wrong : null} className={styles.codeInput} />
+        <Field label={w.label} value={code} onText={setCode} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} problem={problem} className={styles.codeInput} />
       </form>
+    </Dialog>
+  );
+}
+
+function faultText(fault: CodeFault, words: Messages): string {
+  const w = words.encryption.enter.faults;
+  switch (fault.kind) {
+    case "letters": return w.letters(fault.groups);
+    case "length": return fault.excess > 0 ? w.tooLong(fault.excess) : w.tooShort(-fault.excess);
+    case "slip": return w.slip;
+    case "other": return w.other;
+  }
+}
+
+function WarnRenew({ actions, unsure }: EncryptionProps & { readonly unsure: boolean }) {
+  const w = useWords().encryption.renew;
+  return (
+    <Dialog title={unsure ? w.unsureTitle : w.title} size="medium" onClose={actions.later} footer={<>
+      {unsure ? <Button onClick={() => actions.send({ type: "finish" })}>{w.kept}</Button> : <Button onClick={actions.later}>{w.cancel}</Button>}
+      <Button look="primary" onClick={() => actions.send({ type: "confirmRenew" })}>{w.action}</Button>
+    </>}>
+      <Lead icon="warn" text={unsure ? w.unsureText : w.text} />
     </Dialog>
   );
 }
@@ -144,13 +170,13 @@ function Working({ state }: { readonly state: EncryptionState & { name: "working
   );
 }
 
-function ShowCode({ actions, code, kept, onCopy, onPrint, onPdf }: EncryptionProps & { readonly code: string; readonly kept: boolean }) {
+function ShowCode({ state, actions, code, kept, onCopy, onPrint, onPdf }: EncryptionProps & { readonly code: string; readonly kept: boolean }) {
   const words = useWords();
   const w = words.encryption.code;
   return (
     <Dialog title={w.title} size="medium" footer={<Button look="primary" disabled={!kept} onClick={() => actions.send({ type: "finish" })}>{w.done}</Button>}>
       <p>{w.text}</p>
-      <CodeCard code={code} onCopy={onCopy} onPrint={onPrint} onPdf={onPdf} />
+      <CodeCard code={code} account={state.userId} onCopy={onCopy} onPrint={onPrint} onPdf={onPdf} />
       <label className={styles.check}>
         <input type="checkbox" checked={kept} onChange={(event) => actions.send({ type: "keepCode", kept: event.target.checked })} /> {w.confirm}
       </label>
