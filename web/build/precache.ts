@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { Plugin } from "vite";
 
 /** Fetched on demand instead: large, and useless to most visits. */
-const ON_DEMAND = /compact-|markdown-|keyfile-|recovery-pdf-|oauth-/;
+const ON_DEMAND = /compact-|markdown-|oauth-/;
 
 export function precache(): Plugin {
   return {
