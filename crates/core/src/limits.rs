@@ -361,6 +361,8 @@ pub const ADMIN_ANSWER_BYTES_MAX: usize = 16 << 20;
 pub const ADMIN_CONNECTIONS_MAX: usize = 8;
 /// How long one may take, in seconds.
 pub const ADMIN_TIMEOUT_S: u64 = 30;
+/// After how long rooms that could not be told of a change of an account are told again, in seconds.
+pub const ACCOUNT_CHANGES_INTERVAL_S: u64 = 60;
 /// Users whose changed profile or deactivation waits to reach their rooms.
 pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 

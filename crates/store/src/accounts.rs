@@ -427,6 +427,16 @@ pub trait AccountStore: Send + Sync {
         value: Option<&str>,
     ) -> StoreResult<ProfileOutcome>;
 
+    /// At most `limit` users whose display name or avatar changed and whose rooms were not all told
+    /// of it. A change is noted here in the transaction that makes it.
+    async fn profiles_to_tell(&self, limit: usize) -> StoreResult<Vec<UserId>>;
+
+    /// The number of the latest such change of one user; `None` when all rooms were told.
+    async fn profile_change_to_tell(&self, user_id: &UserId) -> StoreResult<Option<i64>>;
+
+    /// All rooms of a user were told of the change of this number. A later one stays noted.
+    async fn profile_told(&self, user_id: &UserId, change: i64) -> StoreResult<()>;
+
     /// People whose name, organisation or localpart has, for every word that was typed, a word that
     /// begins with it. First those whose name begins with all of it, then those who have a whole
     /// word, then by name. What looks like an e-mail address finds its owner alone.

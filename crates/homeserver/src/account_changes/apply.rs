@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The worker behind [`AccountChanges`]: what became of an account, told to its rooms.
 
-use std::sync::{Arc, Weak};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use estafette_core::{
     ids::{RoomId, UserId},
     json::Object,
-    limits::ACCOUNT_CHANGE_ROOMS_AT_ONCE,
+    limits::{ACCOUNT_CHANGE_ROOMS_AT_ONCE, ACCOUNT_CHANGES_INTERVAL_S, ACCOUNT_CHANGES_MAX},
     room::{Command, MemberAct},
 };
 use estafette_store::{AccountStore as _, RoomStore as _};
 use futures_util::{StreamExt as _, stream};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::{AccountChange, AccountChanges};
 use crate::{
@@ -21,8 +25,8 @@ use crate::{
 };
 
 /// Works until the server stops or is gone. The first to be waited for is the first to be done.
-/// Begins with the users who are gone and whom the end of an earlier life of the server has left in
-/// their rooms.
+/// Begins with what the end of an earlier life of the server has left undone, and comes back to what
+/// could not be done.
 pub(crate) async fn apply(
     server: Weak<Server>,
     changes: Arc<AccountChanges>,
@@ -31,17 +35,46 @@ pub(crate) async fn apply(
     if let Err(error) = finish_leaving(&server, &stopping).await {
         tracing::warn!(?error, "users who are gone may be in rooms still");
     }
+    let mut again = tokio::time::interval(Duration::from_secs(ACCOUNT_CHANGES_INTERVAL_S));
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut undone: HashSet<UserId> = HashSet::new();
     loop {
-        let (user_id, change) = tokio::select! {
-            next = changes.next() => next,
+        let next = tokio::select! {
+            // What was done just now is not asked for again.
+            biased;
+            next = changes.next() => Some(next),
             // Also when the server itself is gone.
             _ = stopping.changed() => return,
+            _ = again.tick() => None,
         };
         let Some(server) = server.upgrade() else { return };
-        if let Err(error) = apply_one(&server, &user_id, change).await {
-            tracing::warn!(%user_id, ?change, ?error, "an account's rooms were not all told");
+        let Some((user_id, change)) = next else {
+            undone.drain().for_each(|user_id| changes.push(user_id, AccountChange::Leave));
+            if let Err(error) = push_profiles(&server, &changes).await {
+                tracing::warn!(?error, "rooms may show old names");
+            }
+            continue;
+        };
+        match apply_one(&server, &user_id, change).await {
+            Ok(true) => {}
+            Ok(false) if change == AccountChange::Profile => {}
+            Ok(false) => drop(undone.insert(user_id)),
+            Err(error) => {
+                tracing::warn!(%user_id, ?change, ?error, "an account's rooms were not all told");
+                if change == AccountChange::Leave {
+                    undone.insert(user_id);
+                }
+            }
         }
     }
+}
+
+/// Queues those whose rooms were not all told of a new profile.
+async fn push_profiles(server: &Shared, changes: &AccountChanges) -> ApiResult<()> {
+    for user_id in server.store.profiles_to_tell(ACCOUNT_CHANGES_MAX).await? {
+        changes.push(user_id, AccountChange::Profile);
+    }
+    Ok(())
 }
 
 /// Has those leave whose accounts were deactivated without their rooms hearing of it.
@@ -59,8 +92,16 @@ async fn finish_leaving(server: &Weak<Server>, stopping: &watch::Receiver<bool>)
     Ok(())
 }
 
-/// Tells every room of one user.
-async fn apply_one(server: &Shared, user_id: &UserId, change: AccountChange) -> ApiResult<()> {
+/// Tells every room of one user; `false` when some could not be told.
+async fn apply_one(server: &Shared, user_id: &UserId, change: AccountChange) -> ApiResult<bool> {
+    // Before the profile is read: a change that comes later has a later number and stays noted.
+    let number = match change {
+        AccountChange::Profile => match server.store.profile_change_to_tell(user_id).await? {
+            Some(number) => Some(number),
+            None => return Ok(true),
+        },
+        AccountChange::Leave => None,
+    };
     let (act, content) = match change {
         AccountChange::Profile => (MemberAct::Join, member_profile(server, user_id).await?),
         AccountChange::Leave => (MemberAct::Leave, Object::new()),
@@ -71,20 +112,24 @@ async fn apply_one(server: &Shared, user_id: &UserId, change: AccountChange) -> 
         AccountChange::Leave => matches!(membership, "join" | "invite" | "knock"),
     };
     let rooms = rooms.into_iter().filter(|room| concerned(&room.membership));
-    stream::iter(rooms)
-        .for_each_concurrent(ACCOUNT_CHANGE_ROOMS_AT_ONCE, |room| {
-            tell(server, user_id, room.room_id, (act, content.clone()))
-        })
+    let all_told = stream::iter(rooms)
+        .map(|room| tell(server, user_id, room.room_id, (act, content.clone())))
+        .buffer_unordered(ACCOUNT_CHANGE_ROOMS_AT_ONCE)
+        .fold(true, async |all, told| all && told)
         .await;
-    Ok(())
+    if let Some(number) = number.filter(|_| all_told) {
+        server.store.profile_told(user_id, number).await?;
+    }
+    Ok(all_told)
 }
 
+/// Whether nothing is left to be done in a room.
 async fn tell(
     server: &Shared,
     user_id: &UserId,
     room_id: RoomId,
     (act, content): (MemberAct, Object),
-) {
+) -> bool {
     let command = Command::Member {
         sender: user_id.clone(),
         target: user_id.clone(),
@@ -94,8 +139,11 @@ async fn tell(
     };
     match submit(server, &room_id, Request::new(command)).await {
         // Refused: the user left meanwhile, or is not allowed in any more.
-        Ok(_) | Err(RoomError::Rejected(_)) => {}
-        Err(error) => tracing::warn!(%user_id, %room_id, %error, "a room was not told"),
+        Ok(_) | Err(RoomError::Rejected(_)) => true,
+        Err(error) => {
+            tracing::warn!(%user_id, %room_id, %error, "a room was not told");
+            false
+        }
     }
 }
 

@@ -203,6 +203,20 @@ impl AccountStore for SqliteStore {
         self.write(move |tx| profile::set(tx.conn, &user_id, &name, value.as_deref())).await
     }
 
+    async fn profiles_to_tell(&self, limit: usize) -> StoreResult<Vec<UserId>> {
+        self.read(move |conn| profile::to_tell(conn, limit)).await
+    }
+
+    async fn profile_change_to_tell(&self, user_id: &UserId) -> StoreResult<Option<i64>> {
+        let user_id = user_id.clone();
+        self.read(move |conn| profile::change_to_tell(conn, &user_id)).await
+    }
+
+    async fn profile_told(&self, user_id: &UserId, change: i64) -> StoreResult<()> {
+        let user_id = user_id.clone();
+        self.write(move |tx| profile::told(tx.conn, &user_id, change)).await
+    }
+
     async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<DirectoryPage> {
         self.read(move |conn| directory::search(conn, &query)).await
     }

@@ -27,6 +27,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/031_mail.sql"),
     include_str!("schema/042_upstream_proof.sql"),
     include_str!("schema/052_placement.sql"),
+    include_str!("schema/060_profile_to_tell.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

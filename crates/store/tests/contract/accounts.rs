@@ -300,6 +300,31 @@ async fn profiles_are_kept_and_erased_with_their_owner() {
     assert_eq!(world.count("directory_word") + world.count("directory_entry"), 0);
 }
 
+/// Without it a change that came while rooms were being told would never reach them, or one that
+/// reached them would be told after every restart.
+#[tokio::test]
+async fn a_changed_profile_is_noted_until_this_very_change_was_told() {
+    let world = World::new();
+    let (alice, store) = (world.create("@a:x").await, world.store.clone());
+    let set = async |name: &str, value: &str| {
+        store.set_profile_field(&alice, name, Some(value)).await.unwrap()
+    };
+    set("m.tz", "\"Europe/Paris\"").await;
+    assert_eq!(store.profiles_to_tell(9).await.unwrap(), []);
+    set("displayname", "\"A\"").await;
+    assert_eq!(store.profiles_to_tell(9).await.unwrap(), [alice.clone()]);
+    let first = store.profile_change_to_tell(&alice).await.unwrap().unwrap();
+    set("avatar_url", "\"mxc://x/a\"").await;
+    store.profile_told(&alice, first).await.unwrap();
+    let second = store.profile_change_to_tell(&alice).await.unwrap().unwrap();
+    assert_ne!(first, second);
+    store.profile_told(&alice, second).await.unwrap();
+    assert_eq!(store.profile_change_to_tell(&alice).await.unwrap(), None);
+    set("displayname", "\"B\"").await;
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert_eq!(store.profiles_to_tell(9).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn accounts_are_listed_page_by_page() {
     let world = World::new();

@@ -42,6 +42,22 @@ async fn whoever_is_gone_leaves_also_when_the_server_was_stopped_meanwhile() {
     assert!(server.server.store.deactivated_in_rooms().await.unwrap().is_empty());
 }
 
+/// Otherwise a stop of the server right after a change of a name would leave the old one in rooms.
+#[tokio::test]
+async fn a_new_profile_reaches_rooms_also_when_the_server_was_stopped_meanwhile() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let user_id = UserId::parse(ALICE).unwrap();
+    let store = server.server.store.clone();
+    store.set_profile_field(&user_id, "displayname", Some("\"Alice B.\"")).await.unwrap();
+    drop(store);
+    let server = server.restart(|_| {}).await;
+    let path = format!("/v3/rooms/{room}/state/m.room.member/{ALICE}");
+    eventually(async || server.get(ALICE, &path).await["displayname"] == "Alice B.").await;
+    let store = &server.server.store;
+    eventually(async || store.profiles_to_tell(9).await.unwrap().is_empty()).await;
+}
+
 /// A deactivated account must not stay in rooms, nor be able to be joined by its invitations.
 #[tokio::test]
 async fn whoever_is_gone_leaves_rooms_and_rejects_invitations() {

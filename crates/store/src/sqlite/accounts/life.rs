@@ -183,6 +183,9 @@ pub(in crate::sqlite) fn deactivate(
     tx.conn
         .prepare_cached("DELETE FROM pusher WHERE user_id = ?1")?
         .execute((user_id.as_str(),))?;
+    tx.conn
+        .prepare_cached("DELETE FROM profile_to_tell WHERE user_id = ?1")?
+        .execute((user_id.as_str(),))?;
     delayed_events::end_with_account(tx.conn, user_id)?;
     if erase {
         person::erase(tx.conn, nid)?;

@@ -2,10 +2,10 @@
 //! Profiles: named JSON values.
 
 use estafette_core::{ids::UserId, limits::PROFILE_BYTES_MAX};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{directory, life};
-use crate::{StoreResult, accounts::ProfileOutcome};
+use crate::{StoreResult, accounts::ProfileOutcome, sqlite::device_rows};
 
 /// `""`, `:` and `,` around a field of the profile as JSON.
 const FIELD_OVERHEAD_BYTES: usize = 4;
@@ -63,7 +63,42 @@ pub(in crate::sqlite) fn set(
     if name == "displayname" {
         directory::refresh(conn, nid)?;
     }
+    if matches!(name, "displayname" | "avatar_url") {
+        let sql = "INSERT INTO profile_to_tell (user_id, change) VALUES (?1, 1)
+                   ON CONFLICT (user_id) DO UPDATE SET change = change + 1";
+        conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+    }
     Ok(ProfileOutcome::Set { changed: true })
+}
+
+/// At most `limit` users whose rooms have to be told of their profile.
+pub(in crate::sqlite) fn to_tell(conn: &Connection, limit: usize) -> StoreResult<Vec<UserId>> {
+    let sql = "SELECT user_id FROM profile_to_tell ORDER BY user_id LIMIT ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((limit,))?;
+    let mut users = Vec::new();
+    while let Some(row) = rows.next()? {
+        users.push(device_rows::user(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+    }
+    Ok(users)
+}
+
+/// The number of the change that a user's rooms have to be told of.
+pub(in crate::sqlite) fn change_to_tell(
+    conn: &Connection,
+    user_id: &UserId,
+) -> StoreResult<Option<i64>> {
+    let sql = "SELECT change FROM profile_to_tell WHERE user_id = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
+    Ok(statement.query_row((user_id.as_str(),), |row| row.get(0)).optional()?)
+}
+
+/// A user's rooms were told of `change`; a later one stays to be told.
+pub(in crate::sqlite) fn told(conn: &Connection, user_id: &UserId, change: i64) -> StoreResult<()> {
+    let sql = "DELETE FROM profile_to_tell WHERE user_id = ?1 AND change = ?2";
+    conn.prepare_cached(sql)?.execute((user_id.as_str(), change))?;
+    Ok(())
 }
 
 pub(in crate::sqlite) fn put(
