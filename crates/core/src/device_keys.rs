@@ -41,13 +41,14 @@ pub struct CheckedDeviceKeys {
     pub json: String,
     /// Canonical JSON of `keys`: what makes the device the device it is.
     pub identity: String,
-    /// The device's ed25519 key.
-    pub ed25519: [u8; 32],
+    /// The device's ed25519 key; `None` where there is none that could verify a signature. Then
+    /// neither can its keys be trusted by anybody, nor does it get signed one-time keys.
+    pub ed25519: Option<[u8; 32]>,
 }
 
-/// Checks the device keys of a device: they name the user and the device, say their algorithms,
-/// have an `ed25519` key for the device and are signed with it. Other keys must be named after the
-/// device too.
+/// Checks the device keys of a device: they name the user and the device, say their algorithms, and
+/// are signed with the device's `ed25519` key, if they have a usable one. What other algorithms'
+/// keys are is for clients to know.
 ///
 /// Of other signatures only one by the user's `self_signing` key is kept, if it verifies.
 pub fn check_device_keys(
@@ -69,14 +70,15 @@ pub fn check_device_keys(
     let keys = object.get("keys").and_then(Value::as_object);
     let Some(keys) = keys else { return shape("`keys` of the device keys is not an object") };
     for (name, key) in keys {
-        check_identity_key(name, key, device_id)?;
+        check_identity_key(name, key)?;
     }
     let key_id = format!("ed25519:{device_id}");
-    let Some(ed25519) = keys.get(&key_id).and_then(Value::as_str).and_then(decode_key) else {
-        return shape(format!("`keys` of the device keys has no `{key_id}`"));
-    };
-    verify(object, "the device keys", user_id, &key_id, &ed25519)?;
-    let mut signers = vec![key_id];
+    let ed25519 = keys.get(&key_id).and_then(Value::as_str).and_then(decode_key);
+    let mut signers = Vec::new();
+    if let Some(ed25519) = &ed25519 {
+        verify(object, "the device keys", user_id, &key_id, ed25519)?;
+        signers.push(key_id);
+    }
     if let Some(public) = self_signing {
         let by_user = format!("ed25519:{public}");
         let key = decode_key(public).unwrap_or_default();
@@ -93,16 +95,12 @@ pub fn check_device_keys(
     Ok(CheckedDeviceKeys { json, identity, ed25519 })
 }
 
-fn check_identity_key(name: &str, key: &Value, device_id: &DeviceId) -> Result<(), KeyRefusal> {
+fn check_identity_key(name: &str, key: &Value) -> Result<(), KeyRefusal> {
     match name.split_once(':') {
-        Some((algorithm, id)) if !algorithm.is_empty() && id == device_id.as_str() => {
-            let key = key.as_str();
-            let must_decode = matches!(algorithm, "ed25519" | "curve25519");
-            if key.is_none() || must_decode && key.and_then(decode_key).is_none() {
-                return shape(format!("the key `{name}` is malformed"));
-            }
-            Ok(())
-        }
+        Some((algorithm, id)) if !algorithm.is_empty() && !id.is_empty() => match key.as_str() {
+            Some(_) => Ok(()),
+            None => shape(format!("the key `{name}` is malformed")),
+        },
         _ => shape(format!("the key `{name}` is not named `<algorithm>:<device id>`")),
     }
 }
@@ -288,7 +286,10 @@ fn with_signatures(object: &Object, user_id: &UserId, signers: &[String]) -> Str
     if !kept.is_empty() {
         signatures.insert(user_id.as_str().to_owned(), kept.into());
     }
-    object.insert("signatures".to_owned(), signatures.into());
+    // Who signed nothing finds the object as it was.
+    if object.contains_key("signatures") {
+        object.insert("signatures".to_owned(), signatures.into());
+    }
     Value::Object(object).to_canonical()
 }
 

@@ -104,8 +104,12 @@ pub const HINTS_MAX: usize = 16_384;
 
 /// Rooms of a user for which it is remembered what the user may see.
 pub const HISTORIES_PER_USER_MAX: usize = 1_000;
+/// Answers of one device from which it may go on without being sent all members again.
+pub const LAZY_ANSWERS_MAX: usize = 16;
 /// Members that one device's lazy loading remembers as sent.
 pub const LAZY_MEMBERS_MAX: usize = 20_000;
+/// People whom one meets at once and of whom nothing is known, and who are told to be offline.
+pub const PRESENCE_MET_MAX: usize = 50;
 /// Events that are looked at to count what is unread by rules of one's own.
 pub const UNREAD_SCAN_MAX: usize = 1_000;
 /// Entries of one page of `/notifications` when the request says nothing.

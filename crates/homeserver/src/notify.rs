@@ -99,7 +99,7 @@ pub struct HotUser {
     asked_in: AtomicU64,
     wake: Notify,
     loaded: OnceCell<()>,
-    /// What each device was told that need not be told again. See `client::sync`.
+    /// The members that each device was sent. See `client::sync`.
     pub(crate) devices: Mutex<HashMap<DeviceId, DeviceMemory>>,
     /// Unread counts as last told. See `sync::counts`.
     pub(crate) counts: Mutex<HashMap<RoomId, Unread>>,
@@ -439,7 +439,13 @@ impl Notifier {
             FactKind::OneTimeKeys { user_id, device_id } => {
                 self.tell(fact.pos, user_id, UserFact::OneTimeKeys(device_id.clone()), woken);
             }
-            FactKind::Sessions { user_id } => woken.extend(self.hot(user_id)),
+            FactKind::Sessions { user_id } => {
+                if let Some(user) = self.hot(user_id) {
+                    // A device may be gone. The others are only sent members again.
+                    user.devices.lock().clear();
+                    woken.push(user);
+                }
+            }
             FactKind::DeviceList { user_id } => {
                 let mut log = self.device_lists.lock();
                 if log.lines.len() >= DEVICE_LIST_LOG_MAX

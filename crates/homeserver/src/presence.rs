@@ -122,6 +122,11 @@ fn gone(server: &Server, user_id: &UserId) -> bool {
 }
 
 impl PresenceBook {
+    /// Nothing is known of anybody. Versions begin above `version`.
+    pub fn after(version: u64) -> Self {
+        Self { state: Mutex::new((version, HashMap::new())), syncing: Mutex::default() }
+    }
+
     /// Notes what a user says; returns the number of the change.
     pub fn set(
         &self,

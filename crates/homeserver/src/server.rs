@@ -165,8 +165,8 @@ impl Server {
             search_budgets: SearchBudgets::default(),
             rooms,
             notifier,
-            presence: PresenceBook::default(),
-            typing: Typing::default(),
+            presence: PresenceBook::after(first_version(started_ms)),
+            typing: Typing::after(first_version(started_ms)),
             media,
             outbound,
             web,
@@ -219,6 +219,13 @@ impl Server {
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
     }
+}
+
+/// Where versions of what is in memory alone begin, so that those in tokens of an earlier life of
+/// this server are all older.
+fn first_version(started_ms: i64) -> u64 {
+    const VERSIONS_PER_MS: u64 = 1 << 16;
+    started_ms.max(0).cast_unsigned().saturating_mul(VERSIONS_PER_MS)
 }
 
 fn store_options(config: &Config) -> SqliteOptions {

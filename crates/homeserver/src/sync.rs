@@ -8,16 +8,14 @@ pub mod state;
 pub mod token;
 pub mod writer;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use estafette_core::{
     ids::{DeviceId, RoomId, UserId},
-    limits::LAZY_MEMBERS_MAX,
+    limits::{LAZY_ANSWERS_MAX, LAZY_MEMBERS_MAX},
 };
 use estafette_store::Position;
+use rpds::HashTrieSetSync;
 
 pub use self::token::Token;
 use crate::{Shared, notify::HotUser};
@@ -44,38 +42,92 @@ impl Reader {
     }
 }
 
-/// What a device was told that need not be told again. It counts only while the device goes on
-/// from the answer that it describes; forgetting it is never wrong (pitfall 32).
+/// The members that a device was sent for lazy loading, with its latest answers: a device that goes
+/// on from one of them knows the members of that one and of those before it. Forgetting is never
+/// wrong (pitfall 32): a member is only sent again.
 #[derive(Debug, Default)]
 pub struct DeviceMemory {
-    /// The answer that this describes.
-    pub answered: Option<Token>,
-    /// The version of typing that the device has seen.
-    pub typing: u64,
-    /// The version of presence that the device has seen.
-    pub presence: u64,
-    /// Members that were sent for lazy loading, and how many they are.
-    members: (HashMap<RoomId, HashSet<UserId>>, usize),
+    /// Latest last.
+    answers: VecDeque<(Token, SentMembers)>,
+    /// The answer in the making: from where it goes on, and the members that are sent by it too.
+    making: Option<(Option<Token>, SentMembers)>,
 }
 
+type SentMembers = HashTrieSetSync<(RoomId, UserId)>;
+
 impl DeviceMemory {
-    /// Remembers a member as sent; `true` when it was not before.
-    pub fn first_time(&mut self, room_id: &RoomId, user_id: &UserId) -> bool {
-        if self.members.1 >= LAZY_MEMBERS_MAX {
-            self.forget_members();
+    /// An answer that goes on from `since` is begun. One that was never finished is forgotten.
+    pub fn begin(&mut self, since: Option<Token>) {
+        let known = self.answers.iter().rev().find(|(token, _)| Some(*token) == since);
+        let members = known.map_or_else(SentMembers::new_sync, |(_, members)| members.clone());
+        self.making = Some((since, members));
+    }
+
+    /// Notes that the answer that goes on from `since` sends a member; `true` when the device does
+    /// not know it yet.
+    pub fn first_time(
+        &mut self,
+        since: Option<Token>,
+        room_id: &RoomId,
+        user_id: &UserId,
+    ) -> bool {
+        if self.making.as_ref().is_none_or(|(of, _)| *of != since) {
+            self.begin(since);
         }
-        let (rooms, count) = &mut self.members;
-        let members = match rooms.get_mut(room_id) {
-            Some(members) => members,
-            None => rooms.entry(room_id.clone()).or_default(),
-        };
-        let first = !members.contains(user_id) && members.insert(user_id.clone());
-        *count += usize::from(first);
+        let Some((_, members)) = &mut self.making else { return true };
+        if members.size() >= LAZY_MEMBERS_MAX {
+            *members = SentMembers::new_sync();
+        }
+        let member = (room_id.clone(), user_id.clone());
+        let first = !members.contains(&member);
+        if first {
+            members.insert_mut(member);
+        }
         first
     }
 
-    /// Forgets which members were sent.
-    pub fn forget_members(&mut self) {
-        self.members = Default::default();
+    /// The answer that goes on from `since` is finished, and the device may go on from `token`.
+    pub fn finish(&mut self, since: Option<Token>, token: Token) {
+        if self.making.as_ref().is_none_or(|(of, _)| *of != since) {
+            self.begin(since);
+        }
+        let Some((_, members)) = self.making.take() else { return };
+        self.answers.retain(|(known, _)| *known != token);
+        if self.answers.len() >= LAZY_ANSWERS_MAX {
+            self.answers.pop_front();
+        }
+        self.answers.push_back((token, members));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it a device whose answer got lost would never learn a member's name; or one that
+    /// looks twice from the same place would be sent all members again and again.
+    #[test]
+    fn a_device_knows_the_members_of_the_answer_from_which_it_goes_on() {
+        let token = |pos| Some(Token { pos: Position(pos), ..Token::default() });
+        let (room, user) = (RoomId::parse("!a").unwrap(), UserId::parse("@u:x").unwrap());
+        let mut memory = DeviceMemory::default();
+        let mut sends = |since, to: Option<Token>| {
+            memory.begin(since);
+            let first = memory.first_time(since, &room, &user);
+            if let Some(to) = to {
+                memory.finish(since, to);
+            }
+            first
+        };
+        assert!(sends(None, None));
+        assert!(sends(None, token(1)), "the answer before was never given");
+        assert!(!sends(token(1), token(2)));
+        assert!(!sends(token(1), token(3)), "from the same place again");
+        assert!(sends(None, token(4)), "from the beginning");
+        assert!(sends(token(9), token(10)), "from an unknown place");
+        for pos in 10..30 {
+            assert!(!sends(token(pos), token(pos + 1)));
+        }
+        assert!(sends(token(1), token(31)), "as long as it is remembered");
     }
 }

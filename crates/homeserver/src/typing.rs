@@ -38,6 +38,11 @@ struct RoomTyping {
 }
 
 impl Typing {
+    /// Nobody types. Versions begin above `version`.
+    pub fn after(version: u64) -> Self {
+        Self { state: Mutex::new(TypingState { version, rooms: HashMap::new() }) }
+    }
+
     /// The version of the last change in any room.
     pub fn version(&self) -> u64 {
         self.state.lock().version

@@ -59,6 +59,13 @@ pub(super) struct Wish {
     pub(super) state_after: Option<&'static str>,
 }
 
+impl Wish {
+    /// Whether members are loaded lazily.
+    pub(super) fn loads_lazily(&self) -> bool {
+        self.filter.room.state.lazy_load_members
+    }
+}
+
 /// Tells a device what happened since its token, waiting for something to happen if need be.
 async fn sync(
     State(server): State<Shared>,

@@ -67,8 +67,11 @@ pub(in crate::client) async fn check_upload(
     if !fallback_keys.iter().all(|key| algorithms.insert(key.algorithm.clone())) {
         return Err(ApiError::invalid_param("There are two fallback keys for one algorithm."));
     }
-    let ed25519 = device_keys.as_ref().map(|keys| keys.ed25519);
-    signed.verify(ed25519.or_else(|| stored_ed25519(&stored, device_id)), device_id).await?;
+    let ed25519 = match &device_keys {
+        Some(keys) => keys.ed25519,
+        None => stored_ed25519(&stored, device_id),
+    };
+    signed.verify(ed25519, device_id).await?;
     let device_keys = device_keys
         .map(|CheckedDeviceKeys { json, identity, .. }| DeviceKeysUpload { json, identity });
     Ok(KeyUpload { device_keys, one_time_keys, fallback_keys })

@@ -63,8 +63,9 @@ fn session(room_id: &str, session_id: String, body: SessionBody) -> ApiResult<Ba
     if body.first_message_index < 0 || body.forwarded_count < 0 {
         return Err(ApiError::invalid_param("An index or a count is below zero."));
     }
-    if !body.session_data.get().starts_with('{') {
-        return Err(ApiError::bad_json("`session_data` is not an object."));
+    // An object for the algorithm that the specification has; others may have another form.
+    if !body.session_data.get().starts_with(['{', '"']) {
+        return Err(ApiError::bad_json("`session_data` is neither an object nor a string."));
     }
     Ok(BackedUpSession {
         room_id: room_id.to_owned(),

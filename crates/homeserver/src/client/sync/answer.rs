@@ -6,20 +6,19 @@ use std::collections::{BTreeSet, HashSet};
 use estafette_core::{
     ids::{RoomId, UserId},
     json::write_json_string,
-    limits::SYNC_TO_DEVICE_MAX,
+    limits::{PRESENCE_MET_MAX, SYNC_TO_DEVICE_MAX},
 };
 use estafette_store::{
     AccountDataStore as _, Position, StoreResult, account_data::AccountData,
     to_device::ToDeviceStore as _,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Wish, rooms, seen};
 use crate::{
     client::account_data::shown,
     notify::{OwnRoom, UserFact},
-    presence::UserPresence,
     sync::{Reader, Token, devices, writer::ObjectWriter},
 };
 
@@ -89,7 +88,7 @@ pub(super) async fn build(
 /// closer look. Cheap: every long poll asks it when it comes and whenever it is woken.
 fn nothing_happened(reader: &Reader, wish: &Wish) -> bool {
     let Some(since) = wish.since.filter(|_| !wish.full_state) else { return false };
-    let (typing, presence) = seen::versions(reader, wish).unwrap_or_default();
+    let (typing, presence) = seen::versions(reader, wish);
     let server = &reader.server;
     let device_lists = server.notifier.device_list_changes(since.pos, server.notifier.head());
     reader.user.unchanged_since(since.pos)
@@ -195,6 +194,7 @@ async fn write(
     let mut told = false;
     let mut td = wish.since.map_or(Position(0), |since| since.td);
     if !quiet {
+        seen::begin_answer(reader, wish);
         let account_data = changed_account_data(reader, wish, scope).await?;
         let global = account_data.iter().filter(|data| data.room_id.is_none());
         let global: Vec<String> = global
@@ -228,10 +228,11 @@ async fn write(
         return Ok(None);
     }
     devices::write_key_counts(reader, &mut answer).await?;
-    let token = Token { pos: reader.head, td };
+    let (typing, presence) = (scope.typing_version, scope.presence_version);
+    let token = Token { pos: reader.head, td, typing, presence };
     answer.text("next_batch", &token.to_string());
     answer.close();
-    seen::remember_answer(reader, token, (scope.typing_version, scope.presence_version));
+    seen::remember_answer(reader, wish, token);
     Ok(Some(Answer { json }))
 }
 
@@ -247,22 +248,31 @@ async fn presence(reader: &Reader, wish: &Wish, scope: &Scope) -> StoreResult<Ve
         Some(since) => devices::met(reader, since.pos, &scope.room_ids()).await?,
         None => HashSet::new(),
     };
-    let seen = seen::versions(reader, wish).map_or(0, |memory| memory.1);
+    let seen = seen::versions(reader, wish).1;
     let mut known = book.changed_since(seen);
     known.retain(|(user, _)| user == reader.user_id() || devices::shares_known_room(reader, user));
+    let mut unknown = Vec::new();
     for user in met {
-        if !known.iter().any(|(other, _)| *other == user)
-            && let Some(of_user) = book.of(&user)
-        {
-            known.push((user, of_user));
+        if user == *reader.user_id() || known.iter().any(|(other, _)| *other == user) {
+            continue;
+        }
+        match book.of(&user) {
+            Some(of_user) => known.push((user, of_user)),
+            None if unknown.len() < PRESENCE_MET_MAX => unknown.push(user),
+            None => {}
         }
     }
-    known.retain(|(user, _)| wanted.wants("m.presence", user.as_str()));
-    let event = |(user, known): (UserId, UserPresence)| {
-        let content = known.content(reader.server.now_ms());
-        json!({ "type": "m.presence", "sender": user, "content": content }).to_string()
+    let event = |user: &UserId, content: Value| {
+        let wanted = wanted.wants("m.presence", user.as_str());
+        let event = json!({ "type": "m.presence", "sender": user, "content": content });
+        wanted.then(|| event.to_string())
     };
-    Ok(known.into_iter().map(event).collect())
+    let now_ms = reader.server.now_ms();
+    let mut events: Vec<String> =
+        known.iter().filter_map(|(user, known)| event(user, known.content(now_ms))).collect();
+    // Of whom nothing is known, is not there.
+    events.extend(unknown.iter().filter_map(|user| event(user, json!({ "presence": "offline" }))));
+    Ok(events)
 }
 
 async fn changed_account_data(

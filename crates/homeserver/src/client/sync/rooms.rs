@@ -226,12 +226,9 @@ impl Told<'_> {
         }
         let mut out = String::with_capacity(1024);
         let mut block = ObjectWriter::open(&mut out);
-        if !own_data.is_empty() {
-            block.events("account_data", own_data);
-        }
-        if !ephemeral.is_empty() {
-            block.events("ephemeral", ephemeral);
-        }
+        // Clients in use expect these members, empty or not.
+        block.events("account_data", own_data);
+        block.events("ephemeral", ephemeral);
         self.write_state(&mut block, &state);
         if summary {
             room::write_summary(&mut block, self.snapshot, self.reader.user_id());
@@ -326,18 +323,11 @@ impl Told<'_> {
         let Some(device_id) = &self.reader.device_id else { return true };
         let mut devices = self.reader.user.devices.lock();
         let memory = devices.entry(device_id.clone()).or_default();
-        if memory.answered != self.wish.since {
-            memory.forget_members();
-            memory.answered = self.wish.since;
-        }
-        memory.first_time(self.room_id, user)
+        memory.first_time(self.wish.since, self.room_id, user)
     }
 
     fn write_state(&self, block: &mut ObjectWriter<'_>, state: &[Arc<Event>]) {
         let member = self.wish.state_after.unwrap_or("state");
-        if state.is_empty() && self.wish.state_after.is_none() {
-            return;
-        }
         let fields = self.wish.filter.event_fields.as_ref();
         let out = block.key(member);
         out.push_str("{\"events\":[");
@@ -475,9 +465,7 @@ impl Told<'_> {
         let own_data = self.own_account_data(false).await?;
         let mut out = String::new();
         let mut block = ObjectWriter::open(&mut out);
-        if !own_data.is_empty() {
-            block.events("account_data", own_data);
-        }
+        block.events("account_data", own_data);
         self.write_state(&mut block, &state);
         self.write_timeline(&mut block, &window).await?;
         block.close();

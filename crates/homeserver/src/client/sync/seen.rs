@@ -12,7 +12,7 @@ use crate::sync::{Reader, Token};
 pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
     let typing = &reader.server.typing;
     let now = typing.version();
-    let seen = versions(reader, wish).map_or(0, |memory| memory.0);
+    let seen = versions(reader, wish).0;
     let is_in = |room_id: &RoomId| {
         reader.user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
     };
@@ -22,20 +22,30 @@ pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
     (now, changed.into_iter().collect())
 }
 
-/// The versions of typing and of presence that the device has seen, if it goes on from the answer
-/// that is remembered.
-pub(super) fn versions(reader: &Reader, wish: &Wish) -> Option<(u64, u64)> {
-    let devices = reader.user.devices.lock();
-    let memory = devices.get(reader.device_id.as_ref()?)?;
-    (memory.answered == wish.since).then_some((memory.typing, memory.presence))
+/// The versions of typing and of presence that the device has seen. What a token of another
+/// database says is not believed.
+pub(super) fn versions(reader: &Reader, wish: &Wish) -> (u64, u64) {
+    let Some(since) = wish.since else { return (0, 0) };
+    let known = |seen: u64, now: u64| if seen <= now { seen } else { 0 };
+    let server = &reader.server;
+    let typing = known(since.typing, server.typing.version());
+    (typing, known(since.presence, server.presence.version()))
+}
+
+/// An answer is begun.
+pub(super) fn begin_answer(reader: &Reader, wish: &Wish) {
+    if let Some(device_id) = reader.device_id.as_ref().filter(|_| wish.loads_lazily()) {
+        let mut devices = reader.user.devices.lock();
+        devices.entry(device_id.clone()).or_default().begin(wish.since);
+    }
 }
 
 /// Notes what the device knows once it has this answer.
-pub(super) fn remember_answer(reader: &Reader, token: Token, (typing, presence): (u64, u64)) {
+pub(super) fn remember_answer(reader: &Reader, wish: &Wish, token: Token) {
     let Some(device_id) = &reader.device_id else { return };
     let mut devices = reader.user.devices.lock();
-    let memory = devices.entry(device_id.clone()).or_default();
-    memory.answered = Some(token);
-    memory.typing = typing;
-    memory.presence = presence;
+    // Who never asked for members lazily has nothing to remember.
+    if wish.loads_lazily() || devices.contains_key(device_id) {
+        devices.entry(device_id.clone()).or_default().finish(wish.since, token);
+    }
 }

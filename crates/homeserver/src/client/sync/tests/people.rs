@@ -63,6 +63,28 @@ async fn presence_of_those_one_meets() {
     assert_eq!(wrong, (400, "M_INVALID_PARAM".to_owned()));
 }
 
+/// Otherwise a client that asks again from an earlier answer, as after a lost one, would not hear of
+/// presence that only the lost one told; or one that meets somebody silent would not know of it.
+#[tokio::test]
+async fn presence_is_told_again_from_an_earlier_token() {
+    let server = TestServer::with(|config| config.presence.enabled = true).await;
+    let quiet = "set_presence=offline&filter=%7B%22presence%22%3A%7B%22types%22%3A%5B%5D%7D%7D";
+    let start = sync(&server, ALICE, None, quiet).await;
+    assert_eq!(presence(&sync(&server, ALICE, None, "").await), [ALICE]);
+    for _ in 0..2 {
+        let again = sync(&server, ALICE, Some(&start["next_batch"]), "set_presence=offline").await;
+        assert_eq!(presence(&again), [ALICE]);
+    }
+    let server = server.restart(|_| {}).await;
+    let seen = sync(&server, ALICE, Some(&start["next_batch"]), "").await;
+    assert_eq!(presence(&seen), [ALICE], "versions go on after a restart");
+    let room = server.room(BOB, json!({ "preset": "public_chat" })).await;
+    server.post(ALICE, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    let met = sync(&server, ALICE, Some(&seen["next_batch"]), "").await;
+    assert_eq!(presence(&met), [BOB]);
+    assert_eq!(met["presence"]["events"][0]["content"], json!({ "presence": "offline" }));
+}
+
 /// MSC4102: a receipt without a thread is not hidden by one in a thread at the same event.
 #[tokio::test]
 async fn receipts_without_a_thread_come_first() {
