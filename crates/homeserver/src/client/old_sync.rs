@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The ways to follow rooms from before `/sync` (Client-Server API, "Syncing": deprecated, and kept
-//! for old bots) and the snapshot of a single room.
+//! for old bots) and the snapshot of a single room. Old bots find the sender of an event and the
+//! user of a presence under `user_id` too, as they were told when this was not deprecated.
 
-use std::{sync::Arc, time::Duration};
+mod stream;
+
+use std::sync::Arc;
 
 use axum::{Router, extract::State, response::Response, routing::get};
 use estafette_core::{
     event::{Event, Membership},
     filter::RoomEventFilter,
-    ids::{EventId, RoomId},
+    ids::{EventId, RoomId, UserId},
     json::write_json_string,
-    limits::{PAGE_EVENTS_MAX, SYNC_TIMEOUT_MS_MAX},
 };
 use estafette_store::{
     AccountDataStore as _, Position, RoomStore as _,
     account_data::AccountData,
-    rooms::{Direction, TimelineRange},
+    rooms::{Direction, Receipt, TimelineRange},
 };
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::{
-    account_data::shown,
     messages::no_such_event,
     page::{PageToken, fill, limit as page_limit, onwards},
+    push_rules,
     room_access::{Until, readable_room},
+    sync::{note_presence, receipt_event},
     v3,
 };
 use crate::{
@@ -32,16 +35,19 @@ use crate::{
     auth::Requester,
     history::{self, Reader},
     http::{Path, Query, json_response},
-    notify::{HotUser, UserFact},
+    presence::UserPresence,
     render,
-    sync::writer::{ObjectWriter, array},
+    sync::{
+        self, Token, devices,
+        writer::{ObjectWriter, array},
+    },
 };
 
 pub(super) fn routes() -> Router<Shared> {
     let mut router = v3(Router::new(), "/rooms/{room_id}/initialSync", get(room_initial_sync));
     router = v3(router, "/initialSync", get(initial_sync));
     router = v3(router, "/events/{event_id}", get(one_event));
-    v3(router, "/events", get(events))
+    v3(router, "/events", get(stream::events))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,17 +78,23 @@ async fn initial_sync(
     requester: Requester,
     Query(query): Query<InitialQuery>,
 ) -> ApiResult<Response> {
-    let user = server.notifier.user(&server.store, &requester.user_id).await?;
-    let end = server.notifier.head();
+    let reader = sync_reader(&server, &requester).await?;
+    let _running = note_presence(&reader, None).await?;
+    let end = Token { pos: reader.head, td: Position(0), ..now(&server) };
     let room = RoomSnapshot { server: &server, requester: &requester, limit: query.limit };
-    let mut rooms = Vec::new();
-    for (room_id, own) in user.rooms() {
+    let (mut rooms, mut receipts) = (Vec::new(), Vec::new());
+    for (room_id, own) in reader.user.rooms() {
         let left = matches!(own.membership, Membership::Leave | Membership::Ban);
         if own.membership == Membership::Invite {
             rooms.extend(room.invite(&room_id).await?);
         } else if own.membership == Membership::Join || (left && query.archived && !own.forgotten) {
             match room.json(&room_id).await {
-                Ok(json) => rooms.push(json),
+                Ok(json) => {
+                    rooms.push(json);
+                    if own.membership == Membership::Join {
+                        receipts.extend(room.receipts(&room_id).await?);
+                    }
+                }
                 // Whoever declined was never in it, and whoever is out now may see nothing of it.
                 Err(error) if error.status() == StatusCode::FORBIDDEN => {}
                 Err(error) => return Err(error),
@@ -90,21 +102,69 @@ async fn initial_sync(
         }
     }
     let data = server.store.all_account_data(&requester.user_id).await?;
-    let data = shown(&server, &requester.user_id, data, true);
-    let global = data.iter().filter(|data| data.room_id.is_none());
+    // Push rules have an endpoint of their own, older than account data.
+    let own = |data: &&AccountData| data.room_id.is_none() && data.kind != push_rules::KIND;
+    let global = data.iter().filter(own);
     let mut out = String::new();
     let mut answer = ObjectWriter::open(&mut out);
     array(answer.key("account_data"), global.filter_map(account_data));
-    answer.text("end", &PageToken(end).to_string());
-    let presence = server.presence.of(&requester.user_id).map(|presence| {
-        let content = presence.content(server.now_ms());
-        let sender = &requester.user_id;
-        serde_json::json!({ "type": "m.presence", "sender": sender, "content": content })
-    });
-    array(answer.key("presence"), presence.map(|event| event.to_string()));
+    answer.text("end", &end.to_string());
+    array(answer.key("presence"), presence(&reader, 0, |_| true));
+    array(answer.key("receipts"), receipts);
     array(answer.key("rooms"), rooms);
     answer.close();
     Ok(json_response(StatusCode::OK, out))
+}
+
+/// The versions of what has no place in the log, as of now.
+fn now(server: &Shared) -> Token {
+    let (typing, presence) = (server.typing.version(), server.presence.version());
+    Token { typing, presence, ..Token::default() }
+}
+
+async fn sync_reader(server: &Shared, requester: &Requester) -> ApiResult<sync::Reader> {
+    let device = requester.device.as_ref();
+    Ok(sync::Reader {
+        user: server.notifier.user(&server.store, &requester.user_id).await?,
+        device_id: device.map(|device| device.device_id.clone()),
+        device_nid: device.map(|device| device.nid),
+        head: server.notifier.head(),
+        server: Arc::clone(server),
+    })
+}
+
+/// The presence that changed after `version`, of the reader and those who share a room with the
+/// reader, as far as `wanted`.
+fn presence(reader: &sync::Reader, version: u64, wanted: impl Fn(&UserId) -> bool) -> Vec<String> {
+    let server = &reader.server;
+    if !server.config.presence.enabled {
+        return Vec::new();
+    }
+    let mut known = server.presence.changed_since(version);
+    known.retain(|(user, _)| {
+        wanted(user) && (user == reader.user_id() || devices::shares_known_room(reader, user))
+    });
+    known.iter().map(|(user, known)| presence_event(server, user, known)).collect()
+}
+
+fn presence_event(server: &Shared, user: &UserId, known: &UserPresence) -> String {
+    let mut content = known.content(server.now_ms());
+    if let Some(members) = content.as_object_mut() {
+        members.insert("user_id".to_owned(), user.as_str().into());
+    }
+    serde_json::json!({ "type": "m.presence", "sender": user, "content": content }).to_string()
+}
+
+/// Adds a member at the end of an object.
+fn with_text(mut object: String, key: &str, value: &str) -> String {
+    if object.pop() == Some('}') {
+        object.push(',');
+        write_json_string(&mut object, key);
+        object.push(':');
+        write_json_string(&mut object, value);
+        object.push('}');
+    }
+    object
 }
 
 fn account_data(data: &AccountData) -> Option<String> {
@@ -120,7 +180,7 @@ fn account_data(data: &AccountData) -> Option<String> {
 fn state_event(event: &Event) -> String {
     let mut out = String::new();
     render::state_event(&mut out, event);
-    out
+    with_text(out, "user_id", event.sender().as_str())
 }
 
 /// `RoomInfo` of the specification.
@@ -148,8 +208,11 @@ impl RoomSnapshot<'_> {
         };
         let reader = Reader::of(self.requester);
         let page = fill(server, &reader, room_id, &RoomEventFilter::default(), range).await?;
-        let mut chunk = history::render(server, &reader, room_id, &page.events).await?;
-        chunk.reverse();
+        let chunk = history::render(server, &reader, room_id, &page.events).await?;
+        let senders = page.events.iter().map(|event| event.event.event.sender());
+        let chunk = chunk.into_iter().zip(senders);
+        let chunk = chunk.map(|(event, sender)| with_text(event, "user_id", sender.as_str()));
+        let chunk: Vec<String> = chunk.rev().collect();
         let state: Vec<Arc<Event>> = match until {
             Until::Now => now.view.state().iter_unordered().cloned().collect(),
             Until::Left(left) => server.store.state_at(room_id, left, None).await?,
@@ -168,13 +231,25 @@ impl RoomSnapshot<'_> {
         messages.text("end", &PageToken(last).to_string());
         messages.text("start", &onwards(Direction::Backward, first).to_string());
         messages.close();
-        answer.raw("presence", "[]");
-        answer.raw("receipts", "[]");
+        let (mut present, mut receipts) = (Vec::new(), None);
+        if until == Until::Now {
+            let reader = sync_reader(server, self.requester).await?;
+            present = presence(&reader, 0, |user| now.view.is_joined(user));
+            receipts = self.receipts(room_id).await?;
+        }
+        array(answer.key("presence"), present);
+        array(answer.key("receipts"), receipts);
         answer.text("room_id", room_id.as_str());
         array(answer.key("state"), state.iter().map(|event| state_event(event)));
         answer.text("visibility", if public { "public" } else { "private" });
         answer.close();
         Ok(out)
+    }
+
+    /// The receipts of a room as far as its reader may see them.
+    async fn receipts(&self, room_id: &RoomId) -> ApiResult<Option<String>> {
+        let receipts = self.server.store.receipts(room_id, Position(0)).await?;
+        Ok(receipts_event(room_id, &self.requester.user_id, receipts))
     }
 
     /// A room that the user is invited to.
@@ -197,6 +272,15 @@ impl RoomSnapshot<'_> {
     }
 }
 
+fn receipts_event(
+    room_id: &RoomId,
+    reader: &UserId,
+    mut receipts: Vec<Receipt>,
+) -> Option<String> {
+    receipts.retain(|receipt| receipt.kind == "m.read" || receipt.user_id == *reader);
+    receipt_event(&receipts).map(|event| with_text(event, "room_id", room_id.as_str()))
+}
+
 /// `GET /_matrix/client/v3/events/{eventId}` (deprecated)
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3eventseventid>
@@ -212,120 +296,6 @@ async fn one_event(
     let event = event.ok_or_else(no_such_event)?;
     let mut rendered = history::render(&server, &reader, &room_id, &[event]).await?;
     Ok(json_response(StatusCode::OK, rendered.pop().unwrap_or_default()))
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct EventsQuery {
-    from: Option<String>,
-    timeout: Option<u64>,
-    limit: Option<u64>,
-    room_id: Option<RoomId>,
-}
-
-/// `GET /_matrix/client/v3/events` (deprecated): new events of the rooms that the user is in, or of
-/// one room that is open to all eyes.
-///
-/// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3events>
-async fn events(
-    State(server): State<Shared>,
-    requester: Requester,
-    Query(query): Query<EventsQuery>,
-) -> ApiResult<Response> {
-    let user = server.notifier.user(&server.store, &requester.user_id).await?;
-    let from = query.from.as_deref().filter(|from| !from.is_empty()).map(PageToken::parse);
-    let from = from.transpose()?.map_or_else(|| server.notifier.head(), |token| token.0);
-    if let Some(room_id) = &query.room_id {
-        readable_room(&server, &requester.user_id, room_id).await?;
-    }
-    let waiting = Duration::from_millis(query.timeout.unwrap_or(0).min(SYNC_TIMEOUT_MS_MAX));
-    let waiting = requester.time_left(&server).map_or(waiting, |left| waiting.min(left));
-    let deadline = tokio::time::Instant::now() + waiting;
-    let stream = Stream { server: &server, requester: &requester, user: &user, query: &query };
-    let mut stopping = server.stopping();
-    loop {
-        let woken = user.woken();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
-        let (end, chunk) = stream.after(from).await?;
-        let over = tokio::time::Instant::now() >= deadline || *stopping.borrow_and_update();
-        if !chunk.is_empty() || over {
-            return Ok(stream_answer(from, end, chunk));
-        }
-        tokio::select! {
-            () = woken => {}
-            () = tokio::time::sleep_until(deadline) => {}
-            _ = stopping.changed() => {}
-        }
-        // The session may be what ended (I13).
-        requester.check_current(&server).await?;
-    }
-}
-
-fn stream_answer(start: Position, end: Position, chunk: Vec<String>) -> Response {
-    let mut out = String::new();
-    let mut answer = ObjectWriter::open(&mut out);
-    array(answer.key("chunk"), chunk);
-    answer.text("end", &PageToken(end).to_string());
-    answer.text("start", &PageToken(start).to_string());
-    answer.close();
-    json_response(StatusCode::OK, out)
-}
-
-struct Stream<'a> {
-    server: &'a Shared,
-    requester: &'a Requester,
-    user: &'a HotUser,
-    query: &'a EventsQuery,
-}
-
-impl Stream<'_> {
-    /// The events after `from` in the order of the log, and up to where that is.
-    async fn after(&self, from: Position) -> ApiResult<(Position, Vec<String>)> {
-        let head = self.server.notifier.head();
-        let limit = usize::try_from(self.query.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-        let limit = limit.clamp(1, PAGE_EVENTS_MAX);
-        let reader = Reader::of(self.requester);
-        let mut found: Vec<(Position, String)> = Vec::new();
-        // Up to here everything of every room was read.
-        let mut end = head;
-        for room_id in self.rooms(from, head) {
-            let direction = Direction::Forward;
-            let range = TimelineRange { after: from, upto: head, direction, limit };
-            let stored = self.server.store.timeline(&room_id, range).await?;
-            if let Some(last) = stored.last().filter(|_| stored.len() == limit) {
-                end = end.min(last.pos);
-            }
-            let events = history::from_stored(stored);
-            let seen = history::visible(self.server, &reader.user_id, &room_id, events).await?;
-            let positions: Vec<Position> = seen.iter().map(|event| event.event.pos()).collect();
-            let rendered = history::render(self.server, &reader, &room_id, &seen).await?;
-            found.extend(positions.into_iter().zip(rendered));
-        }
-        found.retain(|(pos, _)| *pos <= end);
-        found.sort_by_key(|(pos, _)| *pos);
-        if found.len() > limit {
-            found.truncate(limit);
-            end = found.last().map_or(end, |(pos, _)| *pos);
-        }
-        Ok((end, found.into_iter().map(|(_, event)| event).collect()))
-    }
-
-    /// The rooms in which something may have happened.
-    fn rooms(&self, from: Position, head: Position) -> Vec<RoomId> {
-        if let Some(room_id) = &self.query.room_id {
-            return vec![room_id.clone()];
-        }
-        let changed = self.user.changes(from, head);
-        let wanted = |room_id: &RoomId| {
-            changed.as_ref().is_none_or(|facts| facts.contains(&UserFact::Room(room_id.clone())))
-        };
-        let joined = self.user.rooms().into_iter();
-        joined
-            .filter(|(_, own)| own.membership == Membership::Join)
-            .map(|(room_id, _)| room_id)
-            .filter(wanted)
-            .collect()
-    }
 }
 
 #[cfg(test)]

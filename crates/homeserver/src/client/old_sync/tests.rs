@@ -66,6 +66,74 @@ async fn events_are_streamed_in_order_from_a_token() {
     assert_eq!(server.refused("GET", "@c:x.fr", &peek, Value::Null).await.0, 403);
 }
 
+fn kinds(events: &Value) -> Vec<String> {
+    let kinds = events.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap());
+    kinds.map(str::to_owned).collect()
+}
+
+/// Otherwise an old bot would not know who is there, who has read what, or what its other devices
+/// set.
+#[tokio::test]
+async fn what_is_no_event_of_a_room_is_streamed_too() {
+    let server = TestServer::with(|config| config.presence.enabled = true).await;
+    let room = server.room_with("@a:x.fr", &["@b:x.fr"]).await;
+    let said = server.say("@a:x.fr", &room, "1").await;
+    let first = server.get("@b:x.fr", "/v3/initialSync").await;
+    assert_eq!(first["presence"][0]["content"]["user_id"], "@b:x.fr");
+    let from = first["end"].as_str().unwrap();
+    let news = format!("/v3/events?from={from}");
+    assert_eq!(server.get("@b:x.fr", &news).await["chunk"], json!([]));
+    let receipt = format!("/v3/rooms/{room}/receipt/m.read/{said}");
+    server.post("@a:x.fr", &receipt, json!({})).await;
+    let private = format!("/v3/rooms/{room}/receipt/m.read.private/{said}");
+    server.post("@a:x.fr", &private, json!({})).await;
+    let typing = json!({ "typing": true, "timeout": 20_000 });
+    server.put("@a:x.fr", &format!("/v3/rooms/{room}/typing/@a:x.fr"), typing).await;
+    server.put("@b:x.fr", "/v3/user/@b:x.fr/account_data/t", json!({ "k": 1 })).await;
+    let tags = format!("/v3/user/@b:x.fr/rooms/{room}/tags/u.x");
+    server.put("@b:x.fr", &tags, json!({})).await;
+    server.put("@a:x.fr", "/v3/presence/@a:x.fr/status", json!({ "presence": "online" })).await;
+    let page = server.get("@b:x.fr", &news).await;
+    let chunk = &page["chunk"];
+    let expected = ["m.receipt", "m.typing", "t", "m.tag", "m.presence"];
+    assert_eq!(kinds(chunk), expected, "{chunk}");
+    assert!(chunk[0]["content"][&said].get("m.read.private").is_none());
+    for (index, in_room) in [(0, true), (1, true), (2, false), (3, true)] {
+        assert_eq!(chunk[index]["room_id"] == room.as_str(), in_room, "{index}: {chunk}");
+    }
+    let next = format!("/v3/events?from={}", page["end"].as_str().unwrap());
+    assert_eq!(server.get("@b:x.fr", &next).await["chunk"], json!([]), "told once");
+    let again = server.get("@b:x.fr", "/v3/initialSync").await;
+    assert_eq!(kinds(&again["account_data"]), ["t"]);
+    assert_eq!(again["receipts"][0]["room_id"], room.as_str());
+    let one = server.get("@b:x.fr", &format!("/v3/rooms/{room}/initialSync")).await;
+    assert_eq!(kinds(&one["receipts"]), ["m.receipt"]);
+    assert_eq!(one["presence"].as_array().unwrap().len(), 2);
+    assert_eq!(one["messages"]["chunk"][0]["user_id"], one["messages"]["chunk"][0]["sender"]);
+}
+
+/// Otherwise a bot would go on in a room from which it was removed, or never learn of an
+/// invitation.
+#[tokio::test]
+async fn ones_own_coming_and_going_is_streamed() {
+    let server = TestServer::start().await;
+    let room = server.room_with("@a:x.fr", &["@b:x.fr"]).await;
+    let first = server.get("@b:x.fr", "/v3/initialSync").await;
+    let from = first["end"].as_str().unwrap();
+    let kick = json!({ "user_id": "@b:x.fr" });
+    server.post("@a:x.fr", &format!("/v3/rooms/{room}/kick"), kick.clone()).await;
+    server.say("@a:x.fr", &room, "not for b").await;
+    let invited = server.room("@a:x.fr", json!({ "invite": ["@b:x.fr"] })).await;
+    let page = server.get("@b:x.fr", &format!("/v3/events?from={from}")).await;
+    let chunk = page["chunk"].as_array().unwrap();
+    let told: Vec<_> =
+        chunk.iter().map(|e| (e["room_id"].as_str(), e["content"]["membership"].as_str())).collect();
+    assert_eq!(
+        told,
+        [(Some(room.as_str()), Some("leave")), (Some(invited.as_str()), Some("invite"))]
+    );
+}
+
 #[tokio::test]
 async fn invitations_and_left_rooms_are_in_the_first_look_where_asked_for() {
     let server = TestServer::start().await;
