@@ -65,12 +65,7 @@ impl DeviceMemory {
 
     /// Notes that the answer that goes on from `since` sends a member; `true` when the device does
     /// not know it yet.
-    pub fn first_time(
-        &mut self,
-        since: Option<Token>,
-        room_id: &RoomId,
-        user_id: &UserId,
-    ) -> bool {
+    pub fn first_time(&mut self, since: Option<Token>, room_id: &RoomId, user_id: &UserId) -> bool {
         if self.making.as_ref().is_none_or(|(of, _)| *of != since) {
             self.begin(since);
         }

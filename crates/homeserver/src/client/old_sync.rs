@@ -272,11 +272,7 @@ impl RoomSnapshot<'_> {
     }
 }
 
-fn receipts_event(
-    room_id: &RoomId,
-    reader: &UserId,
-    mut receipts: Vec<Receipt>,
-) -> Option<String> {
+fn receipts_event(room_id: &RoomId, reader: &UserId, mut receipts: Vec<Receipt>) -> Option<String> {
     receipts.retain(|receipt| receipt.kind == "m.read" || receipt.user_id == *reader);
     receipt_event(&receipts).map(|event| with_text(event, "room_id", room_id.as_str()))
 }

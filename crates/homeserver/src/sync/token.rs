@@ -68,7 +68,16 @@ mod tests {
         assert_eq!(token.to_string().parse(), Ok(token));
         assert_eq!("s7_3".parse(), Ok(Token { typing: 0, presence: 0, ..token }));
         for bad in [
-            "", "s", "s7", "7_3", "s7_", "s_3", "s+7_3", "s7_3_1", "s7_3_1_", "s7_3_1_2_3",
+            "",
+            "s",
+            "s7",
+            "7_3",
+            "s7_",
+            "s_3",
+            "s+7_3",
+            "s7_3_1",
+            "s7_3_1_",
+            "s7_3_1_2_3",
             "s7_99999999999999999999",
         ] {
             assert_eq!(bad.parse::<Token>(), Err(NotAToken), "{bad}");

@@ -62,9 +62,8 @@ pub(super) async fn events(
     let waiting = requester.time_left(&server).map_or(waiting, |left| waiting.min(left));
     let deadline = tokio::time::Instant::now() + waiting;
     let user = std::sync::Arc::clone(&reader.user);
-    let is_in = |room_id: &RoomId| {
-        user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
-    };
+    let is_in =
+        |room_id: &RoomId| user.room(room_id).is_some_and(|own| own.membership == Membership::Join);
     let peeks = query.room_id.as_ref().is_some_and(|room_id| !is_in(room_id));
     let mut stopping = server.stopping();
     loop {

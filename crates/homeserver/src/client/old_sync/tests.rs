@@ -126,8 +126,10 @@ async fn ones_own_coming_and_going_is_streamed() {
     let invited = server.room("@a:x.fr", json!({ "invite": ["@b:x.fr"] })).await;
     let page = server.get("@b:x.fr", &format!("/v3/events?from={from}")).await;
     let chunk = page["chunk"].as_array().unwrap();
-    let told: Vec<_> =
-        chunk.iter().map(|e| (e["room_id"].as_str(), e["content"]["membership"].as_str())).collect();
+    let told: Vec<_> = chunk
+        .iter()
+        .map(|e| (e["room_id"].as_str(), e["content"]["membership"].as_str()))
+        .collect();
     assert_eq!(
         told,
         [(Some(room.as_str()), Some("leave")), (Some(invited.as_str()), Some("invite"))]
