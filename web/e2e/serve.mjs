@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Serves `dist` and hands `/_matrix` to a homeserver, so that the client can be tried on the same
- * origin as any Matrix server. Usage: node e2e/serve.mjs <homeserver> [port]
+ * origin as any Matrix server. Usage: node e2e/serve.mjs <homeserver> [port] [folder]
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, request } from "node:http";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const homeserver = new URL(process.argv[2] ?? "http://127.0.0.1:8008");
 const port = Number(process.argv[3] ?? 0);
-const dist = fileURLToPath(new URL("../dist", import.meta.url));
+const dist = process.argv[4] ?? fileURLToPath(new URL("../dist", import.meta.url));
 const TYPES = {
   ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png",
   ".wasm": "application/wasm", ".webmanifest": "application/manifest+json", ".json": "application/json",

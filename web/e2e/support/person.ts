@@ -114,8 +114,9 @@ interface Fixtures {
   /**
    * Makes a person with their own browser; every request they cause is watched. They sign in with a
    * password in the client, as on a server without pages of its own, unless `pages` is said.
+   * `origin`: where the client is served, if not at the server's own address.
    */
-  readonly person: (name: string, options?: { username?: string; screen?: Screen; touch?: boolean; pages?: boolean }) => Promise<Person>;
+  readonly person: (name: string, options?: { username?: string; screen?: Screen; touch?: boolean; pages?: boolean; origin?: string }) => Promise<Person>;
 }
 
 /** Every journey also proves: no other host is contacted, the policy is never broken, nothing throws. */
@@ -124,9 +125,9 @@ export const test = base.extend<Fixtures>({
     const faults: string[] = [];
     const contexts: BrowserContext[] = [];
     await use(async (name, options = {}) => {
-      const context = await newContext(browser, options.screen ?? DESKTOP, options.touch ?? false);
+      const context = await newContext(browser, options.origin ?? baseURL, options.screen ?? DESKTOP, options.touch ?? false);
       contexts.push(context);
-      watch(context, faults);
+      watch(context, options.origin ?? baseURL, faults);
       if (!options.pages) await withoutPages(context);
       const username = options.username ?? freshName(name.split(" ")[0]?.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "") ?? "agent");
       return new Person(context, await context.newPage(), name, username);
@@ -136,8 +137,8 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-async function newContext(browser: Browser, screen: Screen, touch: boolean): Promise<BrowserContext> {
-  return browser.newContext({ baseURL, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
+async function newContext(browser: Browser, origin: string, screen: Screen, touch: boolean): Promise<BrowserContext> {
+  return browser.newContext({ baseURL: origin, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
 }
 
 /** The server says that it has no sign-in pages. */
@@ -147,8 +148,8 @@ async function withoutPages(context: BrowserContext): Promise<void> {
   }));
 }
 
-function watch(context: BrowserContext, faults: string[]): void {
-  const origin = new URL(baseURL).origin;
+function watch(context: BrowserContext, base: string, faults: string[]): void {
+  const { origin } = new URL(base);
   context.on("request", (request) => {
     const url = request.url();
     if (!url.startsWith(origin) && !url.startsWith("blob:") && !url.startsWith("data:")) faults.push(`third party: ${url}`);

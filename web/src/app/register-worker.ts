@@ -6,8 +6,13 @@ import { scriptUrl, WORKER } from "../core/scripts.ts";
 export const updateReady = new Cell(false);
 let waiting: ServiceWorker | null = null;
 
+/** How often a page that stays open asks for a new version, in milliseconds. */
+const CHECK_MS = 60 * 60_000;
+
 export function registerWorker(): void {
   if (!("serviceWorker" in navigator) || !import.meta.env.PROD) return;
+  // Another tab took the new version: this one still runs the old one. The first worker of all is no news.
+  if (navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener("controllerchange", () => updateReady.set(true));
   void navigator.serviceWorker.register(scriptUrl(WORKER), { scope: "/", updateViaCache: "none" }).then((registration) => {
     const watch = (worker: ServiceWorker | null): void => {
       if (!worker) return;
@@ -21,10 +26,13 @@ export function registerWorker(): void {
     };
     watch(registration.waiting);
     registration.addEventListener("updatefound", () => watch(registration.installing));
+    setInterval(() => void registration.update().catch(() => undefined), CHECK_MS);
   }, () => undefined);
 }
 
+/** Takes the new version. Drafts and what waits to be sent are on disk. */
 export function applyUpdate(): void {
+  if (waiting?.state !== "installed") return window.location.reload();
   navigator.serviceWorker.addEventListener("controllerchange", () => window.location.reload(), { once: true });
-  waiting?.postMessage({ type: "activate" });
+  waiting.postMessage({ type: "activate" });
 }

@@ -39,9 +39,9 @@ worker.addEventListener("install", (event) => {
 
 worker.addEventListener("activate", (event) => {
   event.waitUntil((async () => {
-    for (const name of await caches.keys()) {
-      if (name.startsWith("estafette-") && name !== CACHE) await caches.delete(name);
-    }
+    const others = (await caches.keys()).filter((name) => name.startsWith("estafette-") && name !== CACHE);
+    // A tab that still runs the version before finds its parts here until it is loaded again.
+    for (const name of others.slice(0, -1)) await caches.delete(name);
     await worker.clients.claim();
   })());
 });
@@ -68,7 +68,7 @@ async function shell(request: Request): Promise<Response> {
 
 async function cached(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
-  const known = await cache.match(request, { ignoreSearch: true });
+  const known = await cache.match(request, { ignoreSearch: true }) ?? await caches.match(request, { ignoreSearch: true });
   if (known) return known;
   const answer = await fetch(request);
   // Files loaded on demand join the cache: their names change with their content.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // @vitest-environment jsdom
 import "fake-indexeddb/auto";
-import { MatrixError, type MatrixClient } from "matrix-js-sdk";
+import { EventStatus, MatrixError, type MatrixClient, MatrixEvent, PendingEventOrdering, Room } from "matrix-js-sdk";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Outbox, outboxName } from "./outbox.ts";
 
@@ -134,6 +134,37 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     await write(box, "premier");
     await write(box, "second");
     await vi.waitFor(() => expect(texts()).toEqual(["premier", "second"]), { timeout: 8_000 });
+  });
+
+  // The SDK's room refuses a transaction id that it has seen fail: after one lost request a message could never be sent.
+  test("the second try is made with the same id although the SDK's room knows it", async () => {
+    const me = "@me:example.org";
+    const sdk = {
+      ...client, getUserId: () => me, getSafeUserId: () => me, decryptEventIfNeeded: async () => undefined, supportsThreads: () => false, getEventMapper: () => (raw: object) => new MatrixEvent(raw),
+      store: { getPendingEvents: async () => [], setPendingEvents: async () => undefined },
+      getRoom: () => room, cancelPendingEvent: (event: MatrixEvent) => room.updatePendingEvent(event, EventStatus.CANCELLED),
+      sendEvent: async (roomId: string, type: string, content: { body: string }, txn: string) => {
+        const event = new MatrixEvent({ event_id: `~${txn}`, room_id: roomId, sender: me, type, content, origin_server_ts: 1 });
+        event.setTxnId(txn);
+        event.setStatus(EventStatus.SENDING);
+        room.addPendingEvent(event, txn);
+        const failure = answers.shift();
+        if (failure) {
+          room.updatePendingEvent(event, EventStatus.NOT_SENT);
+          throw failure;
+        }
+        sent.push({ room: roomId, text: content.body, txn });
+        return { event_id: "$1" };
+      },
+    } as unknown as MatrixClient;
+    const room: Room = new Room("!a", sdk, me, { pendingEventOrdering: PendingEventOrdering.Detached });
+    answers = [new TypeError("fetch failed")];
+    const box = new Outbox(sdk, account, () => online);
+    boxes.push(box);
+    await box.load();
+    await write(box, "au second essai");
+    await vi.waitFor(() => expect(texts()).toEqual(["au second essai"]), { timeout: 4_000 });
+    expect(sent[0]?.txn).toBe(box.entries.get()[0]?.id);
   });
 
   test("a room that cannot take a message does not hold up another room", async () => {

@@ -4,7 +4,7 @@
  * retried by itself while the network is away, and is kept for the person to decide otherwise.
  * One transaction id per message, for ever: the server drops a second copy.
  */
-import type { MatrixClient } from "matrix-js-sdk";
+import type { MatrixClient, MatrixEvent } from "matrix-js-sdk";
 import { Cell, type Observable } from "../port/observable.ts";
 import type { SendState } from "../port/timeline.ts";
 import type { MessageContent } from "../content/outgoing.ts";
@@ -229,9 +229,10 @@ export class Outbox {
     }
   }
 
-  /** The SDK keeps its own failed copy and would refuse the same transaction id next time. */
+  /** The SDK keeps its own failed copy, and remembers its transaction id even after a cancel: it would refuse the next try. */
   #forgetSdkEcho(entry: OutboxEntry): void {
     const room = this.#client.getRoom(entry.roomId);
+    (room as unknown as { readonly txnToEvent?: Map<string, MatrixEvent> } | null)?.txnToEvent?.delete(entry.id);
     const echo = room?.getPendingEvents().find((event) => event.getTxnId() === entry.id);
     try {
       if (echo) this.#client.cancelPendingEvent(echo);
