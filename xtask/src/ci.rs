@@ -6,7 +6,7 @@ use std::{os::unix::fs::MetadataExt, path::Path, process::Command, time::Instant
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{bench, clients, crash, licences, shell, stress, tidy, web};
+use crate::{bench, clients, crash, licences, shell, stress, tidy, timing, web};
 
 /// What to leave out, for the inner loop.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     ("crash: kill", || crash::run(&crash::Options::short(25, crash::How::Kill))),
     ("crash: power loss", || power_loss(12, crash::How::PowerLoss)),
     ("crash: power loss, control", || power_loss(12, crash::How::PowerLossControl)),
+    ("who is there", || timing::run(&timing::Options { short: true, seed: 1 })),
     ("stress", || stress::run(&stress::Options::default())),
     ("bench, small", || bench::run(&bench::Options::small())),
 ];

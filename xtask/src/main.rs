@@ -15,6 +15,7 @@ mod shell;
 mod start;
 mod stress;
 mod tidy;
+mod timing;
 mod web;
 
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ enum Task {
     Crash(crash::Options),
     /// Besieges a server: full disk, idle, slow and hostile clients.
     Stress(stress::Options),
+    /// Asks in pairs whether answers tell who is there.
+    Timing(timing::Options),
     /// Checks sizes, names, headers and walls.
     Tidy,
 }
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<()> {
         Task::Clients(options) => clients::run(&options),
         Task::WithServer(options) => clients::with_server(&options),
         Task::Crash(options) => crash::run(&options),
+        Task::Timing(options) => timing::run(&options),
         Task::Tidy => tidy::run(),
     }
 }

@@ -86,6 +86,10 @@ impl Host for HomeserverHost {
         auth::forget_proofs(&self.0, user_id);
     }
 
+    fn login_token(&self, user_id: &UserId) -> Result<String, HostError> {
+        auth::give_sso_token(&self.0, user_id).map_err(|error| told(&error))
+    }
+
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
         auth::deactivate(&self.0, user_id, erase).await.map_err(|error| told(&error))
     }

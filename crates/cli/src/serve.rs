@@ -48,6 +48,11 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let enabled = settings.identity.enabled;
     let imposed = enabled && !settings.identity.sign_up.display_name_editable;
     server.names_are_imposed.store(imposed, Ordering::Relaxed);
+    if enabled {
+        let providers = settings.identity.upstream.iter();
+        let providers = providers.map(|one| (one.id.clone(), one.name.clone())).collect();
+        let _ = server.single_sign_on.set(providers);
+    }
     let identity = Identity::open(settings.identity, server.store.clone(), host)?;
     let further = if enabled { identity.routes() } else { axum::Router::new() };
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));

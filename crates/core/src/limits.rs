@@ -335,6 +335,12 @@ pub const UIA_SESSION_S: u64 = 15 * 60;
 pub const SHORT_LIVED_TOKENS_MAX: usize = 10_000;
 /// How long a login token lives (Client-Server API, `POST /login/get_token`).
 pub const LOGIN_TOKEN_S: u64 = 120;
+/// How long one lives that a browser brings to its client (Client-Server API, "Client login via
+/// SSO": about five seconds). Telephones take longer to open an application.
+pub const SSO_TOKEN_S: u64 = 20;
+/// Where a client of the legacy API wants the browser back. Pages pass it on within a path of
+/// theirs, encoded twice at most.
+pub const SSO_REDIRECT_BYTES_MAX: usize = 1_024;
 /// How long a nonce of the shared-secret registration lives.
 pub const REGISTRATION_NONCE_S: u64 = 60;
 /// A registration token (Client-Server API, "Token-authenticated registration").
@@ -469,7 +475,8 @@ pub const UPSTREAM_TIMEOUT_S: u64 = 10;
 pub const UPSTREAM_ANSWER_BYTES_MAX: usize = 256 * 1_024;
 /// Logout tokens that are remembered, so that each works once.
 pub const UPSTREAM_LOGOUTS_MAX: usize = 10_000;
-/// How long it is remembered whose session a provider's name for one is, where its end ends devices.
+/// How long it is remembered whose session a provider's name for one is, where its end ends
+/// devices.
 pub const UPSTREAM_SID_S: u64 = 30 * 24 * 60 * 60;
 /// Names of sessions that are remembered of one person.
 pub const UPSTREAM_SIDS_MAX: i64 = 16;

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::FromRequestParts;
 use estafette_core::{
     ids::{DeviceId, UserId},
-    limits::{LOGIN_TOKEN_S, REGISTRATION_NONCE_S, UIA_SESSION_S},
+    limits::{LOGIN_TOKEN_S, REGISTRATION_NONCE_S, SSO_TOKEN_S, UIA_SESSION_S},
 };
 use estafette_store::{
     AccountStore as _,
@@ -46,6 +46,8 @@ pub struct Auth {
     pub registered: ShortLived<Registered>,
     /// Tokens of `POST /login/get_token`.
     pub login_tokens: ShortLived<UserId>,
+    /// Login tokens that a browser brings to a client of the legacy API.
+    pub sso_tokens: ShortLived<UserId>,
     /// Nonces of the shared-secret registration.
     pub nonces: ShortLived<()>,
     /// OpenID tokens of `POST /user/{userId}/openid/request_token`.
@@ -62,6 +64,7 @@ impl Auth {
             uia: ShortLived::new(UIA_SESSION_S),
             registered: ShortLived::new(UIA_SESSION_S),
             login_tokens: ShortLived::new(LOGIN_TOKEN_S),
+            sso_tokens: ShortLived::new(SSO_TOKEN_S),
             nonces: ShortLived::new(REGISTRATION_NONCE_S),
             openid_tokens: ShortLived::new(OPENID_TOKEN_S),
             device_uses: DeviceUses::default(),
@@ -71,11 +74,27 @@ impl Auth {
     /// Drops what would let somebody in as `user_id`.
     pub(crate) fn forget(&self, user_id: &UserId) {
         self.login_tokens.retain(|owner| owner != user_id);
+        self.sso_tokens.retain(|owner| owner != user_id);
         self.registered.retain(|made| made.user_id() != user_id);
     }
 }
 
 pub use crate::client::account::{deactivate, forget_proofs};
+
+/// A login token for `user_id` that a browser brings to a client (Client-Server API, "Client login
+/// via SSO"): good once, and not for long. Errors: 503 when too many are under way.
+pub fn give_sso_token(server: &Server, user_id: &UserId) -> ApiResult<String> {
+    let token = tokens::new_token(server, "ess");
+    server.auth.sso_tokens.put(&token, user_id.clone(), server.now_ms())?;
+    Ok(token)
+}
+
+/// Whom a login token lets in. It lets nobody in again.
+pub(crate) fn take_login_token(server: &Server, token: &str) -> Option<UserId> {
+    let now_ms = server.now_ms();
+    let auth = &server.auth;
+    auth.login_tokens.take(token, now_ms).or_else(|| auth.sso_tokens.take(token, now_ms))
+}
 
 /// How long an OpenID token lives.
 pub const OPENID_TOKEN_S: u64 = 3_600;

@@ -100,6 +100,9 @@ pub struct Server {
     /// Whether names that were made from an e-mail address stay as they are. Set by whoever runs
     /// this server together with identity, before it serves.
     pub names_are_imposed: std::sync::atomic::AtomicBool,
+    /// Set likewise where the pages sign people in for clients of the legacy API (`m.login.sso`):
+    /// the ids and names of the other providers that they offer.
+    pub single_sign_on: std::sync::OnceLock<Vec<(String, String)>>,
     started_ms: i64,
     last_unique_ms: AtomicI64,
     signing_key: SigningKey,
@@ -176,6 +179,7 @@ impl Server {
             erased: Remembered::default(),
             filters: Mutex::default(),
             names_are_imposed: std::sync::atomic::AtomicBool::new(false),
+            single_sign_on: std::sync::OnceLock::new(),
             started_ms,
             last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),

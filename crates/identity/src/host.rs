@@ -61,6 +61,10 @@ pub trait Host: Send + Sync {
     /// tokens), after a change of password or the end of sessions.
     fn forget_proofs(&self, user_id: &UserId);
 
+    /// A login token by which a client of the legacy API logs in as `user_id`, once and soon.
+    /// Errors: [`HostError::Overloaded`].
+    fn login_token(&self, user_id: &UserId) -> Result<String, HostError>;
+
     /// Ends an account and has its rooms left. `false` when there is none.
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError>;
 

@@ -24,6 +24,7 @@ pub mod policy;
 mod rendezvous;
 mod sign_in;
 mod sign_up;
+mod single_sign_on;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

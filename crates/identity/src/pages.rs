@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use crate::{
     Identity, account_pages, address_change, oauth, password_reset, policy, sign_in, sign_up,
-    upstream, validity,
+    single_sign_on, upstream, validity,
 };
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
@@ -47,6 +47,7 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(account_pages::routes())
         .merge(upstream::pages())
         .merge(sign_up::routes())
+        .merge(single_sign_on::routes())
         .merge(password_reset::routes())
         .merge(address_change::routes())
         .merge(validity::routes())

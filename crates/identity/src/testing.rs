@@ -154,6 +154,10 @@ impl Host for TestHost {
         self.forgotten.lock().push(user_id.clone());
     }
 
+    fn login_token(&self, user_id: &UserId) -> Result<String, HostError> {
+        Ok(format!("token-of-{user_id}"))
+    }
+
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
         let done = self.store.deactivate_account(user_id, erase).await;
         done.map_err(|error| HostError::Internal(error.to_string()))

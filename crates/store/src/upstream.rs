@@ -96,8 +96,8 @@ pub trait UpstreamStore: Send + Sync {
     ) -> StoreResult<Option<UpstreamSession>>;
 
     /// Signs browsers out because a provider says so, before it returns. Returns whose accounts
-    /// they were signed in to, and who is linked to the subjects whose sessions are remembered, each
-    /// once.
+    /// they were signed in to, and who is linked to the subjects whose sessions are remembered,
+    /// each once.
     async fn end_upstream_sessions(
         &self,
         provider: &str,

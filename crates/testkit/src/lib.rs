@@ -23,3 +23,4 @@ pub mod random;
 pub mod routes;
 pub mod stress;
 pub mod synapse;
+pub mod timing;

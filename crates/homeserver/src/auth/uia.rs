@@ -358,11 +358,11 @@ async fn prove(
 
 async fn prove_password(server: &Server, user_id: &UserId, auth: &AuthData) -> ApiResult<bool> {
     let named = match (&auth.identifier, &auth.user) {
-        (Some(identifier), _) => login::named_user(server, identifier),
-        (None, Some(user)) => login::local_user(server, user),
-        (None, None) => Some(user_id.clone()),
+        (Some(identifier), _) => login::named(server, identifier).await?,
+        (None, Some(user)) => login::named_by_id(server, user),
+        (None, None) => login::Named::User(user_id.clone()),
     };
-    if named.as_ref() != Some(user_id) {
+    if named != login::Named::User(user_id.clone()) {
         return Err(ApiError::forbidden("This may be confirmed by the account's own user alone."));
     }
     server.rate_limiter.check(Cost::Login, user_id.as_str(), server.now_ms())?;

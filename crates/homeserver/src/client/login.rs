@@ -6,9 +6,9 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use estafette_core::ids::UserId;
+use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{
-    AccountStore as _,
+    AccountStore as _, PeopleStore as _,
     accounts::{Account, LoginOutcome},
 };
 use http::StatusCode;
@@ -40,15 +40,53 @@ pub(crate) struct Identifier {
     #[serde(rename = "type")]
     kind: Option<String>,
     user: Option<String>,
+    medium: Option<String>,
+    address: Option<String>,
 }
 
-/// The user of this server whom an identifier names. Third-party identifiers name nobody: none
-/// are kept here.
-pub(crate) fn named_user(server: &Server, identifier: &Identifier) -> Option<UserId> {
-    match identifier.kind.as_deref() {
-        Some("m.id.user") => local_user(server, identifier.user.as_deref()?),
-        _ => None,
+/// Whom somebody says they are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A user id of this server. Whether there is such an account is not known.
+    User(UserId),
+    /// Nobody whom there could be; under what their tries are counted.
+    Nobody(String),
+}
+
+/// Whom an identifier names. Errors: 400 for a kind by which nobody is known here, whoever it is
+/// about: telephone numbers are not kept.
+pub(crate) async fn named(server: &Server, identifier: &Identifier) -> ApiResult<Named> {
+    match (identifier.kind.as_deref(), identifier.medium.as_deref()) {
+        (Some("m.id.user") | None, _) => {
+            Ok(named_by_id(server, identifier.user.as_deref().unwrap_or_default()))
+        }
+        (Some("m.id.thirdparty"), Some("email")) => {
+            named_by_address(server, identifier.address.as_deref().unwrap_or_default()).await
+        }
+        _ => {
+            let message = "People are known here by user id or e-mail address alone.";
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", message))
+        }
     }
+}
+
+/// Whom a user id or a localpart names.
+pub(crate) fn named_by_id(server: &Server, typed: &str) -> Named {
+    local_user(server, typed).map_or_else(|| nobody(typed), Named::User)
+}
+
+/// Whose address it is, in its one form. The address of a deactivated account is still its own.
+async fn named_by_address(server: &Server, typed: &str) -> ApiResult<Named> {
+    // As the sign-in page does: people and keyboards put capitals and spaces.
+    let typed = typed.trim().to_lowercase();
+    let Ok(address) = EmailAddress::parse(&typed) else { return Ok(nobody(&typed)) };
+    let person = server.store.person_by_email(address.as_str()).await?;
+    Ok(person.map_or_else(|| nobody(address.as_str()), |person| Named::User(person.user_id)))
+}
+
+/// Counted by name as somebody is, so that the limit tells nobody who there is (F-24).
+fn nobody(typed: &str) -> Named {
+    Named::Nobody(format!("login as nobody, {typed:.255}"))
 }
 
 /// The user whom somebody typed: a user id of this server, or a localpart.
@@ -67,6 +105,8 @@ struct LoginRequest {
     kind: String,
     identifier: Option<Identifier>,
     user: Option<String>,
+    medium: Option<String>,
+    address: Option<String>,
     password: Option<String>,
     token: Option<String>,
     device_id: Option<String>,
@@ -76,11 +116,20 @@ struct LoginRequest {
 }
 
 impl LoginRequest {
-    fn user(&self, server: &Server) -> Option<UserId> {
-        match (&self.identifier, &self.user) {
-            (Some(identifier), _) => named_user(server, identifier),
-            (None, Some(user)) => local_user(server, user),
-            (None, None) => None,
+    /// The members beside `identifier` are how one said it before there was that.
+    async fn named(&self, server: &Server) -> ApiResult<Named> {
+        match (&self.identifier, &self.user, &self.medium) {
+            (Some(identifier), ..) => named(server, identifier).await,
+            (None, None, Some(medium)) => {
+                let identifier = Identifier {
+                    kind: Some("m.id.thirdparty".into()),
+                    user: None,
+                    medium: Some(medium.clone()),
+                    address: self.address.clone(),
+                };
+                named(server, &identifier).await
+            }
+            (None, user, _) => Ok(named_by_id(server, user.as_deref().unwrap_or_default())),
         }
     }
 }
@@ -92,6 +141,17 @@ async fn flows(State(server): State<Shared>) -> Json<Value> {
     let mut flows = Vec::new();
     if server.config.login.password {
         flows.push(json!({ "type": "m.login.password" }));
+    }
+    if let Some(providers) = server.single_sign_on.get() {
+        let providers: Vec<Value> =
+            providers.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+        // Client-Server API, "OAuth 2.0 aware clients", and its name before (MSC3824).
+        flows.push(json!({
+            "type": "m.login.sso",
+            "identity_providers": providers,
+            "oauth_aware_preferred": true,
+            "org.matrix.msc3824.delegated_oidc_compatibility": true,
+        }));
     }
     flows.push(json!({ "type": "m.login.token", "get_login_token": true }));
     if !server.appservices.all().is_empty() {
@@ -129,7 +189,9 @@ async fn login(
         "m.login.application_service" => {
             let refused = || ApiError::forbidden("There is no such application service or user.");
             let appservice = appservice.ok_or_else(refused)?;
-            let user_id = request.user(&server).ok_or_else(refused)?;
+            let Named::User(user_id) = request.named(&server).await? else {
+                return Err(refused());
+            };
             if !appservice.owns_user(&user_id) {
                 return Err(exclusive());
             }
@@ -156,14 +218,16 @@ async fn by_password(server: &Server, request: &LoginRequest) -> ApiResult<Accou
     let Some(password) = &request.password else {
         return Err(ApiError::missing_param("`password` is missing."));
     };
-    let user_id = request.user(server);
-    let account = match &user_id {
-        Some(user_id) => {
+    let account = match request.named(server).await? {
+        Named::User(user_id) => {
             let who = format!("login as {user_id}");
             server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
-            server.store.account(user_id).await?
+            server.store.account(&user_id).await?
         }
-        None => None,
+        Named::Nobody(who) => {
+            server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
+            None
+        }
     };
     let account = account.filter(|account| !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
@@ -177,7 +241,7 @@ async fn by_token(server: &Server, request: &LoginRequest) -> ApiResult<Account>
     let refused = || ApiError::forbidden("The login token is not valid.");
     let token = request.token.as_deref();
     let token = token.ok_or_else(|| ApiError::missing_param("`token` is missing."))?;
-    let user_id = server.auth.login_tokens.take(token, server.now_ms()).ok_or_else(refused)?;
+    let user_id = auth::take_login_token(server, token).ok_or_else(refused)?;
     server.store.account(&user_id).await?.ok_or_else(refused)
 }
 

@@ -18,8 +18,8 @@ const SPECIFICATION: &str = include_str!("tests/specification.tsv");
 
 /// Endpoints of the specification that this server does not serve, and why.
 const ABSENT: &[(&str, &str)] = &[
-    ("GET /_matrix/client/v3/login/sso/redirect", "no single sign-on by the legacy API"),
-    ("GET /_matrix/client/v3/login/sso/redirect/{}", "no single sign-on by the legacy API"),
+    ("GET /_matrix/client/v3/login/sso/redirect", "served by the crate of identity"),
+    ("GET /_matrix/client/v3/login/sso/redirect/{}", "served by the crate of identity"),
     ("GET /_matrix/client/v1/auth_metadata", "served by the crate of identity"),
 ];
 

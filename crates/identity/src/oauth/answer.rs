@@ -49,8 +49,8 @@ impl OauthError {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after_s: Some(1), ..error }
     }
 
-    /// 503: the account is locked. Not 4xx: a client would throw its session and keys away, which are
-    /// there again when the lock is lifted (Client-Server API, "Refresh token grant", "Account
+    /// 503: the account is locked. Not 4xx: a client would throw its session and keys away, which
+    /// are there again when the lock is lifted (Client-Server API, "Refresh token grant", "Account
     /// locking").
     pub(crate) fn locked() -> Self {
         let error = Self::new("temporarily_unavailable", "The account is locked.");

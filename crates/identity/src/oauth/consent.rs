@@ -149,8 +149,8 @@ pub(super) fn describe(browser: &Browser, asking: &Asking<'_>) -> Markup {
     }
 }
 
-/// For whoever is signed in where a client offers a new account (`prompt=create`; Client-Server API,
-/// "User registration"): with the account that there is, or with another one.
+/// For whoever is signed in where a client offers a new account (`prompt=create`; Client-Server
+/// API, "User registration"): with the account that there is, or with another one.
 pub(super) async fn create_or_go_on(
     browser: &Browser,
     user_id: &UserId,

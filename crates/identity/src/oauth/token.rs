@@ -157,8 +157,8 @@ fn granted(outcome: GrantOutcome, pair: &IssuedPair) -> Result<Response, OauthEr
 }
 
 /// The old pair works until the new one is first used, so that a lost answer can be asked for
-/// again. A refresh token that comes again after that was stolen: the session ends (F-22). While the
-/// account is locked it is kept, and works afterwards.
+/// again. A refresh token that comes again after that was stolen: the session ends (F-22). While
+/// the account is locked it is kept, and works afterwards.
 async fn by_refresh_token(
     identity: &Identity,
     client_id: &str,

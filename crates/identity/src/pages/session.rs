@@ -98,8 +98,8 @@ impl Browser {
         self.session.as_ref().map(|session| &session.user_id)
     }
 
-    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a provider
-    /// did not say.
+    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a
+    /// provider did not say.
     pub(crate) fn proven_ms(&self) -> Option<i64> {
         self.session.as_ref().map(|session| session.proven_ms)
     }
@@ -130,8 +130,8 @@ impl Browser {
         self.begin_session(user_id, None, now_ms).await
     }
 
-    /// The same by another provider's word, to which the person proved themselves at `proven_ms` (0:
-    /// it does not say when).
+    /// The same by another provider's word, to which the person proved themselves at `proven_ms`
+    /// (0: it does not say when).
     pub(crate) async fn sign_in_by(
         &mut self,
         user_id: &UserId,

@@ -9,6 +9,7 @@ mod frame;
 mod password;
 mod sign_in;
 mod sign_up;
+mod single_sign_on;
 mod upstream;
 mod validity;
 
@@ -30,6 +31,8 @@ pub(crate) struct Words {
     pub(crate) upstream: upstream::Upstream,
     /// Signing up.
     pub(crate) sign_up: sign_up::SignUp,
+    /// The page where somebody lets a client of the legacy API in.
+    pub(crate) single_sign_on: single_sign_on::SingleSignOn,
     /// The page where a code is typed.
     pub(crate) code: code::Code,
     /// Choosing a password.
@@ -48,6 +51,7 @@ const FRENCH: Words = Words {
     account: account::FRENCH,
     upstream: upstream::FRENCH,
     sign_up: sign_up::FRENCH,
+    single_sign_on: single_sign_on::FRENCH,
     code: code::FRENCH,
     password: password::FRENCH,
     address: address::FRENCH,
@@ -62,6 +66,7 @@ const ENGLISH: Words = Words {
     account: account::ENGLISH,
     upstream: upstream::ENGLISH,
     sign_up: sign_up::ENGLISH,
+    single_sign_on: single_sign_on::ENGLISH,
     code: code::ENGLISH,
     password: password::ENGLISH,
     address: address::ENGLISH,

@@ -2,7 +2,9 @@
 //! Without these somebody could get in who should not, or learn who has an account.
 
 use estafette_core::ids::UserId;
-use estafette_store::{AccountStore as _, accounts::AccountFlag};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, accounts::AccountFlag, people::PersonDetails,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -56,12 +58,105 @@ async fn existing_and_missing_accounts_get_the_same_answer() {
         json!({ "type": "m.login.password", "password": PASSWORD, "identifier": {
             "type": "m.id.thirdparty", "medium": "email", "address": "a@x.fr" } }),
         json!({ "type": "m.login.password", "password": PASSWORD, "identifier": {
-            "type": "m.id.phone", "country": "FR", "phone": "0" } }),
+            "type": "m.id.thirdparty", "medium": "email", "address": "no address" } }),
+        json!({ "type": "m.login.password", "password": PASSWORD, "identifier": {
+            "type": "m.id.thirdparty", "medium": "email" } }),
+        json!({ "type": "m.login.password", "password": PASSWORD, "medium": "email",
+            "address": "a@x.fr" }),
         json!({ "type": "m.login.password", "password": PASSWORD }),
     ] {
         let (status, answer) = login(&server, body.clone()).await;
         assert_eq!((status, &answer), (StatusCode::FORBIDDEN, &wrong), "{body}");
     }
+}
+
+/// Otherwise people who know their address alone cannot log in, or one who knows another spelling of
+/// it is somebody else.
+#[tokio::test]
+async fn an_address_names_its_owner_by_its_one_form() {
+    let server = TestServer::start().await;
+    for (name, email) in [("alice", "a.dupont@x.gouv.fr"), ("gone", "gone@x.gouv.fr")] {
+        server.register(name).await;
+        let user_id = UserId::parse(&format!("@{name}:x.fr")).unwrap();
+        let details = PersonDetails { email: Some(email.into()), ..PersonDetails::default() };
+        server.server.store.put_person(&user_id, details).await.unwrap();
+    }
+    let gone = UserId::parse("@gone:x.fr").unwrap();
+    server.server.store.deactivate_account(&gone, false).await.unwrap();
+    let by_address = |address: &str, password: &str| {
+        json!({ "type": "m.login.password", "password": password, "identifier": {
+            "type": "m.id.thirdparty", "medium": "email", "address": address } })
+    };
+    for address in ["a.dupont@x.gouv.fr", " A.Dupont@X.gouv.FR "] {
+        let (status, answer) = login(&server, by_address(address, PASSWORD)).await;
+        assert_eq!((status, &answer["user_id"]), (StatusCode::OK, &json!("@alice:x.fr")));
+    }
+    let old = json!({ "type": "m.login.password", "password": PASSWORD, "medium": "email",
+        "address": "a.dupont@x.gouv.fr" });
+    assert_eq!(login(&server, old).await.1["user_id"], "@alice:x.fr");
+    let (_, wrong) = login(&server, by_password("alice", "wrong")).await;
+    for body in [
+        by_address("a.dupont@x.gouv.fr", "wrong"),
+        by_address("gone@x.gouv.fr", PASSWORD),
+        by_address("a.dupont@x.gouv.fr@evil.fr", PASSWORD),
+        by_address("evil@evil.fr,a.dupont@x.gouv.fr", PASSWORD),
+        by_address("a.dupont@x.gouv.fr\n@x", PASSWORD),
+    ] {
+        let (status, answer) = login(&server, body.clone()).await;
+        assert_eq!((status, &answer), (StatusCode::FORBIDDEN, &wrong), "{body}");
+    }
+    // Nobody is known by these, so saying so tells nothing of anybody.
+    for identifier in [
+        json!({ "type": "m.id.phone", "country": "FR", "phone": "0600000000" }),
+        json!({ "type": "m.id.thirdparty", "medium": "msisdn", "address": "33600000000" }),
+        json!({ "type": "m.id.magic" }),
+    ] {
+        let body = json!({ "type": "m.login.password", "password": PASSWORD,
+            "identifier": identifier });
+        let (status, answer) = login(&server, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{identifier}");
+        assert_eq!(answer["errcode"], "M_UNKNOWN", "{identifier}");
+    }
+}
+
+/// Otherwise clients of the legacy API find no way to the pages, or one that is not there.
+#[tokio::test]
+async fn single_sign_on_is_offered_where_there_are_pages() {
+    let server = TestServer::start().await;
+    let flows = async || {
+        let (_, flows) = server.request("GET", "/v3/login", "", Value::Null).await;
+        flows["flows"].as_array().unwrap().clone()
+    };
+    assert!(flows().await.iter().all(|flow| flow["type"] != "m.login.sso"));
+    let providers = vec![("idp".to_owned(), "ProConnect".to_owned())];
+    server.server.single_sign_on.set(providers).unwrap();
+    let flows = flows().await;
+    let flow = flows.iter().find(|flow| flow["type"] == "m.login.sso").unwrap();
+    assert_eq!(flow["identity_providers"], json!([{ "id": "idp", "name": "ProConnect" }]));
+    assert_eq!(flow["oauth_aware_preferred"], true);
+    assert!(flows.iter().any(|flow| flow["type"] == "m.login.token"), "where its token goes");
+}
+
+/// Otherwise a token that was seen on its way lets a second client in, or is good for ever.
+#[tokio::test]
+async fn a_token_of_single_sign_on_is_good_once_and_soon() {
+    let server = TestServer::start().await;
+    server.register("alice").await;
+    let alice = UserId::parse("@alice:x.fr").unwrap();
+    let give = || crate::auth::give_sso_token(&server.server, &alice).unwrap();
+    let log_in = async |token: &str| {
+        login(&server, json!({ "type": "m.login.token", "token": token })).await
+    };
+    let token = give();
+    let (status, answer) = log_in(&token).await;
+    assert_eq!((status, &answer["user_id"]), (StatusCode::OK, &json!("@alice:x.fr")));
+    assert_eq!(log_in(&token).await.0, StatusCode::FORBIDDEN, "once");
+    let late = give();
+    server.clock.advance(20_000);
+    assert_eq!(log_in(&late).await.0, StatusCode::FORBIDDEN, "soon");
+    let before = give();
+    crate::auth::forget_proofs(&server.server, &alice);
+    assert_eq!(log_in(&before).await.0, StatusCode::FORBIDDEN, "before the password changed");
 }
 
 /// F-24 in short: a missing account must cost a hash as an existing one does.

@@ -48,8 +48,8 @@ pub(super) const FRENCH: Consent = Consent {
     application: "Application",
     published_at: "Publiée à l’adresse",
     published_at_unproven: "Dit être publiée à l’adresse (non vérifié)",
-    replaces_itself: "Elle est déjà connectée sur cet appareil\u{a0}; cette connexion remplacera la \
-                      précédente.",
+    replaces_itself: "Elle est déjà connectée sur cet appareil\u{a0}; cette connexion remplacera \
+                      la précédente.",
     replaces: |name| {
         format!(
             "Cet identifiant est déjà celui de votre appareil «\u{a0}{name}\u{a0}», qu’une autre \

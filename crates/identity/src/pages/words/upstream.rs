@@ -46,8 +46,8 @@ pub(super) const FRENCH: Upstream = Upstream {
     other_person: "Votre adresse électronique est celle du compte d’une autre personne. \
                    Adressez-vous à votre support.",
     no_proof: "Un compte a déjà votre adresse électronique, et il peut être celui d’une autre \
-               personne. S’il est à vous, définissez d’abord un mot de passe, puis réessayez\u{a0}; \
-               sinon, adressez-vous à votre support.",
+               personne. S’il est à vous, définissez d’abord un mot de passe, puis \
+               réessayez\u{a0}; sinon, adressez-vous à votre support.",
     set_password: "Définir un mot de passe",
     not_you: "Vous vous êtes identifié sous un autre nom. Rien n’a été modifié.",
     not_proven: "Rien n’a été modifié, car il n’a pas été vérifié que c’est bien vous. \
@@ -83,8 +83,8 @@ pub(super) const ENGLISH: Upstream = Upstream {
                  your support.",
     no_account: "No account has your e-mail address. Create one, or ask your support.",
     other_person: "Your e-mail address belongs to another person’s account. Ask your support.",
-    no_proof: "An account has your e-mail address already, and it may be another person’s. If it is \
-               yours, set a password first, then try again; else ask your support.",
+    no_proof: "An account has your e-mail address already, and it may be another person’s. If it \
+               is yours, set a password first, then try again; else ask your support.",
     set_password: "Set a password",
     not_you: "You signed in there as somebody else. Nothing was changed.",
     not_proven: "Nothing was changed, as it was not checked that it is you. Ask your support if it \

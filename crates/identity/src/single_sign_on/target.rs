@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where a client of the legacy API wants the browser back (`redirectUrl`).
+//!
+//! Such clients are registered nowhere, so any https address will do once a person said yes; what
+//! is no place of a client, or what two parsers could read differently, is refused.
+
+use estafette_core::limits::SSO_REDIRECT_BYTES_MAX;
+
+use crate::oauth::redirect::WebUri;
+
+/// Schemes that browsers and systems give a meaning of their own: no client of ours is behind them.
+const NO_CLIENTS: &[&str] = &[
+    "about",
+    "blob",
+    "chrome",
+    "content",
+    "data",
+    "feed",
+    "file",
+    "filesystem",
+    "ftp",
+    "geo",
+    "http",
+    "https",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "market",
+    "ms-settings",
+    "resource",
+    "sms",
+    "ssh",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+    "xmpp",
+];
+
+/// A place that a browser may be sent to with a login token.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target<'a> {
+    /// Without query and fragment.
+    base: &'a str,
+    query: Option<&'a str>,
+    fragment: Option<&'a str>,
+    place: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// Reads one: https, http to the machine of the browser itself, or the scheme of an application
+    /// on it.
+    pub(super) fn parse(url: &'a str) -> Option<Self> {
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%#".contains(&byte);
+        if url.len() > SSO_REDIRECT_BYTES_MAX || !url.bytes().all(plain) {
+            return None;
+        }
+        let (rest, fragment) = cut(url, '#');
+        if fragment.is_some_and(|fragment| fragment.contains('#')) {
+            return None;
+        }
+        let (base, query) = cut(rest, '?');
+        let place = match WebUri::parse(rest) {
+            Some(web) if web.scheme == "https" || web.is_loopback() => authority(base)?,
+            Some(_) => return None,
+            None => private_scheme(base)?,
+        };
+        Some(Self { base, query, fragment, place })
+    }
+
+    /// What people are shown of it: host and port, or the scheme with its colon.
+    pub(super) fn place(&self) -> &'a str {
+        self.place
+    }
+
+    /// The same with the one `loginToken` in its query.
+    pub(super) fn with_token(&self, token: &str) -> String {
+        let kept = self.query.unwrap_or_default().split('&').filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !pair.is_empty() && !is_token(name)
+        });
+        let token = serde_urlencoded::to_string([("loginToken", token)]).unwrap_or_default();
+        let query: Vec<&str> = kept.chain([token.as_str()]).collect();
+        let fragment = self.fragment.map(|text| format!("#{text}")).unwrap_or_default();
+        format!("{}?{}{fragment}", self.base, query.join("&"))
+    }
+}
+
+/// Whether a name is `loginToken`, however it is encoded.
+fn is_token(name: &str) -> bool {
+    let pair: Vec<(String, String)> =
+        serde_urlencoded::from_str(&format!("{name}=")).unwrap_or_default();
+    pair.first().is_some_and(|(name, _)| name == "loginToken")
+}
+
+fn cut(text: &str, at: char) -> (&str, Option<&str>) {
+    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
+}
+
+/// Host and port of a web address.
+fn authority(base: &str) -> Option<&str> {
+    base.split_once("://")?.1.split('/').next()
+}
+
+/// `scheme:` of an application (RFC 3986, section 3.1, in lower case), which must lead on to
+/// something.
+fn private_scheme(base: &str) -> Option<&str> {
+    let end = base.find(':')?;
+    let (scheme, rest) = (base.get(..end)?, base.get(end + 1..)?);
+    let legal = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+'));
+    let named = scheme.len() > 1 && !NO_CLIENTS.contains(&scheme);
+    (legal && named && !rest.is_empty() && !rest.contains('@')).then(|| base.get(..=end))?
+}

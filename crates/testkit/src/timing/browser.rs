@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Just enough of a browser to be answered and to measure how long that takes: one keep-alive
+//! connection, a cookie, the token of a form.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const HEADERS_MAX: usize = 64;
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) content_type: &'static str,
+    pub(super) bearer: Option<String>,
+    pub(super) body: String,
+}
+
+impl Request {
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self { method: "GET", path: path.into(), ..Self::default() }
+    }
+
+    pub(super) fn json(path: &str, body: &serde_json::Value) -> Self {
+        let body = body.to_string();
+        Self {
+            method: "POST",
+            path: path.into(),
+            content_type: "application/json",
+            bearer: None,
+            body,
+        }
+    }
+
+    /// A form of a page, but for the token of the browser.
+    pub(super) fn form(path: &str, fields: &[(&str, &str)]) -> Self {
+        let pairs: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        Self {
+            method: "POST",
+            path: path.into(),
+            content_type: FORM,
+            bearer: None,
+            body: pairs.join("&"),
+        }
+    }
+}
+
+/// What was answered, and how long it took.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// All but those that are new each time.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+    pub(super) took: Duration,
+}
+
+impl Answer {
+    pub(super) fn location(&self) -> &str {
+        let found = self.headers.iter().find(|(name, _)| name == "location");
+        found.map_or("", |(_, value)| value.as_str())
+    }
+}
+
+/// One browser.
+#[derive(Debug)]
+pub(super) struct Browser {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    cookie: Option<String>,
+    form_token: Option<String>,
+}
+
+impl Browser {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, stream: None, cookie: None, form_token: None }
+    }
+
+    /// Opens a page and keeps the token of its form.
+    pub(super) fn open(&mut self, path: &str) -> Result<Answer> {
+        let answer = self.ask(&Request::get(path))?;
+        if let Some(token) = form_token(&answer.body) {
+            self.form_token = Some(token.to_owned());
+        }
+        Ok(answer)
+    }
+
+    /// Sends a form with the token that the browser was given.
+    pub(super) fn submit(&mut self, request: &Request) -> Result<Answer> {
+        let token = self.form_token.clone().context("no form was shown")?;
+        let body = format!("{}&form_token={}", request.body, escaped(&token));
+        self.ask(&Request { body, ..request.clone() })
+    }
+
+    /// Sends any request. The time is from its first byte to the last of the answer.
+    pub(super) fn ask(&mut self, request: &Request) -> Result<Answer> {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(self.address)?,
+        };
+        let written = self.written(request);
+        let start = Instant::now();
+        let (mut answer, stream) = exchange(stream, &written)?;
+        answer.took = start.elapsed();
+        self.stream = stream;
+        answer.headers.retain(|(name, value)| {
+            if name == "set-cookie" {
+                self.cookie = value.split(';').next().map(str::to_owned);
+            }
+            !matches!(name.as_str(), "set-cookie" | "date")
+        });
+        Ok(answer)
+    }
+
+    fn written(&self, request: &Request) -> Vec<u8> {
+        let Request { method, path, content_type, bearer, body } = request;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        if let Some(cookie) = &self.cookie {
+            head.push_str(&format!("Cookie: {cookie}\r\n"));
+        }
+        if let Some(bearer) = bearer {
+            head.push_str(&format!("Authorization: Bearer {bearer}\r\n"));
+        }
+        if *method != "GET" {
+            let length = body.len();
+            head.push_str(&format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n"));
+        }
+        head.push_str("Accept-Language: en\r\n\r\n");
+        head.push_str(body);
+        head.into_bytes()
+    }
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    Ok(stream)
+}
+
+/// The answer, and the connection if it may be used again.
+fn exchange(mut stream: TcpStream, written: &[u8]) -> Result<(Answer, Option<TcpStream>)> {
+    stream.write_all(written)?;
+    let mut input = Vec::with_capacity(16 * 1024);
+    let (status, headers, head_len) = loop {
+        if let Some(head) = head(&input)? {
+            break head;
+        }
+        read_some(&mut stream, &mut input)?;
+    };
+    let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, v)| v);
+    let length: usize = match value("content-length") {
+        Some(length) => length.parse()?,
+        None if matches!(status, 204 | 304) => 0,
+        None => bail!("an answer without a length"),
+    };
+    let close = value("connection").is_some_and(|value| value == "close");
+    while input.len() < head_len + length {
+        read_some(&mut stream, &mut input)?;
+    }
+    let body = input.get(head_len..head_len + length).unwrap_or_default();
+    let body = String::from_utf8_lossy(body).into_owned();
+    let answer = Answer { status, headers, body, took: Duration::ZERO };
+    Ok((answer, (!close).then_some(stream)))
+}
+
+type Head = (u16, Vec<(String, String)>, usize);
+
+fn head(input: &[u8]) -> Result<Option<Head>> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(len) = response.parse(input)? else { return Ok(None) };
+    let status = response.code.context("no status")?;
+    let headers = response.headers.iter().map(|header| {
+        let value = String::from_utf8_lossy(header.value).into_owned();
+        (header.name.to_ascii_lowercase(), value)
+    });
+    Ok(Some((status, headers.collect(), len)))
+}
+
+fn read_some(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<()> {
+    let mut chunk = [0; 16 * 1024];
+    let count = stream.read(&mut chunk)?;
+    if count == 0 {
+        bail!("the server closed the connection");
+    }
+    input.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    Ok(())
+}
+
+/// The token in a page.
+pub(super) fn form_token(page: &str) -> Option<&str> {
+    page.split("name=\"form_token\" value=\"").nth(1)?.split('"').next()
+}
+
+/// A value as it stands in a form or a query.
+pub(super) fn escaped(value: &str) -> String {
+    crate::http::escape(value)
+}
