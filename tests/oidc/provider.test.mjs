@@ -22,6 +22,7 @@ assert.ok(binary, "ESTAFETTE_BIN names no server; run `cargo xtask clients --sui
 const WITHIN_MS = 30_000;
 const people = {
   jean: { email: "jean.dupont@interieur.gouv.fr", email_verified: true },
+  marie: { email: "marie@interieur.gouv.fr", email_verified: true },
   paul: { email: "paul@interieur.gouv.fr", email_verified: true },
   eve: { email: "eve@interieur.gouv.fr", email_verified: false },
   mallory: { email: "mallory@elsewhere.fr", email_verified: true },
@@ -148,22 +149,23 @@ const isSignedIn = async (browser) => {
   return !browser.shows("name=\"password\"");
 };
 
-for (const provider of ["plain", "signed"]) {
+// An address of one provider's person opens nothing to another provider's: each has its own.
+for (const [provider, who] of [["plain", "jean"], ["signed", "marie"]]) {
   test(`an agent signs in with ${provider} and is somebody`, async () => {
     const browser = new Browser();
-    await signIn(browser, provider, "jean");
-    assert.ok(browser.shows("Jean Dupont"), browser.page);
+    await signIn(browser, provider, who);
+    assert.ok(browser.shows(who === "jean" ? "Jean Dupont" : "Marie"), browser.page);
     const userId = /@[a-z0-9-]+:x\.test/.exec(browser.page)[0];
-    assert.ok(!userId.includes("jean"));
+    assert.ok(!userId.includes(who));
     // Another browser, the same person.
     const other = new Browser();
-    await signIn(other, provider, "jean");
+    await signIn(other, provider, who);
     assert.ok(other.shows(userId));
   });
 
   test(`signing out at ${provider} ends the session here`, async () => {
     const browser = new Browser();
-    await signIn(browser, provider, "jean");
+    await signIn(browser, provider, who);
     assert.ok(await isSignedIn(browser));
     await browser.open(`${issuer}/session/end`);
     await browser.submit("/session/end/confirm", { logout: "yes" });
@@ -183,6 +185,14 @@ test("who signs out here can sign out there", async () => {
   assert.ok(browser.shows("name=\"login\""), "the provider asks again");
 });
 
+test("another provider's word for the same address opens nothing", async () => {
+  const browser = new Browser();
+  await signIn(browser, "signed", "jean");
+  assert.equal(browser.status, 403);
+  assert.ok(browser.shows("may be another person"), browser.page);
+  assert.ok(!(await isSignedIn(browser)));
+});
+
 test("an address that is not vouched for opens nothing", async () => {
   for (const who of ["eve", "mallory"]) {
     const browser = new Browser();
@@ -197,10 +207,13 @@ const accountPage = "/_estafette/account?action=org.matrix.account_deactivate";
 /** Fills in the provider's own page, and consents there where it asks. */
 async function proveThere(browser, who) {
   await browser.submit("/interaction/", { login: who, password: "any" });
+  // Whoever was signed in there before is signed out first, by a script on this page.
+  if (browser.shows("/session/end/confirm")) await browser.submit("/session/end/confirm", {});
   if (browser.shows("value=\"consent\"")) await browser.submit("/interaction/", {});
 }
 
-test("what cannot be undone is proven again at the provider, by the same person", async () => {
+/** Signs paul in and leads him to the provider, to prove that it is he. */
+async function toBeProven() {
   const browser = new Browser();
   await signIn(browser, "plain", "paul");
   const userId = /@[a-z0-9-]+:x\.test/.exec(browser.page)[0];
@@ -209,15 +222,42 @@ test("what cannot be undone is proven again at the provider, by the same person"
   assert.ok(browser.shows("Confirm that it is you"), browser.page);
   await browser.click("Provider plain");
   assert.ok(browser.shows("name=\"login\""), "the provider asks, although it knows the browser");
-  // Somebody else at the same machine.
+  return [browser, userId];
+}
+
+test("nobody else proves at the provider that it is the person signed in", async () => {
+  const [browser] = await toBeProven();
   await proveThere(browser, "jean");
-  assert.equal(browser.status, 403);
   assert.ok(browser.shows("as somebody else"), browser.page);
-  await browser.open(home + accountPage);
-  await browser.submit("/account/deactivate", { typed: userId });
-  await browser.click("Provider plain");
+  assert.equal(browser.status, 403);
+  assert.ok(!(await isSignedIn(browser)), "the provider signed paul out when jean came");
+});
+
+test("what cannot be undone is proven again at the provider", async () => {
+  const [browser, userId] = await toBeProven();
   await proveThere(browser, "paul");
   assert.ok(browser.url.endsWith(accountPage), browser.url);
   await browser.submit("/account/deactivate", { typed: userId });
   assert.ok(browser.shows("Account deleted"), browser.page);
+});
+
+test("a client of the legacy API is let in by way of the provider", async () => {
+  const login = `${home}/_matrix/client/v3/login`;
+  const { flows } = await (await fetch(login)).json();
+  const flow = flows.find(({ type }) => type === "m.login.sso");
+  assert.deepEqual(flow.identity_providers.map(({ id }) => id), ["plain", "signed"]);
+  const browser = new Browser();
+  // Nobody is there; all that counts is where the browser ends.
+  const client = `${issuer}/client`;
+  await browser.open(`${login}/sso/redirect/plain?redirectUrl=${encodeURIComponent(client)}`);
+  await proveThere(browser, "jean");
+  assert.ok(browser.shows(`<strong>${new URL(issuer).host}</strong>`), browser.page);
+  await browser.submit("/_estafette/single-sign-on", { decision: "allow" });
+  assert.ok(browser.url.startsWith(`${client}?loginToken=`), browser.url);
+  const token = new URL(browser.url).searchParams.get("loginToken");
+  const body = JSON.stringify({ type: "m.login.token", token });
+  const first = await fetch(login, { method: "POST", body });
+  assert.equal(first.status, 200);
+  assert.ok((await first.json()).user_id.endsWith(":x.test"));
+  assert.equal((await fetch(login, { method: "POST", body })).status, 403, "once");
 });

@@ -127,19 +127,12 @@ fn judge(mut check: Check, random: &mut Random, judges_times: bool) -> Result<Ve
 
 /// The answer without what it is about and without what is new on each page.
 fn without(mut answer: Answer, about: &[String]) -> Answer {
-    let token = browser::form_token(&answer.body).map(str::to_owned);
-    for secret in about.iter().chain(&token) {
+    for secret in about.iter().chain(&browser::form_tokens(&answer.body)) {
         let mask = "x".repeat(secret.len());
         answer.body = answer.body.replace(secret.as_str(), &mask);
         for (_, value) in &mut answer.headers {
             *value = value.replace(secret.as_str(), &mask);
         }
-    }
-    // A page may have several forms.
-    while let Some(token) = browser::form_token(&answer.body).map(str::to_owned)
-        && !token.bytes().all(|byte| byte == b'x')
-    {
-        answer.body = answer.body.replace(&token, &"x".repeat(token.len()));
     }
     answer
 }

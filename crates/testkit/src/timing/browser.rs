@@ -88,8 +88,8 @@ impl Browser {
     /// Opens a page and keeps the token of its form.
     pub(super) fn open(&mut self, path: &str) -> Result<Answer> {
         let answer = self.ask(&Request::get(path))?;
-        if let Some(token) = form_token(&answer.body) {
-            self.form_token = Some(token.to_owned());
+        if let Some(token) = form_tokens(&answer.body).pop() {
+            self.form_token = Some(token);
         }
         Ok(answer)
     }
@@ -197,9 +197,10 @@ fn read_some(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// The token in a page.
-pub(super) fn form_token(page: &str) -> Option<&str> {
-    page.split("name=\"form_token\" value=\"").nth(1)?.split('"').next()
+/// The tokens of the forms of a page: each looks different.
+pub(super) fn form_tokens(page: &str) -> Vec<String> {
+    let fields = page.split("name=\"form_token\" value=\"").skip(1);
+    fields.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
 }
 
 /// A value as it stands in a form or a query.
