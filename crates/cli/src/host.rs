@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The running homeserver as identity sees it.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Weak};
 
 use async_trait::async_trait;
-use estafette_core::ids::{ServerName, UserId};
+use estafette_core::{
+    email_address::EmailAddress,
+    ids::{ServerName, UserId},
+};
 use estafette_homeserver::{
     ApiError, Shared,
     account_changes::AccountChange,
+    address_book::{AddressBook, Standing},
     administration,
     auth::{self, password},
     http::RemoteAddress,
@@ -15,11 +19,12 @@ use estafette_homeserver::{
     rate_limit::Cost,
 };
 use estafette_identity::{
-    Host, HostError,
+    Host, HostError, Identity,
     host::{FetchRequest, FetchResponse},
 };
 use estafette_store::{
     accounts::PasswordHash,
+    identity::NewMail,
     people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
 };
 use http::{StatusCode, request::Parts};
@@ -134,6 +139,41 @@ impl Host for HomeserverHost {
                 body: answer.body,
             }),
             Err(error) => Err(HostError::Unreachable(error.to_string())),
+        }
+    }
+}
+
+/// Identity as the homeserver sees it. Weak: identity holds the server.
+pub(crate) struct IdentityAddressBook(pub(crate) Weak<Identity>);
+
+impl AddressBook for IdentityAddressBook {
+    fn standing(&self, address: &EmailAddress) -> Standing {
+        let Some(identity) = self.0.upgrade() else { return Standing::Nobody };
+        match identity.policy.organisation_of(address) {
+            None => Standing::Nobody,
+            Some(found) if found.homeserver != *identity.host.server_name() => Standing::Elsewhere,
+            Some(found) if found.guests => Standing::Guest,
+            Some(_) => Standing::Member,
+        }
+    }
+
+    fn invites(&self) -> bool {
+        self.0.upgrade().is_some_and(|identity| identity.invites())
+    }
+
+    fn invitation(
+        &self,
+        address: &EmailAddress,
+        inviter: Option<&EmailAddress>,
+        expires_ms: i64,
+    ) -> Option<NewMail> {
+        let identity = self.0.upgrade()?;
+        Some(identity.room_invitation(address, inviter, expires_ms))
+    }
+
+    fn mail_queued(&self) {
+        if let Some(identity) = self.0.upgrade() {
+            identity.mail_was_queued();
         }
     }
 }

@@ -19,7 +19,10 @@ use estafette_identity::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::{host::HomeserverHost, settings::Settings};
+use crate::{
+    host::{HomeserverHost, IdentityAddressBook},
+    settings::Settings,
+};
 
 /// Runs until SIGTERM or SIGINT. As process 1 too: both signals have handlers of their own.
 pub(crate) fn run(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
@@ -54,6 +57,10 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         let _ = server.single_sign_on.set(providers);
     }
     let identity = Identity::open(settings.identity, server.store.clone(), host)?;
+    if enabled {
+        let book = Arc::new(IdentityAddressBook(Arc::downgrade(&identity)));
+        let _ = server.address_book.set(book);
+    }
     let further = if enabled { identity.routes() } else { axum::Router::new() };
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));
     let mut stopping = server.stopping();

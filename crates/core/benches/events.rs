@@ -62,6 +62,7 @@ fn room(members: usize) -> RoomView {
         topic: None,
         alias: None,
         invite: Vec::new(),
+        invite_addresses: Vec::new(),
         is_direct: false,
         creation_content: Object::new(),
         initial_state: Vec::new(),

@@ -427,6 +427,25 @@ pub const LOCALPART_TRIES: usize = 8;
 /// How long somebody stays signed in with a browser: a working day.
 pub const BROWSER_SESSION_S: u64 = 10 * 60 * 60;
 
+// Invitations by e-mail.
+
+/// How long an invitation waits for its address to have an account.
+pub const THIRD_PARTY_INVITE_S: u64 = 30 * 24 * 60 * 60;
+/// Invitation mails that one account may have sent within a window of time.
+pub const INVITATION_MAILS_PER_SENDER: u32 = 50;
+/// Invitation mails that one address is sent within the same window, whoever invites it.
+pub const INVITATION_MAILS_PER_ADDRESS: u32 = 5;
+/// See [`INVITATION_MAILS_PER_SENDER`].
+pub const INVITATION_MAILS_WINDOW_S: u64 = 24 * 60 * 60;
+/// Invitations of addresses that wait in one room.
+pub const THIRD_PARTY_INVITES_PER_ROOM: u64 = 500;
+/// Invitations that are looked at at once.
+pub const THIRD_PARTY_INVITES_BATCH_MAX: u64 = 100;
+/// How often it is looked for invitations that have ended.
+pub const THIRD_PARTY_INVITES_INTERVAL_S: u64 = 60;
+/// Accounts with a new address that wait to be looked at; beyond it all are looked at.
+pub const NEW_ADDRESSES_MAX: usize = 10_000;
+
 // The OAuth 2.0 API.
 
 /// Registered clients; beyond it those without a session go.

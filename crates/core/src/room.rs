@@ -9,6 +9,7 @@
 mod create;
 mod decide;
 mod receive;
+mod third_party;
 mod upgrade;
 mod view;
 
@@ -85,6 +86,32 @@ pub enum Command {
         content: Object,
         /// Whether the target is in one of the rooms that a restricted join rule allows.
         in_allowed_room: bool,
+    },
+    /// Ask in whoever proves to hold an address (Client-Server API, "Third-party invites").
+    InviteAddress {
+        /// Who.
+        sender: UserId,
+        /// What the proof will name.
+        token: String,
+        /// The content, see [`offer`](crate::third_party_invite::offer).
+        content: Object,
+    },
+    /// The address has an account: the invitation becomes that user's, in the name of whoever
+    /// invited, and the offer ends.
+    RedeemInvite {
+        /// Whose account it is.
+        target: UserId,
+        /// The token of the offer.
+        token: String,
+        /// See [`proof`](crate::third_party_invite::proof).
+        proof: Object,
+        /// The target's profile, `is_direct`, …
+        content: Object,
+    },
+    /// An offer ends unused, in the name of whoever invited.
+    EndInvite {
+        /// Its token.
+        token: String,
     },
 }
 
@@ -172,6 +199,9 @@ pub enum Rejection {
     /// Nobody on this server may let the user into a restricted room.
     #[error("nobody on this server can authorise this join")]
     UnableToAuthoriseJoin,
+    /// An invitation of an address that was taken back, was used or has ended.
+    #[error("the invitation has ended")]
+    InvitationEnded,
     /// An event of another room, or of a room of another version.
     #[error("the event is not of this room")]
     OtherRoom,

@@ -101,6 +101,18 @@ impl Point {
         self.after.membership.as_str()
     }
 
+    /// The same for somebody to whom what is open to the world is not: a guest of this server
+    /// ([`guests`](crate::guests)). It is as if the history were shared with members.
+    #[must_use]
+    pub fn for_guest(mut self) -> Self {
+        for standing in [&mut self.before, &mut self.after] {
+            if standing.visibility == HistoryVisibility::WorldReadable {
+                standing.visibility = HistoryVisibility::Shared;
+            }
+        }
+        self
+    }
+
     /// Whether history visibility allows the reader to see the event.
     fn allows(&self) -> bool {
         [self.before, self.after].iter().any(|standing| standing.allows(self.joined_later))
@@ -242,6 +254,12 @@ impl RoomHistory {
     #[must_use]
     pub fn new(changes: impl IntoIterator<Item = (i64, HistoryVisibility)>) -> Self {
         Self(Changes::new(changes))
+    }
+
+    /// Whether any of it was open to the world.
+    #[must_use]
+    pub fn was_world_readable(&self) -> bool {
+        self.0.changes.iter().any(|(_, value)| *value == HistoryVisibility::WorldReadable)
     }
 }
 

@@ -46,6 +46,7 @@ pub mod sliding_sync;
 mod state;
 pub mod sync;
 mod third_party;
+mod third_party_invite;
 mod to_device;
 mod typing;
 mod upgrade;
@@ -55,7 +56,7 @@ mod well_known;
 
 use axum::{Router, routing::MethodRouter};
 
-pub(crate) use self::membership::member_profile;
+pub(crate) use self::membership::{check_may_be_invited, member_profile};
 use crate::Shared;
 
 /// Every route of the client-server API.
@@ -107,6 +108,7 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(mutual_rooms::routes())
         .merge(old_sync::routes())
         .merge(third_party::routes())
+        .merge(third_party_invite::routes())
         .merge(fallback::routes())
 }
 

@@ -27,6 +27,7 @@ pub use self::bundle::bundles;
 use crate::{
     Server, Shared,
     auth::Requester,
+    guests,
     notify::HotUser,
     render::{self, Unsigned},
     rooms::TimelineEvent,
@@ -79,9 +80,14 @@ pub async fn visible(
     let histories = if there { None } else { Some(histories(server, &user, room_id).await?) };
     // Whoever was there sees what the erased said then.
     let erased = if there { Arc::default() } else { erased_users(server).await? };
+    let world = histories.as_ref().is_some_and(|known| known.room.was_world_readable());
+    let guest = world && guests::is_guest(server, user_id).await?;
     let point = |event: &TimelineEvent| match &histories {
         None => PRESENT,
-        Some(known) => known.member.point(&known.room, event.pos().0.cast_signed()),
+        Some(known) => {
+            let point = known.member.point(&known.room, event.pos().0.cast_signed());
+            if guest { point.for_guest() } else { point }
+        }
     };
     let answer = |event: Arc<TimelineEvent>| {
         let point = point(&event);

@@ -6,6 +6,7 @@
 //! See `docs/ARCHITECTURE.md` for the walk.
 
 pub mod account_changes;
+pub mod address_book;
 pub mod administration;
 pub mod appservice;
 pub mod auth;
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod delayed_events;
 pub mod error;
+mod guests;
 pub mod history;
 pub mod http;
 mod key_file;
@@ -31,7 +33,7 @@ pub mod search_budget;
 mod server;
 mod synapse_admin;
 pub mod sync;
-
+pub mod third_party_invites;
 pub mod typing;
 pub mod web;
 

@@ -439,6 +439,8 @@ impl Notifier {
             FactKind::OneTimeKeys { user_id, device_id } => {
                 self.tell(fact.pos, user_id, UserFact::OneTimeKeys(device_id.clone()), woken);
             }
+            // Whoever redeems invitations hears of it elsewhere.
+            FactKind::Address { .. } => {}
             FactKind::Sessions { user_id } => {
                 if let Some(user) = self.hot(user_id) {
                     // A device may be gone. The others are only sent members again.

@@ -27,6 +27,7 @@ use estafette_store::{
         AppliedRedaction, CommitEvent, EventFlags, PositionCell, RoomCommit, RoomOutcome,
         StoredEvent, Txn,
     },
+    third_party_invites::NewThirdPartyInvite,
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -47,12 +48,20 @@ pub struct Request {
     pub origin_server_ts: Option<i64>,
     /// The event that a redaction takes effect on, where it is known here.
     pub redaction_target: Option<StoredEvent>,
+    /// The invitation of an address that the event shows.
+    pub invitation: Option<NewThirdPartyInvite>,
 }
 
 impl Request {
     /// A command and nothing else.
     pub fn new(command: Command) -> Self {
-        Self { command, txn: None, origin_server_ts: None, redaction_target: None }
+        Self {
+            command,
+            txn: None,
+            origin_server_ts: None,
+            redaction_target: None,
+            invitation: None,
+        }
     }
 }
 
@@ -178,6 +187,7 @@ struct Batch {
     events: Vec<CommitEvent>,
     timeline: Vec<Arc<TimelineEvent>>,
     redacted: Vec<Arc<TimelineEvent>>,
+    invitations: Vec<NewThirdPartyInvite>,
     /// Works whose answer depends on the commit, with the answer if it succeeds.
     waiting: Vec<(Work, EventId)>,
 }
@@ -190,6 +200,7 @@ async fn process(server: &Shared, room: &Arc<HotRoom>, works: Vec<Work>) -> Vec<
         events: Vec::with_capacity(works.len()),
         timeline: Vec::with_capacity(works.len()),
         redacted: Vec::new(),
+        invitations: Vec::new(),
         waiting: Vec::with_capacity(works.len()),
     };
     for work in works {
@@ -209,6 +220,7 @@ async fn process(server: &Shared, room: &Arc<HotRoom>, works: Vec<Work>) -> Vec<
         events: batch.events,
         extremities: extremities(&snapshot.view),
         is_public: None,
+        invitations: batch.invitations,
         aliases: Vec::new(),
         publish: {
             let room = Arc::clone(room);
@@ -296,6 +308,7 @@ fn adopt(
 ) -> Option<EventId> {
     let mut last = None;
     batch.view = batch.view.apply(update);
+    batch.invitations.extend(request.invitation.clone());
     for new in &update.events {
         let (commit, event) = prepare(server, &batch.view, new, request.txn.as_ref());
         let mut commit = commit;

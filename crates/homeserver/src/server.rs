@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -28,6 +28,7 @@ use tokio::sync::watch;
 
 use crate::{
     account_changes::{self, AccountChanges},
+    address_book::AddressBook,
     appservice::{self, Appservices, RegistrationError},
     auth::{Auth, device_use, password::Passwords},
     clock::{Clock, Random},
@@ -42,6 +43,7 @@ use crate::{
     rate_limit::RateLimiter,
     rooms::Rooms,
     search_budget::{self, SearchBudgets},
+    third_party_invites::{self, ThirdPartyInvites},
     typing::Typing,
     web::WebClient,
 };
@@ -103,6 +105,11 @@ pub struct Server {
     /// Set likewise where the pages sign people in for clients of the legacy API (`m.login.sso`):
     /// the ids and names of the other providers that they offer.
     pub single_sign_on: std::sync::OnceLock<Vec<(String, String)>>,
+    /// Who knows addresses. Set by whoever runs this server together with identity, before it
+    /// serves; without it nobody is invited by address.
+    pub address_book: OnceLock<Arc<dyn AddressBook>>,
+    /// Invitations of addresses that have an account now.
+    pub third_party_invites: Arc<ThirdPartyInvites>,
     started_ms: i64,
     last_unique_ms: AtomicI64,
     signing_key: SigningKey,
@@ -180,6 +187,8 @@ impl Server {
             filters: Mutex::default(),
             names_are_imposed: std::sync::atomic::AtomicBool::new(false),
             single_sign_on: std::sync::OnceLock::new(),
+            address_book: OnceLock::new(),
+            third_party_invites: Arc::default(),
             started_ms,
             last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),
@@ -259,6 +268,7 @@ fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
     tokio::spawn(delayed_events::run(Arc::downgrade(server)));
     appservice::sender::start(server);
     tokio::spawn(search_budget::run(Arc::downgrade(server)));
+    tokio::spawn(third_party_invites::run(Arc::downgrade(server)));
 }
 
 /// Tests of other things do not wait for slow hashes.
@@ -278,7 +288,11 @@ async fn follow(server: Weak<Server>, mut facts: tokio::sync::mpsc::Receiver<Fac
         appservice::sender::hear(&server, &fact);
         if server.notifier.take_missed() {
             server.push.missed();
+            server.third_party_invites.missed();
             server.appservices.wake();
+        }
+        if let FactKind::Address { user_id } = &fact.kind {
+            server.third_party_invites.hear(user_id);
         }
         if let FactKind::DeviceList { user_id } = &fact.kind {
             let woken = server.notifier.wake_sharers(&server.store, user_id).await;

@@ -2,6 +2,7 @@
 //! A whole server in this process, for tests: a temporary folder, a clock that stands still and
 //! chance that repeats itself.
 
+mod addresses;
 mod bridge;
 mod rooms;
 

@@ -22,6 +22,7 @@ mod pages;
 mod password_reset;
 pub mod policy;
 mod rendezvous;
+mod room_invitation;
 mod sign_in;
 mod sign_up;
 mod single_sign_on;

@@ -82,6 +82,11 @@ pub enum FactKind {
         /// Whose.
         user_id: UserId,
     },
+    /// An account got an e-mail address, or its address was said again.
+    Address {
+        /// Whose account.
+        user_id: UserId,
+    },
     /// A read receipt moved.
     Receipt {
         /// The room.

@@ -31,6 +31,7 @@ pub mod push;
 pub mod reports;
 pub mod rooms;
 pub mod sqlite;
+pub mod third_party_invites;
 pub mod to_device;
 pub mod upstream;
 
@@ -49,6 +50,7 @@ pub use people::PeopleStore;
 pub use push::PushStore;
 pub use reports::ReportStore;
 pub use rooms::RoomStore;
+pub use third_party_invites::ThirdPartyInviteStore;
 pub use to_device::ToDeviceStore;
 pub use upstream::UpstreamStore;
 

@@ -17,7 +17,7 @@ use estafette_core::{
     version::RoomVersion,
 };
 
-use crate::{Position, StoreResult};
+use crate::{Position, StoreResult, third_party_invites::NewThirdPartyInvite};
 
 /// What the store remembers of an event besides the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,6 +124,8 @@ pub struct RoomCommit {
     pub extremities: Vec<(EventId, u64)>,
     /// Whether the room is listed in the directory, when this commit decides it.
     pub is_public: Option<bool>,
+    /// Invitations of addresses that its events show.
+    pub invitations: Vec<NewThirdPartyInvite>,
     /// Aliases that come to be with the room, and who made them.
     pub aliases: Vec<(RoomAlias, UserId)>,
     /// Runs once the commit is durable and the positions are set, before anybody is woken.

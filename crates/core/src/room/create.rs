@@ -9,6 +9,7 @@ use crate::{
     event::{EventDraft, room_id_of_create},
     ids::{RoomAlias, RoomId, UserId},
     json::{Object, Value},
+    third_party_invite,
     version::RoomVersion,
 };
 
@@ -62,6 +63,8 @@ pub struct CreateRoom {
     pub alias: Option<RoomAlias>,
     /// Whom to invite, each with further content of the invitation (a profile).
     pub invite: Vec<(UserId, Object)>,
+    /// Addresses to invite: token and content of each `m.room.third_party_invite`.
+    pub invite_addresses: Vec<(String, Object)>,
     /// Whether the invitations say that this is a direct chat.
     pub is_direct: bool,
     /// Further content of the create event.
@@ -109,6 +112,9 @@ pub fn create(
     }
     for (user, profile) in &request.invite {
         room.invite(user, profile)?;
+    }
+    for (token, content) in &request.invite_addresses {
+        room.state(third_party_invite::KIND, token, content)?;
     }
     Ok(Created {
         update: RoomUpdate {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Command, Decision, Extremity, MemberAct, NewEvent, Rejection, RoomUpdate, RoomView, Signer,
+    third_party,
 };
 use crate::{
     auth::{Candidate, auth_types, authorise_with},
@@ -50,6 +51,13 @@ pub fn decide(
             let content = member_content(view, signer, (target, *act), content, *in_allowed_room)?;
             member(view, signer, now_ms, (sender, target, *act, content))
         }
+        Command::InviteAddress { sender, token, content } => {
+            third_party::invite(view, signer, now_ms, (sender, token, content))
+        }
+        Command::RedeemInvite { target, token, proof, content } => {
+            third_party::redeem(view, signer, now_ms, (target, token, proof, content))
+        }
+        Command::EndInvite { token } => third_party::end(view, signer, now_ms, token),
     }
 }
 
@@ -59,16 +67,26 @@ fn event(
     signer: &Signer<'_>,
     now_ms: i64,
 ) -> Result<Decision, Rejection> {
+    accept(wanted, view, signer, now_ms).map(Decision::Update)
+}
+
+/// The one event that is wanted, at the end of the room.
+pub(super) fn accept(
+    wanted: &Wanted<'_>,
+    view: &RoomView,
+    signer: &Signer<'_>,
+    now_ms: i64,
+) -> Result<RoomUpdate, Rejection> {
     let event = Arc::new(build(wanted, view, signer, now_ms, None)?);
     let replaces = event.state_key().and_then(|key| view.state_event(event.kind(), key)).cloned();
     let end = Extremity { event_id: event.event_id().clone(), depth: event.depth() };
     // Ends beyond what one event can follow stay ends.
     let left = view.forward_extremities().iter().skip(PREV_EVENTS_MAX).cloned();
-    Ok(Decision::Update(RoomUpdate {
+    Ok(RoomUpdate {
         forward_extremities: std::iter::once(end).chain(left).collect(),
         events: vec![NewEvent::accepted(event, replaces)],
         state: None,
-    }))
+    })
 }
 
 /// Authorises what is wanted against the room, then builds and signs it.

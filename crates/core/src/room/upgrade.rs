@@ -86,6 +86,7 @@ impl Upgrade {
             topic: None,
             alias: None,
             invite: Vec::new(),
+            invite_addresses: Vec::new(),
             is_direct: false,
             creation_content: self.creation_content(old),
             initial_state,

@@ -55,6 +55,24 @@ fn own_membership_and_visibility_changes_are_seen_from_both_sides() {
     check((V::Shared, M::Leave), (V::Joined, M::Leave), false);
 }
 
+// A guest would read what only agents may look into.
+#[test]
+fn the_world_is_without_guests() {
+    for (membership, later, expected) in [
+        (M::Leave, false, false),
+        (M::Invite, false, false),
+        (M::Leave, true, true),
+        (M::Join, false, true),
+    ] {
+        let point = plain(V::WorldReadable, membership, later).for_guest();
+        assert_eq!(sees(point), expected, "{membership:?} {later}");
+    }
+    for visibility in [V::Shared, V::Invited, V::Joined] {
+        let point = plain(visibility, M::Invite, false);
+        assert_eq!(point.for_guest(), point);
+    }
+}
+
 #[test]
 fn what_is_not_understood_is_shared() {
     for (text, expected) in [

@@ -7,7 +7,7 @@ use estafette_store::AccountStore as _;
 use serde_json::{Map, Value, json};
 
 use super::{profile::has_imposed_name, v3};
-use crate::{ApiResult, Shared, auth::Requester, http::Json};
+use crate::{ApiResult, Shared, auth::Requester, guests, http::Json};
 
 pub(super) fn routes() -> Router<Shared> {
     v3(Router::new(), "/capabilities", get(capabilities))
@@ -26,6 +26,8 @@ async fn capabilities(
     let may_name = requester.is_admin || !has_imposed_name(&server, &requester.user_id).await?;
     let available: Map<String, Value> =
         RoomVersion::all().map(|version| (version.as_str().to_owned(), json!("stable"))).collect();
+    let is_guest = guests::is_guest(&server, &requester.user_id).await?;
+    let invites = !is_guest && server.address_book.get().is_some_and(|book| book.invites());
     let mut capabilities = json!({
         "m.change_password": { "enabled": has_password },
         "m.room_versions": {
@@ -39,6 +41,10 @@ async fn capabilities(
         "m.get_login_token": { "enabled": has_password },
         "m.forget_forced_upon_leave": { "enabled": false },
         "uk.tcpip.msc4133.profile_fields": profile_fields(may_name),
+        // Inviting by e-mail without an identity server: this one is its own.
+        "org.estafette.third_party_invites": { "enabled": invites, "media": ["email"] },
+        // Whether this is somebody from outside, who may not make rooms, invite or look around.
+        "org.estafette.account": { "guest": is_guest },
         // MSC4174.
         "org.matrix.msc4174.webpush": { "enabled": true, "vapid": server.vapid.public() },
     });

@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Making rooms (Client-Server API, "Creation").
 
+use std::collections::HashSet;
+
 use axum::{Router, extract::State, routing::post};
 use estafette_core::{
+    guests::Act,
     ids::{RoomAlias, UserId},
     json::Object,
     limits::{CREATE_ROOM_INVITES_MAX, CREATE_ROOM_STATE_MAX},
     room::{CreateRoom, Preset, Rejection},
     version::RoomVersion,
 };
-use estafette_store::RoomStore as _;
+use estafette_store::{RoomStore as _, third_party_invites::NewThirdPartyInvite};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     content::object_of,
-    membership::{check_may_be_invited, member_profile, no_third_party_invites},
+    membership::{check_may_be_invited, member_profile},
     room_error::unsupported_version,
+    third_party_invite::{self, Invitee},
     v3,
 };
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
     clock::random_letters,
+    guests,
     http::{Json, OptionalJson},
     rate_limit::Cost,
     room_worker::{CreateError, NewRoom, RoomError, create_room},
@@ -43,7 +48,7 @@ pub(super) struct Body {
     #[serde(default)]
     invite: Vec<UserId>,
     #[serde(default)]
-    invite_3pid: Vec<Value>,
+    invite_3pid: Vec<Map<String, Value>>,
     room_version: Option<String>,
     creation_content: Option<Map<String, Value>>,
     #[serde(default)]
@@ -71,11 +76,21 @@ async fn create(
     requester: Requester,
     OptionalJson(body): OptionalJson<Body>,
 ) -> ApiResult<Json<Value>> {
+    check_may_create(&server, &requester).await?;
+    let new = new_room(&server, &requester, body).await?;
+    let mailed = !new.invitations.is_empty();
+    let room_id = create_room(&server, new).await?;
+    if mailed {
+        third_party_invite::mail_queued(&server);
+    }
+    Ok(Json(json!({ "room_id": room_id })))
+}
+
+/// Whether the requester may make any room, also one that replaces another.
+pub(super) async fn check_may_create(server: &Shared, requester: &Requester) -> ApiResult<()> {
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     requester.check_not_suspended()?;
-    let new = new_room(&server, &requester, body).await?;
-    let room_id = create_room(&server, new).await?;
-    Ok(Json(json!({ "room_id": room_id })))
+    guests::check(server, &requester.user_id, Act::CreateRoom).await
 }
 
 impl From<CreateError> for ApiError {
@@ -117,12 +132,8 @@ pub(super) fn alias_taken() -> ApiError {
 
 /// Checks the request and adds what it leaves out.
 async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResult<NewRoom> {
-    if !body.invite_3pid.is_empty() {
-        return Err(no_third_party_invites());
-    }
-    if body.invite.len() > CREATE_ROOM_INVITES_MAX
-        || body.initial_state.len() > CREATE_ROOM_STATE_MAX
-    {
+    let asked_in = body.invite.len().saturating_add(body.invite_3pid.len());
+    if asked_in > CREATE_ROOM_INVITES_MAX || body.initial_state.len() > CREATE_ROOM_STATE_MAX {
         return Err(ApiError::too_large("There are too many invitations or state events."));
     }
     let is_public = match body.visibility.as_deref() {
@@ -141,8 +152,10 @@ async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResu
         Some(localpart) => Some(new_alias(server, requester, localpart).await?),
         None => None,
     };
-    let mut invite: Vec<(UserId, Object)> = Vec::with_capacity(body.invite.len());
-    for user in body.invite {
+    let by_address = (body.invite_3pid.as_slice(), body.is_direct);
+    let addresses = invited_addresses(server, requester, by_address).await?;
+    let mut invite: Vec<(UserId, Object)> = Vec::with_capacity(asked_in);
+    for user in body.invite.into_iter().chain(addresses.users) {
         if user == requester.user_id || invite.iter().any(|(known, _)| *known == user) {
             continue;
         }
@@ -159,6 +172,7 @@ async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResu
         topic: body.topic.filter(|topic| !topic.is_empty()),
         alias: alias.clone(),
         invite,
+        invite_addresses: addresses.events,
         is_direct: body.is_direct,
         creation_content: object_of(&body.creation_content.unwrap_or_default())?,
         initial_state: initial_state(body.initial_state)?,
@@ -167,7 +181,42 @@ async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResu
         )?,
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
-    Ok(NewRoom { request, is_public, alias })
+    Ok(NewRoom { request, is_public, alias, invitations: addresses.invitations })
+}
+
+/// What `invite_3pid` comes to.
+#[derive(Default)]
+struct Addresses {
+    users: Vec<UserId>,
+    events: Vec<(String, Object)>,
+    invitations: Vec<NewThirdPartyInvite>,
+}
+
+/// Looks each address up: a user like any other, or an offer that waits.
+async fn invited_addresses(
+    server: &Shared,
+    requester: &Requester,
+    (asked, is_direct): (&[Map<String, Value>], bool),
+) -> ApiResult<Addresses> {
+    let mut found = Addresses::default();
+    let mut known = HashSet::new();
+    for body in asked {
+        let address = third_party_invite::address_in(server, &object_of(body)?)?;
+        if !known.insert(address.clone()) {
+            continue;
+        }
+        match third_party_invite::look_up(server, requester, &address).await? {
+            Invitee::User(user_id) => found.users.push(user_id),
+            Invitee::Unknown { guest } => {
+                let how = (guest, is_direct);
+                let (content, invitation) =
+                    third_party_invite::offer(server, requester, &address, how).await?;
+                found.events.push((invitation.token.clone(), content));
+                found.invitations.push(invitation);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The letters of room ids in versions where the server chooses them.
@@ -177,7 +226,10 @@ fn initial_state(wanted: Vec<InitialState>) -> ApiResult<Vec<(String, String, Ob
     wanted
         .into_iter()
         .map(|state| {
-            if matches!(state.kind.as_str(), "m.room.create" | "m.room.member") {
+            if matches!(
+                state.kind.as_str(),
+                "m.room.create" | "m.room.member" | "m.room.third_party_invite"
+            ) {
                 return Err(ApiError::new(
                     StatusCode::BAD_REQUEST,
                     "M_INVALID_ROOM_STATE",

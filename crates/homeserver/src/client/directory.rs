@@ -24,12 +24,13 @@ use serde_json::{Value, json};
 use super::{
     create_room::check_alias_namespace,
     room_access::{joined_room, readable_room, room_of_alias},
-    room_summary::{Summary, write_summary},
+    room_summary::{Summary, optional, write_summary},
     v3,
 };
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
+    guests,
     http::{Json, OptionalJson, Path, Query, RemoteAddress, empty_object, json_response},
     rate_limit::Cost,
     room_worker::{Request, RoomError, submit_to},
@@ -238,10 +239,12 @@ struct DirectoryQuery {
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms>
 async fn public_rooms(
     State(server): State<Shared>,
+    requester: ApiResult<Requester>,
     Query(query): Query<DirectoryQuery>,
 ) -> ApiResult<Response> {
+    let user_id = optional(requester)?;
     let wanted = SearchBody { limit: query.limit, since: query.since, ..SearchBody::default() };
-    page(&server, query.server.as_deref(), &wanted).await
+    page(&server, user_id.as_ref(), query.server.as_deref(), &wanted).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -281,14 +284,20 @@ struct SearchFilter {
 /// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3publicrooms>
 async fn search_public_rooms(
     State(server): State<Shared>,
-    _requester: Requester,
+    requester: Requester,
     Query(query): Query<DirectoryQuery>,
     OptionalJson(body): OptionalJson<SearchBody>,
 ) -> ApiResult<Response> {
-    page(&server, query.server.as_deref(), &body).await
+    page(&server, Some(&requester.user_id), query.server.as_deref(), &body).await
 }
 
-async fn page(server: &Shared, of: Option<&str>, wanted: &SearchBody) -> ApiResult<Response> {
+/// A page of the list; for guests a list without rooms, which is no error.
+async fn page(
+    server: &Shared,
+    reader: Option<&UserId>,
+    of: Option<&str>,
+    wanted: &SearchBody,
+) -> ApiResult<Response> {
     if of.is_some_and(|of| of != server.server_name.as_str()) {
         return Err(ApiError::not_found("This server does not reach other servers' directories."));
     }
@@ -300,7 +309,10 @@ async fn page(server: &Shared, of: Option<&str>, wanted: &SearchBody) -> ApiResu
             .ok_or_else(|| ApiError::invalid_param("`since` is no token of this server."))?,
     };
     let limit = wanted.limit.unwrap_or(DIRECTORY_PAGE_MAX).clamp(1, DIRECTORY_PAGE_MAX);
-    let rooms = server.store.public_rooms(wanted.list()).await?;
+    let mut rooms = Vec::new();
+    if guests::may_see_published(server, reader).await? {
+        rooms = server.store.public_rooms(wanted.list()).await?;
+    }
     let term = wanted.filter.generic_search_term.as_deref().map(str::to_lowercase);
     let found: Vec<&PublicRoom> = rooms
         .iter()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Coming, going, asking in and sending away (Client-Server API, "Room membership").
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -9,6 +11,7 @@ use axum::{
 };
 use estafette_core::{
     event::Membership,
+    guests::Act,
     ids::{RoomId, UserId},
     json::Object,
     limits::REASON_BYTES_MAX,
@@ -21,14 +24,16 @@ use serde_json::json;
 use super::{
     content::{Content, OptionalContent, text},
     room_access::{resolve, room},
-    v3,
+    third_party_invite, v3,
 };
 use crate::{
     ApiError, ApiResult, Server, Shared,
     auth::Requester,
+    guests,
     http::{Json, Path, empty_object},
     rate_limit::Cost,
     room_worker::{Request, submit_to},
+    rooms::HotRoom,
     typing,
 };
 
@@ -165,9 +170,27 @@ async fn invite(
     Content(body): Content,
 ) -> ApiResult<Response> {
     if body.contains_key("medium") {
-        return Err(no_third_party_invites());
+        limit(&server, &requester)?;
+        let reason = reason(&body)?;
+        third_party_invite::invite(&server, &requester, &path.0, &body, reason).await?;
+        return Ok(empty_object());
     }
     act_on_other(server, requester, path, body, MemberAct::Invite).await
+}
+
+/// Invites a user for whom an address turned out to stand.
+pub(super) async fn invite_user(
+    server: &Shared,
+    requester: &Requester,
+    room: &Arc<HotRoom>,
+    user_id: &UserId,
+    content: Object,
+) -> ApiResult<()> {
+    let view = &room.snapshot().view;
+    let target = (user_id, MemberAct::Invite);
+    let request = member_request(server, requester, view, target, content).await?;
+    submit_to(server, room, request).await?;
+    Ok(())
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/kick`
@@ -243,15 +266,6 @@ fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
-/// 403 `M_THREEPID_DENIED`: there is no identity server that could take such an invitation.
-pub(super) fn no_third_party_invites() -> ApiError {
-    ApiError::new(
-        StatusCode::FORBIDDEN,
-        "M_THREEPID_DENIED",
-        "This server does not invite people by e-mail address or telephone number.",
-    )
-}
-
 /// The content of a membership event that a request's body gives: its `reason`.
 fn reason(body: &Object) -> ApiResult<Object> {
     let Some(reason) = text(body, "reason")? else { return Ok(Object::new()) };
@@ -280,6 +294,9 @@ pub(super) async fn member_request(
         MemberAct::Invite => check_may_be_invited(server, target).await?,
         _ => {}
     }
+    if let Some(guarded) = guarded_act(view, target, act) {
+        guests::check(server, &requester.user_id, guarded).await?;
+    }
     if matches!(act, MemberAct::Join | MemberAct::Invite | MemberAct::Knock) {
         for (key, value) in member_profile(server, target).await? {
             content.entry(key).or_insert(value);
@@ -288,6 +305,16 @@ pub(super) async fn member_request(
     let sender = requester.user_id.clone();
     let target = target.clone();
     Ok(Request::new(Command::Member { sender, target, act, content, in_allowed_room }))
+}
+
+/// What a change of membership is to the rules for guests, if anything.
+fn guarded_act(view: &RoomView, target: &UserId, act: MemberAct) -> Option<Act> {
+    let expected = matches!(view.membership(target), Some(Membership::Invite | Membership::Join));
+    match act {
+        MemberAct::Invite => Some(Act::Invite),
+        MemberAct::Join | MemberAct::Knock if !expected => Some(Act::EnterUninvited),
+        _ => None,
+    }
 }
 
 /// `displayname` and `avatar_url` as membership events hold them; nothing for users of other
@@ -332,7 +359,7 @@ pub(super) async fn is_in_allowed_room(
 /// Refuses an invitation for somebody who wants none, or whom it cannot reach.
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#invite-permission>: 403 `M_INVITE_BLOCKED`.
-pub(super) async fn check_may_be_invited(server: &Shared, target: &UserId) -> ApiResult<()> {
+pub(crate) async fn check_may_be_invited(server: &Shared, target: &UserId) -> ApiResult<()> {
     if target.server_name() != server.server_name.as_str() {
         return Err(ApiError::forbidden(
             "This server does not federate: only its own users can be invited.",

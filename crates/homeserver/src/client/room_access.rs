@@ -10,7 +10,7 @@ use estafette_core::{
 use estafette_store::{Position, RoomStore as _};
 
 use super::room_error::not_in_room;
-use crate::{ApiError, ApiResult, Shared, rooms::HotRoom};
+use crate::{ApiError, ApiResult, Shared, guests, rooms::HotRoom};
 
 /// The room, if it is one of this server; an unknown one answers like one that may not be seen.
 pub(crate) async fn room(server: &Shared, room_id: &RoomId) -> ApiResult<Arc<HotRoom>> {
@@ -45,7 +45,10 @@ pub(crate) async fn readable_room(
 ) -> ApiResult<(Arc<HotRoom>, Until)> {
     let room = room(server, room_id).await?;
     let snapshot = room.snapshot();
-    if snapshot.view.is_joined(user_id) || snapshot.view.history_visibility() == "world_readable" {
+    let open = snapshot.view.history_visibility() == "world_readable";
+    if snapshot.view.is_joined(user_id)
+        || open && guests::may_see_published(server, Some(user_id)).await?
+    {
         return Ok((room, Until::Now));
     }
     let left = left_at(server, user_id, room_id).await?;

@@ -45,6 +45,7 @@ impl From<Rejection> for ApiError {
             | Rejection::NotBanned
             | Rejection::NotInRoom
             | Rejection::NotInAllowedRoom => Self::forbidden(sentence),
+            Rejection::InvitationEnded => Self::not_found(sentence),
             Rejection::OtherRoom => Self::invalid_param(sentence),
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {
                 Self::too_large(sentence)

@@ -15,6 +15,7 @@ use super::room_access::resolve;
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
+    guests,
     http::{Path, json_response},
     sync::writer::{ObjectWriter, array},
 };
@@ -33,14 +34,10 @@ pub(super) fn routes() -> Router<Shared> {
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias>
 async fn room_summary(
     State(server): State<Shared>,
-    requester: Result<Requester, ApiError>,
+    requester: ApiResult<Requester>,
     Path(id_or_alias): Path<String>,
 ) -> ApiResult<Response> {
-    let requester = match requester {
-        Ok(requester) => Some(requester.user_id),
-        Err(error) if error.errcode() == "M_MISSING_TOKEN" => None,
-        Err(error) => return Err(error),
-    };
+    let requester = optional(requester)?;
     let unknown = || ApiError::not_found("There is no such room, or you may not see it.");
     let room_id = resolve(&server, &id_or_alias).await?;
     let room = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
@@ -59,6 +56,15 @@ async fn room_summary(
     Ok(json_response(StatusCode::OK, out))
 }
 
+/// The user of a request that may have no token. 401 for a wrong one.
+pub(super) fn optional(requester: ApiResult<Requester>) -> ApiResult<Option<UserId>> {
+    match requester {
+        Ok(requester) => Ok(Some(requester.user_id)),
+        Err(error) if error.errcode() == "M_MISSING_TOKEN" => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether somebody may be told what a room is about: members and those invited, and everybody
 /// where the room can be entered, asked to be entered or looked into.
 pub(super) async fn may_preview(
@@ -66,13 +72,18 @@ pub(super) async fn may_preview(
     user_id: Option<&UserId>,
     view: &RoomView,
 ) -> ApiResult<bool> {
-    let open = matches!(view.join_rule(), "public" | "knock" | "knock_restricted")
-        || view.history_visibility() == "world_readable";
+    let membership = user_id.and_then(|user_id| view.membership(user_id));
+    if matches!(membership, Some(Membership::Join | Membership::Invite | Membership::Knock)) {
+        return Ok(true);
+    }
+    let readable = view.history_visibility() == "world_readable";
+    let open = readable || matches!(view.join_rule(), "public" | "knock" | "knock_restricted");
+    if !guests::may_see_published(server, user_id).await? {
+        return Ok(false);
+    }
     let Some(user_id) = user_id else { return Ok(open) };
-    match view.membership(user_id) {
-        Some(Membership::Ban) => return Ok(view.history_visibility() == "world_readable"),
-        Some(Membership::Join | Membership::Invite | Membership::Knock) => return Ok(true),
-        Some(Membership::Leave) | None => {}
+    if membership == Some(Membership::Ban) {
+        return Ok(readable);
     }
     Ok(open || super::membership::is_in_allowed_room(server, user_id, view).await?)
 }

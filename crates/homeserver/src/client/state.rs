@@ -184,6 +184,9 @@ pub(super) async fn state_request(
     if kind == "m.room.canonical_alias" {
         check_canonical_alias(server, &snapshot.view, &content).await?;
     }
+    if kind == estafette_core::third_party_invite::KIND {
+        super::third_party_invite::check_state(&content)?;
+    }
     check_tombstone(&room.room_id, &kind, &content)?;
     let sender = requester.user_id.clone();
     Ok(Request::new(Command::SendState { sender, kind, state_key, content }))

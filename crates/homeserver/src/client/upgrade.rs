@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    create_room::{LETTERS, version_of},
+    create_room::{LETTERS, check_may_create, version_of},
     membership::member_profile,
     push_rules, v3,
 };
@@ -23,7 +23,6 @@ use crate::{
     auth::Requester,
     clock::random_letters,
     http::{Json, Path},
-    rate_limit::Cost,
     room_worker::{NewRoom, Request, RoomError, create_room, submit, submit_to},
 };
 
@@ -50,8 +49,7 @@ async fn upgrade(
     Path(room_id): Path<RoomId>,
     Json(body): Json<Body>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
-    requester.check_not_suspended()?;
+    check_may_create(&server, &requester).await?;
     if body.additional_creators.len() > CREATE_ROOM_INVITES_MAX {
         return Err(ApiError::too_large("There are too many creators."));
     }
@@ -73,7 +71,8 @@ async fn upgrade(
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
     let request = wish.replacement(&old.view);
-    let replacement = create_room(&server, NewRoom { request, is_public, alias: None }).await?;
+    let new = NewRoom { request, is_public, alias: None, invitations: Vec::new() };
+    let replacement = create_room(&server, new).await?;
     submit_to(&server, &room, Request::new(tombstone(&user, &replacement))).await?;
     server.store.move_aliases(&room_id, &replacement).await?;
     server.store.set_public(&room_id, false).await?;

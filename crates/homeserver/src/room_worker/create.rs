@@ -10,6 +10,7 @@ use estafette_core::{
 use estafette_store::{
     Position, RoomStore as _,
     rooms::{RoomCommit, RoomOutcome},
+    third_party_invites::NewThirdPartyInvite,
 };
 
 use super::{RoomError, extremities, prepare};
@@ -27,6 +28,8 @@ pub struct NewRoom {
     pub is_public: bool,
     /// The alias that comes to be with it.
     pub alias: Option<RoomAlias>,
+    /// The invitations of addresses that its events show.
+    pub invitations: Vec<NewThirdPartyInvite>,
 }
 
 /// Why there is no new room.
@@ -47,7 +50,8 @@ pub async fn create_room(server: &Shared, new: NewRoom) -> Result<RoomId, Create
         create(&new.request, &server.signer(), server.unique_ms()).map_err(RoomError::from)?;
     let room_id = created.view.room_id().clone();
     let aliases = new.alias.into_iter().map(|alias| (alias, creator.clone())).collect();
-    let commit = first_commit(server, created, new.is_public, aliases);
+    let mut commit = first_commit(server, created, new.is_public, aliases);
+    commit.invitations = new.invitations;
     match server.store.commit_room(commit).await.map_err(RoomError::from)? {
         RoomOutcome::Committed => Ok(room_id),
         RoomOutcome::AliasTaken(alias) => Err(CreateError::AliasTaken(alias)),
@@ -80,6 +84,7 @@ fn first_commit(
         events,
         extremities: extremities(&view),
         is_public: Some(is_public),
+        invitations: Vec::new(),
         aliases,
         publish: {
             let rooms = Arc::clone(&server.rooms);

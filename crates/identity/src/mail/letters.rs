@@ -117,3 +117,28 @@ pub(crate) fn renewal(service: &str, days: u32, link: &str) -> Letter {
         ),
     }
 }
+
+/// Somebody is asked into a conversation. Both languages: nobody is there to ask. Nothing of the
+/// conversation is in it.
+pub(crate) fn room_invitation(
+    service: &str,
+    inviter: Option<&str>,
+    (link, days): (&str, i64),
+) -> Letter {
+    let (qui, who) = match inviter {
+        Some(name) => (format!("{name} vous invite"), format!("{name} invites you")),
+        None => ("Vous êtes invité".to_owned(), "You are invited".to_owned()),
+    };
+    Letter {
+        subject: format!("{service} : on vous invite à échanger / you are invited"),
+        body: format!(
+            "Bonjour,\n\n{qui} à échanger sur {service}, la messagerie sécurisée. Pour accepter, \
+             créez votre compte avec cette adresse :\n\n{link}\n\nL’invitation est valable \
+             {days} jours ; elle vous attendra dans la messagerie. Si vous n’attendez rien, \
+             ignorez ce message.\n\n--\n\nHello,\n\n{who} to talk on {service}, the secure \
+             messenger. To accept, open the page above and create your account with this \
+             address. The invitation works for {days} days and will wait for you there. If you \
+             expect nothing, ignore this message.\n"
+        ),
+    }
+}

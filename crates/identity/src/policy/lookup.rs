@@ -14,7 +14,7 @@ use axum::{
     routing::get,
 };
 use estafette_core::email_address::EmailAddress;
-use estafette_store::IdentityStore as _;
+use estafette_store::ThirdPartyInviteStore as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use serde_json::json;
@@ -64,7 +64,7 @@ async fn lookup(
 }
 
 /// The same for servers, which say the shared secret: also whether the address needs an invitation
-/// and whether one is pending. Any error means: no.
+/// and whether one is pending, of a guest or to a room. Any error means: no.
 ///
 /// 401 without the right secret, and where none is configured.
 async fn internal_lookup(
@@ -84,7 +84,7 @@ async fn internal_lookup(
         return error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "No server takes this address.".into());
     };
     let now_ms = identity.host.now_ms();
-    let invited = match identity.store.is_invited(address.as_str(), now_ms).await {
+    let invited = match identity.store.is_awaited(address.as_str(), now_ms).await {
         Ok(invited) => invited,
         Err(failed) => {
             tracing::error!(%failed, "cannot say whether somebody is invited");

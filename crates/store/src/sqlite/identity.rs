@@ -4,7 +4,7 @@
 mod browsers;
 mod codes;
 pub(super) mod guests;
-mod outbox;
+pub(super) mod outbox;
 mod validity;
 
 use async_trait::async_trait;

@@ -28,6 +28,7 @@ mod room_writes;
 mod rooms;
 mod schema;
 mod session_index;
+mod third_party_invites;
 mod to_device;
 mod upstream;
 mod writer;

@@ -62,6 +62,9 @@ fn write(tx: &mut Tx<'_>, commit: RoomCommit) -> Result<(), Refusal> {
     for event in &commit.events {
         last = write_event(tx, room_nid, &commit, event)?;
     }
+    for invitation in &commit.invitations {
+        super::third_party_invites::put(tx.conn, &commit.room_id, invitation)?;
+    }
     let extremities: Vec<(&str, u64)> =
         commit.extremities.iter().map(|(id, depth)| (id.as_str(), *depth)).collect();
     let extremities = serde_json::to_string(&extremities)
@@ -220,6 +223,10 @@ fn change_state(
     let sender = new.event.sender().as_str();
     let room_id = commit.room_id.as_str();
     super::delayed_events::end_with_state(tx.conn, room_id, (kind, state_key), sender)?;
+    if kind == estafette_core::third_party_invite::KIND {
+        // Whatever takes the place of an offer ends it; one that is new is written afterwards.
+        super::third_party_invites::end(tx.conn, Some(room_id), state_key)?;
+    }
     if kind != "m.room.member" {
         return Ok(());
     }

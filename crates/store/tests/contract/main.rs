@@ -35,6 +35,8 @@ mod reports;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
+mod third_party_invites;
+#[cfg(test)]
 mod to_device;
 #[cfg(test)]
 mod to_device_until_acknowledged;

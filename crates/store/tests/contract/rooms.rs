@@ -35,33 +35,33 @@ fn user(id: &str) -> UserId {
 }
 
 /// A room whose worker is the test.
-struct Hall {
-    store: SqliteStore,
+pub(crate) struct Hall {
+    pub(crate) store: SqliteStore,
     key: SigningKey,
     server: ServerName,
-    view: RoomView,
+    pub(crate) view: RoomView,
     now_ms: i64,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Hall {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("db"));
         let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
         let (view, update, key) = made();
         let server = ServerName::parse("x.fr").unwrap();
-        let hall = Self { store, key, server, view, now_ms: 1_000, _folder: folder };
+        let hall = Self { store, key, server, view, now_ms: 1_000, folder };
         let commit = hall.commit(&update, None);
         assert_eq!(hall.store.commit_room(commit).await.unwrap(), RoomOutcome::Committed);
         hall
     }
 
-    fn room_id(&self) -> &RoomId {
+    pub(crate) fn room_id(&self) -> &RoomId {
         self.view.room_id()
     }
 
-    fn commit(&self, update: &RoomUpdate, txn: Option<Txn>) -> RoomCommit {
+    pub(crate) fn commit(&self, update: &RoomUpdate, txn: Option<Txn>) -> RoomCommit {
         let events = update.events.iter().map(|new| commit_event(&new.event, txn.clone()));
         let ends = update.forward_extremities.iter();
         RoomCommit {
@@ -70,12 +70,13 @@ impl Hall {
             events: events.collect(),
             extremities: ends.map(|end| (end.event_id.clone(), end.depth)).collect(),
             is_public: None,
+            invitations: Vec::new(),
             aliases: Vec::new(),
             publish: Box::new(|| {}),
         }
     }
 
-    fn decide(&mut self, command: &Command) -> RoomUpdate {
+    pub(crate) fn decide(&mut self, command: &Command) -> RoomUpdate {
         self.now_ms += 1_000;
         let signer = Signer { server: &self.server, key: &self.key };
         match decide(command, &self.view, &signer, self.now_ms).unwrap() {
@@ -85,7 +86,11 @@ impl Hall {
     }
 
     /// Decides and commits; returns the last event and its position.
-    async fn run(&mut self, command: Command, txn: Option<Txn>) -> (Arc<Event>, Position) {
+    pub(crate) async fn run(
+        &mut self,
+        command: Command,
+        txn: Option<Txn>,
+    ) -> (Arc<Event>, Position) {
         let update = self.decide(&command);
         let commit = self.commit(&update, txn);
         let last = commit.events.last().unwrap();
@@ -140,6 +145,7 @@ fn made() -> (RoomView, RoomUpdate, SigningKey) {
         topic: None,
         alias: None,
         invite: Vec::new(),
+        invite_addresses: Vec::new(),
         is_direct: false,
         creation_content: Object::new(),
         initial_state: Vec::new(),
@@ -236,6 +242,7 @@ async fn a_taken_alias_refuses_the_whole_room() {
         events: Vec::new(),
         extremities: Vec::new(),
         is_public: Some(true),
+        invitations: Vec::new(),
         aliases: vec![(alias.clone(), user(BOB))],
         publish: Box::new(|| {}),
     };

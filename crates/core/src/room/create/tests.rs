@@ -24,6 +24,7 @@ fn request(version: RoomVersion, preset: Preset) -> CreateRoom {
         topic: Some("T".into()),
         alias: None,
         invite: vec![(user("b"), Object::new())],
+        invite_addresses: Vec::new(),
         is_direct: true,
         creation_content: Object::new(),
         initial_state: vec![(

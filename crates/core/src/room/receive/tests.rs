@@ -99,6 +99,7 @@ impl Rooms {
             topic: None,
             alias: None,
             invite: Vec::new(),
+            invite_addresses: Vec::new(),
             is_direct: false,
             creation_content: Object::new(),
             initial_state: Vec::new(),

@@ -41,6 +41,7 @@ fn old_room(version: RoomVersion) -> RoomView {
         topic: Some("Topic".into()),
         alias: None,
         invite: vec![(user("b"), Object::new()), (user("c"), Object::new())],
+        invite_addresses: Vec::new(),
         is_direct: false,
         creation_content: object(r#"{"type":"m.space","m.federate":false,"x":1}"#),
         initial_state: vec![
@@ -111,6 +112,7 @@ fn levels_written_as_texts_become_numbers() {
         topic: None,
         alias: None,
         invite: Vec::new(),
+        invite_addresses: Vec::new(),
         is_direct: false,
         creation_content: Object::new(),
         initial_state: Vec::new(),

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{devices, directory, invitations, profile, sessions};
 use crate::{
-    StoreError, StoreResult,
+    FactKind, StoreError, StoreResult,
     accounts::{
         Account, AccountFlag, AccountPage, CreateOutcome, Devices, LoginOutcome, NewAccount,
         PasswordHash,
@@ -236,6 +236,7 @@ pub(in crate::sqlite) fn reactivate(
     let back: Option<i64> = statement.query_row(parameters, |row| row.get(0)).optional()?;
     let Some(nid) = back else { return Ok(false) };
     directory::refresh(tx.conn, nid)?;
+    tx.record(FactKind::Address { user_id: user_id.clone() });
     Ok(true)
 }
 

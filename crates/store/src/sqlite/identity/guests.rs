@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Invitations of strangers.
 
+use estafette_core::ids::UserId;
 use rusqlite::Connection;
 
 use crate::{StoreResult, identity::GuestInvitation};
@@ -11,6 +12,48 @@ pub(in crate::sqlite) fn invite(conn: &Connection, new: &GuestInvitation) -> Sto
          VALUES (?1, ?2, ?3)",
     )?
     .execute((&new.address, &new.invited_by, new.expires_ms))?;
+    Ok(())
+}
+
+/// Lets a guest sign up who was invited to a room. An invitation that is pending already keeps its
+/// sponsor and lasts as long as the longer of both. Whether the right to sign up is new.
+pub(in crate::sqlite) fn open(
+    conn: &Connection,
+    address: &str,
+    sender: &UserId,
+    (now_ms, expires_ms): (i64, i64),
+) -> StoreResult<bool> {
+    if is_invited(conn, address, now_ms)? {
+        conn.prepare_cached(
+            "UPDATE guest_invitation SET expires_ts = max(expires_ts, ?2) WHERE address = ?1",
+        )?
+        .execute((address, expires_ms))?;
+        return Ok(false);
+    }
+    let (address, invited_by) = (address.to_owned(), sender.to_string());
+    invite(conn, &GuestInvitation { address, invited_by, expires_ms })?;
+    Ok(true)
+}
+
+/// The invitation to a room that had opened the way in is over; another inviter's goes on.
+pub(in crate::sqlite) fn hand_on(
+    conn: &Connection,
+    address: &str,
+    (from, to): (&str, &str),
+    expires_ms: i64,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "UPDATE guest_invitation SET invited_by = ?3, expires_ts = ?4
+         WHERE address = ?1 AND invited_by = ?2",
+    )?
+    .execute((address, from, to, expires_ms))?;
+    Ok(())
+}
+
+/// The invitation to a room that had opened the way in is over, and there is no other.
+pub(in crate::sqlite) fn close(conn: &Connection, address: &str, sender: &str) -> StoreResult<()> {
+    conn.prepare_cached("DELETE FROM guest_invitation WHERE address = ?1 AND invited_by = ?2")?
+        .execute((address, sender))?;
     Ok(())
 }
 

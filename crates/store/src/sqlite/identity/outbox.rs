@@ -9,7 +9,7 @@ use crate::{
     identity::{NewMail, WaitingMail},
 };
 
-pub(super) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<()> {
+pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<()> {
     let waiting: i64 = conn
         .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM outgoing_mail LIMIT ?1)")?
         .query_row((OUTBOX_MAX,), |row| row.get(0))?;

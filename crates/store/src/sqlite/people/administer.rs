@@ -17,6 +17,7 @@ use crate::{
         accounts::{devices, invitations, life, profile},
         device_rows::Indexes,
         identity::{forget_browsers, guests},
+        third_party_invites,
     },
 };
 
@@ -45,6 +46,7 @@ pub(super) fn administer(
         }
         (AdminAct::RevokeGuest(address), _) => {
             if guests::end(tx.conn, address)? {
+                third_party_invites::end_all_of(tx.conn, address)?;
                 AdminOutcome::Done
             } else {
                 AdminOutcome::NoInvitation

@@ -5,7 +5,7 @@ use estafette_core::ids::UserId;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use crate::{
-    StoreResult,
+    FactKind, StoreResult,
     accounts::{CreateOutcome, NewAccount},
     people::{CreatePersonOutcome, Person, PersonDetails, PutPersonOutcome},
     sqlite::{
@@ -197,6 +197,9 @@ pub(in crate::sqlite) fn put(
             details.endless,
         ))?;
     directory::refresh(tx.conn, nid)?;
+    if details.email.is_some() {
+        tx.record(FactKind::Address { user_id: user_id.clone() });
+    }
     if expired_before != details.expires_ms {
         sessions::forget_after_commit(indexes, tx, user_id)?;
     }
