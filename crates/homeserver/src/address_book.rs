@@ -26,7 +26,7 @@ pub trait AddressBook: Send + Sync {
     fn invites(&self) -> bool;
 
     /// The mail to somebody who is invited: our own words and nothing that the inviter chose
-    /// (CVE-2021-29432). `inviter` is the address of whoever invites, from which a name can be made.
+    /// (CVE-2021-29432). `inviter` is the address of whoever invites, which gives a name.
     /// `None` when the server is about to stop.
     fn invitation(
         &self,
