@@ -11,12 +11,16 @@ use estafette_store::{PeopleStore as _, StoreResult};
 use crate::{ApiError, ApiResult, Server, address_book::Standing};
 
 /// Whether somebody is a guest, as of now: by what the policy says of their address, so that who
-/// becomes an agent is one at once; by what was written down where it says nothing.
+/// becomes an agent is one at once; by what was written down where it says nothing, or where an
+/// administrator has said otherwise.
 pub(crate) async fn is_guest(server: &Server, user_id: &UserId) -> StoreResult<bool> {
     if user_id.server_name() != server.server_name.as_str() {
         return Ok(false);
     }
     let Some(person) = server.store.person(user_id).await? else { return Ok(false) };
+    if person.details.organisation_fixed {
+        return Ok(person.details.guest);
+    }
     let address = person.details.email.as_deref().and_then(|text| EmailAddress::parse(text).ok());
     let standing = address.zip(server.address_book.get());
     Ok(match standing.map(|(address, book)| book.standing(&address)) {
