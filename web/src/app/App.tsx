@@ -31,7 +31,9 @@ export function App(services: AppServicesView) {
     case "opening": return <Cover text={words.app.loading} busy />;
     case "otherTab":
       return <Cover text={words.app.otherTab} help={words.app.otherTabHelp} action={words.app.useHere} onAction={() => void services.app.takeOver()} />;
-    case "failed": return <Cover text={words.app.startFailed} action={words.app.retry} onAction={() => window.location.reload()} />;
+    case "failed":
+      return <Cover text={words.app.startFailed} help={words.app.startFailedHelp} action={words.app.retry} onAction={() => window.location.reload()}
+        last={{ action: words.app.removeHere, text: words.app.removeHereHelp, run: () => void services.app.remove(state.account) }} />;
     case "signedOut": return <Cover text={words.app.signedOut} action={words.app.signInAgain} onAction={() => void services.app.start()} />;
     case "open":
       return (
@@ -61,7 +63,8 @@ function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly 
     <>
       <title>{words.app.name}</title>
       <SignInView
-        state={state} actions={vm} minPassword={MIN_PASSWORD}
+        state={state} actions={vm} minPassword={MIN_PASSWORD} accounts={auth.accounts().filter((one) => one.key !== again?.key)}
+        onAccount={(key) => void app.switchTo(key)} {...(again ? { onRemove: () => void app.remove(again) } : {})}
         onLanguage={() => preferences.set({ language: settings.language === "fr" ? "en" : "fr" })}
       />
     </>

@@ -50,9 +50,9 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
   const state = useSnapshot(room);
   const { details } = state;
   const joinLink = useCallback((target: string, eventId: string | null): void => {
-    const known = core.rooms.summaries.get().find((one) => one.id === target);
-    const id = known ? Promise.resolve(known.id) : core.rooms.joinByAddress(target);
-    void id.then((found) => go({ page: "room", roomId: found, eventId }), () => undefined);
+    // A conversation one is not in is entered on its own page, when one says so.
+    const known = core.rooms.summaries.get().find((one) => one.id === target || one.alias === target);
+    go({ page: "room", roomId: known?.id ?? target, eventId });
   }, [core]);
   const links = useMemo(() => ({ onRoom: joinLink, onPerson, me: core.account.userId }), [joinLink, onPerson, core]);
   const leave = async (): Promise<void> => {
@@ -71,7 +71,7 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
       >
         {details.membership === "invite" ? (
           <InvitePrompt
-            inviter={details.inviter?.name ?? null} busy={state.busy} problem={state.failure ? words.failure[state.failure] : null}
+            details={details} busy={state.busy} problem={state.failure ? words.failure[state.failure] : null}
             onAccept={() => void room.join()} onDecline={() => void leave()}
           />
         ) : <Conversation key={roomId} {...props} />}
@@ -101,7 +101,8 @@ function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryp
     <DropZone onFiles={(files) => void composer.addFiles(files)}>
       <Messages timeline={timeline} composer={composer} name={details.name} direct={details.direct} now={now}
         onAttend={(reason) => (reason === "backupMissing" ? onImportKeys() : onAttendEncryption())} />
-      {details.membership !== "join" ? <Notice>{words.room.left}</Notice>
+      {details.removedBy ? <Notice tone="warn">{words.room.removedBy[details.membership === "ban" ? "ban" : "leave"](details.removedBy.name, details.removedBy.reason)}</Notice>
+        : details.membership !== "join" ? <Notice>{words.room.left}</Notice>
         : alone ? <Notice>{words.people.notYet(details.name)}</Notice>
         : details.rights.send ? <><PublicNotice details={details} memory={memory} /><Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} /></>
         : <Notice>{words.room.readOnly}</Notice>}

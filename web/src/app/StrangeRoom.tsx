@@ -24,7 +24,7 @@ export function StrangeRoom({ core, roomId }: { readonly core: Core; readonly ro
     setBusy(true);
     setFailure(null);
     // Once joined, the list has it and the conversation takes this place.
-    core.rooms.joinByAddress(roomId).catch((error: unknown) => setFailure(kindOf(error))).finally(() => setBusy(false));
+    core.rooms.joinByAddress(roomId).then((id) => go({ page: "room", roomId: id, eventId: null })).catch((error: unknown) => setFailure(kindOf(error))).finally(() => setBusy(false));
   };
   if (!late) return <NothingOpen />;
   return <NotHere busy={busy} problem={failure ? words.failure[failure] : null} onJoin={join} onBack={() => go({ page: "home" })} />;

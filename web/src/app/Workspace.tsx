@@ -49,7 +49,10 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const [over, setOver] = useState<Over>(null);
   const roomId = current.page === "room" ? current.roomId : null;
   const summaries = useSnapshot(core.rooms.summaries);
+  // A conversation one is taken out of while reading stays readable, and says who did it.
+  const [read, setRead] = useState<string | null>(null);
   const known = summaries.some((room) => room.id === roomId);
+  useEffect(() => { if (known || roomId === null) setRead(roomId); }, [known, roomId]);
 
   useEffect(() => () => { list.dispose(); encryption.dispose(); }, [list, encryption]);
   useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
@@ -92,7 +95,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
           <UpdatePrompt />
         </>}
         list={<RoomListView state={listState} actions={list} now={now} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
-        main={roomId && known ? (
+        main={roomId && (known || read === roomId) ? (
           <RoomScreen
             key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} now={now}
             onPerson={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}

@@ -32,6 +32,7 @@ export const enPeople: typeof frPeople = {
   again: "Send the e-mail again",
   withdraw: "Cancel the invitation",
   guest: "External",
+  guestAccount: "Your account is that of somebody from outside the administration: you take part in the conversations an agent invites you to. Ask them to invite you.",
   guests: "External",
   guestHelp: "From outside the administration",
   openRoom: "Open to external people",

@@ -7,6 +7,9 @@ import { fr, type Messages } from "./fr.ts";
 export type { Messages };
 export type Language = "fr" | "en";
 
+/** Each language in its own words. */
+export const AUTONYMS: Readonly<Record<Language, string>> = { fr: "Français", en: "English" };
+
 const CATALOGUES: Readonly<Record<Language, Messages>> = { fr, en };
 
 /** French unless the person's browser prefers English. */

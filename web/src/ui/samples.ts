@@ -23,7 +23,7 @@ export function message(id: string, content: ItemContent, change: Partial<Timeli
 
 export function summary(id: string, name: string, change: Partial<RoomSummary> = {}): RoomSummary {
   return {
-    id, name, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false,
+    id, name, alias: null, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false,
     unread: 0, mentions: 0, markedUnread: false, favourite: false, lowPriority: false, notifications: "all", lastActivity: NOW - 3_600_000,
     preview: { senderName: "Jean Martin", mine: false, kind: "text", text: "À demain" }, memberCount: 4, ...change,
   };
@@ -31,7 +31,7 @@ export function summary(id: string, name: string, change: Partial<RoomSummary> =
 
 export const DETAILS: RoomDetails = {
   id: "!salon:gouv.fr", name: "Cellule de crise", topic: "Échanges de l’équipe", avatar: null, direct: false, otherUserId: null, encrypted: true,
-  isPublic: false, alias: "#crise:gouv.fr", historyVisibility: "invited", membership: "join", inviter: null, memberCount: 2,
+  isPublic: false, alias: "#crise:gouv.fr", historyVisibility: "invited", membership: "join", inviter: null, removedBy: null, memberCount: 2,
   members: [
     { ...CAMILLE, membership: "join", power: 100, role: "admin", guest: false },
     { ...JEAN, membership: "join", power: 0, role: "member", guest: false },

@@ -12,7 +12,7 @@ function make({ held = true, broken = false } = {}) {
   const calls: string[] = [];
   let active: AccountRef | null = A;
   let lost: () => void = () => undefined;
-  const auth = { active: () => active, accounts: () => [A, B], activate: (key: string) => { active = key === "a" ? A : B; } } as unknown as AuthPort;
+  const auth = { active: () => active, accounts: () => [A, B], activate: (key: string) => { active = key === "a" ? A : B; }, forget: async (account: AccountRef) => { calls.push(`remove ${account.key}`); } } as unknown as AuthPort;
   const connection = new Cell<Connection>("online");
   const open = async (account: AccountRef): Promise<Core> => {
     if (broken) throw new Error("no storage");
@@ -93,5 +93,13 @@ describe("the life of the application", () => {
     await vm.start();
     expect(vm.get().phase).toBe("failed");
     expect(calls).toEqual(["release a"]);
+  });
+
+  test("an account that cannot be opened is not the end: it can be removed from here", async () => {
+    const { vm, calls } = make({ broken: true });
+    await vm.start();
+    expect(vm.get()).toEqual({ phase: "failed", account: A });
+    await vm.remove(A);
+    expect(calls).toEqual(["release a", "remove a", "forget a", "restart"]);
   });
 });

@@ -5,8 +5,8 @@ import type { AccountRef, AuthPort } from "../core/port/session.ts";
 import { ViewModel } from "./base.ts";
 
 export type AppSnapshot =
-  | { readonly phase: "signIn" | "otherTab" | "failed" | "signedOut" }
-  | { readonly phase: "opening" | "expired"; readonly account: AccountRef }
+  | { readonly phase: "signIn" | "otherTab" | "signedOut" }
+  | { readonly phase: "opening" | "expired" | "failed"; readonly account: AccountRef }
   | { readonly phase: "open"; readonly core: Core };
 
 /** One tab per account; the application gives the real lock. */
@@ -54,7 +54,7 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
       this.#core = await this.#services.openCore(account);
     } catch {
       lock.release();
-      return this.cell.set({ phase: "failed" });
+      return this.cell.set({ phase: "failed", account });
     }
     const core = this.#core;
     core.connection.subscribe(() => {
@@ -116,6 +116,14 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
     this.#close();
     this.#services.auth.activate(key);
     await this.start();
+  };
+
+  /** Removes an account that cannot be opened, or whose session has expired, from this browser. */
+  remove = async (account: AccountRef): Promise<void> => {
+    this.cell.set({ phase: "opening", account });
+    await this.#services.auth.forget(account);
+    this.#services.forget(account);
+    this.#services.restart();
   };
 
   #close(): void {

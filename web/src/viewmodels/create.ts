@@ -24,6 +24,8 @@ export interface CreateSnapshot {
   readonly guestsChoice: boolean;
   /** Guests are among those to invite, and the room would not take them. */
   readonly guestsMissing: boolean;
+  /** The account is a guest's, who starts no conversations. */
+  readonly guest: boolean;
   /** Whether this server sends invitations by mail. */
   readonly mail: boolean;
   readonly name: string;
@@ -38,7 +40,7 @@ export interface CreateSnapshot {
 
 const START: CreateSnapshot = {
   step: "people", query: "", searching: false, people: null, address: null, rooms: null, kind: "secure", guests: false, guestsChoice: false,
-  guestsMissing: false, mail: false, name: "", nameMissing: false, topic: "", invitees: NOBODY, made: null, busy: false, failure: null,
+  guestsMissing: false, mail: false, guest: false, name: "", nameMissing: false, topic: "", invitees: NOBODY, made: null, busy: false, failure: null,
 };
 
 export class CreateViewModel extends ViewModel<CreateSnapshot> {
@@ -54,7 +56,7 @@ export class CreateViewModel extends ViewModel<CreateSnapshot> {
     this.#open = open;
     const me = core.account.userId;
     this.invitees = new InviteesViewModel({ directory: core.directory, inside: () => new Set([me]), mail: () => core.allowances.get().mail });
-    this.follow(core.allowances, ({ accessRules, mail }) => this.merge({ guestsChoice: accessRules, mail }));
+    this.follow(core.allowances, ({ accessRules, mail, guest }) => this.merge({ guestsChoice: accessRules, mail, guest }));
     this.follow(this.invitees, (invitees) => { this.merge({ invitees }); this.#weighGuests(); });
     this.undo.add(() => { clearTimeout(this.#timer); this.invitees.dispose(); });
   }

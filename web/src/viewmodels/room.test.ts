@@ -9,7 +9,7 @@ import { RoomViewModel } from "./room.ts";
 
 const CAMILLE = { id: "@camille:x", name: "Camille", avatar: null };
 const DETAILS = {
-  id: "!r:x", name: "Salon", direct: false, otherUserId: null, memberCount: 1, myPower: 100, guests: "closed", pending: [],
+  id: "!r:x", name: "Salon", direct: false, otherUserId: null, memberCount: 1, myPower: 100, guests: "closed", pending: [], rights: { invite: true },
   members: [{ ...CAMILLE, membership: "join", power: 100, role: "admin", guest: false }],
 } as unknown as RoomDetails;
 

@@ -15,6 +15,7 @@ export interface RoomSnapshot {
   readonly memberQuery: string;
   readonly members: readonly Member[];
   readonly invitees: InviteesSnapshot;
+  readonly mayInvite: boolean;
   /** Whom to invite are guests, and the room is not open to them yet. */
   readonly needsOpening: boolean;
   /** The person agrees to open it. */
@@ -37,7 +38,7 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
   constructor(core: Core, room: RoomPort) {
     const details = room.details.get();
     super({
-      details, panelOpen: false, memberQuery: "", members: [], invitees: NOBODY, needsOpening: false, opening: false, sentAgain: null,
+      details, panelOpen: false, memberQuery: "", members: [], invitees: NOBODY, mayInvite: false, needsOpening: false, opening: false, sentAgain: null,
       lastAdmin: false, otherVerified: false, busy: false, failure: null,
     });
     this.#core = core;
@@ -51,6 +52,7 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
     this.follow(this.invitees, (invitees) => { this.merge({ invitees }); this.#weighOpening(); });
     this.undo.add(() => this.invitees.dispose());
     this.follow(room.details, () => this.#show());
+    this.follow(core.allowances, () => this.#show());
     void room.loadMembers().catch(() => undefined);
     const other = details.otherUserId;
     if (other) {
@@ -66,6 +68,7 @@ export class RoomViewModel extends ViewModel<RoomSnapshot> {
     const admins = details.members.filter((member) => member.membership === "join" && member.power >= 100);
     this.merge({
       details,
+      mayInvite: details.rights.invite && !this.#core.allowances.get().guest,
       members: details.members.filter((member) => score(`${member.name} ${member.id}`, memberQuery) > 0),
       lastAdmin: !details.direct && details.memberCount > 1 && admins.length === 1 && details.myPower >= 100,
     });

@@ -25,6 +25,12 @@ export interface SettingsSnapshot {
   /** Where the account is managed, when it is not here. */
   readonly accountPage: string | null;
   readonly persisted: boolean | null;
+  /** Messages that a sign-out would throw away unsent. */
+  readonly unsent: number;
+  /** The server cannot be told of a sign-out now. */
+  readonly offline: boolean;
+  /** The display name may be changed here. */
+  readonly mayRename: boolean;
 }
 
 /** What the browser offers for keeping data; the application gives the real one. */
@@ -43,11 +49,14 @@ export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
   constructor(core: Core, storage: PersistentStorage) {
     super({
       me: core.profile.me.get(), devices: null, busy: false, notice: null, passwordAsked: false,
-      passwordAgain: false, pageAsked: null, accountPage: null, persisted: null,
+      passwordAgain: false, pageAsked: null, accountPage: null, persisted: null, unsent: 0, offline: false, mayRename: true,
     });
     this.#core = core;
     this.#storage = storage;
     this.follow(core.profile.me, (me) => this.merge({ me }));
+    this.follow(core.unsent, (unsent) => this.merge({ unsent }));
+    this.follow(core.connection, (connection) => this.merge({ offline: connection === "offline" || connection === "starting" }));
+    this.follow(core.allowances, ({ rename }) => this.merge({ mayRename: rename }));
     this.follow(core.encryption.status, () => void this.#loadDevices());
     void core.profile.accountPage().then((accountPage) => this.merge({ accountPage }), () => undefined);
     void storage.persisted().then((persisted) => this.merge({ persisted }), () => undefined);

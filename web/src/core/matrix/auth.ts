@@ -7,8 +7,10 @@ import {
   CoreError, type AccountRef, type AuthPort, type RegistrationMode, type SignInMethods,
   type SignUpRequest,
 } from "../port/session.ts";
-import { activateAccount, activeAccount, listAccounts, putAccount } from "./accounts.ts";
-import { removeLeftovers } from "./leftovers.ts";
+import { activateAccount, activeAccount, listAccounts, putAccount, removeAccount } from "./accounts.ts";
+import { databaseNames, removeFilters } from "./database-names.ts";
+import { removeDatabases, removeLeftovers } from "./leftovers.ts";
+import { deviceName } from "./device-name.ts";
 import { toCoreError } from "./errors.ts";
 
 type Json = Record<string, unknown>;
@@ -44,15 +46,6 @@ function failure(answer: Answer): CoreError {
   });
   return base;
 }
-
-const deviceName = (): string => {
-  const agent = navigator.userAgent;
-  const browser = /Firefox/.test(agent) ? "Firefox" : /Edg\//.test(agent) ? "Edge"
-    : /Chrome/.test(agent) ? "Chrome" : /Safari/.test(agent) ? "Safari" : "navigateur";
-  const system = /Android/.test(agent) ? "Android" : /iPhone|iPad/.test(agent) ? "iOS"
-    : /Windows/.test(agent) ? "Windows" : /Mac OS/.test(agent) ? "macOS" : "Linux";
-  return `Estafette (${browser}, ${system})`;
-};
 
 function remember(answer: Answer): AccountRef {
   const userId = String(answer.body["user_id"]);
@@ -197,5 +190,11 @@ export class Auth implements AuthPort {
 
   activate(key: string): void {
     activateAccount(key);
+  }
+
+  async forget({ key, userId }: AccountRef): Promise<void> {
+    removeAccount(key);
+    removeFilters(userId);
+    await removeDatabases(databaseNames(key));
   }
 }

@@ -54,7 +54,10 @@ function known(client: MatrixClient, roomId: string): Promise<Room> {
 export async function createDirect(client: MatrixClient, target: InviteTarget): Promise<string> {
   const existing = client.getRooms().find((room) => leadsTo(client, room, target));
   if (existing) {
-    if (existing.getMyMembership() === "invite") await guarded(() => client.joinRoom(existing.roomId));
+    if (existing.getMyMembership() === "invite") {
+      await guarded(() => client.joinRoom(existing.roomId));
+      if ("userId" in target) await markDirect(client, existing.roomId, target.userId).catch(() => undefined);
+    }
     return existing.roomId;
   }
   return guarded(async () => {

@@ -12,7 +12,7 @@ export async function listDevices(client: MatrixClient): Promise<readonly Device
   const listed = devices.filter((one) => !dehydrated?.get(one.device_id)?.dehydrated);
   return Promise.all(listed.map(async (one): Promise<Device> => ({
     id: one.device_id,
-    name: one.display_name || one.device_id,
+    name: one.display_name ?? "",
     current: one.device_id === client.getDeviceId(),
     verified: (await crypto?.getDeviceVerificationStatus(me, one.device_id))?.crossSigningVerified ?? false,
     lastSeen: one.last_seen_ts ?? null,

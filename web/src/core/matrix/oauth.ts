@@ -6,6 +6,7 @@
 import { createClient, type MatrixClient, OAuth2 } from "matrix-js-sdk";
 import { CoreError } from "../port/session.ts";
 import type { StoredAccount } from "./accounts.ts";
+import { deviceName } from "./device-name.ts";
 import { guarded } from "./errors.ts";
 
 /** What must be remembered while the person is away on the server's pages. */
@@ -60,6 +61,8 @@ export async function finishOAuth(
     const client = createClient({ baseUrl, accessToken: tokens.access_token });
     const { user_id: userId, device_id: deviceId } = await client.whoami();
     if (!deviceId) throw new CoreError("server", "the session has no device");
+    // The pages know no name for it; without one a list of devices helps nobody.
+    await client.setDeviceDetails(deviceId, { display_name: deviceName() }).catch(() => undefined);
     return {
       key: `${userId}|${deviceId}`, userId, deviceId, accessToken: tokens.access_token,
       ...(tokens.refresh_token ? { refreshToken: tokens.refresh_token } : {}),

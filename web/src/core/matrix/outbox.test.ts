@@ -3,7 +3,8 @@
 import "fake-indexeddb/auto";
 import { EventStatus, MatrixError, type MatrixClient, MatrixEvent, PendingEventOrdering, Room } from "matrix-js-sdk";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Outbox, outboxName } from "./outbox.ts";
+import { databases } from "./database-names.ts";
+import { Outbox } from "./outbox.ts";
 
 interface Sent { readonly room: string; readonly text: unknown; readonly txn: string }
 
@@ -58,7 +59,7 @@ afterEach(async () => {
     box.stop();
     await box.close();
   }
-  indexedDB.deleteDatabase(outboxName(account));
+  indexedDB.deleteDatabase(databases(account).outbox);
 });
 
 describe("the send queue: what was written is neither lost, nor doubled, nor out of order", () => {

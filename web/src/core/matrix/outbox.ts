@@ -8,6 +8,7 @@ import type { MatrixClient, MatrixEvent } from "matrix-js-sdk";
 import { Cell, type Observable } from "../port/observable.ts";
 import type { SendState } from "../port/timeline.ts";
 import type { MessageContent } from "../content/outgoing.ts";
+import { databases } from "./database-names.ts";
 import { Table } from "./database.ts";
 import { CoreError } from "../port/session.ts";
 import { isTransient, toCoreError } from "./errors.ts";
@@ -38,9 +39,6 @@ const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 /** Messages waiting at once, all rooms together. */
 const MAX_ENTRIES = 500;
 
-/** The database that holds what waits to be sent. */
-export const outboxName = (accountKey: string): string => `estafette-outbox-${accountKey}`;
-
 export class Outbox {
   readonly #client: MatrixClient;
   readonly #online: () => boolean;
@@ -58,7 +56,7 @@ export class Outbox {
   constructor(client: MatrixClient, accountKey: string, online: () => boolean) {
     this.#client = client;
     this.#online = () => navigator.onLine && online();
-    this.#table = new Table(outboxName(accountKey));
+    this.#table = new Table(databases(accountKey).outbox);
     window.addEventListener("online", this.#wake);
   }
 

@@ -101,6 +101,7 @@ export class RoomList implements RoomListPort {
     return {
       id: room.roomId,
       name: direct?.address ?? room.name,
+      alias: room.getCanonicalAlias(),
       direct: direct !== null,
       otherUserId: partner,
       avatar: room.getMxcAvatarUrl() ?? (partner ? person(room, partner).avatar : null),

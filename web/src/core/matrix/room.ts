@@ -77,6 +77,7 @@ export class MatrixRoom implements RoomPort {
       historyVisibility: typeof history === "string" ? history : "shared",
       membership: room.getMyMembership() as RoomDetails["membership"],
       inviter: inviter ? { id: inviter, name: person(room, inviter).name } : null,
+      removedBy: this.#removedBy(me),
       memberCount: room.getJoinedMemberCount(),
       members: this.#members(),
       membersLoaded: this.#membersLoaded,
@@ -89,6 +90,15 @@ export class MatrixRoom implements RoomPort {
       notifications: notificationLevel(this.#client, room.roomId),
       myPower: room.getMember(me)?.powerLevel ?? 0,
     };
+  }
+
+  #removedBy(me: string): RoomDetails["removedBy"] {
+    const event = this.#room.getMember(me)?.events.member;
+    const membership = this.#room.getMyMembership();
+    const by = event?.getSender();
+    if ((membership !== "leave" && membership !== "ban") || !event || !by || by === me) return null;
+    const reason: unknown = event.getContent()["reason"];
+    return { name: person(this.#room, by).name, reason: typeof reason === "string" ? reason : "" };
   }
 
   #members(): readonly Member[] {

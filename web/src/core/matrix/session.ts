@@ -14,12 +14,13 @@ import { listAccounts, removeAccount, type StoredAccount, updateTokens } from ".
 import { Alerts } from "./alerts.ts";
 import { fetchAllowances, PLAIN } from "./allowances.ts";
 import { homeserver } from "./auth.ts";
+import { databaseNames, databases, removeFilters } from "./database-names.ts";
 import { Directory } from "./directory.ts";
 import { Encryption, SecretKeys } from "./encryption.ts";
 import { removeDatabases } from "./leftovers.ts";
 import { boundTimelines } from "./kept-rooms.ts";
 import { Media } from "./media.ts";
-import { Outbox, outboxName } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { Profile } from "./profile.ts";
 import { Push } from "./push.ts";
 import { QUIET, quietSdk } from "./quiet.ts";
@@ -34,20 +35,11 @@ const INITIAL_EVENTS = 15;
 /** Timelines kept warm so that coming back to a room shows it at once. */
 const MAX_WARM = 12;
 
-/** Every database of an account, as the SDK and we name them. */
-const databaseNames = (key: string): readonly string[] => {
-  const { sync, crypto } = databases(key);
-  return [`matrix-js-sdk:${sync}`, `${crypto}::matrix-sdk-crypto`, `${crypto}::matrix-sdk-crypto-meta`, outboxName(key)];
-};
-
-const databases = (key: string): { sync: string; crypto: string } => ({
-  sync: `estafette-sync-${key}`, crypto: `estafette-crypto-${key}`,
-});
-
 class MatrixCore implements Core {
   readonly account: AccountRef;
   readonly connection = new Cell<Connection>("starting");
   readonly allowances = new Cell(PLAIN);
+  readonly unsent = new Cell(0);
   readonly rooms: RoomList;
   readonly directory: Directory;
   readonly media: Media;
@@ -70,6 +62,7 @@ class MatrixCore implements Core {
     this.encryption = new Encryption(client, secrets, () => this.profile.resetPage());
     this.push = new Push(client);
     this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
+    this.#outbox.entries.subscribe(() => this.unsent.set(this.#outbox.entries.get().filter((one) => one.state.phase !== "sent").length));
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     client.on(ClientEvent.Sync, this.#onSync);
@@ -149,10 +142,7 @@ class MatrixCore implements Core {
     this.stop();
     removeAccount(this.account.key);
     await Promise.all([this.#client.store.destroy?.(), this.#outbox.close()]).catch(() => undefined);
-    // The SDK remembers its filter outside its databases.
-    for (const key of Object.keys(localStorage)) {
-      if (key.startsWith("mxjssdk_") && key.endsWith(this.account.userId)) localStorage.removeItem(key);
-    }
+    removeFilters(this.account.userId);
     await removeDatabases(databaseNames(this.account.key));
   }
 

@@ -79,6 +79,8 @@ export interface Core {
   readonly push: PushPort;
   room(roomId: string): RoomPort;
   timeline(roomId: string): TimelinePort;
+  /** Messages that still wait to be sent, all conversations together. */
+  readonly unsent: Observable<number>;
   onAlert(listener: (alert: Alert) => void): () => void;
   signOut(): Promise<void>;
   stop(): void;

@@ -22,6 +22,7 @@ export interface EncryptionStatus {
 
 export interface Device {
   readonly id: string;
+  /** Empty when nobody named it. */
   readonly name: string;
   readonly current: boolean;
   readonly verified: boolean;

@@ -17,6 +17,7 @@ export interface Preview {
 export interface RoomSummary {
   readonly id: string;
   readonly name: string;
+  readonly alias: string | null;
   readonly direct: boolean;
   /** The correspondent of a direct conversation. */
   readonly otherUserId: string | null;
@@ -85,6 +86,8 @@ export interface RoomDetails {
   readonly historyVisibility: string;
   readonly membership: "join" | "invite" | "leave" | "ban";
   readonly inviter: { readonly id: string; readonly name: string } | null;
+  /** Who took this person out of the room, and why; null for those who are in it or left themselves. */
+  readonly removedBy: { readonly name: string; readonly reason: string } | null;
   readonly memberCount: number;
   readonly members: readonly Member[];
   readonly membersLoaded: boolean;

@@ -77,4 +77,6 @@ export interface AuthPort {
   accounts(): readonly AccountRef[];
   active(): AccountRef | null;
   activate(key: string): void;
+  /** Removes everything of an account from this browser, without opening it or asking the server. */
+  forget(account: AccountRef): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { idle, JEAN, nothing } from "../samples.ts";
 import { CreateView } from "./CreateView.tsx";
 
 const start: CreateSnapshot = {
-  step: "people", query: "", searching: false, people: null, address: null, rooms: null, kind: "secure", guests: false, guestsChoice: true, guestsMissing: false, mail: true,
+  step: "people", query: "", searching: false, people: null, address: null, rooms: null, kind: "secure", guests: false, guestsChoice: true, guestsMissing: false, mail: true, guest: false,
   name: "", nameMissing: false, topic: "", invitees: NOBODY, made: null, busy: false, failure: null,
 };
 const show = (change: Partial<CreateSnapshot>) => <CreateView state={{ ...start, ...change }} actions={idle()} invitees={idle()} onClose={nothing} />;
@@ -20,6 +20,7 @@ export const stories = {
   addressOfAgent: () => show({ query: "lea.petit@exemple.gouv.fr", address: address("agent") }),
   addressOfNobody: () => show({ query: "lea.petit@exemple.gouv.fr", address: address("nobody") }),
   addressWithoutMail: () => show({ query: "lea.petit@exemple.gouv.fr", address: address("unknown"), mail: false }),
+  guest: () => show({ guest: true }),
   room: () => show({ step: "room", nameMissing: true }),
   roomForGuests: () => show({ step: "room", guests: true }),
   roomWithoutRules: () => show({ step: "room", guestsChoice: false }),

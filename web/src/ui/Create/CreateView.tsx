@@ -36,7 +36,7 @@ export function CreateView({ state, actions, invitees, onClose }: CreateProps) {
   return (
     <Dialog title={title} size="medium" onClose={state.step === "made" ? actions.openMade : onClose} footer={footer[state.step]}>
       {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
-      {state.step === "people" ? <People state={state} actions={actions} /> : null}
+      {state.guest ? <Notice>{words.people.guestAccount}</Notice> : state.step === "people" ? <People state={state} actions={actions} /> : null}
       {state.step === "room" ? <NewRoomForm state={state} actions={actions} invitees={invitees} /> : null}
       {state.step === "explore" ? <Explore state={state} actions={actions} /> : null}
       {state.step === "made" ? (

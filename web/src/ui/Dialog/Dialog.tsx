@@ -18,6 +18,9 @@ export function Dialog({ title, children, onClose, size = "small", footer }: Pro
   const words = useWords();
   const id = useId();
   const ref = useRef<HTMLDialogElement>(null);
+  // Beside it means pressed and released beside it, and nothing that was typed is thrown away so.
+  const pressedBeside = useRef(false);
+  const touched = useRef(false);
   useEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
@@ -35,7 +38,9 @@ export function Dialog({ title, children, onClose, size = "small", footer }: Pro
     <dialog
       ref={ref} className={`${styles.dialog} ${styles[size]}`} aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); onClose?.(); }}
-      onClick={(event) => { if (event.target === ref.current) onClose?.(); }}
+      onPointerDown={(event) => { pressedBeside.current = event.target === ref.current; }}
+      onInput={() => { touched.current = true; }}
+      onClick={(event) => { if (event.target === ref.current && pressedBeside.current && !touched.current) onClose?.(); }}
     >
       <div className={styles.frame}>
         <div className={styles.head}>

@@ -116,7 +116,7 @@ function EnterCode({ state, actions, wrong }: EncryptionProps & { readonly wrong
     </>}>
       <form id="recovery-form" className={styles.form} onSubmit={submit}>
         <p>{w.text}</p>
-        <Field label={w.label} value={code} onText={setCode} autoFocus autoComplete="off" autoCapitalize="none" spellCheck={false} problem={problem} className={styles.codeInput} />
+        <Field label={w.label} value={code} onText={setCode} autoFocus rows={3} problem={problem} className={styles.codeInput} />
       </form>
     </Dialog>
   );

@@ -67,7 +67,8 @@ function Entry({ entry, busy, onRemove }: { readonly entry: Invitee; readonly bu
   const { fate, outcome } = entry;
   const failed = outcome !== "waiting" && outcome !== "sending";
   const stuck = fate === "elsewhere" || fate === "nobody" || fate === "noMail";
-  const text = outcome === "sending" ? w.sending : failed ? words.failure[outcome] : w.fate[fate](entry.organisation);
+  const text = outcome === "sending" ? w.sending : failed ? words.failure[outcome]
+    : fate === "person" && entry.person ? `${entry.organisation} · ${entry.person.id}` : w.fate[fate](entry.organisation);
   return (
     <li className={styles.entry} data-tone={failed || stuck ? "danger" : fate === "guest" ? "warn" : undefined}>
       {entry.person ? <Avatar id={entry.person.id} name={entry.name} mxc={entry.person.avatar} size={32} /> : <span className={styles.letter}><Icon name={entry.key.startsWith("@") ? "people" : "mail"} size={18} /></span>}
@@ -86,7 +87,7 @@ export function PersonButton({ person, disabled, onChoose }: { readonly person: 
       <Avatar id={person.id} name={person.name} mxc={person.avatar} size={36} />
       <span className={styles.text}>
         <span className={styles.name}>{person.name}</span>
-        <span className={styles.soft}>{person.organisation}</span>
+        <span className={styles.soft}>{person.organisation} · {person.id}</span>
       </span>
     </button>
   );

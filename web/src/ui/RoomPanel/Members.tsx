@@ -54,7 +54,7 @@ export function Members({ state, actions, invitees, me, onWrite }: RoomPanelProp
   return (
     <section className={styles.members}>
       <h3>{words.room.members(details.memberCount)}{guests > 0 ? ` (${words.people.guestsCount(guests)})` : ""}</h3>
-      {details.rights.invite ? <Invite state={state} actions={actions} invitees={invitees} /> : null}
+      {state.mayInvite ? <Invite state={state} actions={actions} invitees={invitees} /> : null}
       <Pending state={state} actions={actions} />
       {details.members.length > 8 ? (
         <Field label={words.room.searchMembers} labelHidden placeholder={words.room.searchMembers} type="search" value={state.memberQuery} onText={actions.searchMembers} />

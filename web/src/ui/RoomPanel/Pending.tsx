@@ -12,8 +12,8 @@ import styles from "./RoomPanel.module.css";
 export function Pending({ state, actions }: Pick<RoomPanelProps, "state" | "actions">) {
   const words = useWords();
   const w = words.people;
-  const { pending, rights } = state.details;
-  const itemsOf = (one: PendingInvite): readonly MenuItem[] => (rights.invite ? [
+  const { pending } = state.details;
+  const itemsOf = (one: PendingInvite): readonly MenuItem[] => (state.mayInvite ? [
     ...(one.address !== null ? [{ label: w.again, icon: "mail" as const, run: () => void actions.inviteAgain(one) }] : []),
     { label: w.withdraw, icon: "close", danger: true, run: () => void actions.withdraw(one) },
   ] : []);
@@ -30,7 +30,7 @@ export function Pending({ state, actions }: Pick<RoomPanelProps, "state" | "acti
                 <span className={styles.memberName}>{one.label}</span>
                 <span className={styles.soft}>{w.pendingBy(one.by.name, longDate(one.at))}</span>
               </span>
-              {rights.invite ? <Menu label={w.pendingActions(one.label)} items={itemsOf(one)} /> : null}
+              {state.mayInvite ? <Menu label={w.pendingActions(one.label)} items={itemsOf(one)} /> : null}
             </div>
           ))}
         </section>

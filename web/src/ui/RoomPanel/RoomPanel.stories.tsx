@@ -6,7 +6,7 @@ import { CAMILLE, DETAILS, idle, JEAN, nothing, NOW } from "../samples.ts";
 import { RoomPanelView } from "./RoomPanelView.tsx";
 
 const state: RoomSnapshot = {
-  details: DETAILS, panelOpen: true, memberQuery: "", members: DETAILS.members, invitees: NOBODY, needsOpening: false, opening: false, sentAgain: null,
+  details: DETAILS, panelOpen: true, memberQuery: "", members: DETAILS.members, invitees: NOBODY, mayInvite: true, needsOpening: false, opening: false, sentAgain: null,
   lastAdmin: true, otherVerified: false, busy: false, failure: null,
 };
 const show = (change: Partial<RoomSnapshot>) => <RoomPanelView state={{ ...state, ...change }} actions={idle()} invitees={idle()} me={CAMILLE.id} onWrite={nothing} />;

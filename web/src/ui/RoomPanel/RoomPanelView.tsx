@@ -73,6 +73,7 @@ export function RoomPanelView(props: RoomPanelProps) {
         {state.failure ? (
           <Notice tone="danger">{words.failure[state.failure]}</Notice>
         ) : null}
+        {details.direct ? <Pending state={state} actions={actions} /> : <Members {...props} />}
         <fieldset className={styles.choice}>
           <legend>{words.room.notifications}</legend>
           {LEVELS.map((level) => (
@@ -87,7 +88,6 @@ export function RoomPanelView(props: RoomPanelProps) {
             <div><dt>{words.room.history}</dt><dd>{words.room.historyValue(details.historyVisibility)}</dd></div>
           </dl>
         ) : null}
-        {details.direct ? <Pending state={state} actions={actions} /> : <Members {...props} />}
         <Button look="danger" icon="leave" wide onClick={() => setLeaving(true)}>{words.room.leave}</Button>
       </div>
       {leaving ? (

@@ -28,9 +28,9 @@ export function Devices({ devices, actions }: Props) {
           <li key={device.id} className={styles.device}>
             <Icon name="device" size={24} />
             <div className={styles.deviceText}>
-              <Editable label={w.deviceName} value={device.name} may onSave={(name) => void actions.renameDevice(device.id, name)} />
-              <p className={styles.soft}>
-                {[device.current ? w.thisDevice : device.lastSeen ? w.lastSeen(shortWhen(device.lastSeen, now)) : "", device.id].filter(Boolean).join(" · ")}
+              <Editable label={w.deviceName} value={device.name || w.namelessDevice} may onSave={(name) => void actions.renameDevice(device.id, name)} />
+              <p className={styles.soft} title={device.id}>
+                {device.current ? w.thisDevice : device.lastSeen ? w.lastSeen(shortWhen(device.lastSeen, now)) : ""}
               </p>
             </div>
             <span className={styles.trust} data-ok={device.verified || undefined}>{device.verified ? w.verified : w.unverified}</span>
@@ -42,7 +42,7 @@ export function Devices({ devices, actions }: Props) {
         ))}
       </ul>
       {removing ? (
-        <Confirm title={w.removeDevice} text={w.removeDeviceConfirm(removing.name)} action={w.removeDevice} danger onCancel={() => setRemoving(null)}
+        <Confirm title={w.removeDevice} text={w.removeDeviceConfirm(removing.name || w.namelessDevice)} action={w.removeDevice} danger onCancel={() => setRemoving(null)}
           onConfirm={() => { setRemoving(null); void actions.removeDevice(removing.id); }} />
       ) : null}
     </>

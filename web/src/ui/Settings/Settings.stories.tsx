@@ -4,7 +4,7 @@ import { CAMILLE, idle, nothing } from "../samples.ts";
 import { SettingsView } from "./SettingsView.tsx";
 
 const state: SettingsSnapshot = {
-  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, pageAsked: null, accountPage: null, persisted: false,
+  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, pageAsked: null, accountPage: null, persisted: false, unsent: 2, offline: true, mayRename: true,
   devices: [{ id: "A", name: "Firefox", current: true, verified: true, lastSeen: null, lastAddress: null }, { id: "B", name: "Téléphone", current: false, verified: false, lastSeen: 1, lastAddress: null }],
 };
 const show = (change: Partial<SettingsSnapshot>, hasRecovery = true) => (

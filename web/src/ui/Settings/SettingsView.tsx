@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ReactNode, useRef, useState } from "react";
 import type { AccountRef } from "../../core/port/session.ts";
+import { AUTONYMS } from "../../i18n/index.ts";
 import type { BackgroundPhase } from "../../viewmodels/background.ts";
 import type { Preferences } from "../../viewmodels/preferences.ts";
 import { THEMES } from "../../viewmodels/preferences.ts";
@@ -84,6 +85,8 @@ export function SettingsView(props: SettingsProps) {
           <Button look="danger" onClick={props.onSignOut}>{w.signOut}</Button>
         </>}>
           <Notice tone={props.hasRecovery ? "info" : "warn"}>{props.hasRecovery ? w.signOutSafe : w.signOutDanger}</Notice>
+          {state.unsent > 0 ? <Notice tone="danger">{w.signOutUnsent(state.unsent)}</Notice> : null}
+          {state.offline ? <Notice tone="warn">{w.signOutOffline}</Notice> : null}
         </Dialog>
       ) : null}
       {state.pageAsked !== null ? (
@@ -124,7 +127,7 @@ function Profile({ state, actions }: SettingsProps) {
       <div className={styles.profile}>
         <Avatar id={state.me.id} name={state.me.name} mxc={state.me.avatar} size={64} />
         <div className={styles.profileText}>
-          <Editable label={words.settings.name} value={state.me.name} may strong onSave={(name) => void actions.setName(name)} />
+          <Editable label={words.settings.name} value={state.me.name} may={state.mayRename} strong onSave={(name) => void actions.setName(name)} />
           <p className={styles.soft}>{state.me.id}</p>
           <Button look="quiet" onClick={() => picture.current?.click()}>{words.settings.picture}</Button>
           <input ref={picture} type="file" accept="image/*" className="sr" tabIndex={-1} aria-label={words.settings.picture}
@@ -147,8 +150,8 @@ function Appearance({ preferences, onPreferences }: SettingsProps) {
       </label>
       <label className={styles.select}>{w.language}
         <select value={preferences.language} onChange={(event) => onPreferences({ language: event.target.value as Preferences["language"] })}>
-          <option value="fr" lang="fr">Français</option>
-          <option value="en" lang="en">English</option>
+          <option value="fr" lang="fr">{AUTONYMS.fr}</option>
+          <option value="en" lang="en">{AUTONYMS.en}</option>
         </select>
       </label>
     </Part>

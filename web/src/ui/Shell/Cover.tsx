@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import { useState } from "react";
 import { Button } from "../Button/Button.tsx";
+import { Confirm } from "../Dialog/Dialog.tsx";
 import styles from "./Shell.module.css";
 
 interface CoverProps {
@@ -8,10 +10,13 @@ interface CoverProps {
   readonly action?: string;
   readonly onAction?: () => void;
   readonly busy?: boolean;
+  /** What remains when the action does not help; it is asked once more before. */
+  readonly last?: { readonly action: string; readonly text: string; readonly run: () => void };
 }
 
 /** The whole window says one thing: loading, another tab, a failure. */
-export function Cover({ text, help, action, onAction, busy = false }: CoverProps) {
+export function Cover({ text, help, action, onAction, busy = false, last }: CoverProps) {
+  const [asking, setAsking] = useState(false);
   return (
     <main className={styles.cover}>
       <img src="/icon.svg" alt="" width={64} height={64} />
@@ -19,6 +24,10 @@ export function Cover({ text, help, action, onAction, busy = false }: CoverProps
       {help ? <p>{help}</p> : null}
       {busy ? <span className={styles.bar} aria-hidden="true" /> : null}
       {action ? <Button look="primary" onClick={onAction}>{action}</Button> : null}
+      {last ? <Button look="quiet" onClick={() => setAsking(true)}>{last.action}</Button> : null}
+      {last && asking ? (
+        <Confirm title={last.action} text={last.text} action={last.action} danger onCancel={() => setAsking(false)} onConfirm={() => { setAsking(false); last.run(); }} />
+      ) : null}
     </main>
   );
 }

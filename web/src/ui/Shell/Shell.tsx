@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type DragEvent, type ReactNode, useState } from "react";
+import type { RoomDetails } from "../../core/port/rooms.ts";
 import { Button } from "../Button/Button.tsx";
 import { Icon } from "../Icon/Icon.tsx";
 import { Notice } from "../Notice/Notice.tsx";
@@ -91,18 +92,25 @@ export function NotHere({ busy, problem, onJoin, onBack }: NotHereProps) {
 }
 
 interface InviteProps {
-  readonly inviter: string | null;
+  readonly details: RoomDetails;
   readonly busy: boolean;
   readonly problem: string | null;
   readonly onAccept: () => void;
   readonly onDecline: () => void;
 }
 
-export function InvitePrompt({ inviter, busy, problem, onAccept, onDecline }: InviteProps) {
+/** An invitation: who sends it, by what identifier, to what kind of conversation. */
+export function InvitePrompt({ details, busy, problem, onAccept, onDecline }: InviteProps) {
   const words = useWords();
+  const { inviter } = details;
   return (
     <div className={styles.nothing}>
-      <p>{inviter ? words.room.invitePrompt(inviter) : words.room.invitePromptAnonymous}</p>
+      <h2>{details.name}</h2>
+      <p>{inviter ? words.room.invitePrompt(inviter.name) : words.room.invitePromptAnonymous}</p>
+      {inviter ? <p className={styles.identifier}>{inviter.id}</p> : null}
+      {details.topic ? <p>{details.topic}</p> : null}
+      {details.encrypted ? null : <Notice tone="warn">{details.isPublic ? words.kinds.publicFirst : words.room.inviteClear}</Notice>}
+      {!details.direct && details.guests === "open" ? <Notice>{words.people.openRoomHelp}</Notice> : null}
       {problem ? <Notice tone="danger">{problem}</Notice> : null}
       <div className={styles.buttons}>
         <Button disabled={busy} onClick={onDecline}>{words.room.declineInvite}</Button>

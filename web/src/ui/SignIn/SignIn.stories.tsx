@@ -7,10 +7,12 @@ const state: AuthSnapshot = {
   phase: "ready", mode: "signIn", methods: { password: true, oauth: false, signUpPages: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, again: false,
   values: { username: "", password: "", displayName: "", token: "" },
 };
-const show = (change: Partial<AuthSnapshot>) => <SignInView state={{ ...state, ...change }} actions={idle()} minPassword={8} onLanguage={nothing} />;
+const others = [{ key: "b", userId: "@camille.durand:gouv.fr", deviceId: "B" }];
+const show = (change: Partial<AuthSnapshot>) => <SignInView state={{ ...state, ...change }} actions={idle()} minPassword={8} accounts={[]} onAccount={nothing} onLanguage={nothing} />;
 
 export const stories = {
   signIn: () => show({}), signUp: () => show({ mode: "signUp", problems: { username: "missing", password: "short", token: "missing" } }),
+  another: () => <SignInView state={state} actions={idle()} minPassword={8} accounts={others} onAccount={nothing} onRemove={nothing} onLanguage={nothing} />,
   again: () => show({ again: true, values: { ...state.values, username: "@camille:x" } }), wrong: () => show({ failure: "credentials" }), working: () => show({ phase: "working" }), unreachable: () => show({ phase: "unreachable", methods: null }),
   returning: () => show({ phase: "working", methods: null, returning: true }), pages: () => show({ methods: { password: false, oauth: true, signUpPages: true, registration: "closed" } }),
   pagesWithoutSignUp: () => show({ methods: { password: false, oauth: true, signUpPages: false, registration: "closed" }, failure: "offline" }),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type FormEvent, useEffect, useRef } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import type { AccountRef } from "../../core/port/session.ts";
 import type { AuthSnapshot, AuthViewModel } from "../../viewmodels/auth.ts";
 import { Button, IconButton } from "../Button/Button.tsx";
+import { Confirm } from "../Dialog/Dialog.tsx";
 import { Field } from "../Field/Field.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { useWords } from "../words.ts";
@@ -13,10 +15,15 @@ interface Props {
   readonly state: AuthSnapshot;
   readonly actions: SignInActions;
   readonly minPassword: number;
+  /** Other accounts of this browser, to go on with instead. */
+  readonly accounts: readonly AccountRef[];
+  readonly onAccount: (key: string) => void;
+  /** Removes the account whose session expired from this browser. */
+  readonly onRemove?: () => void;
   readonly onLanguage: () => void;
 }
 
-export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
+export function SignInView({ state, actions, minPassword, accounts, onAccount, onRemove, onLanguage }: Props) {
   const words = useWords();
   const { methods, mode, phase } = state;
   // A form of our own only where the server makes no accounts on its pages.
@@ -45,10 +52,25 @@ export function SignInView({ state, actions, minPassword, onLanguage }: Props) {
             </Button>
           </p>
         ) : closed ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
+        {accounts.length > 0 || onRemove ? <Others accounts={accounts} onAccount={onAccount} {...(onRemove ? { onRemove } : {})} /> : null}
       </main>
       <Button look="quiet" icon="globe" className={styles.language} onClick={onLanguage}>
         <span lang={words.auth.language === "English" ? "en" : "fr"}>{words.auth.language}</span>
       </Button>
+    </div>
+  );
+}
+
+function Others({ accounts, onAccount, onRemove }: Pick<Props, "accounts" | "onAccount" | "onRemove">) {
+  const words = useWords();
+  const [asking, setAsking] = useState(false);
+  return (
+    <div className={styles.others}>
+      {accounts.map((one) => <Button key={one.key} look="quiet" icon="back" wide onClick={() => onAccount(one.key)}>{words.auth.backTo(one.userId)}</Button>)}
+      {onRemove ? <Button look="quiet" wide onClick={() => setAsking(true)}>{words.app.removeHere}</Button> : null}
+      {asking && onRemove ? (
+        <Confirm title={words.app.removeHere} text={words.app.removeHereHelp} action={words.app.removeHere} danger onCancel={() => setAsking(false)} onConfirm={onRemove} />
+      ) : null}
     </div>
   );
 }
