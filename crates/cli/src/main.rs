@@ -3,6 +3,7 @@
 
 mod admin;
 mod host;
+mod people;
 mod policy;
 mod serve;
 mod settings;

@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     host::{HomeserverHost, IdentityAddressBook},
+    people::IdentityPeople,
     settings::Settings,
 };
 
@@ -60,6 +61,7 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     if enabled {
         let book = Arc::new(IdentityAddressBook(Arc::downgrade(&identity)));
         let _ = server.address_book.set(book);
+        let _ = server.people.set(Arc::new(IdentityPeople(Arc::downgrade(&identity))));
     }
     let further = if enabled { identity.routes() } else { axum::Router::new() };
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));

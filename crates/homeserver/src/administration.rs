@@ -10,7 +10,12 @@ use estafette_store::{
 };
 use http::StatusCode;
 
-use crate::{ApiError, ApiResult, Server, account_changes::AccountChange, auth, auth::Requester};
+use crate::{
+    ApiError, ApiResult, Server,
+    account_changes::AccountChange,
+    auth::{self, Requester},
+    people::{self, AccountNews},
+};
 
 /// Does `act` to `subject` (for invitations: nobody). Rooms hear of it behind this call.
 ///
@@ -41,6 +46,7 @@ pub async fn administer(
             | AdminAct::SetFlag(AccountFlag::Locked, true)
     );
     let erases = matches!(act, AdminAct::Deactivate(_) | AdminAct::Reactivate(_));
+    let news = news(server, subject, &act).await?;
     let outcome = server.store.administer(entry, subject.map(UserId::as_str), act).await?;
     if let (Some(user_id), AdminOutcome::Done | AdminOutcome::Deleted(_)) = (subject, &outcome) {
         if erases {
@@ -52,8 +58,33 @@ pub async fn administer(
         if let Some(change) = told {
             server.account_changes.push(user_id.clone(), change);
         }
+        if let Some((mailbox, news)) = news {
+            people::tell(server, Some(&mailbox), news).await;
+        }
     }
     Ok(outcome)
+}
+
+/// What an act is to its owner, and the mailbox that hears of it.
+async fn news(
+    server: &Server,
+    subject: Option<&UserId>,
+    act: &AdminAct,
+) -> ApiResult<Option<(String, AccountNews)>> {
+    let news = match act {
+        AdminAct::SetPassword(..) => AccountNews::PasswordChanged,
+        AdminAct::Deactivate(_) => AccountNews::Deactivated,
+        AdminAct::SetEmail(_) | AdminAct::SetAddress(_) => AccountNews::AddressSet,
+        _ => return Ok(None),
+    };
+    let Some(user_id) = subject else { return Ok(None) };
+    let same = match act {
+        AdminAct::SetEmail(email) => email.as_ref(),
+        AdminAct::SetAddress(placement) => Some(&placement.email),
+        _ => None,
+    };
+    let mailbox = people::mailbox(server, user_id).await?;
+    Ok(mailbox.filter(|mailbox| same != Some(mailbox)).map(|mailbox| (mailbox, news)))
 }
 
 /// Moves people to where they belong. Rooms hear of new names behind this call.

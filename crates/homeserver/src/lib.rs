@@ -23,6 +23,7 @@ pub mod media;
 mod notification;
 pub mod notify;
 pub mod outbound;
+pub mod people;
 pub mod presence;
 pub mod push;
 pub mod rate_limit;

@@ -38,6 +38,7 @@ use crate::{
     media::{self, MediaService},
     notify::{self, Notifier, Remembered},
     outbound::Outbound,
+    people::People,
     presence::PresenceBook,
     push::{self, Push, web_push::Vapid},
     rate_limit::RateLimiter,
@@ -110,6 +111,9 @@ pub struct Server {
     pub address_book: OnceLock<Arc<dyn AddressBook>>,
     /// Invitations of addresses that have an account now.
     pub third_party_invites: Arc<ThirdPartyInvites>,
+    /// Whoever knows the people behind accounts. Set by whoever runs this server together with
+    /// identity, before it serves.
+    pub people: OnceLock<Arc<dyn People>>,
     started_ms: i64,
     last_unique_ms: AtomicI64,
     signing_key: SigningKey,
@@ -189,6 +193,7 @@ impl Server {
             single_sign_on: std::sync::OnceLock::new(),
             address_book: OnceLock::new(),
             third_party_invites: Arc::default(),
+            people: OnceLock::new(),
             started_ms,
             last_unique_ms: AtomicI64::new(0),
             stop: watch::Sender::new(false),

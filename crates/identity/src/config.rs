@@ -136,7 +136,7 @@ pub enum SmtpSecurity {
 }
 
 /// How mail leaves.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mail {
     /// `none`, `folder` or `smtp`.
@@ -147,6 +147,20 @@ pub struct Mail {
     pub folder: PathBuf,
     /// The next server.
     pub smtp: Smtp,
+    /// Whether people are told by mail of each new device that signs in.
+    pub tell_new_devices: bool,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            transport: MailTransport::default(),
+            from: String::new(),
+            folder: PathBuf::new(),
+            smtp: Smtp::default(),
+            tell_new_devices: true,
+        }
+    }
 }
 
 /// The next mail server.
@@ -237,6 +251,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("mail.smtp.user", "The user name there; empty: none."),
     ("mail.smtp.password_file", "A file with the password."),
     ("mail.smtp.ca_file", "The certificate authority to trust (PEM); empty: the system's."),
+    ("mail.tell_new_devices", "Whether people are told by mail of each new device of theirs."),
     ("validity.period_days", "How long an account works without being renewed; 0: for ever."),
     ("validity.reminders_days", "How many days before the end a reminder is sent."),
 ];

@@ -16,6 +16,7 @@ mod display_name;
 pub mod host;
 mod mail;
 mod new_password;
+mod news;
 mod oauth;
 mod owner;
 mod pages;
@@ -46,6 +47,7 @@ pub use self::{
     display_name::display_name,
     host::{Host, HostError},
     mail::MailError,
+    news::News,
     policy::{Policy, PolicyError},
 };
 use self::{rendezvous::Rendezvous, upstream::Upstream};

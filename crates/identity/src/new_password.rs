@@ -10,7 +10,13 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 use zxcvbn::Score;
 
-use crate::pages::{Browser, Field};
+use crate::{
+    Identity,
+    pages::{
+        Browser, Field, Language,
+        words::{self, Words},
+    },
+};
 
 /// Guesses beyond 10^8: out of reach of whoever guesses at the server.
 const SCORE_MIN: Score = Score::Three;
@@ -34,31 +40,61 @@ impl Chosen {
         browser: &Browser,
         address: &EmailAddress,
     ) -> Result<Zeroizing<String>, (&'static str, String)> {
-        let words = &browser.words().password;
         let (password, again) = (Zeroizing::new(self.password), Zeroizing::new(self.again));
-        let length_min = browser.identity.config.sign_up.password_length_min;
-        if password.chars().count() < length_min {
-            return Err(("password", (words.too_short)(length_min)));
-        }
-        if password.len() > PASSWORD_BYTES_MAX
-            || browser.identity.host.check_new_password(&password).is_err()
-        {
-            return Err(("password", (words.too_long)(PASSWORD_BYTES_MAX)));
-        }
-        if score(&password, address, &browser.identity.config.service_name) < SCORE_MIN {
-            return Err(("password", words.too_easy.into()));
+        if let Some(weakness) = browser.identity.weakness(&password, address.as_str()) {
+            return Err(("password", weakness.sentence(browser.words())));
         }
         if password != again {
-            return Err(("again", words.differs.into()));
+            return Err(("again", browser.words().password.differs.into()));
         }
         Ok(password)
     }
 }
 
-fn score(password: &str, address: &EmailAddress, service: &str) -> Score {
+/// Why a password is not good enough.
+enum Weakness {
+    TooShort(usize),
+    TooLong,
+    TooEasy,
+}
+
+impl Weakness {
+    fn sentence(&self, words: &Words) -> String {
+        let words = &words.password;
+        match self {
+            Self::TooShort(length_min) => (words.too_short)(*length_min),
+            Self::TooLong => (words.too_long)(PASSWORD_BYTES_MAX),
+            Self::TooEasy => words.too_easy.into(),
+        }
+    }
+}
+
+impl Identity {
+    /// Why `password` is not good enough for whoever signs in with `whose` (an e-mail address or a
+    /// user id), as a sentence in English. `None`: it is. The pages ask no less and no more.
+    pub fn password_weakness(&self, password: &str, whose: &str) -> Option<String> {
+        self.weakness(password, whose)
+            .map(|weakness| weakness.sentence(words::of(Language::English)))
+    }
+
+    fn weakness(&self, password: &str, whose: &str) -> Option<Weakness> {
+        let length_min = self.config.sign_up.password_length_min;
+        if password.chars().count() < length_min {
+            return Some(Weakness::TooShort(length_min));
+        }
+        if password.len() > PASSWORD_BYTES_MAX || self.host.check_new_password(password).is_err() {
+            return Some(Weakness::TooLong);
+        }
+        let easy = score(password, whose, &self.config.service_name) < SCORE_MIN;
+        easy.then_some(Weakness::TooEasy)
+    }
+}
+
+fn score(password: &str, whose: &str, service: &str) -> Score {
     let judged = Zeroizing::new(password.chars().take(JUDGED_CHARS_MAX).collect::<String>());
-    let mut known: Vec<&str> = address.as_str().split(['.', '@', '-', '_', '+']).collect();
-    known.extend([address.as_str(), address.local_part(), address.domain(), service]);
+    let mut known: Vec<&str> = whose.split(['.', '@', '-', '_', '+', ':']).collect();
+    known.extend(whose.split(['@', ':']));
+    known.extend([whose, service]);
     zxcvbn::zxcvbn(&judged, &known).score()
 }
 

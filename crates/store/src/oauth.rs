@@ -69,6 +69,8 @@ pub enum GrantOutcome {
         device_id: DeviceId,
         /// What it may do.
         scope: String,
+        /// Whether the account did not have the device before.
+        is_new: bool,
     },
     /// Nothing was given: unknown, too old, for another client or place, or with a wrong verifier.
     Invalid,

@@ -19,10 +19,10 @@ use crate::{
     account_changes::AccountChange,
     auth::{
         Requester,
-        password::check_new,
         uia::{self, UiaRequest},
     },
     http::{Json, empty_object},
+    people::{self, AccountNews},
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -63,7 +63,7 @@ async fn change_password(
         })?),
     };
     if let Some(wanted) = &wanted {
-        check_new(&wanted.new_password, server.config.login.password_length_min)?;
+        people::check_password(&server, user_id, &wanted.new_password).await?;
     }
     let request = UiaRequest {
         user_id: Some(user_id),
@@ -80,8 +80,10 @@ async fn change_password(
         (true, Some(device)) => Some(Devices::AllBut(device.device_id.clone())),
         (true, None) => Some(Devices::All),
     };
+    let mailbox = people::mailbox(&server, user_id).await?;
     server.store.set_password(user_id, Some(hash), sign_out).await?;
     forget_proofs(&server, user_id);
+    people::tell(&server, mailbox.as_deref(), AccountNews::PasswordChanged).await;
     Ok(empty_object())
 }
 
@@ -128,6 +130,7 @@ async fn deactivate_own(
 /// Ends an account and has its rooms left. `false` when there is none.
 pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiResult<bool> {
     server.account_changes.check_room()?;
+    let mailbox = people::mailbox(server, user_id).await?;
     let known = server.store.deactivate_account(user_id, erase).await?;
     if known {
         if erase {
@@ -135,6 +138,7 @@ pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiRe
         }
         forget_proofs(server, user_id);
         server.account_changes.push(user_id.clone(), AccountChange::Leave);
+        people::tell(server, mailbox.as_deref(), AccountNews::Deactivated).await;
     }
     Ok(known)
 }

@@ -6,7 +6,10 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use estafette_core::{email_address::EmailAddress, ids::UserId};
+use estafette_core::{
+    email_address::EmailAddress,
+    ids::{DeviceId, UserId},
+};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::{Account, LoginOutcome},
@@ -24,6 +27,7 @@ use crate::{
         uia::{self, UiaRequest},
     },
     http::{Json, OptionalJson, RemoteAddress},
+    people::{self, AccountNews},
     rate_limit::Cost,
 };
 
@@ -253,8 +257,10 @@ async fn start(server: &Server, account: Account, request: LoginRequest) -> ApiR
     let device_id = request.device_id.as_deref();
     let login = new_login(server, device_id, request.initial_device_display_name, &pair)?;
     let device_id = login.device_id.clone();
+    let mailbox = told_of(server, &account, &device_id).await?;
     let outcome = server.store.log_in(&account.user_id, login, server.now_ms()).await?;
     check_outcome(outcome)?;
+    people::tell(server, mailbox.as_deref(), AccountNews::NewDevice).await;
     let mut body = Map::new();
     body.insert("user_id".into(), json!(account.user_id));
     body.insert("device_id".into(), json!(device_id));
@@ -265,6 +271,19 @@ async fn start(server: &Server, account: Account, request: LoginRequest) -> ApiR
         body.insert("well_known".into(), well_known);
     }
     Ok(Json(Value::Object(body)))
+}
+
+/// The mailbox to be told that a device is signed in. `None`: it is known already, or nobody is
+/// behind the account.
+async fn told_of(
+    server: &Server,
+    account: &Account,
+    device_id: &DeviceId,
+) -> ApiResult<Option<String>> {
+    let Some(mailbox) = people::mailbox(server, &account.user_id).await? else { return Ok(None) };
+    let devices = server.store.devices(&account.user_id).await?;
+    let is_known = devices.iter().any(|device| device.device_id == *device_id);
+    Ok((!is_known).then_some(mailbox))
 }
 
 /// The Matrix error for a login that the store refused.

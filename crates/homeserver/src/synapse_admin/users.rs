@@ -22,9 +22,10 @@ use serde_json::{Value, json};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     administration::administer_as,
-    auth::{Requester, password::check_new},
+    auth::Requester,
     client::profile,
     http::{Json, OptionalJson, Path, Query, empty_object, json_response},
+    people,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -144,7 +145,7 @@ async fn put(
     requester.check_admin()?;
     let user_id = local(&server, &user_id)?;
     if let Some(password) = &change.password {
-        check_new(password, server.config.login.password_length_min)?;
+        people::check_password(&server, &user_id, password).await?;
     }
     let cuts_off = change.deactivated == Some(true)
         || change.locked == Some(true)
@@ -293,7 +294,7 @@ async fn reset_password(
 ) -> ApiResult<Response> {
     requester.check_admin()?;
     let user_id = local(&server, &user_id)?;
-    check_new(&request.new_password, server.config.login.password_length_min)?;
+    people::check_password(&server, &user_id, &request.new_password).await?;
     known(&server, &user_id).await?;
     let hash = server.auth.passwords.hash(&*server.random, &request.new_password).await?;
     let sign_out = request.logout_devices.unwrap_or(true).then_some(Devices::All);

@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use super::{PATH as ACCOUNT, back, devices, require_recent};
 use crate::{
-    Identity,
+    Identity, News,
+    owner::Owner,
     pages::{Browser, Page, PageResult, Posted, Trouble},
 };
 
@@ -81,6 +82,9 @@ pub(super) async fn allow(
     let lifetime_ms = (CROSS_SIGNING_APPROVAL_S * 1000).cast_signed();
     let expires_ms = identity.host.now_ms().saturating_add(lifetime_ms);
     identity.store.approve_cross_signing(&user_id, device_id.as_ref(), expires_ms).await?;
+    if let Some(email) = Owner::of(&identity, &user_id).await?.email {
+        identity.tell_in(&email, News::KeysMayBeReset, Some(browser.language)).await;
+    }
     let words = &browser.words().account;
     let body = html! {
         h1 { (words.reset_done_title) }

@@ -2,6 +2,9 @@
 //! The texts of mails. Codes are typed, so these mails have no link; the one link there is leads to
 //! a page with a button (a scanner that opens it changes nothing).
 
+mod news;
+
+pub(crate) use self::news::news;
 use crate::pages::Language;
 
 /// A mail without its addresses.

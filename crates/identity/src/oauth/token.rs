@@ -110,7 +110,7 @@ async fn by_code(
         tokens: pair.stored,
         now_ms: identity.host.now_ms(),
     };
-    granted(identity.store.exchange_code(exchange).await?, &pair)
+    granted(identity, identity.store.exchange_code(exchange).await?, &pair).await
 }
 
 async fn by_device_code(
@@ -132,14 +132,23 @@ async fn by_device_code(
         PollOutcome::SlowDown => Err(OauthError::new("slow_down", "Ask less often.")),
         PollOutcome::Denied => Err(OauthError::new("access_denied", "It was not allowed.")),
         PollOutcome::Expired => Err(OauthError::new("expired_token", "The code is too old.")),
-        PollOutcome::Decided(outcome) => granted(outcome, &pair),
+        PollOutcome::Decided(outcome) => granted(identity, outcome, &pair).await,
     }
 }
 
-fn granted(outcome: GrantOutcome, pair: &IssuedPair) -> Result<Response, OauthError> {
+async fn granted(
+    identity: &Identity,
+    outcome: GrantOutcome,
+    pair: &IssuedPair,
+) -> Result<Response, OauthError> {
     let refused = |description: &'static str| Err(OauthError::new("invalid_grant", description));
     match outcome {
-        GrantOutcome::LoggedIn { scope, .. } => Ok(pair.answer(&scope)),
+        GrantOutcome::LoggedIn { scope, user_id, is_new, .. } => {
+            if is_new {
+                identity.tell_of_device(&user_id).await;
+            }
+            Ok(pair.answer(&scope))
+        }
         GrantOutcome::Invalid => {
             refused("The code is unknown, used, too old, or not this client's.")
         }

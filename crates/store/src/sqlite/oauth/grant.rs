@@ -41,6 +41,7 @@ pub(super) fn give(
     if locked {
         return Ok((GrantOutcome::Locked, None));
     }
+    let is_new = device_rows::nid(tx.conn, &grant.user_id, &grant.device_id)?.is_none();
     let device_id = grant.device_id.clone();
     let login = NewLogin { device_id, display_name: grant.device_name, tokens };
     match accounts::log_in(indexes, tx, &grant.user_id, &login, now_ms)? {
@@ -56,7 +57,7 @@ pub(super) fn give(
         )?
         .query_row((device_nid, &grant.client_id, &grant.scope, now_ms), |row| row.get(0))?;
     let (user_id, device_id, scope) = (grant.user_id, grant.device_id, grant.scope);
-    Ok((GrantOutcome::LoggedIn { user_id, device_id, scope }, Some(session_nid)))
+    Ok((GrantOutcome::LoggedIn { user_id, device_id, scope, is_new }, Some(session_nid)))
 }
 
 pub(super) fn refresh(

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Telling the mailbox of an account what was done to it: the one way in which its owner hears of
+//! it when it was somebody else.
+//!
+//! The letters are words of ours alone, without a link: nothing in them is chosen by whoever did
+//! it, and nobody learns to click on links in such mails.
+
+use estafette_core::ids::UserId;
+use estafette_store::PeopleStore as _;
+
+use crate::{Identity, mail::letters, pages::Language};
+
+/// What was done to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It has another password.
+    PasswordChanged,
+    /// It was ended.
+    Deactivated,
+    /// It has another address, or none; told to the old one.
+    AddressSet,
+    /// A device that was not known is signed in.
+    NewDevice,
+    /// Its cross-signing keys may be replaced.
+    KeysMayBeReset,
+}
+
+impl Identity {
+    /// Writes to a mailbox, in French and English: nobody is there to ask. What cannot be told
+    /// undoes nothing.
+    pub async fn tell(&self, email: &str, news: News) {
+        self.tell_in(email, news, None).await;
+    }
+
+    /// Tells the owner of an account, where there is a mailbox, of a new device.
+    pub(crate) async fn tell_of_device(&self, user_id: &UserId) {
+        match self.store.person(user_id).await {
+            Ok(person) => {
+                if let Some(email) = person.and_then(|person| person.details.email) {
+                    self.tell(&email, News::NewDevice).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a new device could not be told by mail"),
+        }
+    }
+
+    /// What [`tell`](Self::tell) tells, in the language of whoever is there.
+    pub(crate) async fn tell_in(&self, email: &str, news: News, language: Option<Language>) {
+        if !self.mailer.works() || (news == News::NewDevice && !self.config.mail.tell_new_devices) {
+            return;
+        }
+        let letter = letters::news(language, &self.config.service_name, news);
+        if let Err(error) = self.post(email, letter).await {
+            tracing::warn!(%error, ?news, "what was done to an account could not be told by mail");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
