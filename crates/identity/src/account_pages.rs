@@ -139,7 +139,7 @@ fn back(browser: &Browser) -> maud::Markup {
 /// Who is signed in, if that was proven a short while ago; else the way to prove it again and back
 /// to `here`. For what cannot be undone: a browser that was left open must not be enough, nor one
 /// that another provider signs in again without asking anything.
-async fn require_recent(
+pub(crate) async fn require_recent(
     browser: &mut Browser,
     here: &str,
 ) -> Result<UserId, Result<Response, Trouble>> {

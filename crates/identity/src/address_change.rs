@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Changing the address of one's account: the password, a code sent to the new address, and a
-//! notice to the old one. The new address has to be of the same organisation: who somebody works
+//! notice to the old one. Whoever has no password proves anew who they are, by a code sent to the
+//! old address or at their provider. The new address has to be of the same organisation: who somebody works
 //! for is not theirs to change.
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Identity,
+    account_pages::require_recent,
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
     pages::{
@@ -51,35 +53,51 @@ struct Wanted {
 /// What is wrong: a field and a sentence.
 type Wrong = (&'static str, String);
 
-async fn start(browser: Browser, uri: Uri) -> PageResult {
-    let (_, person) = match signed_in(&browser, &uri).await? {
-        Ok(found) => found,
-        Err(response) => return Ok(*response),
-    };
-    Ok(browser.show(&address_page(&browser, &person, "", None)))
-}
-
-async fn send_code(uri: Uri, Posted { browser, form }: Posted<Wanted>) -> PageResult {
+async fn start(mut browser: Browser, uri: Uri) -> PageResult {
     let (user_id, person) = match signed_in(&browser, &uri).await? {
         Ok(found) => found,
         Err(response) => return Ok(*response),
     };
-    let password = Zeroizing::new(form.password);
-    match accepted(&browser, &user_id, &person, &form.address, &password).await? {
+    let asks = has_password(&browser.identity, &user_id).await?;
+    if !asks && let Err(answer) = require_recent(&mut browser, ADDRESS.start).await {
+        return answer;
+    }
+    Ok(browser.show(&address_page(&browser, &person, asks, "", None)))
+}
+
+/// Whether the account has a password, to be typed before anything is changed.
+async fn has_password(identity: &Identity, user_id: &UserId) -> Result<bool, Trouble> {
+    let account = identity.store.account(user_id).await?;
+    Ok(account.is_some_and(|account| account.password_hash.is_some()))
+}
+
+async fn send_code(uri: Uri, Posted { mut browser, form }: Posted<Wanted>) -> PageResult {
+    let (user_id, person) = match signed_in(&browser, &uri).await? {
+        Ok(found) => found,
+        Err(response) => return Ok(*response),
+    };
+    let asks = has_password(&browser.identity, &user_id).await?;
+    if !asks && let Err(answer) = require_recent(&mut browser, ADDRESS.start).await {
+        return answer;
+    }
+    let password = asks.then(|| Zeroizing::new(form.password));
+    match accepted(&browser, &user_id, &person, &form.address, password.as_ref()).await? {
         Ok(address) => code::send(&browser, &ADDRESS, &address, false, ADDRESS.start).await,
         Err(wrong) => {
-            Ok(browser.show(&address_page(&browser, &person, &form.address, Some(&wrong))))
+            let page = address_page(&browser, &person, asks, &form.address, Some(&wrong));
+            Ok(browser.show(&page))
         }
     }
 }
 
-/// The new address, if it may be written to and whoever asks knows the password.
+/// The new address, if it may be written to and whoever asks knows the password. `None`: there is
+/// none to know.
 async fn accepted(
     browser: &Browser,
     user_id: &UserId,
     person: &Person,
     typed: &str,
-    password: &Zeroizing<String>,
+    password: Option<&Zeroizing<String>>,
 ) -> Result<Result<EmailAddress, Wrong>, Trouble> {
     let (identity, words) = (&browser.identity, browser.words());
     let address = match EmailAddress::parse(typed.trim_matches(' ')) {
@@ -93,6 +111,7 @@ async fn accepted(
     if id != Some(person.details.organisation_id.as_deref().unwrap_or_default()) {
         return Ok(Err(("address", words.address.other_organisation.into())));
     }
+    let Some(password) = password else { return Ok(Ok(address)) };
     identity.host.limit_proof(&format!("login as {user_id}"))?;
     let account = identity.store.account(user_id).await?;
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
@@ -188,7 +207,13 @@ async fn signed_in(
     Ok(Ok((user_id, person)))
 }
 
-fn address_page(browser: &Browser, person: &Person, typed: &str, wrong: Option<&Wrong>) -> Page {
+fn address_page(
+    browser: &Browser,
+    person: &Person,
+    asks_password: bool,
+    typed: &str,
+    wrong: Option<&Wrong>,
+) -> Page {
     let words = &browser.words().address;
     let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
     let error = |field| wrong.filter(|(name, _)| *name == field).map(|(_, why)| why.as_str());
@@ -197,10 +222,12 @@ fn address_page(browser: &Browser, person: &Person, typed: &str, wrong: Option<&
             name: "address", label: words.new, kind: "email", value: typed,
             autocomplete: "email", hint: None, error: error("address"),
         }.render())
-        (Field {
-            name: "password", label: words.password, kind: "password", value: "",
-            autocomplete: "current-password", hint: None, error: error("password"),
-        }.render())
+        @if asks_password {
+            (Field {
+                name: "password", label: words.password, kind: "password", value: "",
+                autocomplete: "current-password", hint: None, error: error("password"),
+            }.render())
+        }
         div.actions { button type="submit" { (browser.words().sign_up.send) } }
     };
     let body = html! {

@@ -49,7 +49,7 @@ pub(crate) struct Typed {
     #[serde(default)]
     code: String,
     #[serde(flatten)]
-    onward: Onward,
+    pub(crate) onward: Onward,
 }
 
 /// Sends a code and leads to the page where it is typed.

@@ -66,6 +66,9 @@ pub struct SignUp {
     pub enabled: bool,
     /// How many characters a password that is chosen on the pages must have.
     pub password_length_min: usize,
+    /// Whether people may have no password, and anybody may sign in by a code sent to the mailbox of
+    /// the account.
+    pub passwordless: bool,
     /// Whether whoever holds the mailbox of a deactivated account may bring it back.
     pub reactivation: bool,
     /// Whether people may change the display name that was made from their address.
@@ -77,6 +80,7 @@ impl Default for SignUp {
         Self {
             enabled: false,
             password_length_min: 12,
+            passwordless: true,
             reactivation: true,
             display_name_editable: false,
         }
@@ -221,6 +225,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ),
     ("sign_up.enabled", "Whether people may sign up by e-mail. Needs `mail` and `policy`."),
     ("sign_up.password_length_min", "How many characters a password chosen on the pages has."),
+    ("sign_up.passwordless", "Whether one may have no password and sign in by codes sent by mail."),
     ("sign_up.reactivation", "Whether the owner of its mailbox may bring back an account."),
     (
         "sign_up.display_name_editable",

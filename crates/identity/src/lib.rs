@@ -135,6 +135,11 @@ impl Identity {
         );
     }
 
+    /// Whether people may have no password, and sign in by codes sent to their mailbox.
+    pub(crate) fn offers_codes(&self) -> bool {
+        self.config.sign_up.passwordless && self.mailer.works()
+    }
+
     /// Whether people may sign up by e-mail.
     pub(crate) fn offers_sign_up(&self) -> bool {
         self.config.sign_up.enabled && self.mailer.works()

@@ -4,6 +4,8 @@
 //! Whether an account exists, has another password, is locked or deactivated cannot be told from
 //! the answer, nor from the time that it takes (F-24).
 
+mod by_code;
+
 use std::sync::Arc;
 
 use axum::{
@@ -33,6 +35,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route("/_estafette/sign-in", get(show).post(sign_in))
         .route("/_estafette/sign-out", axum::routing::post(sign_out))
+        .merge(by_code::routes())
 }
 
 /// Where to go on to after a page, as the pages pass it on to each other.
@@ -198,6 +201,7 @@ fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Pa
 fn other_ways(browser: &Browser, onward: &str) -> Markup {
     let (identity, words) = (&browser.identity, &browser.words().sign_in);
     let ways = [
+        (identity.offers_codes(), by_code::START, words.by_code),
         (identity.offers_sign_up(), "/_estafette/sign-up", words.no_account),
         (identity.mailer.works(), "/_estafette/password/reset", words.forgotten),
     ];

@@ -2,7 +2,7 @@
 //! Without these a password that the pages refuse would be taken by the API, and a thief would be
 //! alone in knowing what was done.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
@@ -47,20 +47,33 @@ impl Known {
 }
 
 /// Alice is a person, `bot` is not, `root` administers.
-async fn start() -> (TestServer, Arc<Known>) {
+async fn start() -> World {
     let server = TestServer::start().await;
     let known = Arc::<Known>::default();
     assert!(server.server.people.set(Arc::clone(&known) as _).is_ok());
-    for name in ["alice", "bot", "root"] {
-        server.register(name).await;
-    }
+    let alice = server.register("alice").await;
+    let (bot, root) = (server.register("bot").await, server.register("root").await);
+    let tokens = [("@alice:x.fr", alice), ("@bot:x.fr", bot), ("@root:x.fr", root)];
     let root = UserId::parse("@root:x.fr").unwrap();
     server.server.store.set_account_flag(&root, AccountFlag::Admin, true).await.unwrap();
     let details = PersonDetails { email: Some("alice@x.fr".into()), ..PersonDetails::default() };
     let alice = UserId::parse("@alice:x.fr").unwrap();
     server.server.store.put_person(&alice, details).await.unwrap();
     known.take();
-    (server, known)
+    World { server, known, tokens: tokens.into() }
+}
+
+struct World {
+    server: TestServer,
+    known: Arc<Known>,
+    tokens: HashMap<&'static str, String>,
+}
+
+impl World {
+    async fn ask(&self, method: &str, path: &str, user: &str, body: Value) -> (StatusCode, Value) {
+        let token = self.tokens.get(user).map_or("", String::as_str);
+        self.server.request(method, path, token, body).await
+    }
 }
 
 fn change(localpart: &str, from: &str, to: &str) -> Value {
@@ -76,7 +89,8 @@ fn told(news: AccountNews) -> Vec<(String, AccountNews)> {
 
 #[tokio::test]
 async fn people_choose_no_easy_password_whoever_sets_it_and_hear_of_a_new_one() {
-    let (server, known) = start().await;
+    let world = start().await;
+    let known = &world.known;
     let own = "/v3/account/password";
     let reset = "/_synapse/admin/v1/reset_password/@alice:x.fr";
     let put = "/_synapse/admin/v2/users/@alice:x.fr";
@@ -86,19 +100,19 @@ async fn people_choose_no_easy_password_whoever_sets_it_and_hear_of_a_new_one() 
         ("POST", reset, "@root:x.fr", json!({ "new_password": EASY })),
         ("PUT", put, "@root:x.fr", json!({ "password": EASY })),
     ] {
-        let (status, answer) = server.request(method, path, user, body).await;
+        let (status, answer) = world.ask(method, path, user, body).await;
         assert_eq!((status, &answer["errcode"]), (StatusCode::BAD_REQUEST, &weak), "{path}");
         assert_eq!(answer["error"], "Too easy for alice@x.fr.");
     }
     assert_eq!(known.take(), [], "nothing was done");
     let body = change("alice", PASSWORD, GOOD);
-    assert_eq!(server.request("POST", own, "@alice:x.fr", body).await.0, StatusCode::OK);
+    assert_eq!(world.ask("POST", own, "@alice:x.fr", body).await.0, StatusCode::OK);
     assert_eq!(known.take(), told(AccountNews::PasswordChanged));
     for (method, path, body) in [
         ("POST", reset, json!({ "new_password": GOOD, "logout_devices": false })),
         ("PUT", put, json!({ "password": GOOD, "logout_devices": false })),
     ] {
-        assert!(server.request(method, path, "@root:x.fr", body).await.0.is_success());
+        assert!(world.ask(method, path, "@root:x.fr", body).await.0.is_success());
         assert_eq!(known.take(), told(AccountNews::PasswordChanged), "{path}");
     }
 }
@@ -106,32 +120,34 @@ async fn people_choose_no_easy_password_whoever_sets_it_and_hear_of_a_new_one() 
 #[tokio::test]
 async fn whoever_has_no_address_keeps_the_plain_rule() {
     // Otherwise bots, tools and open registration would stop working with identity beside them.
-    let (server, known) = start().await;
+    let world = start().await;
+    let known = &world.known;
     let body = change("bot", PASSWORD, EASY);
-    let answer = server.request("POST", "/v3/account/password", "@bot:x.fr", body).await;
+    let answer = world.ask("POST", "/v3/account/password", "@bot:x.fr", body).await;
     assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
     let new = json!({ "username": "carol", "password": EASY, "auth": { "type": "m.login.dummy" } });
-    assert_eq!(server.request("POST", "/v3/register", "", new).await.0, StatusCode::OK);
+    assert_eq!(world.ask("POST", "/v3/register", "", new).await.0, StatusCode::OK);
     let made = json!({ "password": EASY });
     let path = "/_synapse/admin/v2/users/@dave:x.fr";
-    assert!(server.request("PUT", path, "@root:x.fr", made).await.0.is_success());
+    assert!(world.ask("PUT", path, "@root:x.fr", made).await.0.is_success());
     assert_eq!(known.take(), []);
 }
 
 #[tokio::test]
 async fn a_new_device_an_address_and_the_end_are_told_to_the_mailbox_that_it_was() {
-    let (server, known) = start().await;
-    server.login("alice", "NEW").await;
+    let world = start().await;
+    let known = &world.known;
+    world.server.login("alice", "NEW").await;
     assert_eq!(known.take(), told(AccountNews::NewDevice));
-    server.login("alice", "NEW").await;
+    world.server.login("alice", "NEW").await;
     assert_eq!(known.take(), [], "a device that is known signs in again");
-    server.login("bot", "NEW").await;
+    world.server.login("bot", "NEW").await;
     assert_eq!(known.take(), [], "there is nobody to tell");
 
     let alice = UserId::parse("@alice:x.fr").unwrap();
     let act = async |act| {
         let entry = AuditEntry { actor: "operator".into(), reason: None, now_ms: 1 };
-        administer(&server.server, entry, Some(&alice), act).await.unwrap()
+        administer(&world.server.server, entry, Some(&alice), act).await.unwrap()
     };
     let placement = Placement { email: "new@x.fr".into(), ..Placement::default() };
     act(AdminAct::SetAddress(Box::new(placement.clone()))).await;
@@ -146,10 +162,11 @@ async fn a_new_device_an_address_and_the_end_are_told_to_the_mailbox_that_it_was
 
 #[tokio::test]
 async fn whoever_ends_their_own_account_is_told() {
-    let (server, known) = start().await;
+    let world = start().await;
+    let known = &world.known;
     let auth = change("alice", PASSWORD, "")["auth"].clone();
     let body = json!({ "auth": auth, "erase": true });
-    let answer = server.request("POST", "/v3/account/deactivate", "@alice:x.fr", body).await;
+    let answer = world.ask("POST", "/v3/account/deactivate", "@alice:x.fr", body).await;
     assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
     assert_eq!(known.take(), told(AccountNews::Deactivated));
 }

@@ -32,7 +32,9 @@ async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
     assert!(done.body.contains("Your address has changed"), "{}", done.body);
     let store = &site.test.identity.store;
     assert!(store.person_by_email("old@important.com").await.unwrap().is_none());
-    assert!(store.person_by_email("new@important.com").await.unwrap().is_some());
+    let known = store.person_by_email("new@important.com").await.unwrap().unwrap();
+    let name = crate::policy::shown_name(store, &known.user_id).await.unwrap();
+    assert_eq!(name.as_deref(), Some("New [Important]"), "the name follows the address");
     let told = site.mails().await.pop().unwrap();
     assert!(told.contains("To: old@important.com") && told.contains("address has changed"));
 }
@@ -44,4 +46,29 @@ async fn it_is_for_those_who_are_signed_in() {
     let answer = site.test.browser().open("/_estafette/account/address").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert!(answer.location().starts_with("/_estafette/sign-in?continue="));
+}
+
+/// Otherwise those without a password could never change their address, or anybody could who finds
+/// their browser open.
+#[tokio::test]
+async fn whoever_has_no_password_proves_the_old_address_and_the_new_one() {
+    let site = Site::start();
+    let (mut browser, answer) = site.sign_up_without_password("old@important.com").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let path = "/_estafette/account/address";
+    site.test.host.advance(11 * 60 * 1000);
+    let answer = browser.open(path).await;
+    assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "{answer:?}");
+    let answer = site.sign_in_by_code(&mut browser, "old@important.com", path).await;
+    assert_eq!(answer.location(), path);
+    let page = browser.open(path).await;
+    assert!(!page.body.contains("Your password"), "{}", page.body);
+    browser.submit(path, &[("address", "new@important.com")]).await;
+    let code = site.code_for("new@important.com").await;
+    browser.follow().await;
+    browser.submit("/_estafette/account/address/code", &[("code", &code)]).await;
+    browser.follow().await;
+    browser.submit("/_estafette/account/address/done", &[]).await;
+    let store = &site.test.identity.store;
+    assert!(store.person_by_email("new@important.com").await.unwrap().is_some());
 }

@@ -17,6 +17,7 @@ pub(crate) struct Letter {
 #[derive(Clone, Copy)]
 pub(crate) enum CodeFor {
     SignUp,
+    SignIn,
     Reset,
     Address,
 }
@@ -27,6 +28,7 @@ pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str)
         Language::French => {
             let what = match what {
                 CodeFor::SignUp => "créer votre compte",
+                CodeFor::SignIn => "vous connecter",
                 CodeFor::Reset => "choisir un nouveau mot de passe",
                 CodeFor::Address => "confirmer votre nouvelle adresse",
             };
@@ -43,6 +45,7 @@ pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str)
         Language::English => {
             let what = match what {
                 CodeFor::SignUp => "create your account",
+                CodeFor::SignIn => "sign in",
                 CodeFor::Reset => "choose a new password",
                 CodeFor::Address => "confirm your new address",
             };

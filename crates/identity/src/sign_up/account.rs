@@ -26,6 +26,9 @@ use crate::{
 pub(super) struct Filled {
     #[serde(flatten)]
     chosen: Chosen,
+    /// The button for no password says `yes`.
+    #[serde(default)]
+    without: String,
     #[serde(flatten)]
     onward: Onward,
 }
@@ -66,13 +69,16 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
     let (Way::New(organisation) | Way::Back(organisation, _)) = &way else {
         return Ok(browser.show(&page(&browser, &address, &way, onward, None)));
     };
-    let password = match form.chosen.accepted(&browser, &address) {
-        Ok(password) => password,
-        Err(wrong) => {
-            return Ok(browser.show(&page(&browser, &address, &way, onward, Some(&wrong))));
+    let hash = if form.without == "yes" && browser.identity.offers_codes() {
+        None
+    } else {
+        match form.chosen.accepted(&browser, &address) {
+            Ok(password) => Some(browser.identity.host.hash_password(&password).await?),
+            Err(wrong) => {
+                return Ok(browser.show(&page(&browser, &address, &way, onward, Some(&wrong))));
+            }
         }
     };
-    let hash = browser.identity.host.hash_password(&password).await?;
     // One proof, one account: whoever comes second with the same one starts again.
     if code::use_proof(&browser, &SIGN_UP).await?.as_ref() != Some(&address) {
         return Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward)));
@@ -81,7 +87,7 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
         Way::Back(_, user_id) => {
             browser.identity.bring_back(user_id, &address, organisation, hash).await?
         }
-        _ => browser.identity.make_account(&address, organisation, Some(hash)).await?,
+        _ => browser.identity.make_account(&address, organisation, hash).await?,
     };
     match user_id {
         Some(user_id) => {
@@ -156,9 +162,9 @@ impl Identity {
         user_id: &UserId,
         address: &EmailAddress,
         organisation: &Organisation,
-        hash: PasswordHash,
+        hash: Option<PasswordHash>,
     ) -> Result<Option<UserId>, Trouble> {
-        if !self.store.reactivate_account(user_id, Some(hash)).await? {
+        if !self.store.reactivate_account(user_id, hash).await? {
             return Ok(None);
         }
         self.store.put_person(user_id, self.details(address, organisation)).await?;
@@ -234,7 +240,11 @@ fn password_page(
         (new_password::fields(browser, address, wrong))
         div.actions {
             button type="submit" { (if back { words.bring_back } else { words.create }) }
+            @if browser.identity.offers_codes() {
+                button.second type="submit" name="without" value="yes" { (words.without) }
+            }
         }
+        @if browser.identity.offers_codes() { p.hint { (words.without_hint) } }
     };
     let body = html! {
         h1 { (title) }

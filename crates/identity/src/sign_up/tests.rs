@@ -86,15 +86,45 @@ impl Site {
 
     /// Signs up and returns the browser and the last answer.
     pub(crate) async fn sign_up(&self, address: &str) -> (TestBrowser<'_>, Answer) {
+        self.sign_up_with(address, &[("password", PASSWORD), ("again", PASSWORD)]).await
+    }
+
+    /// The same by the button for no password.
+    pub(crate) async fn sign_up_without_password(
+        &self,
+        address: &str,
+    ) -> (TestBrowser<'_>, Answer) {
+        self.sign_up_with(address, &[("password", ""), ("again", ""), ("without", "yes")]).await
+    }
+
+    async fn sign_up_with(
+        &self,
+        address: &str,
+        fields: &[(&str, &str)],
+    ) -> (TestBrowser<'_>, Answer) {
         let mut browser = self.test.browser();
         ask(&mut browser, address).await;
         let code = self.code_for(&address.to_ascii_lowercase()).await;
         browser.follow().await;
         browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
         browser.follow().await;
-        let fields = [("password", PASSWORD), ("again", PASSWORD)];
-        let answer = browser.submit("/_estafette/sign-up/account", &fields).await;
+        let answer = browser.submit("/_estafette/sign-up/account", fields).await;
         (browser, answer)
+    }
+
+    /// Signs in by a code and returns the last answer, which leads to `onward`.
+    pub(crate) async fn sign_in_by_code(
+        &self,
+        browser: &mut TestBrowser<'_>,
+        address: &str,
+        onward: &str,
+    ) -> Answer {
+        let start = "/_estafette/sign-in/mail";
+        browser.open(&crate::code::with_onward(start, onward)).await;
+        browser.submit(start, &[("address", address)]).await;
+        let code = self.code_for(address).await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-in/mail/code", &[("code", &code)]).await
     }
 }
 

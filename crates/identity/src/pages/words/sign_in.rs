@@ -9,6 +9,10 @@ pub(crate) struct SignIn {
     pub(crate) submit: &'static str,
     pub(crate) no_account: &'static str,
     pub(crate) forgotten: &'static str,
+    /// To be sent a code instead of typing a password, and the way back.
+    pub(crate) by_code: &'static str,
+    pub(crate) by_code_title: &'static str,
+    pub(crate) by_password: &'static str,
     /// The same whatever is wrong.
     pub(crate) refused: &'static str,
 }
@@ -20,6 +24,9 @@ pub(super) const FRENCH: SignIn = SignIn {
     submit: "Se connecter",
     no_account: "Créer un compte",
     forgotten: "Mot de passe oublié",
+    by_code: "Recevoir un code par courriel",
+    by_code_title: "Se connecter avec un code",
+    by_password: "Se connecter avec un mot de passe",
     refused: "Identifiants invalides. Vérifiez l’adresse et le mot de passe.",
 };
 
@@ -30,5 +37,8 @@ pub(super) const ENGLISH: SignIn = SignIn {
     submit: "Sign in",
     no_account: "Create an account",
     forgotten: "Forgotten password",
+    by_code: "Receive a code by e-mail",
+    by_code_title: "Sign in with a code",
+    by_password: "Sign in with a password",
     refused: "Invalid credentials. Check the address and the password.",
 };

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Signing in with a code sent to the mailbox of the account: for those who have no password, and
+//! whoever does not remember it.
+//!
+//! It proves what a forgotten password proves (the mailbox), and answers strangers alike: whether
+//! an address has an account shows neither in the answer nor in what it costs (F-24).
+
+use std::sync::Arc;
+
+use axum::{Router, extract::Query, routing::get};
+use estafette_core::{email_address::EmailAddress, ids::UserId};
+use estafette_store::PeopleStore as _;
+use http::StatusCode;
+use maud::html;
+
+use super::Onward;
+use crate::{
+    Identity,
+    code::{self, Purpose, Typed},
+    mail::letters::CodeFor,
+    pages::{
+        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
+        words::code::address_error,
+    },
+    sign_up::Asked,
+};
+
+/// A mailbox proven to sign in with. The proof is used up by the code that brings it.
+const SIGN_IN: Purpose = Purpose {
+    name: "sign-in",
+    letter: CodeFor::SignIn,
+    start: START,
+    page: "/_estafette/sign-in/mail/code",
+    next: START,
+};
+
+/// Where the address is typed.
+pub(super) const START: &str = "/_estafette/sign-in/mail";
+
+pub(super) fn routes() -> Router<Arc<Identity>> {
+    Router::new()
+        .route(SIGN_IN.start, get(start).post(send_code))
+        .route(SIGN_IN.page, get(show_code).post(check_code))
+}
+
+fn check_offered(identity: &Identity) -> Result<(), Trouble> {
+    if identity.offers_codes() { Ok(()) } else { Err(Trouble::NotFound) }
+}
+
+async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    if browser.user_id().is_some() {
+        return Ok(browser.redirect(asked.onward.path()));
+    }
+    Ok(browser.show(&address_page(&browser, &asked, None)))
+}
+
+async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let address = match EmailAddress::parse(form.typed()) {
+        Ok(address) => address,
+        Err(error) => {
+            let why = address_error(&browser.words().code, error);
+            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
+        }
+    };
+    let nobodys = owner(&browser.identity, &address).await?.is_none();
+    code::send(&browser, &SIGN_IN, &address, nobodys, form.onward.path()).await
+}
+
+async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+    check_offered(&browser.identity)?;
+    code::show(&browser, &SIGN_IN, &onward).await
+}
+
+async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
+    check_offered(&browser.identity)?;
+    let answer = code::check(&browser, &SIGN_IN, &form).await?;
+    let Some(address) = code::use_proof(&browser, &SIGN_IN).await? else { return Ok(answer) };
+    let Some(user_id) = owner(&browser.identity, &address).await? else {
+        // The account was locked or ended since the code was sent.
+        return Ok(browser.redirect(&code::with_onward(START, form.onward.path())));
+    };
+    browser.sign_in(&user_id).await?;
+    Ok(browser.redirect(form.onward.path()))
+}
+
+/// Who signs in with the address. A lock holds here as everywhere: whoever has a stolen telephone
+/// has its mailbox too.
+async fn owner(identity: &Identity, address: &EmailAddress) -> Result<Option<UserId>, Trouble> {
+    let person = identity.store.person_by_email(address.as_str()).await?;
+    let open = person.filter(|person| !person.deactivated && !person.locked);
+    Ok(open.map(|person| person.user_id))
+}
+
+fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
+    let words = &browser.words().sign_in;
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
+    let form = html! {
+        input type="hidden" name="continue" value=(asked.onward.path());
+        (Field {
+            name: "address", label: browser.words().password.address, kind: "email",
+            value: asked.typed(), autocomplete: "email", hint: None, error: wrong,
+        }.render())
+        div.actions { button type="submit" { (browser.words().sign_up.send) } }
+    };
+    let back = code::with_onward("/_estafette/sign-in", asked.onward.path());
+    let body = html! {
+        h1 { (words.by_code_title) }
+        (error_summary(browser.words().frame.errors_title, &errors))
+        p { (browser.words().password.reset_text) }
+        (browser.form(START, &form))
+        ul.links { li { a href=(back) { (words.by_password) } } }
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Page::new(words.by_code_title, body).status(status)
+}
+
+#[cfg(test)]
+mod tests;
