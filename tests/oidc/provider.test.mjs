@@ -100,8 +100,6 @@ address = "${new URL(home).host}"
 enabled = false
 [identity.policy]
 open = true
-[outbound]
-allowed_networks = ["127.0.0.0/8"]
 ${provider("plain", "client_secret_post")}
 ${provider("signed", "client_secret_basic")}
 `;

@@ -130,7 +130,7 @@ impl Host for HomeserverHost {
             timeout: request.timeout,
             answer_bytes_max: request.answer_bytes_max,
             redirects_max: 0,
-            named_by_operator: false,
+            named_by_operator: request.named_by_operator,
         };
         match self.0.outbound.send(request).await {
             Ok(answer) => Ok(FetchResponse {

@@ -27,7 +27,7 @@ pub use self::{
     },
     listener::{ListenError, Listening, listen},
 };
-use crate::{ApiError, Shared, client, synapse_admin, web};
+use crate::{ApiError, Shared, client, config::Config, synapse_admin, web};
 
 /// Bodies below this many bytes are cheaper to send than to compress: they fit into a few packets,
 /// and most of an encrypted message does not get smaller.
@@ -52,6 +52,7 @@ pub fn router_with(server: Shared, further: Router) -> Router {
                 .and(NotForContentType::const_new("audio/"))
                 .and(MayCompress),
         );
+    let tls = is_reached_by_tls(&server.config);
     Router::new()
         .merge(client::routes(&server))
         .merge(synapse_admin::routes())
@@ -61,6 +62,25 @@ pub fn router_with(server: Shared, further: Router) -> Router {
         .merge(further)
         .layer(compression)
         .layer(middleware::from_fn(cors))
+        .layer(middleware::map_response(move |response| {
+            std::future::ready(with_transport_security(response, tls))
+        }))
+}
+
+/// Whether browsers reach this server by TLS: its own, or that of a proxy that the operator names.
+fn is_reached_by_tls(config: &Config) -> bool {
+    config.public_base_url.starts_with("https://")
+        || !config.listener.tls_certificate.as_os_str().is_empty()
+}
+
+/// RFC 6797: whoever came by TLS once does not come without it, for a year. Sub-domains may be
+/// others'.
+fn with_transport_security(mut response: Response, tls: bool) -> Response {
+    if tls {
+        let value = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    response
 }
 
 /// Marks an answer that goes out as it is: a file, whose length and ranges are promised.

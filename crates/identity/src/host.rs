@@ -108,6 +108,9 @@ pub struct FetchRequest {
     pub timeout: Duration,
     /// How many bytes of answer are read before giving up.
     pub answer_bytes_max: usize,
+    /// Whether the operator's own configuration names the place. Only then may it be on a private
+    /// network.
+    pub named_by_operator: bool,
 }
 
 /// The answer of somebody else, whatever its status.

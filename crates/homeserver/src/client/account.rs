@@ -54,7 +54,7 @@ async fn change_password(
     Json(body): Json<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let user_id = &requester.user_id;
-    let flows = password_flows(&server, user_id).await?;
+    let flows = password_flows(&server, &requester).await?;
     // Asking which proof is needed takes no new password.
     let wanted = match body.get("new_password") {
         None if body.get("auth").is_none_or(Value::is_null) => None,
@@ -112,7 +112,7 @@ async fn deactivate_own(
         .map_err(|error| ApiError::bad_json(format!("The body has the wrong shape: {error}.")))?;
     let user_id = &requester.user_id;
     if requester.appservice.is_none() {
-        let flows = password_flows(&server, user_id).await?;
+        let flows = password_flows(&server, &requester).await?;
         let uia = UiaRequest {
             user_id: Some(user_id),
             who: user_id.as_str(),

@@ -308,7 +308,7 @@ async fn get_token(
     OptionalJson(body): OptionalJson<Map<String, Value>>,
 ) -> ApiResult<Json<Value>> {
     let user_id = &requester.user_id;
-    let flows = session::password_flows(&server, user_id).await?;
+    let flows = session::password_flows(&server, &requester).await?;
     let request = UiaRequest {
         user_id: Some(user_id),
         who: user_id.as_str(),

@@ -7,16 +7,15 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use estafette_core::ids::UserId;
 use estafette_store::{
-    AccountStore as _,
+    AccountStore as _, OauthStore as _,
     accounts::{Devices, RefreshOutcome, TokenHash},
 };
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::v3;
+use super::{v3, well_known};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     auth::{self, MaybeLocked, Requester, tokens::IssuedPair, uia::Stage},
@@ -34,12 +33,20 @@ pub(super) fn routes() -> Router<Shared> {
 /// What a user may prove with to do what a stolen access token alone must not.
 ///
 /// Without a password there is no stage at all, and the answer is 403: an absent password satisfies
-/// nothing.
+/// nothing. So it is for devices of the OAuth 2.0 API, which do this on the account pages
+/// (Client-Server API, "OAuth 2.0 API").
 pub(super) async fn password_flows(
     server: &Server,
-    user_id: &UserId,
+    requester: &Requester,
 ) -> ApiResult<&'static [&'static [Stage]]> {
-    let account = server.store.account(user_id).await?;
+    if let Some(device) = &requester.device
+        && server.store.is_oauth_device(device.nid).await?
+    {
+        let base_url = well_known::configured(server).unwrap_or_default();
+        let page = format!("{base_url}/_estafette/account");
+        return Err(ApiError::forbidden(format!("This is done on the account page, {page}.")));
+    }
+    let account = server.store.account(&requester.user_id).await?;
     let has_password = account.is_some_and(|account| account.password_hash.is_some());
     if has_password && server.config.login.password {
         return Ok(&[&[Stage::Password]]);

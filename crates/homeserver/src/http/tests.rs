@@ -296,3 +296,19 @@ async fn unknown_paths_and_wrong_methods_are_unrecognized() {
         }
     }
 }
+
+/// Otherwise whoever sits between a browser and this server takes TLS away the next time.
+#[tokio::test]
+async fn answers_say_to_come_by_tls_where_that_is_how_one_comes() {
+    for (base_url, expected) in
+        [("https://chat.x.fr", Some("max-age=31536000")), ("http://localhost:8008", None)]
+    {
+        let server = TestServer::with(|config| config.public_base_url = base_url.into()).await;
+        for path in ["/_matrix/client/versions", "/_matrix/client/v3/sync", "/", "/nothing"] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = server.send(request).await;
+            let given = answer.headers.get("strict-transport-security");
+            assert_eq!(given.map(|value| value.to_str().unwrap()), expected, "{base_url} {path}");
+        }
+    }
+}

@@ -227,6 +227,11 @@ impl<'a> Provider<'a> {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<FetchResponse, UpstreamError> {
+        let place = WebUri::parse(url);
+        let issuer = WebUri::parse(&self.config.issuer);
+        // Endpoints elsewhere are named by the provider, not by the operator.
+        let named_by_operator =
+            issuer.zip(place).is_some_and(|(issuer, place)| issuer.same_origin(&place));
         let request = FetchRequest {
             method,
             url: url.to_owned(),
@@ -234,6 +239,7 @@ impl<'a> Provider<'a> {
             body,
             timeout: Duration::from_secs(UPSTREAM_TIMEOUT_S),
             answer_bytes_max: UPSTREAM_ANSWER_BYTES_MAX,
+            named_by_operator,
         };
         let answer = self.identity.host.fetch(request).await?;
         if answer.status == StatusCode::OK {

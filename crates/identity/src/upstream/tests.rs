@@ -117,7 +117,7 @@ impl World {
                 "issuer": ISSUER,
                 "authorization_endpoint": "https://idp.fr/authorize",
                 "token_endpoint": "https://idp.fr/token",
-                "jwks_uri": "https://idp.fr/keys",
+                "jwks_uri": "https://keys.idp.fr/keys",
                 "userinfo_endpoint": "https://idp.fr/userinfo",
                 "end_session_endpoint": "https://idp.fr/end",
             }),
@@ -213,7 +213,7 @@ impl Script {
             (Method::GET, "https://idp.fr/api/.well-known/openid-configuration") => {
                 self.metadata.to_string()
             }
-            (Method::GET, "https://idp.fr/keys") => {
+            (Method::GET, "https://keys.idp.fr/keys") => {
                 self.keys_fetched += 1;
                 published().to_string()
             }
@@ -229,6 +229,7 @@ impl Script {
             }
             _ => return Err(HostError::Unreachable(request.url.clone())),
         };
+        assert_eq!(request.named_by_operator, request.url.starts_with("https://idp.fr/"));
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         Ok(FetchResponse { status: StatusCode::OK, headers, body: Bytes::from(body) })

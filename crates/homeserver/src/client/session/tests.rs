@@ -6,7 +6,10 @@ use estafette_store::{AccountStore as _, accounts::AccountFlag};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::testing::{PASSWORD, TestServer};
+use crate::{
+    client::keys::tests::device::TestDevice,
+    testing::{PASSWORD, TestServer},
+};
 
 async fn whoami(server: &TestServer, token: &str) -> (StatusCode, Value) {
     server.request("GET", "/v3/account/whoami", token, Value::Null).await
@@ -153,4 +156,35 @@ async fn tokens_outlive_a_restart_and_are_not_in_the_database() {
         }
     }
     assert!(seen > 0, "the files that were searched are the right ones");
+}
+
+/// Otherwise a password is asked for on the strength of a token of the OAuth 2.0 API, whose clients
+/// are never to see one.
+#[tokio::test]
+async fn devices_of_the_oauth_api_are_sent_to_the_account_pages() {
+    let server = TestServer::with(|config| {
+        config.registration.open = true;
+        config.public_base_url = "https://chat.x.fr".into();
+    })
+    .await;
+    let mut device = TestDevice::log_in(&server, "alice", "PHONE").await;
+    let requests = [
+        ("DELETE", "/v3/devices/OTHER", json!({})),
+        ("POST", "/v3/delete_devices", json!({ "devices": ["OTHER"] })),
+        ("POST", "/v3/account/password", json!({ "new_password": "ein anderes Wört" })),
+        ("POST", "/v3/account/deactivate", json!({})),
+        ("POST", "/v1/login/get_token", json!({})),
+    ];
+    for (method, path, body) in &requests {
+        let (status, answer) = device.call(method, path, body.clone()).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {answer}");
+        assert_eq!(answer["flows"][0]["stages"], json!(["m.login.password"]), "{path}");
+    }
+    device.become_oauth_device().await;
+    for (method, path, body) in requests {
+        let (status, answer) = device.call(method, path, body).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {answer}");
+        let says = answer["error"].as_str().unwrap();
+        assert!(says.contains("https://chat.x.fr/_estafette/account"), "{path}: {says}");
+    }
 }
