@@ -98,19 +98,19 @@ test("keys leave in a file and come back", async ({ person }) => {
   await camille.say("Note pour moi");
   await camille.sent("Note pour moi");
   await page.getByRole("button", { name: "Réglages" }).click();
-  await page.getByLabel("Phrase secrète").fill("court");
+  await page.getByLabel("Mot de passe du fichier").fill("court");
   await page.getByRole("button", { name: "Exporter" }).click();
   await expect(page.getByText("Au moins 8 caractères.", { exact: true })).toBeVisible();
-  await page.getByLabel("Phrase secrète").fill("une autre phrase");
+  await page.getByLabel("Mot de passe du fichier").fill("une autre phrase");
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Exporter" }).click();
   const path = await (await download).path();
-  await page.getByLabel("Phrase secrète").fill("mauvaise phrase");
+  await page.getByLabel("Mot de passe du fichier").fill("mauvaise phrase");
   await page.setInputFiles("input[type=file][accept*='text']", path);
-  await expect(page.getByText("Phrase secrète ou fichier incorrect.")).toBeVisible();
-  await page.getByLabel("Phrase secrète").fill("une autre phrase");
+  await expect(page.getByText("Mot de passe ou fichier incorrect.")).toBeVisible();
+  await page.getByLabel("Mot de passe du fichier").fill("une autre phrase");
   await page.setInputFiles("input[type=file][accept*='text']", path);
-  await expect(page.getByText("1 clé importée.")).toBeVisible();
+  await expect(page.getByText(/1 élément ajouté/)).toBeVisible();
 });
 
 test("a device is signed out from another one, with the password; it says so and keeps nothing", async ({ person }) => {
