@@ -6,6 +6,10 @@
 //! none.) Guests are there where they were asked in, and nowhere else; they find nobody in the
 //! directory, which the store sees to.
 
+/// In the content of a guest's membership events: `true`, so that everybody in the room can tell.
+/// Set by the guest's own server, which takes it out of whatever clients send.
+pub const MEMBER_FLAG: &str = "org.estafette.guest";
+
 /// Something that an account does, as far as it matters who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {

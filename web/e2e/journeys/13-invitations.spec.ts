@@ -59,6 +59,7 @@ test("a pasted list is invited: each is told what happens; pending ones are sent
   const pending = panel.getByRole("region", { name: "Invitations par courriel" });
   await expect(pending.locator("[data-pending]")).toHaveCount(2);
   await expect(pending.getByText(lea)).toBeVisible();
+  await page.getByRole("button", { name: /changements dans la conversation/ }).click();
   await expect(page.getByText(/Camille Durand a invité l\.\.\.@/)).toBeVisible();
   await look(camille, "invite-pending");
 

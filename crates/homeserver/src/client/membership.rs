@@ -11,7 +11,7 @@ use axum::{
 };
 use estafette_core::{
     event::Membership,
-    guests::Act,
+    guests::{Act, MEMBER_FLAG},
     ids::{RoomId, UserId},
     json::Object,
     limits::REASON_BYTES_MAX,
@@ -297,6 +297,7 @@ pub(super) async fn member_request(
     if let Some(guarded) = guarded_act(view, target, act) {
         guests::check(server, &requester.user_id, guarded).await?;
     }
+    content.remove(MEMBER_FLAG);
     if matches!(act, MemberAct::Join | MemberAct::Invite | MemberAct::Knock) {
         for (key, value) in member_profile(server, target).await? {
             content.entry(key).or_insert(value);
@@ -317,8 +318,8 @@ fn guarded_act(view: &RoomView, target: &UserId, act: MemberAct) -> Option<Act> 
     }
 }
 
-/// `displayname` and `avatar_url` as membership events hold them; nothing for users of other
-/// servers.
+/// `displayname` and `avatar_url` as membership events hold them, and whether it is a guest;
+/// nothing for users of other servers.
 pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResult<Object> {
     let mut content = Object::new();
     if user_id.server_name() != server.server_name.as_str() {
@@ -333,6 +334,9 @@ pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResu
         {
             content.insert(name, text.into());
         }
+    }
+    if guests::is_guest(server, user_id).await? {
+        content.insert(MEMBER_FLAG.to_owned(), true.into());
     }
     Ok(content)
 }

@@ -66,6 +66,33 @@ async fn guests_make_no_rooms_invite_nobody_and_go_where_they_were_asked() {
     server.post(GUEST, "/v3/createRoom", json!({})).await;
 }
 
+/// Otherwise nobody in a room knows who is from outside, or a guest takes the mark off, or puts it
+/// on an agent.
+#[tokio::test]
+async fn membership_events_say_who_is_a_guest_whatever_clients_send() {
+    let server = TestServer::start().await;
+    server.with_book();
+    server.person(AGENT, "agent@org.fr", false).await;
+    server.person(GUEST, "guest@guest.fr", true).await;
+    let room = server.room(AGENT, json!({ "invite": [GUEST] })).await;
+    let marked = async |user: &str| {
+        let path = format!("/v3/rooms/{room}/state/m.room.member/{user}");
+        let content = server.get(AGENT, &path).await;
+        (content["membership"].clone(), content["org.estafette.guest"].clone())
+    };
+    assert_eq!(marked(GUEST).await, (json!("invite"), json!(true)));
+    server.post(GUEST, &format!("/v3/rooms/{room}/join"), json!({})).await;
+    assert_eq!(marked(GUEST).await, (json!("join"), json!(true)));
+    for (user, claim) in [(GUEST, false), (AGENT, true)] {
+        let path = format!("/v3/rooms/{room}/state/m.room.member/{user}");
+        let body = json!({ "membership": "join", "org.estafette.guest": claim, "x": 1 });
+        let (status, answer) = server.request("PUT", &path, user, body).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    assert_eq!(marked(GUEST).await, (json!("join"), json!(true)));
+    assert_eq!(marked(AGENT).await, (json!("join"), json!(null)));
+}
+
 #[tokio::test]
 async fn guests_see_no_published_rooms() {
     let server = TestServer::start().await;
