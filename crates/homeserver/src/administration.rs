@@ -27,7 +27,7 @@ pub async fn administer(
     act: AdminAct,
 ) -> ApiResult<AdminOutcome> {
     let told = match &act {
-        AdminAct::Deactivate(_) => Some(AccountChange::Leave),
+        AdminAct::Deactivate(_) | AdminAct::Lapse(_) => Some(AccountChange::Leave),
         AdminAct::SetProfileField(name, _) if matches!(&**name, "displayname" | "avatar_url") => {
             Some(AccountChange::Profile)
         }
@@ -41,6 +41,7 @@ pub async fn administer(
     let ends_proofs = matches!(
         act,
         AdminAct::Deactivate(_)
+            | AdminAct::Lapse(_)
             | AdminAct::SetPassword(..)
             | AdminAct::DeleteDevices(_)
             | AdminAct::SetFlag(AccountFlag::Locked, true)
@@ -73,7 +74,7 @@ async fn news(
 ) -> ApiResult<Option<(String, AccountNews)>> {
     let news = match act {
         AdminAct::SetPassword(..) => AccountNews::PasswordChanged,
-        AdminAct::Deactivate(_) => AccountNews::Deactivated,
+        AdminAct::Deactivate(_) | AdminAct::Lapse(_) => AccountNews::Deactivated,
         AdminAct::SetEmail(_) | AdminAct::SetAddress(_) => AccountNews::AddressSet,
         _ => return Ok(None),
     };

@@ -206,11 +206,23 @@ pub struct Validity {
     pub period_days: u32,
     /// How many days before the end its owner is reminded by mail.
     pub reminders_days: Vec<u32>,
+    /// For how many days after its end an account is opened by its mailbox alone.
+    pub mailbox_days: u32,
+    /// How many days after its end an account that nobody renews is deactivated. 0: never.
+    pub deactivate_after_days: u32,
+    /// How many days after that it is erased. 0: never.
+    pub erase_after_days: u32,
 }
 
 impl Default for Validity {
     fn default() -> Self {
-        Self { period_days: 0, reminders_days: vec![30, 7, 1] }
+        Self {
+            period_days: 0,
+            reminders_days: vec![30, 7, 1],
+            mailbox_days: 30,
+            deactivate_after_days: 0,
+            erase_after_days: 0,
+        }
     }
 }
 
@@ -259,4 +271,13 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("mail.tell_new_devices", "Whether people are told by mail of each new device of theirs."),
     ("validity.period_days", "How long an account works without being renewed; 0: for ever."),
     ("validity.reminders_days", "How many days before the end a reminder is sent."),
+    (
+        "validity.mailbox_days",
+        "For how many days after its end an account is opened by its mailbox alone.",
+    ),
+    (
+        "validity.deactivate_after_days",
+        "How many days after its end an account that nobody renews is deactivated; 0: never.",
+    ),
+    ("validity.erase_after_days", "How many days after that it is erased; 0: never."),
 ];

@@ -131,7 +131,7 @@ impl Identity {
             self.apply_policy_at_start(),
             Arc::clone(&self).run_outbox(),
             Arc::clone(&self).run_upstream_sweeps(),
-            Arc::clone(&self).run_reminders()
+            Arc::clone(&self).run_validity()
         );
     }
 

@@ -4,11 +4,13 @@
 //! The link in a reminder opens a page with a button. Opening it changes nothing, so a scanner of
 //! links in the mailbox of somebody who has left renews nobody (Tchap's renewed them).
 
-use std::{sync::Arc, time::Duration};
+mod sweep;
+
+use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use estafette_core::limits::{PEOPLE_PER_READ, RENEWAL_LINK_S, VALIDITY_INTERVAL_S};
+use estafette_core::limits::{PEOPLE_PER_READ, RENEWAL_LINK_S};
 use estafette_store::{
     IdentityStore as _, PeopleStore as _, StoreResult, accounts::TokenHash, identity::Reminder,
     people::Person,
@@ -45,19 +47,6 @@ impl Identity {
     pub(crate) fn next_expiry_ms(&self) -> Option<i64> {
         let days = self.config.validity.period_days;
         (days > 0).then(|| self.host.now_ms().saturating_add(i64::from(days) * DAY_MS))
-    }
-
-    /// Reminds people for as long as the server runs.
-    pub(crate) async fn run_reminders(self: Arc<Self>) {
-        if self.config.validity.period_days == 0 || !self.mailer.works() {
-            return;
-        }
-        loop {
-            if let Err(error) = self.remind_due().await {
-                tracing::warn!(%error, "reminders cannot be sent");
-            }
-            tokio::time::sleep(Duration::from_secs(VALIDITY_INTERVAL_S)).await;
-        }
     }
 
     /// Reminds everybody whose time has come, once per end and number of days. How many were.
@@ -152,6 +141,13 @@ async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
     identity.host.limit_source(&format!("renewal from {}", browser.address))?;
     let (token, now_ms) = (TokenHash::of(&form.token), identity.host.now_ms());
     let Some(expires_ms) = identity.next_expiry_ms() else { return Err(Trouble::NotFound) };
+    if let Some(renewal) = identity.store.renewal(token.clone(), now_ms).await?
+        && identity.is_long_expired(renewal.account_expires_ms)
+        && browser.user_id() != Some(&renewal.user_id)
+    {
+        // The mailbox may have passed on: who it was knows the password, or is known to somebody.
+        return say(&browser, words.too_late, StatusCode::FORBIDDEN);
+    }
     if identity.store.renew(token, now_ms, expires_ms).await? {
         return say(&browser, words.renewed, StatusCode::OK);
     }

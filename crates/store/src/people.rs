@@ -141,6 +141,9 @@ pub enum AdminAct {
     SetPassword(Option<PasswordHash>, Option<Devices>),
     /// Ends an account; `true` erases it.
     Deactivate(bool),
+    /// Ends an account that expired at the given time (ms since the epoch) or before, and frees its
+    /// address. Not where it was renewed meanwhile, is locked, or has ended.
+    Lapse(i64),
     /// Brings a deactivated account back.
     Reactivate(Option<PasswordHash>),
     /// Deletes devices with their sessions.
@@ -282,6 +285,23 @@ pub trait PeopleStore: Send + Sync {
         until_ms: i64,
         limit: u64,
     ) -> StoreResult<Vec<Person>>;
+
+    /// Accounts that expired at `until_ms` or before and neither ended nor are locked, the longest
+    /// expired first, at most `limit`.
+    async fn people_lapsing(&self, until_ms: i64, limit: u64) -> StoreResult<Vec<Person>>;
+
+    /// Accounts that [lapsed](AdminAct::Lapse) at `until_ms` or before and are neither back nor
+    /// erased, the first to lapse first, at most `limit`.
+    async fn lapsed_people(&self, until_ms: i64, limit: u64) -> StoreResult<Vec<UserId>>;
+
+    /// People whose account has no end although nobody said that it shall have none, oldest account
+    /// first, at most `limit`.
+    async fn people_without_end(&self, limit: u64) -> StoreResult<Vec<UserId>>;
+
+    /// Gives accounts that have none an end, in one act with one line of the audit log, and returns
+    /// how many were given one. Takes effect for [`session`](crate::AccountStore::session) before
+    /// this returns.
+    async fn give_ends(&self, entry: AuditEntry, ends: Vec<(UserId, i64)>) -> StoreResult<u64>;
 
     /// Does what an administrator does and writes its line of the audit log, in one act.
     /// `subject` is whom or what it concerns; for accounts the user id.

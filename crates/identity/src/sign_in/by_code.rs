@@ -89,7 +89,7 @@ async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
 /// has its mailbox too.
 async fn owner(identity: &Identity, address: &EmailAddress) -> Result<Option<UserId>, Trouble> {
     let person = identity.store.person_by_email(address.as_str()).await?;
-    let open = person.filter(|person| !person.deactivated && !person.locked);
+    let open = person.filter(|person| identity.is_opened_by_mailbox(person));
     Ok(open.map(|person| person.user_id))
 }
 

@@ -6,7 +6,7 @@ use estafette_core::{email_address::EmailAddress, ids::UserId, limits::LOCALPART
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _,
     accounts::{NewAccount, PasswordHash},
-    people::{CreatePersonOutcome, Person, PersonDetails},
+    people::{CreatePersonOutcome, PersonDetails},
 };
 use http::StatusCode;
 use maud::html;
@@ -107,7 +107,10 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
     let organisation = Box::new((**organisation).clone());
     let reactivation = identity.config.sign_up.reactivation;
     match identity.store.person_by_email(address.as_str()).await? {
-        Some(Person { deactivated: false, .. }) => return Ok(Way::Exists),
+        Some(person) if !person.deactivated => {
+            let is_long_expired = identity.is_long_expired(person.details.expires_ms);
+            return Ok(if is_long_expired { Way::Closed } else { Way::Exists });
+        }
         Some(_) if !reactivation => return Ok(Way::Closed),
         Some(person) => return Ok(Way::Back(organisation, person.user_id)),
         None => {}

@@ -3,6 +3,7 @@
 
 mod administer;
 pub(in crate::sqlite) mod audit;
+mod lapsing;
 pub(in crate::sqlite) mod person;
 mod placing;
 
@@ -67,6 +68,23 @@ impl PeopleStore for SqliteStore {
         limit: u64,
     ) -> StoreResult<Vec<Person>> {
         self.read(move |conn| person::expiring(conn, from_ms, until_ms, limit)).await
+    }
+
+    async fn people_lapsing(&self, until_ms: i64, limit: u64) -> StoreResult<Vec<Person>> {
+        self.read(move |conn| lapsing::lapsing(conn, until_ms, limit)).await
+    }
+
+    async fn lapsed_people(&self, until_ms: i64, limit: u64) -> StoreResult<Vec<UserId>> {
+        self.read(move |conn| lapsing::lapsed(conn, until_ms, limit)).await
+    }
+
+    async fn people_without_end(&self, limit: u64) -> StoreResult<Vec<UserId>> {
+        self.read(move |conn| lapsing::without_end(conn, limit)).await
+    }
+
+    async fn give_ends(&self, entry: AuditEntry, ends: Vec<(UserId, i64)>) -> StoreResult<u64> {
+        let indexes = self.indexes();
+        self.write(move |tx| lapsing::give_ends(&indexes, tx, &entry, &ends)).await
     }
 
     async fn administer(

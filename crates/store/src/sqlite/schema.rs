@@ -29,6 +29,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/052_placement.sql"),
     include_str!("schema/060_profile_to_tell.sql"),
     include_str!("schema/036_third_party_invites.sql"),
+    include_str!("schema/053_lapsed_accounts.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

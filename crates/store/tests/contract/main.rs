@@ -22,11 +22,14 @@ mod keys;
 #[cfg(test)]
 mod keys_once;
 #[cfg(test)]
+mod lapsing;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod placing;
 #[cfg(test)]
 mod push;

@@ -11,6 +11,7 @@ pub(crate) struct Validity {
     pub(crate) renewed: (&'static str, &'static str),
     pub(crate) sent: (&'static str, &'static str),
     pub(crate) unknown: (&'static str, &'static str),
+    pub(crate) too_late: (&'static str, &'static str),
 }
 
 pub(super) const FRENCH: Validity = Validity {
@@ -26,6 +27,11 @@ pub(super) const FRENCH: Validity = Validity {
         "Un message plus récent contient peut-être un autre lien. Sinon, connectez-vous pour en \
          demander un.",
     ),
+    too_late: (
+        "Ce compte a expiré il y a longtemps",
+        "Le lien ne suffit plus. Connectez-vous avec votre mot de passe, puis ouvrez-le de nouveau ; \
+         sans mot de passe, adressez-vous à votre support.",
+    ),
 };
 
 pub(super) const ENGLISH: Validity = Validity {
@@ -39,5 +45,10 @@ pub(super) const ENGLISH: Validity = Validity {
     unknown: (
         "This link no longer works",
         "A later message may have another link. If not, sign in to ask for one.",
+    ),
+    too_late: (
+        "This account expired long ago",
+        "The link is no longer enough. Sign in with your password, then open it again; without a \
+         password, ask your support.",
     ),
 };

@@ -235,6 +235,13 @@ pub(in crate::sqlite) fn reactivate(
     let parameters = (user_id.as_str(), password_hash.map(|hash| &hash.0));
     let back: Option<i64> = statement.query_row(parameters, |row| row.get(0)).optional()?;
     let Some(nid) = back else { return Ok(false) };
+    // Who lapsed would lapse again at once.
+    tx.conn
+        .prepare_cached(
+            "UPDATE person SET lapsed_ts = NULL, expires_ts = NULL
+             WHERE account_nid = ?1 AND lapsed_ts IS NOT NULL",
+        )?
+        .execute((nid,))?;
     directory::refresh(tx.conn, nid)?;
     tx.record(FactKind::Address { user_id: user_id.clone() });
     Ok(true)

@@ -4,7 +4,7 @@
 use estafette_core::ids::UserId;
 use serde_json::{Value, json};
 
-use super::{audit, person, placing};
+use super::{audit, lapsing, person, placing};
 use crate::{
     StoreError, StoreResult,
     accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
@@ -56,7 +56,17 @@ pub(super) fn administer(
         (act, Some(user_id)) => {
             let user_id = UserId::parse(user_id)
                 .map_err(|_| StoreError::Conflict("an act on an account needs a user id"))?;
-            on_account(indexes, tx, &user_id, act)?
+            match act {
+                AdminAct::Lapse(expired_by_ms) => {
+                    let times = (*expired_by_ms, entry.now_ms);
+                    if lapsing::lapse(indexes, tx, &user_id, times)? {
+                        AdminOutcome::Done
+                    } else {
+                        AdminOutcome::NoAccount
+                    }
+                }
+                act => on_account(indexes, tx, &user_id, act)?,
+            }
         }
     };
     if let AdminOutcome::Done | AdminOutcome::Deleted(_) = outcome {
@@ -151,6 +161,7 @@ fn on_account(
             });
         }
         AdminAct::Note(..)
+        | AdminAct::Lapse(_)
         | AdminAct::InviteGuest(_)
         | AdminAct::RevokeGuest(_)
         | AdminAct::PutRegistrationToken(_)
@@ -191,6 +202,7 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         ),
         AdminAct::Deactivate(true) => ("account.erase", json!({})),
         AdminAct::Deactivate(false) => ("account.deactivate", json!({})),
+        AdminAct::Lapse(_) => ("account.lapse", json!({})),
         AdminAct::Reactivate(_) => ("account.reactivate", json!({})),
         AdminAct::DeleteDevices(_) => {
             let gone = match outcome {

@@ -40,7 +40,7 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
     })
 }
 
-fn list(conn: &Connection, rest: &str, params: impl Params) -> StoreResult<Vec<Person>> {
+pub(super) fn list(conn: &Connection, rest: &str, params: impl Params) -> StoreResult<Vec<Person>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT} {rest}"))?;
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
