@@ -373,7 +373,8 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 8;
 pub const ADMIN_TIMEOUT_S: u64 = 30;
 /// How often somebody who waits for events of a room without being in it looks, in ms.
 pub const EVENTS_LOOK_INTERVAL_MS: u64 = 500;
-/// After how long rooms that could not be told of a change of an account are told again, in seconds.
+/// After how long rooms that could not be told of a change of an account are told again, in
+/// seconds.
 pub const ACCOUNT_CHANGES_INTERVAL_S: u64 = 60;
 /// Users whose changed profile or deactivation waits to reach their rooms.
 pub const ACCOUNT_CHANGES_MAX: usize = 10_000;

@@ -300,6 +300,20 @@ impl Notifier {
     /// The user's hot entry, loading memberships at the first call.
     pub async fn user(&self, store: &SqliteStore, user_id: &UserId) -> StoreResult<Arc<HotUser>> {
         let known = self.ask(user_id);
+        self.loaded(store, user_id, known).await
+    }
+
+    /// The same for the server's own sake: a user who is hot already does not stay so for it.
+    pub async fn glance(&self, store: &SqliteStore, user_id: &UserId) -> StoreResult<Arc<HotUser>> {
+        self.loaded(store, user_id, self.hot(user_id)).await
+    }
+
+    async fn loaded(
+        &self,
+        store: &SqliteStore,
+        user_id: &UserId,
+        known: Option<Arc<HotUser>>,
+    ) -> StoreResult<Arc<HotUser>> {
         let user = match known {
             Some(user) => user,
             None => {

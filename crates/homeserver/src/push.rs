@@ -251,41 +251,58 @@ impl Sender {
         Ok(self.users.iter().filter(|(_, user)| lost(user)).map(|(id, _)| id.clone()).collect())
     }
 
-    /// Looks at everything that was heard since the last time.
+    /// Looks at everything that was heard since the last time. What an error leaves undone is as if
+    /// it had not been heard yet.
     async fn catch_up(&mut self, server: &Shared) -> StoreResult<()> {
         loop {
-            let heard = std::mem::take(&mut *server.push.heard.lock());
-            let head = server.notifier.head();
-            let mut changed = heard.users;
-            if heard.handed_over {
-                changed.extend(self.without_pushers(server).await?);
-            }
-            for user_id in &changed {
-                self.reload(server, user_id).await?;
-            }
-            if self.users.is_empty() {
-                self.pos = head;
-                return Ok(());
-            }
-            if heard.missed {
-                self.read_log(server, head).await?;
-            }
-            for (pos, room_id) in &heard.events {
-                if *pos > self.pos {
-                    self.look_at(server, *pos, room_id).await?;
-                    self.pos = *pos;
-                }
-            }
-            for (room_id, user_id) in &heard.receipts {
-                if let Some(user) = self.users.get_mut(user_id) {
-                    user.room_read(server, room_id).await?;
-                }
+            let mut heard = std::mem::take(&mut *server.push.heard.lock());
+            let outcome = self.look_at_all(server, &mut heard).await;
+            if outcome.is_err() {
+                let mut missed = server.push.heard.lock();
+                missed.users.extend(heard.users);
+                missed.receipts.extend(heard.receipts);
+                missed.handed_over |= heard.handed_over;
+                missed.missed = true;
+                return outcome;
             }
             let heard = server.push.heard.lock();
             if heard.events.is_empty() && heard.users.is_empty() && !heard.missed {
                 return Ok(());
             }
         }
+    }
+
+    /// Looks at what was heard and takes it out of `heard`.
+    async fn look_at_all(&mut self, server: &Shared, heard: &mut Heard) -> StoreResult<()> {
+        let head = server.notifier.head();
+        if heard.handed_over {
+            heard.users.extend(self.without_pushers(server).await?);
+            heard.handed_over = false;
+        }
+        while let Some(user_id) = heard.users.iter().next().cloned() {
+            self.reload(server, &user_id).await?;
+            heard.users.remove(&user_id);
+        }
+        if self.users.is_empty() {
+            self.pos = head;
+            return Ok(());
+        }
+        if heard.missed {
+            self.read_log(server, head).await?;
+        }
+        for (pos, room_id) in heard.events.drain(..) {
+            if pos > self.pos {
+                self.look_at(server, pos, &room_id).await?;
+                self.pos = pos;
+            }
+        }
+        while let Some((room_id, user_id)) = heard.receipts.iter().next().cloned() {
+            if let Some(user) = self.users.get_mut(&user_id) {
+                user.room_read(server, &room_id).await?;
+            }
+            heard.receipts.remove(&(room_id, user_id));
+        }
+        Ok(())
     }
 
     /// Reads the log from where looking ended, for what was not heard.
@@ -304,10 +321,13 @@ impl Sender {
             };
             let last = last.pos;
             for (room_id, stored) in &events {
-                let Some(room) = server.rooms.get(&server.store, room_id).await? else { continue };
-                let snapshot = room.snapshot();
-                let found = Found { event: &stored.event, flags: stored.flags, pos: stored.pos };
-                self.evaluate(server, &snapshot, &found).await?;
+                if let Some(room) = server.rooms.get(&server.store, room_id).await? {
+                    let snapshot = room.snapshot();
+                    let (event, flags, pos) = (&stored.event, stored.flags, stored.pos);
+                    self.evaluate(server, &snapshot, &Found { event, flags, pos }).await?;
+                }
+                // What was queued is not looked at again if the next event cannot be.
+                self.pos = stored.pos;
             }
             self.pos = last;
         }
@@ -350,11 +370,20 @@ impl Sender {
         if found.flags.0 & hidden != 0 || age_ms > PUSH_AGE_MS_MAX {
             return Ok(());
         }
-        let told = evaluate::told(server, &self.users, snapshot, found);
-        for (user_id, tweaks, urgent) in told {
+        let room_id = found.event.room_id();
+        let mut badges = Vec::new();
+        for (user_id, tweaks, urgent) in evaluate::told(server, &self.users, snapshot, found) {
+            if evaluate::came_later(server, &user_id, snapshot, found).await? {
+                // What happened before one came in is read, not announced.
+                continue;
+            }
             let Some(user) = self.users.get_mut(&user_id) else { continue };
-            let room_id = found.event.room_id();
             let badge = user.badge_after(server, room_id).await?;
+            badges.push((user_id, tweaks, urgent, badge));
+        }
+        // All or nothing: an event that fails for one user is looked at again for all.
+        for (user_id, tweaks, urgent, badge) in badges {
+            let Some(user) = self.users.get(&user_id) else { continue };
             for lane in &user.lanes {
                 let item = Item {
                     pos: found.pos,

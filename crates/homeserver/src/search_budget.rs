@@ -83,7 +83,17 @@ impl SearchBudgets {
         if changed.is_empty() {
             return Ok(());
         }
-        server.store.put_directory_budgets(changed).await
+        let users: Vec<UserId> = changed.iter().map(|(user_id, _)| user_id.clone()).collect();
+        let outcome = server.store.put_directory_budgets(changed).await;
+        if outcome.is_err() {
+            let mut budgets = self.0.lock();
+            for user_id in &users {
+                if let Some(left) = budgets.get_mut(user_id) {
+                    left.changed = true;
+                }
+            }
+        }
+        outcome
     }
 }
 

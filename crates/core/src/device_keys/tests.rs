@@ -196,25 +196,3 @@ fn one_key_named_after_itself() {
     assert!(!single(r#"{"keys":{"ed25519:AAAA":"AAAA"}}"#));
     assert!(!single(r#"{"keys":{}}"#) && !single("{}"));
 }
-
-#[test]
-#[ignore = "a measurement: cargo test --release -p estafette-core -- --ignored --nocapture time_of"]
-fn time_of_fifty_signatures() {
-    let device_key = key(1, "DEV");
-    let public = decode_key(&device_key.public_base64()).unwrap();
-    let json = format!(r#"{{"key":"{}"}}"#, device_key.public_base64());
-    let object = signed(&json, &device_key);
-    let one = SignedBytes::of(&object, USER, "ed25519:DEV").unwrap();
-    let batch = vec![one; 51];
-    let time = |name: &str, run: &dyn Fn()| {
-        let start = std::time::Instant::now();
-        (0..200).for_each(|_| run());
-        println!("{name}: {:?} per 51 signatures", start.elapsed() / 200);
-    };
-    time("together", &|| verify_all(&batch, &public).unwrap());
-    time("one by one", &|| {
-        for one in &batch {
-            verify_all(std::slice::from_ref(one), &public).unwrap();
-        }
-    });
-}

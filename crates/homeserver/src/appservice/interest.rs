@@ -3,7 +3,9 @@
 //!
 //! An event concerns it when the room, one of the room's aliases, the sender, the user whose
 //! membership it is, or anybody in the room is in its namespaces. Whether somebody in the room is
-//! theirs is worked out once per room and then follows the memberships that come by.
+//! theirs is worked out once per room, as of the first event that is looked at, and then follows the
+//! memberships that come by: a service that was away is told of what happened while its users were
+//! there, also when they have left meanwhile.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,9 +13,8 @@ use estafette_core::{
     event::{Event, Membership},
     ids::{RoomId, UserId},
     limits::APPSERVICE_ROOMS_MAX,
-    room::RoomView,
 };
-use estafette_store::{RoomStore as _, StoreResult};
+use estafette_store::{Position, RoomStore as _, StoreResult, rooms::StoredEvent};
 
 use super::Registration;
 use crate::{Shared, rooms::Snapshot};
@@ -21,17 +22,25 @@ use crate::{Shared, rooms::Snapshot};
 /// What is known of one application service's interest.
 pub(super) struct Interest {
     appservice: Arc<Registration>,
-    /// Rooms with and without users of theirs.
+    /// Rooms with and without users of theirs, as of the last event that was looked at.
     members: HashMap<RoomId, bool>,
+    /// That event.
+    upto: Position,
 }
 
 impl Interest {
     pub(super) fn new(appservice: Arc<Registration>) -> Self {
-        Self { appservice, members: HashMap::new() }
+        Self { appservice, members: HashMap::new(), upto: Position(0) }
     }
 
     /// Whether an event is to be told.
-    pub(super) async fn in_event(&mut self, server: &Shared, event: &Event) -> StoreResult<bool> {
+    pub(super) async fn in_event(
+        &mut self,
+        server: &Shared,
+        stored: &StoredEvent,
+    ) -> StoreResult<bool> {
+        let event = &stored.event;
+        self.upto = stored.pos;
         let own = |user: &str| {
             UserId::parse(user).is_ok_and(|user| self.appservice.is_interested_in_user(&user))
         };
@@ -65,6 +74,7 @@ impl Interest {
         Ok(aliases.iter().any(|alias| self.appservice.is_interested_in_alias(alias)))
     }
 
+    /// Whether somebody of theirs was in a room once the last event that was looked at had happened.
     async fn members_in(&mut self, server: &Shared, room_id: &RoomId) -> StoreResult<bool> {
         if let Some(known) = self.members.get(room_id) {
             return Ok(*known);
@@ -73,17 +83,27 @@ impl Interest {
             return Ok(false);
         };
         let snapshot: Arc<Snapshot> = room.snapshot();
-        let theirs = self.has_member(&snapshot.view);
-        self.remember(room_id, theirs);
+        let theirs = if snapshot.last_pos() <= self.upto || self.upto == Position(0) {
+            self.has_member(snapshot.view.state().iter_kind_unordered("m.room.member"))
+        } else {
+            let members = [("m.room.member".to_owned(), None)];
+            let then = server.store.state_at(room_id, self.upto, Some(&members)).await?;
+            self.has_member(then.iter())
+        };
+        if self.upto > Position(0) {
+            self.remember(room_id, theirs);
+        }
         Ok(theirs)
     }
 
-    fn has_member(&self, view: &RoomView) -> bool {
-        let members = view.state().iter_kind_unordered("m.room.member");
-        members
-            .filter(|member| member.membership() == Some(Membership::Join))
-            .filter_map(|member| UserId::parse(member.state_key()?).ok())
-            .any(|user| self.appservice.is_interested_in_user(&user))
+    fn has_member<'a>(&self, mut members: impl Iterator<Item = &'a Arc<Event>>) -> bool {
+        members.any(|member| {
+            member.membership() == Some(Membership::Join)
+                && member
+                    .state_key()
+                    .and_then(|user| UserId::parse(user).ok())
+                    .is_some_and(|user| self.appservice.is_interested_in_user(&user))
+        })
     }
 
     fn remember(&mut self, room_id: &RoomId, theirs: bool) {

@@ -349,3 +349,26 @@ async fn a_bridge_names_rooms_by_its_own_aliases_alone() {
     let unknown = server.refused("PUT", "as-secret", own, body).await;
     assert_eq!(unknown, (404, "M_NOT_FOUND".to_owned()));
 }
+
+/// Otherwise a bridge that was away would not be told of what was said while its users were there,
+/// when they have left meanwhile; and be told of what was said before they came.
+#[tokio::test]
+async fn interest_is_as_of_the_event() {
+    let server = server().await;
+    let room = server.room("@zoe:x.fr", json!({ "preset": "public_chat" })).await;
+    let before = server.say("@zoe:x.fr", &room, "before").await;
+    let (token, path) = ("as-secret", format!("/v3/rooms/{room}"));
+    server.post(token, &format!("{path}/join"), json!({})).await;
+    let during = server.say("@zoe:x.fr", &room, "during").await;
+    server.post(token, &format!("{path}/leave"), json!({})).await;
+    let after = server.say("@zoe:x.fr", &room, "after").await;
+    let load = || load(&[FILE]).unwrap().by_token("as-secret").unwrap();
+    for (event_id, expected) in [(before, false), (during, true), (after, false)] {
+        let event_id = estafette_core::ids::EventId::parse(&event_id).unwrap();
+        let store = &server.server.store;
+        let stored = estafette_store::RoomStore::event(store, &event_id).await.unwrap().unwrap().1;
+        let mut interest = interest::Interest::new(load());
+        let told = interest.in_event(&server.server, &stored).await.unwrap();
+        assert_eq!(told, expected, "{}", stored.event.content_json());
+    }
+}

@@ -49,7 +49,7 @@ pub(super) async fn stretch(
         let complete = batch.len() < LOG_BATCH_MAX;
         for (_, stored) in batch {
             let pos = stored.pos;
-            if interest.in_event(server, &stored.event).await? {
+            if interest.in_event(server, &stored).await? {
                 stretch.events.push(rendered(stored, server.now_ms()));
             }
             stretch.upto = pos;

@@ -26,6 +26,7 @@ use crate::{
     history::{self, Visible},
     http::{Query, json_response},
     notification,
+    rate_limit::Cost,
     rooms::Snapshot,
     sync::{
         Reader,
@@ -51,6 +52,8 @@ async fn notifications(
     requester: Requester,
     Query(parameters): Query<Parameters>,
 ) -> ApiResult<Response> {
+    // It looks through many rooms.
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let head = server.notifier.head();
     let before = match parameters.from.as_deref().filter(|from| !from.is_empty()) {
         Some(from) => PageToken::parse(from)?.0.min(head),

@@ -6,7 +6,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 
 use axum::{Router, extract::State, response::Response, routing::post};
@@ -16,7 +16,7 @@ use estafette_core::{
     limits::{SEARCH_RESULTS_MAX, SEARCH_SCAN_MAX, SEARCH_WORDS_MAX},
 };
 use estafette_store::{
-    Position, RoomStore as _, StoreResult,
+    Position, RoomStore as _,
     rooms::{Direction, TimelineRange},
 };
 use http::StatusCode;
@@ -119,6 +119,8 @@ struct Scan {
     filter: RoomEventFilter,
     upto: Position,
     limit: usize,
+    /// Events to be looked at, at most about.
+    scan_max: usize,
 }
 
 /// What a search found.
@@ -128,12 +130,10 @@ struct Results {
     count: usize,
 }
 
-/// What one room gave.
-struct OfRoom {
-    found: Vec<(RoomId, Visible)>,
-    /// Everything above this position was looked at.
-    down_to: Position,
-}
+/// Events that are read from a room at once.
+const SEARCH_PAGE: usize = 200;
+/// What reading from a room costs of the events that one search looks at, however few it has.
+const LOOK_COST: usize = 20;
 
 impl Scan {
     fn new(criteria: &Criteria, next_batch: Option<&str>) -> ApiResult<Self> {
@@ -167,6 +167,7 @@ impl Scan {
             upto: from.map_or(Position(u64::MAX >> 1), |token| token.0),
             limit: limit.unwrap_or(10).clamp(1, SEARCH_RESULTS_MAX),
             filter,
+            scan_max: SEARCH_SCAN_MAX,
         })
     }
 
@@ -192,21 +193,46 @@ impl Scan {
     }
 
     /// The matches of all rooms up to `upto`, latest first, and down to where every room was looked
-    /// at.
+    /// at. Looks at about `scan_max` events, each look into a room counting as [`LOOK_COST`] at least;
+    /// at more only where even one short look into each room takes more, so that every search gets
+    /// on.
     async fn walk(
         &self,
         server: &Shared,
         reader: &Reader,
         upto: Position,
     ) -> ApiResult<(Vec<(RoomId, Visible)>, Position)> {
-        let rooms = self.rooms(server, reader).await?;
-        let budget = (SEARCH_SCAN_MAX / rooms.len().max(1)).max(100);
-        let mut found = Vec::new();
+        // The rooms by their next event; where that is not read, by a position it cannot be after.
+        let mut heap: BinaryHeap<(Position, RoomId)> = BinaryHeap::new();
+        for (room_id, last) in self.rooms(server, reader).await? {
+            heap.push((last.min(upto), room_id));
+        }
+        let first = heap.peek().map_or(upto, |(first, _)| *first);
+        let (mut found, mut scanned) = (Vec::new(), 0);
         let mut down_to = Position(0);
-        for room_id in rooms {
-            let of_room = self.of_room(server, reader, &room_id, (upto, budget)).await?;
-            found.extend(of_room.found);
-            down_to = down_to.max(of_room.down_to);
+        while let Some((before, room_id)) = heap.pop() {
+            let spent = scanned >= self.scan_max;
+            if spent && before < first {
+                down_to = before;
+                break;
+            }
+            let limit = if spent { LOOK_COST } else { SEARCH_PAGE };
+            let range = TimelineRange {
+                after: Position(0),
+                upto: before,
+                direction: Direction::Backward,
+                limit,
+            };
+            let stored = server.store.timeline(&room_id, range).await?;
+            scanned += stored.len().max(LOOK_COST);
+            let last = stored.last().filter(|_| stored.len() == limit).map(|last| last.pos);
+            let matching = stored.into_iter().filter(|event| self.matches(&event.event));
+            let events = history::from_stored(matching);
+            let seen = history::visible(server, &reader.user_id, &room_id, events).await?;
+            found.extend(seen.into_iter().map(|event| (room_id.clone(), event)));
+            if let Some(last) = last {
+                heap.push((Position(last.0.saturating_sub(1)), room_id));
+            }
         }
         // Below the point down to which every room was looked at, order would be a guess.
         found.retain(|(_, event)| event.event.pos() > down_to);
@@ -215,8 +241,12 @@ impl Scan {
     }
 
     /// The rooms to look at: those the user is in, that the filter wants and that are readable.
-    /// A room that is wanted brings along those that it replaced.
-    async fn rooms(&self, server: &Shared, reader: &Reader) -> ApiResult<Vec<RoomId>> {
+    /// A room that is wanted brings along those that it replaced. Each with its last position.
+    async fn rooms(
+        &self,
+        server: &Shared,
+        reader: &Reader,
+    ) -> ApiResult<Vec<(RoomId, Position)>> {
         let (mut wanted, mut others) = (Vec::new(), Vec::new());
         for own in server.store.rooms_of(&reader.user_id).await? {
             if own.membership == "join" {
@@ -235,45 +265,10 @@ impl Scan {
                 wanted.push(others.swap_remove(index));
             }
             if !snapshot.view.is_encrypted() {
-                rooms.push(room_id);
+                rooms.push((room_id, snapshot.last_pos()));
             }
         }
         Ok(rooms)
-    }
-
-    async fn of_room(
-        &self,
-        server: &Shared,
-        reader: &Reader,
-        room_id: &RoomId,
-        (upto, budget): (Position, usize),
-    ) -> StoreResult<OfRoom> {
-        let mut of_room = OfRoom { found: Vec::new(), down_to: Position(0) };
-        let mut range = TimelineRange {
-            after: Position(0),
-            upto,
-            direction: Direction::Backward,
-            limit: budget.min(500),
-        };
-        let mut scanned = 0;
-        loop {
-            let stored = server.store.timeline(room_id, range).await?;
-            let complete = stored.len() < range.limit;
-            scanned += stored.len();
-            let last = stored.last().map_or(Position(0), |event| event.pos);
-            let matching = stored.into_iter().filter(|event| self.matches(&event.event));
-            let events = history::from_stored(matching);
-            let seen = history::visible(server, &reader.user_id, room_id, events).await?;
-            of_room.found.extend(seen.into_iter().map(|event| (room_id.clone(), event)));
-            if complete {
-                return Ok(of_room);
-            }
-            if scanned >= budget {
-                of_room.down_to = Position(last.0.saturating_sub(1));
-                return Ok(of_room);
-            }
-            range.upto = Position(last.0.saturating_sub(1));
-        }
     }
 
     fn matches(&self, event: &estafette_core::event::Event) -> bool {

@@ -206,7 +206,7 @@ async fn look_up(
     // What is asked for is the networks' own; the token of the client is not theirs to see.
     let asked = query.unwrap_or_default();
     let asked = asked.split('&').filter(|part| !part.is_empty());
-    let asked: Vec<&str> = asked.filter(|part| !part.starts_with("access_token=")).collect();
+    let asked: Vec<&str> = asked.filter(|part| !is_for_us(part)).collect();
     if !asked.is_empty() {
         path.push_str(&format!("?{}", asked.join("&")));
     }
@@ -222,6 +222,15 @@ async fn look_up(
         return Err(ApiError::not_found("No network knows that."));
     }
     Ok(Json(found))
+}
+
+/// Whether a part of a query is this server's own, however it is written.
+fn is_for_us(part: &str) -> bool {
+    let uri = format!("/?{part}").parse::<http::Uri>().ok();
+    let parsed = uri.and_then(|uri| axum::extract::Query::try_from_uri(&uri).ok());
+    let parsed: Vec<(String, String)> = parsed.map(|parsed| parsed.0).unwrap_or_default();
+    // What cannot be read is not passed on either.
+    parsed.is_empty() || parsed.iter().any(|(name, _)| name == "access_token")
 }
 
 fn is_item(kind: Kind, item: &Value) -> bool {

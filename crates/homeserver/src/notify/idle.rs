@@ -81,6 +81,8 @@ mod tests {
             notifier.forget_idle();
         }
         assert!(notifier.hot(&alice).is_some(), "not idle for long enough");
+        // The server's own look, as for a badge, does not keep anybody.
+        notifier.glance(&server.server.store, &alice).await.unwrap();
         assert_eq!(notifier.forget_idle(), 1);
         assert!(notifier.hot(&alice).is_none());
         assert!(notifier.listeners.read().is_empty());

@@ -9,6 +9,8 @@ use estafette_core::{
     push_rules::{PushEvent, Recipient, RoomFacts, RuleSetHash, Verdict},
 };
 
+use estafette_store::{RoomStore as _, StoreResult};
+
 use super::{Found, user::PushUser};
 use crate::{Shared, notification::sender_may_notify, rooms::Snapshot};
 
@@ -41,16 +43,6 @@ pub(super) fn told(
     let mut verdicts: HashMap<RuleSetHash, Verdict<'_>> = HashMap::new();
     let mut told = Vec::new();
     for (user_id, user) in candidates {
-        let joined_at = server
-            .notifier
-            .hot(user_id)
-            .and_then(|hot| hot.room(event.room_id()))
-            .filter(|own| own.membership == Membership::Join)
-            .map(|own| own.joined_at);
-        if joined_at.is_some_and(|joined_at| joined_at > found.pos) {
-            // What happened before one came in is read, not announced.
-            continue;
-        }
         let verdict = verdicts
             .entry(user.rules_hash)
             .or_insert_with(|| user.rules.evaluate(&push_event, &room));
@@ -71,6 +63,26 @@ pub(super) fn told(
         }
     }
     told
+}
+
+/// Whether somebody who is in the room came in only after the event.
+pub(super) async fn came_later(
+    server: &Shared,
+    user_id: &UserId,
+    snapshot: &Snapshot,
+    found: &Found<'_>,
+) -> StoreResult<bool> {
+    if snapshot.last_pos() <= found.pos {
+        return Ok(false);
+    }
+    let room_id = found.event.room_id();
+    if let Some(own) = server.notifier.hot(user_id).and_then(|hot| hot.room(room_id)) {
+        return Ok(own.membership == Membership::Join && own.joined_at > found.pos);
+    }
+    // As after a restart, when nobody has synced yet.
+    let rooms = server.store.rooms_of(user_id).await?;
+    let own = rooms.iter().find(|own| own.room_id == *room_id && own.membership == "join");
+    Ok(own.is_some_and(|own| own.joined_at > found.pos))
 }
 
 /// Those with pushers who are in the room, or whom the event invites.

@@ -4,8 +4,15 @@
 //! `content` is never sent, whatever the pusher's format: the specification leaves that to the
 //! server, and the State wants no content in pushes.
 
-use estafette_core::ids::EventId;
-use estafette_store::{RoomStore as _, push::Pusher};
+use std::sync::Arc;
+
+use estafette_core::{
+    event::Event,
+    ids::{EventId, RoomId},
+};
+use estafette_store::{
+    Position, RoomStore as _, StoreResult, push::Pusher, rooms::StoredEvent,
+};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -108,18 +115,45 @@ async fn describe(server: &Shared, pusher: &Pusher, item: &Item, into: &mut Map<
     if target {
         into.insert("user_is_target".to_owned(), json!(true));
     }
-    let Ok(Some(room)) = server.rooms.get(&server.store, &room_id).await else { return };
-    let snapshot = room.snapshot();
-    let sender = snapshot.view.state_event("m.room.member", event.sender().as_str());
-    let name = sender.and_then(|member| member.content().get("displayname")?.as_str());
+    let Ok(then) = names_at(server, &room_id, &stored).await else { return };
+    let text = |kind: &str, key: &str, member: &str| {
+        let event = then.iter().find(|event| event.kind() == kind && event.state_key() == Some(key));
+        event.and_then(|event| event.content().get(member)?.as_str()).map(str::to_owned)
+    };
     let texts = [
-        ("sender_display_name", name),
-        ("room_name", snapshot.view.state_text("m.room.name", "name")),
-        ("room_alias", snapshot.view.state_text("m.room.canonical_alias", "alias")),
+        ("sender_display_name", text("m.room.member", event.sender().as_str(), "displayname")),
+        ("room_name", text("m.room.name", "", "name")),
+        ("room_alias", text("m.room.canonical_alias", "", "alias")),
     ];
     for (key, text) in texts {
         if let Some(text) = text {
             into.insert(key.to_owned(), json!(text));
         }
     }
+}
+
+/// What the room and the sender of an event were called when it happened: a notification that
+/// comes late must not tell what they are called since.
+pub(super) async fn names_at(
+    server: &Shared,
+    room_id: &RoomId,
+    stored: &StoredEvent,
+) -> StoreResult<Vec<Arc<Event>>> {
+    let keys = [
+        ("m.room.member", stored.event.sender().as_str()),
+        ("m.room.name", ""),
+        ("m.room.canonical_alias", ""),
+    ];
+    let Some(room) = server.rooms.get(&server.store, room_id).await? else { return Ok(vec![]) };
+    let snapshot = room.snapshot();
+    let is_name = |event: &Event| {
+        event.state_key().is_some_and(|key| keys.contains(&(event.kind(), key)))
+    };
+    let newer = snapshot.recent.after(stored.pos, Position(u64::MAX));
+    if newer.is_some_and(|newer| !newer.iter().any(|event| is_name(&event.event))) {
+        let now = keys.iter().filter_map(|(kind, key)| snapshot.view.state_event(kind, key));
+        return Ok(now.cloned().collect());
+    }
+    let keys = keys.map(|(kind, key)| (kind.to_owned(), Some(key.to_owned())));
+    server.store.state_at(room_id, stored.pos, Some(&keys)).await
 }

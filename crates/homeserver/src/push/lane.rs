@@ -58,6 +58,8 @@ pub(super) struct Lane {
 struct State {
     pusher: Option<Arc<Pusher>>,
     queue: VecDeque<Item>,
+    /// The last notification that was queued; what comes is always later.
+    last_pos: Position,
     /// A badge to be sent once the queue is empty.
     badge: Option<u64>,
     /// The badge that the gateway was told last.
@@ -97,12 +99,17 @@ impl Lane {
         self.state.lock().last_badge
     }
 
-    /// Queues a notification, unless the pusher is switched off.
+    /// Queues a notification, unless the pusher is switched off. One that was queued before, or is
+    /// older than one that was, is not queued again.
     pub(super) fn push(self: &Arc<Self>, server: &Shared, item: Item) {
         let mut state = self.state.lock();
         if !state.pusher.as_ref().is_some_and(|pusher| pusher.enabled) {
             return;
         }
+        if item.pos <= state.last_pos {
+            return;
+        }
+        state.last_pos = item.pos;
         if state.queue.len() >= PUSH_QUEUE_MAX
             && let Some(oldest) = state.queue.front().map(|item| item.pos)
         {
@@ -118,6 +125,7 @@ impl Lane {
     pub(super) fn restore(self: &Arc<Self>, server: &Shared, outgoing: Outgoing) {
         let mut state = self.state.lock();
         state.stored.insert(outgoing.pos);
+        state.last_pos = state.last_pos.max(outgoing.pos);
         state.queue.push_back(Item {
             pos: outgoing.pos,
             room_id: outgoing.room_id,

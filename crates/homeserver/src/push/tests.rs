@@ -271,3 +271,76 @@ async fn what_a_gateway_did_not_take_is_sent_after_a_restart() {
     assert_eq!(waiting, 0);
     gateway.nothing_more();
 }
+
+async fn stored(server: &TestServer, event_id: &str) -> estafette_store::rooms::StoredEvent {
+    let event_id = EventId::parse(event_id).unwrap();
+    server.server.store.event(&event_id).await.unwrap().unwrap().1
+}
+
+/// Otherwise a notification that comes hours late would tell names that the room took since, perhaps
+/// because it became another room.
+#[tokio::test]
+async fn a_late_notification_tells_the_names_of_its_time() {
+    let server = server().await;
+    let room_id = room_of_two(&server).await;
+    let event_id = say(&server, &room_id, ALICE, "1", "one").await;
+    let room = RoomId::parse(&room_id).unwrap();
+    let name = async |server: &TestServer| {
+        let stored = stored(server, &event_id).await;
+        let names = gateway::names_at(&server.server, &room, &stored).await.unwrap();
+        let name = names.iter().find(|event| event.kind() == "m.room.name").unwrap();
+        name.content().get("name").and_then(|name| name.as_str()).unwrap().to_owned()
+    };
+    assert_eq!(name(&server).await, "Salon");
+    let path = format!("rooms/{room_id}/state/m.room.name");
+    ask(&server, Method::PUT, &path, ALICE, json!({"name": "Affaire secrète"})).await;
+    assert_eq!(name(&server).await, "Salon");
+    let server = server.restart(|_| {}).await;
+    assert_eq!(name(&server).await, "Salon");
+}
+
+/// Otherwise somebody who comes into a room would be rung for what was said before, when the server
+/// was restarted meanwhile.
+#[tokio::test]
+async fn what_happened_before_one_came_in_is_not_announced_after_a_restart() {
+    let server = server().await;
+    let body = json!({"preset": "public_chat"});
+    let created = ask(&server, Method::POST, "createRoom", ALICE, body).await;
+    let room_id = created["room_id"].as_str().unwrap().to_owned();
+    let early = say(&server, &room_id, ALICE, "1", "early").await;
+    ask(&server, Method::POST, &format!("rooms/{room_id}/join"), BOB, json!({})).await;
+    let late = say(&server, &room_id, ALICE, "2", "late").await;
+    let later = say(&server, &room_id, ALICE, "3", "later").await;
+    let server = server.restart(|_| {}).await;
+    let bob = UserId::parse(BOB).unwrap();
+    assert!(server.server.notifier.hot(&bob).is_none());
+    let room = RoomId::parse(&room_id).unwrap();
+    let hot = server.server.rooms.get(&server.server.store, &room).await.unwrap().unwrap();
+    for (event_id, expected) in [(early, true), (late, false), (later, false)] {
+        let stored = stored(&server, &event_id).await;
+        let found = Found { event: &stored.event, flags: stored.flags, pos: stored.pos };
+        let came = evaluate::came_later(&server.server, &bob, &hot.snapshot(), &found).await;
+        assert_eq!(came.unwrap(), expected, "{event_id}");
+    }
+}
+
+/// Otherwise a phone would ring twice where an error interrupted looking at an event.
+#[tokio::test]
+async fn a_notification_is_queued_once() {
+    let (server, mut gateway) = (server().await, Gateway::start().await);
+    let room_id = room_of_two(&server).await;
+    set_pusher(&server, &gateway, BOB, json!({})).await;
+    let mut again = Sender::load(&server.server).await.unwrap();
+    let event_id = say(&server, &room_id, ALICE, "1", "one").await;
+    assert_eq!(gateway.next().await["event_id"], event_id.as_str());
+    let stored = stored(&server, &event_id).await;
+    let before = Position(stored.pos.0 - 1);
+    for _ in 0..2 {
+        again.pos = before;
+        again.read_log(&server.server, stored.pos).await.unwrap();
+    }
+    assert_eq!(gateway.next().await["event_id"], event_id.as_str(), "the second sender's own");
+    let last = say(&server, &room_id, ALICE, "2", "two").await;
+    assert_eq!(gateway.next().await["event_id"], last.as_str());
+    gateway.nothing_more();
+}

@@ -99,7 +99,7 @@ impl PushUser {
     async fn reader(&self, server: &Shared) -> StoreResult<Reader> {
         Ok(Reader {
             server: Arc::clone(server),
-            user: server.notifier.user(&server.store, &self.user_id).await?,
+            user: server.notifier.glance(&server.store, &self.user_id).await?,
             device_id: None,
             device_nid: None,
             head: server.notifier.head(),

@@ -24,6 +24,9 @@ const GIVEN_UP: i64 = 2;
 const COLUMNS: &str = "delay_id, user_id, device_nid, txn_path, txn_id, room_id, type, state_key, \
     content, origin_server_ts, delay_ms, since_ms";
 
+/// By the index `delayed_event_ended`.
+pub(super) const FORGET_ENDED: &str = "DELETE FROM delayed_event WHERE state <> 0 AND due_ms < ?1";
+
 #[async_trait]
 impl DelayedEventStore for SqliteStore {
     async fn put_delayed_event(&self, event: DelayedEvent, max: u64) -> StoreResult<PutOutcome> {
@@ -121,8 +124,7 @@ fn put(conn: &Connection, event: &DelayedEvent, max: u64) -> StoreResult<PutOutc
         }
     }
     let ended_before = event.since_ms.saturating_sub(DELAYED_EVENT_KEPT_MS);
-    conn.prepare_cached("DELETE FROM delayed_event WHERE state <> 0 AND due_ms < ?1")?
-        .execute((ended_before,))?;
+    conn.prepare_cached(FORGET_ENDED)?.execute((ended_before,))?;
     let waiting: i64 = conn
         .prepare_cached("SELECT count(*) FROM delayed_event WHERE user_id = ?1 AND state = 0")?
         .query_row((event.user_id.as_str(),), |row| row.get(0))?;

@@ -418,6 +418,17 @@ pub(super) fn threads(
     )
 }
 
+/// By the index `event_by_time`.
+pub(super) fn near_sql(compare: &str, order: &str) -> String {
+    format!(
+        "SELECT {EVENT_COLUMNS} FROM event e
+         CROSS JOIN timeline t ON t.room_nid = e.room_nid AND t.nid = e.nid
+         {EVENT_JOINS}
+         WHERE e.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
+         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, e.nid {order} LIMIT ?3"
+    )
+}
+
 pub(super) fn events_near(
     conn: &Connection,
     room_id: &RoomId,
@@ -430,12 +441,7 @@ pub(super) fn events_near(
         Direction::Forward => (">=", "ASC"),
         Direction::Backward => ("<=", "DESC"),
     };
-    let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM timeline t JOIN event e ON e.nid = t.nid
-         {EVENT_JOINS}
-         WHERE t.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
-         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, t.nid {order} LIMIT ?3"
-    );
+    let sql = near_sql(compare, order);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows(conn, &sql, (nid, ts, limit), |row| stored_event(version, row))
 }

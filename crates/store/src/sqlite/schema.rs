@@ -30,6 +30,8 @@ const STEPS: &[&str] = &[
     include_str!("schema/060_profile_to_tell.sql"),
     include_str!("schema/036_third_party_invites.sql"),
     include_str!("schema/053_lapsed_accounts.sql"),
+    include_str!("schema/061_ended_delayed_event.sql"),
+    include_str!("schema/062_event_time.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

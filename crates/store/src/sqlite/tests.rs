@@ -113,3 +113,27 @@ fn the_log_is_begun_anew_and_grows_no_more() {
         assert!(next <= first + first / 4, "{first} {next}");
     }
 }
+
+/// Without an index any member could have the server read a whole room for one request, and each
+/// delayed event would cost a look at all of them.
+#[tokio::test]
+async fn what_grows_without_bound_is_found_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, Arc::default());
+    for (sql, index) in [
+        (room_reads::near_sql(">=", "ASC"), "event_by_time"),
+        (room_reads::near_sql("<=", "DESC"), "event_by_time"),
+        (delayed_events::FORGET_ENDED.to_owned(), "delayed_event_ended"),
+    ] {
+        let plan = store.read(move |conn| {
+            let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let all = vec![0_i64; statement.parameter_count()];
+            let rows = statement
+                .query_map(rusqlite::params_from_iter(all), |row| row.get::<_, String>(3))?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        });
+        let plan = plan.await.unwrap();
+        assert!(plan[0].contains(index), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN") || step.contains("B-TREE")));
+    }
+}

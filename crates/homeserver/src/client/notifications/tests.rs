@@ -51,3 +51,17 @@ async fn what_notified_is_listed_across_rooms() {
     let wrong = server.refused("GET", BOB, "/v3/notifications?from=x", Value::Null).await;
     assert_eq!(wrong, (400, "M_INVALID_PARAM".to_owned()));
 }
+
+/// Otherwise one client could have the server look through all its rooms all the time.
+#[tokio::test]
+async fn looking_through_all_rooms_is_limited() {
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.writes_burst = 2.0;
+    })
+    .await;
+    for expected in [200, 200, 429] {
+        let (status, _) = server.request("GET", "/v3/notifications", BOB, Value::Null).await;
+        assert_eq!(status.as_u16(), expected);
+    }
+}

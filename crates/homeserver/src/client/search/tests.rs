@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 use serde_json::{Value, json};
 
+use super::{Criteria, PageToken, Reader, Scan};
 use crate::testing::TestServer;
+use estafette_core::ids::UserId;
 
 const ALICE: &str = "@alice:x.fr";
 const BOB: &str = "@bob:x.fr";
@@ -103,4 +105,42 @@ async fn a_search_in_a_room_looks_into_those_that_it_replaced() {
     let body = json!({ "search_categories": { "room_events": wish } });
     let answer = server.post(ALICE, "/v3/search", body).await;
     assert_eq!(found(&answer), ["Message after", "Message before"]);
+}
+
+/// Otherwise one search by somebody in thousands of rooms would keep the server busy for minutes; or
+/// one that is cut short would lose what it did not reach.
+#[tokio::test]
+async fn a_search_looks_at_so_much_and_goes_on_from_there() {
+    let server = TestServer::start().await;
+    let mut expected = Vec::new();
+    let mut rooms = Vec::new();
+    for _ in 0..6 {
+        rooms.push(server.room(ALICE, json!({})).await);
+    }
+    for round in 0..3 {
+        for (number, room) in rooms.iter().enumerate() {
+            let body = format!("boat {round} {number}");
+            server.say(ALICE, room, &body).await;
+            expected.insert(0, body);
+        }
+    }
+    let criteria: Criteria = serde_json::from_value(json!({ "search_term": "boat" })).unwrap();
+    let reader = Reader { user_id: UserId::parse(ALICE).unwrap(), device_nid: None };
+    let (mut all, mut looks, mut from) = (Vec::new(), 0, None);
+    loop {
+        let mut scan = Scan::new(&criteria, from.as_deref()).unwrap();
+        (scan.scan_max, scan.limit) = (40, 100);
+        let results = scan.run(&server.server, &reader).await.unwrap();
+        let bodies = results.page.iter().map(|(_, found)| {
+            let content = found.event.event.content();
+            content.get("body").and_then(|body| body.as_str()).unwrap().to_owned()
+        });
+        all.extend(bodies);
+        looks += 1;
+        let Some(PageToken(next)) = results.next else { break };
+        from = Some(PageToken(next).to_string());
+        assert!(looks < 30, "it does not end");
+    }
+    assert_eq!(all, expected);
+    assert!(looks > 2, "{looks}: it was not bounded");
 }

@@ -33,13 +33,13 @@ pub(super) async fn build(
     place: &Place,
     even_if_empty: bool,
 ) -> StoreResult<Option<String>> {
-    reader.head = reader.server.notifier.head();
+    let candidates = lists::candidates(reader, reader.server.notifier.head());
     let reader = &*reader;
     if !even_if_empty && is_quiet(reader, request, place) {
         return Ok(None);
     }
     let typing = reader.server.typing.version();
-    let selection = lists::select(reader, request, place).await?;
+    let selection = lists::select((reader, candidates), request, place).await?;
     let on = extensions::on(request);
     let mut next = Place { pos: reader.head, typing, extensions: on, ..place.clone() };
     let mut rooms = String::new();

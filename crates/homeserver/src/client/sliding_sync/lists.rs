@@ -58,13 +58,38 @@ struct Marks {
     children: HashMap<RoomId, HashSet<RoomId>>,
 }
 
+/// The user's rooms as of the head that it sets: `head`, or where a membership is newer, a later one.
+/// A room whose membership belongs to the next answer would be missing in this one, and with it
+/// everything up to `head` that is told only once.
+pub(super) fn candidates(reader: &mut Reader, head: Position) -> Vec<(RoomId, OwnRoom)> {
+    let all = |reader: &Reader| {
+        let mut rooms = Vec::new();
+        reader.user.for_each_room(|room_id, own| {
+            if !own.forgotten {
+                rooms.push((room_id.clone(), own.clone()));
+            }
+        });
+        rooms
+    };
+    reader.head = head;
+    let rooms = all(reader);
+    if rooms.iter().all(|(_, own)| own.pos <= head) {
+        return rooms;
+    }
+    let server = Arc::clone(&reader.server);
+    server.notifier.between_commits(|head| {
+        reader.head = head;
+        all(reader)
+    })
+}
+
 /// Selects the rooms of an answer.
 pub(super) async fn select(
-    reader: &Reader,
+    (reader, candidates): (&Reader, Vec<(RoomId, OwnRoom)>),
     request: &Request,
     place: &Place,
 ) -> StoreResult<Selection> {
-    let rooms = listed_rooms(reader, place).await?;
+    let rooms = listed_rooms(reader, candidates, place).await?;
     let marks = marks(reader, request, &rooms).await?;
     let mut wanted: BTreeMap<usize, RoomParameters> = BTreeMap::new();
     let mut counts = BTreeMap::new();
@@ -109,15 +134,13 @@ pub(super) async fn select(
 /// The rooms that may be in lists, latest first: those the user is in, invited to or knocking at;
 /// those the user was put out of; and those left since they were told. Invitations from ignored
 /// users are not listed.
-async fn listed_rooms(reader: &Reader, place: &Place) -> StoreResult<Vec<Room>> {
+async fn listed_rooms(
+    reader: &Reader,
+    candidates: Vec<(RoomId, OwnRoom)>,
+    place: &Place,
+) -> StoreResult<Vec<Room>> {
     let server = &reader.server;
     let ignored = history::ignored_users(server, &reader.user).await?;
-    let mut candidates = Vec::new();
-    reader.user.for_each_room(|room_id, own| {
-        if !own.forgotten && own.pos <= reader.head {
-            candidates.push((room_id.clone(), own.clone()));
-        }
-    });
     let inside = candidates
         .iter()
         .filter(|(_, own)| !matches!(own.membership, Membership::Leave | Membership::Ban));
@@ -278,4 +301,33 @@ fn passes(filters: &Filters, room: &Room, marks: &Marks) -> bool {
         && !filters.not_tags.as_ref().is_some_and(|not| not.iter().any(|tag| tags.contains(tag)))
         && filters.spaces.as_ref().is_none_or(in_spaces)
         && filters.room_name_like.as_ref().is_none_or(named_like)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::TestServer;
+    use estafette_core::ids::UserId;
+
+    /// Otherwise a room in which somebody changes their name at the wrong moment would be missing in
+    /// an answer, and receipts of it would never be told.
+    #[tokio::test]
+    async fn a_membership_that_is_newer_than_the_head_moves_the_head() {
+        let server = TestServer::start().await;
+        let room = server.room("@a:x.fr", json!({})).await;
+        let shared = Arc::clone(&server.server);
+        let alice = UserId::parse("@a:x.fr").unwrap();
+        let user = shared.notifier.user(&shared.store, &alice).await.unwrap();
+        let own = user.room(&RoomId::parse(&room).unwrap()).unwrap();
+        let (device_id, device_nid) = (None, None);
+        let now = shared.notifier.head();
+        let mut reader = Reader { server: shared, user, device_id, device_nid, head: Position(0) };
+        let before = Position(own.pos.0 - 1);
+        assert_eq!(candidates(&mut reader, before).len(), 1);
+        assert_eq!(reader.head, now);
+        assert_eq!(candidates(&mut reader, own.pos).len(), 1);
+        assert_eq!(reader.head, own.pos, "else it is as asked");
+    }
 }
