@@ -242,11 +242,7 @@ impl Scan {
 
     /// The rooms to look at: those the user is in, that the filter wants and that are readable.
     /// A room that is wanted brings along those that it replaced. Each with its last position.
-    async fn rooms(
-        &self,
-        server: &Shared,
-        reader: &Reader,
-    ) -> ApiResult<Vec<(RoomId, Position)>> {
+    async fn rooms(&self, server: &Shared, reader: &Reader) -> ApiResult<Vec<(RoomId, Position)>> {
         let (mut wanted, mut others) = (Vec::new(), Vec::new());
         for own in server.store.rooms_of(&reader.user_id).await? {
             if own.membership == "join" {

@@ -10,9 +10,7 @@ use estafette_core::{
     event::Event,
     ids::{EventId, RoomId},
 };
-use estafette_store::{
-    Position, RoomStore as _, StoreResult, push::Pusher, rooms::StoredEvent,
-};
+use estafette_store::{Position, RoomStore as _, StoreResult, push::Pusher, rooms::StoredEvent};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -117,7 +115,8 @@ async fn describe(server: &Shared, pusher: &Pusher, item: &Item, into: &mut Map<
     }
     let Ok(then) = names_at(server, &room_id, &stored).await else { return };
     let text = |kind: &str, key: &str, member: &str| {
-        let event = then.iter().find(|event| event.kind() == kind && event.state_key() == Some(key));
+        let event =
+            then.iter().find(|event| event.kind() == kind && event.state_key() == Some(key));
         event.and_then(|event| event.content().get(member)?.as_str()).map(str::to_owned)
     };
     let texts = [
@@ -146,9 +145,8 @@ pub(super) async fn names_at(
     ];
     let Some(room) = server.rooms.get(&server.store, room_id).await? else { return Ok(vec![]) };
     let snapshot = room.snapshot();
-    let is_name = |event: &Event| {
-        event.state_key().is_some_and(|key| keys.contains(&(event.kind(), key)))
-    };
+    let is_name =
+        |event: &Event| event.state_key().is_some_and(|key| keys.contains(&(event.kind(), key)));
     let newer = snapshot.recent.after(stored.pos, Position(u64::MAX));
     if newer.is_some_and(|newer| !newer.iter().any(|event| is_name(&event.event))) {
         let now = keys.iter().filter_map(|(kind, key)| snapshot.view.state_event(kind, key));
