@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The corpus of the fuzz target `policy` as an ordinary test: a hostile file must never place
+//! somebody where it does not say, nor stop the server.
+
+#[path = "../../../fuzz/src/policy.rs"]
+mod policy;
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
+
+#[test]
+fn policy() {
+    replay::replay("policy", policy::policy);
+}
