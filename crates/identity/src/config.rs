@@ -259,6 +259,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ),
     ("mail.from", "The sender: `Service <no-reply@example.fr>`."),
     ("mail.folder", "Where the transport `folder` writes."),
+    ("mail.tell_new_devices", "Whether people are told by mail of each new device of theirs."),
     ("mail.smtp.host", "The next mail server; its certificate must be for this name."),
     ("mail.smtp.port", "Its port."),
     (
@@ -268,7 +269,6 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("mail.smtp.user", "The user name there; empty: none."),
     ("mail.smtp.password_file", "A file with the password."),
     ("mail.smtp.ca_file", "The certificate authority to trust (PEM); empty: the system's."),
-    ("mail.tell_new_devices", "Whether people are told by mail of each new device of theirs."),
     ("validity.period_days", "How long an account works without being renewed; 0: for ever."),
     ("validity.reminders_days", "How many days before the end a reminder is sent."),
     (
