@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Changing the address of one's account: the password, a code sent to the new address, and a
 //! notice to the old one. Whoever has no password proves anew who they are, by a code sent to the
-//! old address or at their provider. The new address has to be of the same organisation: who somebody works
-//! for is not theirs to change.
+//! old address or at their provider. The new address has to be of the same organisation: who
+//! somebody works for is not theirs to change.
 
 use std::sync::Arc;
 

@@ -66,8 +66,8 @@ pub struct SignUp {
     pub enabled: bool,
     /// How many characters a password that is chosen on the pages must have.
     pub password_length_min: usize,
-    /// Whether people may have no password, and anybody may sign in by a code sent to the mailbox of
-    /// the account.
+    /// Whether people may have no password, and anybody may sign in by a code sent to the mailbox
+    /// of the account.
     pub passwordless: bool,
     /// Whether whoever holds the mailbox of a deactivated account may bring it back.
     pub reactivation: bool,

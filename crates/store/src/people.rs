@@ -312,9 +312,9 @@ pub trait PeopleStore: Send + Sync {
         act: AdminAct,
     ) -> StoreResult<AdminOutcome>;
 
-    /// Moves people to where they belong, in one act, each with a line of the audit log, and returns
-    /// whom it moved. Left out are those who have another address by now, are deactivated, or are
-    /// there already.
+    /// Moves people to where they belong, in one act, each with a line of the audit log, and
+    /// returns whom it moved. Left out are those who have another address by now, are deactivated,
+    /// or are there already.
     async fn place_people(
         &self,
         entry: AuditEntry,

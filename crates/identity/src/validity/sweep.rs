@@ -153,7 +153,8 @@ impl Identity {
     }
 
     /// Whether whoever holds the mailbox of an account may sign in and renew by that alone: not a
-    /// locked or ended one, nor one that expired so long ago that the mailbox may be somebody else's.
+    /// locked or ended one, nor one that expired so long ago that the mailbox may be somebody
+    /// else's.
     pub(crate) fn is_opened_by_mailbox(&self, person: &Person) -> bool {
         !person.deactivated && !person.locked && !self.is_long_expired(person.details.expires_ms)
     }

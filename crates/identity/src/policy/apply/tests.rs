@@ -122,7 +122,10 @@ async fn what_the_dry_run_prints_is_done_and_nothing_else() {
 
     let bo = person(&identity, "bo.corrected@important.com").await;
     assert_eq!(name(&identity, &bo.user_id).await, "Bonaventure", "corrected names stay");
-    let moved = |renamed| json!({ "from": "important", "organisation": "important", "guest": false, "renamed": renamed });
+    let moved = |renamed| {
+        json!({ "from": "important", "organisation": "important", "guest": false,
+                "renamed": renamed })
+    };
     assert_eq!(
         acts(&identity, Some(&bo.user_id)).await,
         [("policy".into(), "account.place".into(), moved(false))]
