@@ -79,7 +79,9 @@ test("a pasted list is invited: each is told what happens; pending ones are sent
 
   const newcomer = await person("Léa Petit", { pages: true, screen: PHONE, touch: true });
   const [, link = ""] = await mailTo(lea, /(https?:\/\/\S*\/_estafette\/sign-up\S*)/u);
-  await newcomer.page.goto(link.replace(/=3D/g, "="));
+  // The server's public name is nowhere on this machine: the way on it is the same here.
+  const { pathname, search } = new URL(link);
+  await newcomer.page.goto(pathname + search);
   await throughPages(newcomer, lea);
   await newcomer.page.waitForLoadState();
   await newcomer.page.screenshot({ path: "test-results/screens/newcomer-after-390.png" });

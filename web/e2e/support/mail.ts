@@ -13,8 +13,12 @@ export async function mailsTo(address: string): Promise<readonly string[]> {
   const names = await readdir(mailFolder ?? "").catch(() => []);
   const numbered = names.filter((name) => name.endsWith(".eml")).sort((a, b) => order(a) - order(b));
   const texts = await Promise.all(numbered.map((name) => readFile(join(mailFolder ?? "", name), "utf8").catch(() => "")));
-  return texts.filter((text) => text.includes(`To: ${address}\r\n`));
+  return texts.filter((text) => text.includes(`To: ${address}\r\n`)).map(readable);
 }
+
+/** Quoted-printable (RFC 2045, section 6.7) as far as addresses of pages go. */
+const readable = (mail: string): string =>
+  mail.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_all, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)));
 
 const order = (name: string): number => Number(/-(\d+)/.exec(name)?.[1] ?? 0);
 

@@ -53,6 +53,7 @@ export const enKinds: typeof frKinds = {
   public: "Public room",
   publicHelp: "All agents can find it, come in and read everything that was written there.",
   publicWarning: "Messages in a public room are not encrypted. Write nothing there that the whole administration may not read; for a team, choose a private conversation.",
+  publicInvite: "Public room: all agents can come in and read what is written there. Its messages are not encrypted.",
   publicFirst: "You are writing in a public room: all agents can read your messages, and they are not encrypted.",
   understood: "I understand",
   made: "The conversation was created, but some invitations could not be sent.",

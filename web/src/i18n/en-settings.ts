@@ -65,7 +65,7 @@ export const enSettings: typeof frSettings = {
   newPassword: "New password",
   changePassword: "Change password",
   passwordChanged: "Password changed.",
-  session: "Session",
+  session: "Session and accounts",
   signOut: "Sign out",
   signOutConfirm: "Sign out of this device?",
   signOutSafe: "You will get your encrypted messages back with your recovery code.",
@@ -73,7 +73,6 @@ export const enSettings: typeof frSettings = {
   signOutUnsent: (n) => (n > 1 ? `${n} messages have not been sent yet: they will be lost.` : "One message has not been sent yet: it will be lost."),
   signOutOffline: "The server does not answer: this device will stay in the list of your devices until you remove it from another one.",
   getCodeFirst: "Get my code first",
-  accounts: "Accounts",
   addAccount: "Add an account",
   switchAccount: (id) => `Switch to ${id}`,
 };

@@ -53,6 +53,7 @@ export const frKinds = {
   public: "Salon public",
   publicHelp: "Tous les agents peuvent le trouver, y entrer et lire tout ce qui y a été écrit.",
   publicWarning: "Les messages d’un salon public ne sont pas chiffrés. N’y écrivez rien qui ne puisse être lu par toute l’administration ; pour une équipe, choisissez une conversation privée.",
+  publicInvite: "Salon public : tous les agents peuvent y entrer et lire ce qui y est écrit. Ses messages ne sont pas chiffrés.",
   publicFirst: "Vous écrivez dans un salon public : tous les agents peuvent lire vos messages, et ils ne sont pas chiffrés.",
   understood: "J’ai compris",
   made: "La conversation est créée, mais certaines invitations n’ont pas pu partir.",

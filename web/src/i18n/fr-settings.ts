@@ -63,7 +63,7 @@ export const frSettings = {
   newPassword: "Nouveau mot de passe",
   changePassword: "Changer le mot de passe",
   passwordChanged: "Mot de passe changé.",
-  session: "Session",
+  session: "Session et comptes",
   signOut: "Se déconnecter",
   signOutConfirm: "Se déconnecter de cet appareil ?",
   signOutSafe: "Vos messages chiffrés se retrouveront avec votre code de récupération.",
@@ -71,7 +71,6 @@ export const frSettings = {
   signOutUnsent: (n: number) => (n > 1 ? `${n} messages n’ont pas encore été envoyés : ils seront perdus.` : "Un message n’a pas encore été envoyé : il sera perdu."),
   signOutOffline: "Le serveur ne répond pas : cet appareil restera dans la liste de vos appareils jusqu’à ce que vous l’en retiriez depuis un autre.",
   getCodeFirst: "Obtenir mon code d’abord",
-  accounts: "Comptes",
   addAccount: "Ajouter un compte",
   switchAccount: (id: string) => `Passer à ${id}`,
 };

@@ -2,7 +2,7 @@
 /** People and public rooms search. */
 import type { MatrixClient } from "matrix-js-sdk";
 import type { DirectoryPerson, DirectoryPort, PublicRoom } from "../port/core.ts";
-import { type Contact, emailAddress, type Standing, userIdentifier } from "../port/invites.ts";
+import { type Contact, emailAddress, splitName, type Standing, userIdentifier } from "../port/invites.ts";
 import { CoreError } from "../port/session.ts";
 import { guarded } from "./errors.ts";
 import { localpart } from "./items.ts";
@@ -89,12 +89,6 @@ export class Directory implements DirectoryPort {
 function toPerson(id: string, name?: string, avatar?: string): DirectoryPerson {
   const said = splitName(name ?? "");
   return { id, name: said.name || localpart(id), avatar: avatar ?? null, organisation: said.organisation || serverOf(id) };
-}
-
-/** A State's servers write the organisation behind the name: "Jane Smith [Intérieur]". */
-export function splitName(displayName: string): { name: string; organisation: string } {
-  const match = /^(.*\S)\s*\[([^[\]]+)\]\s*$/.exec(displayName);
-  return { name: (match?.[1] ?? displayName).trim(), organisation: match?.[2]?.trim() ?? "" };
 }
 
 const serverOf = (userId: string): string => userId.slice(userId.indexOf(":") + 1);

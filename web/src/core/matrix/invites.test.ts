@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type MatrixClient, type Room, RoomNameType, RoomStateEvent } from "matrix-js-sdk";
 import { describe, expect, it, test } from "vitest";
-import { emailAddress } from "../port/invites.ts";
+import { emailAddress, splitName } from "../port/invites.ts";
 import { readAllowances } from "./allowances.ts";
-import { splitName } from "./directory.ts";
 import { EmailInvites, fits } from "./email-invites.ts";
 import { generatedName } from "./room-name.ts";
 

@@ -58,3 +58,9 @@ export function userIdentifier(typed: string): string | null {
   const id = typed.trim();
   return /^@[^:\s]+:\S+$/.test(id) ? id : null;
 }
+
+/** A State's servers write the organisation behind the name: "Jane Smith [Intérieur]". */
+export function splitName(displayName: string): { name: string; organisation: string } {
+  const match = /^(.*\S)\s*\[([^[\]]+)\]\s*$/.exec(displayName);
+  return { name: (match?.[1] ?? displayName).trim(), organisation: match?.[2]?.trim() ?? "" };
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { splitName } from "../../core/port/invites.ts";
 import { useThumbnail } from "../media.ts";
 import styles from "./Avatar.module.css";
 
@@ -18,7 +19,8 @@ export function toneOf(id: string): number {
 }
 
 export function initials(name: string): string {
-  const words = name.replace(/[^\p{L}\p{N}\s-]/gu, " ").split(/[\s-]+/).filter(Boolean);
+  // The organisation behind a name is no part of it.
+  const words = (splitName(name).name || name).replace(/[^\p{L}\p{N}\s-]/gu, " ").split(/[\s-]+/).filter(Boolean);
   const first = [...(words[0] ?? "?")][0] ?? "?";
   const last = words.length > 1 ? [...(words.at(-1) ?? "")][0] ?? "" : "";
   return (first + last).toLocaleUpperCase();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState } from "react";
 import { VList } from "virtua";
+import { splitName } from "../../core/port/invites.ts";
 import type { Member, Role } from "../../core/port/rooms.ts";
 import { Avatar } from "../Avatar/Avatar.tsx";
 import { Button } from "../Button/Button.tsx";
@@ -41,16 +42,21 @@ export function Members({ state, actions, invitees, me, onWrite }: RoomPanelProp
       ...(details.rights.ban && below && !self ? [{ label: words.room.ban, icon: "close" as const, danger: true, run: () => setAsk({ kind: "ban", member }) }] : []),
     ];
   };
-  const row = (member: Member) => (
-    <div key={member.id} className={styles.member}>
-      <Avatar id={member.id} name={member.name} mxc={member.avatar} size={36} />
-      <span className={styles.memberText}>
-        <span className={styles.memberName}>{member.name}{member.id === me ? ` (${words.rooms.you})` : ""} {member.guest ? <span className={styles.badge} title={words.people.guestHelp}>{words.people.guest}</span> : null}</span>
-        <span className={styles.soft}>{member.membership === "invite" ? words.room.invitePending : member.role === "member" ? member.id : words.room[member.role]}</span>
-      </span>
-      {menuOf(member).length > 0 ? <Menu label={words.rooms.menu(member.name)} items={menuOf(member)} /> : null}
-    </div>
-  );
+  const row = (member: Member) => {
+    const { name, organisation } = splitName(member.name);
+    const role = member.membership === "invite" ? words.room.invitePending : member.role === "member" ? "" : words.room[member.role];
+    return (
+      <div key={member.id} className={styles.member}>
+        <Avatar id={member.id} name={member.name} mxc={member.avatar} size={36} />
+        <span className={styles.memberText}>
+          <span className={styles.memberName}>{name}{member.id === me ? ` (${words.rooms.you})` : ""}</span>
+          <span className={styles.soft}>{[role, member.guest ? "" : organisation, role === "" ? member.id : ""].filter(Boolean).join(" · ")}</span>
+        </span>
+        {member.guest ? <span className={styles.badge} title={words.people.guestHelp}>{words.people.guest}</span> : null}
+        {menuOf(member).length > 0 ? <Menu label={words.rooms.menu(member.name)} items={menuOf(member)} /> : null}
+      </div>
+    );
+  };
   return (
     <section className={styles.members}>
       <h3>{words.room.members(details.memberCount)}{guests > 0 ? ` (${words.people.guestsCount(guests)})` : ""}</h3>

@@ -50,6 +50,13 @@ export function SettingsView(props: SettingsProps) {
     <Dialog title={w.title} size="large" onClose={onClose}>
       {state.notice ? <Notice tone={isBad(state.notice) ? "danger" : "ok"}><NoticeText notice={state.notice} /></Notice> : null}
       <Profile {...props} />
+      <Part title={w.session}>
+        {props.accounts.filter((one) => one.userId !== state.me.id).map((one) => (
+          <Button key={one.key} icon="people" onClick={() => props.onSwitch(one.key)}>{w.switchAccount(one.userId)}</Button>
+        ))}
+        <Button icon="plus" onClick={props.onAddAccount}>{w.addAccount}</Button>
+        <Button look="danger" icon="leave" onClick={() => setLeaving(true)}>{w.signOut}</Button>
+      </Part>
       <Appearance {...props} />
       <Notifications {...props} />
       <Part title={w.recovery}>
@@ -69,15 +76,6 @@ export function SettingsView(props: SettingsProps) {
           <p><a href={state.accountPage} target="_blank" rel="noopener noreferrer">{w.accountOpen}</a></p>
         </Part>
       )}
-      <Part title={w.accounts}>
-        {props.accounts.filter((one) => one.userId !== state.me.id).map((one) => (
-          <Button key={one.key} icon="people" onClick={() => props.onSwitch(one.key)}>{w.switchAccount(one.userId)}</Button>
-        ))}
-        <Button icon="plus" onClick={props.onAddAccount}>{w.addAccount}</Button>
-      </Part>
-      <Part title={w.session}>
-        <Button look="danger" icon="leave" onClick={() => setLeaving(true)}>{w.signOut}</Button>
-      </Part>
       {leaving ? (
         <Dialog title={w.signOutConfirm} onClose={() => setLeaving(false)} footer={<>
           <Button onClick={() => setLeaving(false)}>{words.app.cancel}</Button>

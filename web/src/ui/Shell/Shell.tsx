@@ -109,7 +109,7 @@ export function InvitePrompt({ details, busy, problem, onAccept, onDecline }: In
       <p>{inviter ? words.room.invitePrompt(inviter.name) : words.room.invitePromptAnonymous}</p>
       {inviter ? <p className={styles.identifier}>{inviter.id}</p> : null}
       {details.topic ? <p>{details.topic}</p> : null}
-      {details.encrypted ? null : <Notice tone="warn">{details.isPublic ? words.kinds.publicFirst : words.room.inviteClear}</Notice>}
+      {details.encrypted ? null : <Notice tone="warn">{details.isPublic ? words.kinds.publicInvite : words.room.inviteClear}</Notice>}
       {!details.direct && details.guests === "open" ? <Notice>{words.people.openRoomHelp}</Notice> : null}
       {problem ? <Notice tone="danger">{problem}</Notice> : null}
       <div className={styles.buttons}>
