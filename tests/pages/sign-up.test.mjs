@@ -210,4 +210,36 @@ for (const reader of READERS) {
     await look(page, "renew-unknown");
     await context.close();
   });
+
+  test(`nobody needs a password (${reader.locale}, ${size} px)`, async () => {
+    const mailbox = `ada.martin-${size}@important.fr`;
+    const context = await browser.newContext(reader);
+    const page = await context.newPage();
+    await page.goto(`${base}/_estafette/sign-up?continue=/_estafette/account`);
+    await tabTo(page, "#address", mailbox);
+    await enter(page);
+    await tabTo(page, "#code", await codeFor(mailbox, 1));
+    await enter(page);
+    await page.locator("button[name=without]").focus();
+    await enter(page);
+    assert.equal(new URL(page.url()).pathname, "/_estafette/account");
+    await context.clearCookies();
+    await page.goto(`${base}/_estafette/sign-in?continue=/_estafette/account/address`);
+    await look(page, "sign-in");
+    await page.locator("a[href^='/_estafette/sign-in/mail']").click();
+    await look(page, "sign-in-mail");
+    await tabTo(page, "#address", "a@b@important.fr");
+    await enter(page);
+    await look(page, "sign-in-mail-malformed");
+    await focusIsOnWhatIsWrong(page);
+    await tabTo(page, "#address", mailbox);
+    await enter(page);
+    await look(page, "sign-in-code");
+    await tabTo(page, "#code", await codeFor(mailbox, 2));
+    await enter(page);
+    assert.equal(new URL(page.url()).pathname, "/_estafette/account/address");
+    await look(page, "address-without-password");
+    assert.equal(await page.locator("#password").count(), 0, "there is none to ask for");
+    await context.close();
+  });
 }
