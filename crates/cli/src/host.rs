@@ -103,9 +103,9 @@ impl Host for HomeserverHost {
         &self,
         entry: AuditEntry,
         subject: Option<&UserId>,
-        act: AdminAct,
+        acts: Vec<AdminAct>,
     ) -> Result<AdminOutcome, HostError> {
-        let done = administration::administer(&self.0, entry, subject, act).await;
+        let done = administration::administer(&self.0, entry, subject, acts).await;
         done.map_err(|error| told(&error))
     }
 

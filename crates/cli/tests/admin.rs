@@ -85,6 +85,39 @@ impl Running {
         (status, serde_json::from_str(body).unwrap_or_default())
     }
 
+    /// Opens a link for a password as a browser does, and chooses one. The status of the answer.
+    fn choose(&self, link: &str, password: &str) -> u16 {
+        let path = &link[link.find("/_estafette").unwrap()..];
+        let ask = |request: String| {
+            let mut stream = TcpStream::connect(&self.address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            (answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap(), answer)
+        };
+        let head = "Host: x.fr\r\nConnection: close\r\n";
+        let (status, page) = ask(format!("GET {path} HTTP/1.1\r\n{head}\r\n"));
+        if status != 200 {
+            return status;
+        }
+        let after = |mark: &str| page.split(mark).nth(1).unwrap().to_owned();
+        let value = |name: &str| {
+            let rest = after(&format!("name=\"{name}\" value=\""));
+            rest.split('"').next().unwrap().to_owned()
+        };
+        let cookie = after("set-cookie: ").split(';').next().unwrap().to_owned();
+        let typed = password.replace(' ', "+").replace(',', "%2C");
+        let (form, token) = (value("form_token"), value("token"));
+        let body = format!("form_token={form}&token={token}&password={typed}&again={typed}");
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let length = body.len();
+        ask(format!(
+            "POST /_estafette/password/link HTTP/1.1\r\n{head}Cookie: {cookie}\r\n{kind}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ))
+        .0
+    }
+
     /// Ends it as an operator does, and returns all that it logged.
     fn stop(mut self) -> String {
         self.terminate();
@@ -166,7 +199,10 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
         "first day",
     ]);
     let user = made["user_id"].as_str().unwrap();
-    let password = made["one_time_password"].as_str().unwrap().to_owned();
+    let password = "walnut harbour cedar trumpet".to_owned();
+    let link = made["password_link"].as_str().unwrap().to_owned();
+    assert_eq!(running.choose(&link, &password), 303);
+    assert_eq!(running.choose(&link, "another one, chosen later"), 404, "twice");
     let log_in = |password: &str| {
         let body = json!({ "type": "m.login.password", "password": password,
             "identifier": { "type": "m.id.user", "user": user } });
@@ -192,7 +228,9 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     assert_eq!(whoami(token), 401);
     let reset = running.done(&["users", "reset-password", user]);
     assert_eq!(log_in(&password).0, 403, "the old one is no more");
-    let new_password = reset["one_time_password"].as_str().unwrap().to_owned();
+    let new_password = "violet anchor marble sunset".to_owned();
+    let second_link = reset["password_link"].as_str().unwrap().to_owned();
+    assert_eq!(running.choose(&second_link, &new_password), 303);
     assert_eq!(log_in(&new_password).0, 200);
     running.done(&["users", "erase", user]);
     assert_eq!(log_in(&new_password).0, 403);
@@ -201,12 +239,14 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(text.contains("first day") && text.contains("account.erase"), "{text}");
     let audit = running.done(&["audit", "show", "--verify"]);
-    assert_eq!(audit["verified"], json!(8), "{audit}");
+    assert_eq!(audit["verified"], json!(9), "{audit}");
     for (arguments, expected) in [
         (&["users", "show", "nobody"][..], "There is no user"),
         (&["users", "set-email", user, "a@b@c.fr"], "exactly one @"),
         (&["users", "renew", user, "--days", "0"], "number of days"),
         (&["users", "lock", user], "deactivated"),
+        (&["users", "create", "--email", "x@x.fr", "--mail"], "sends no mail"),
+        (&["policy", "check", "/nowhere"], "No such file"),
     ] {
         let output = running.admin(arguments);
         assert!(sentence(&output).contains(expected), "{arguments:?}: {output:?}");
@@ -214,14 +254,15 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     let wrong = running.admin(&["users", "renew", user]);
     assert_eq!(wrong.status.code(), Some(2), "neither days nor for ever: {wrong:?}");
     let log = running.stop();
-    for secret in [password, new_password] {
-        assert!(!log.contains(&secret), "a password was logged");
+    let token = |link: &str| link.split("token=").nth(1).unwrap().to_owned();
+    for secret in [password, new_password, token(&link), token(&second_link)] {
+        assert!(!log.contains(&secret), "a secret was logged");
     }
     assert!(log.contains("administrative act"), "the log tells of the acts");
     change_the_file(folder.path());
     let running = Running::start(folder.path());
     let output = running.admin(&["audit", "show", "--verify"]);
-    assert!(sentence(&output).contains("tampered with at line 2"), "{output:?}");
+    assert!(sentence(&output).contains("tampered with at line 3"), "{output:?}");
     running.stop();
 }
 

@@ -363,8 +363,8 @@ pub const SEARCH_BUDGET_INTERVAL_S: u64 = 60;
 pub const DIRECTORY_WORDS_MAX: usize = 32;
 /// Accounts in one answer of the administration.
 pub const ACCOUNTS_PER_PAGE_MAX: u64 = 1_000;
-/// One request of an administrator on the server's machine, in bytes.
-pub const ADMIN_REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// One request of an administrator on the server's machine, in bytes: a policy as a JSON text.
+pub const ADMIN_REQUEST_BYTES_MAX: usize = 9 << 20;
 /// The answer to one, in bytes.
 pub const ADMIN_ANSWER_BYTES_MAX: usize = 16 << 20;
 /// How many are served at once.
@@ -389,14 +389,27 @@ pub const CONTINUE_BYTES_MAX: usize = 4_096;
 pub const EMAIL_CODE_DIGITS: u32 = 6;
 /// See [`EMAIL_CODE_DIGITS`].
 pub const EMAIL_CODE_TRIES: u32 = 5;
+/// Tries that each code asked for the same address lately takes away from the next, and how many
+/// stay: 5, 3, 2, 2, … are at most ten guesses in any minute (F-23).
+pub const EMAIL_CODE_TRIES_LESS: u32 = 2;
+/// See [`EMAIL_CODE_TRIES_LESS`].
+pub const EMAIL_CODE_TRIES_MIN: u32 = 2;
+/// See [`EMAIL_CODE_TRIES_LESS`].
+pub const EMAIL_CODES_MEMORY_S: u64 = 10 * 60;
 /// See [`EMAIL_CODE_DIGITS`].
 pub const EMAIL_CODE_S: u64 = 10 * 60;
 /// How long an address stays proven for what the code was asked for.
 pub const EMAIL_PROOF_S: u64 = 30 * 60;
 /// Codes that one address is sent within a window of time, whoever asks.
-pub const EMAIL_CODES_PER_WINDOW: u32 = 5;
-/// See [`EMAIL_CODES_PER_WINDOW`].
-pub const EMAIL_CODES_WINDOW_S: u64 = 5 * 60;
+pub const EMAIL_CODES_PER_WINDOW: u32 = 3;
+/// The same, asked for from one place: one stranger cannot take them all.
+pub const EMAIL_CODES_PER_SOURCE: u32 = 2;
+/// Codes that one address is sent in a day at the request of one place.
+pub const EMAIL_CODES_PER_SOURCE_AND_DAY: u32 = 20;
+/// See [`EMAIL_CODES_PER_WINDOW`]. Nobody is held back longer by strangers elsewhere.
+pub const EMAIL_CODES_WINDOW_S: u64 = 60;
+/// How long a link works by which somebody chooses a password.
+pub const PASSWORD_LINK_S: u64 = 24 * 60 * 60;
 /// Mails that wait to be accepted by the next server; beyond it no more are taken.
 pub const OUTBOX_MAX: i64 = 100_000;
 /// Mails that are handed over at once.

@@ -17,49 +17,39 @@ use crate::{
     people::{self, AccountNews},
 };
 
-/// Does `act` to `subject` (for invitations: nobody). Rooms hear of it behind this call.
+/// Does `acts` to `subject` (for invitations: nobody), all of them or none. Rooms hear of it behind
+/// this call.
 ///
 /// Errors: 503 when too much waits to be told to rooms; what the store says.
 pub async fn administer(
     server: &Server,
     entry: AuditEntry,
     subject: Option<&UserId>,
-    act: AdminAct,
+    acts: Vec<AdminAct>,
 ) -> ApiResult<AdminOutcome> {
-    let told = match &act {
-        AdminAct::Deactivate(_) | AdminAct::Lapse(_) => Some(AccountChange::Leave),
-        AdminAct::SetProfileField(name, _) if matches!(&**name, "displayname" | "avatar_url") => {
-            Some(AccountChange::Profile)
-        }
-        // The name may follow the address.
-        AdminAct::SetAddress(_) => Some(AccountChange::Profile),
-        _ => None,
-    };
-    if told.is_some() {
+    let told: Vec<AccountChange> = acts.iter().filter_map(told).collect();
+    if !told.is_empty() {
         server.account_changes.check_room()?;
     }
-    let ends_proofs = matches!(
-        act,
-        AdminAct::Deactivate(_)
-            | AdminAct::Lapse(_)
-            | AdminAct::SetPassword(..)
-            | AdminAct::DeleteDevices(_)
-            | AdminAct::SetFlag(AccountFlag::Locked, true)
-    );
-    let erases = matches!(act, AdminAct::Deactivate(_) | AdminAct::Reactivate(_));
-    let news = news(server, subject, &act).await?;
-    let outcome = server.store.administer(entry, subject.map(UserId::as_str), act).await?;
-    if let (Some(user_id), AdminOutcome::Done | AdminOutcome::Deleted(_)) = (subject, &outcome) {
+    let ends_proofs = acts.iter().any(ends_proofs);
+    let erases = |act: &AdminAct| matches!(act, AdminAct::Deactivate(_) | AdminAct::Reactivate(_));
+    let erases = acts.iter().any(erases);
+    let mut all_news = Vec::new();
+    for act in &acts {
+        all_news.extend(news(server, subject, act).await?);
+    }
+    let outcome = server.store.administer_all(entry, subject.map(UserId::as_str), acts).await?;
+    if let (Some(user_id), true) = (subject, outcome.is_done()) {
         if erases {
             server.erased.forget();
         }
         if ends_proofs {
             auth::forget_proofs(server, user_id);
         }
-        if let Some(change) = told {
+        for change in told {
             server.account_changes.push(user_id.clone(), change);
         }
-        if let Some((mailbox, news)) = news {
+        for (mailbox, news) in all_news {
             people::tell(server, Some(&mailbox), news).await;
         }
     }
@@ -104,16 +94,43 @@ pub async fn place(
     Ok(placed)
 }
 
-/// What [`administer`] does, for whoever asks by the API: the answer is the Matrix error where nothing was done.
+/// What an act has to tell rooms.
+fn told(act: &AdminAct) -> Option<AccountChange> {
+    match act {
+        AdminAct::Deactivate(_) | AdminAct::Lapse(_) => Some(AccountChange::Leave),
+        AdminAct::SetProfileField(name, _) if matches!(&**name, "displayname" | "avatar_url") => {
+            Some(AccountChange::Profile)
+        }
+        // The name may follow the address.
+        AdminAct::SetAddress(_) => Some(AccountChange::Profile),
+        _ => None,
+    }
+}
+
+/// Whether what was given out on the strength of earlier proofs ends with an act.
+fn ends_proofs(act: &AdminAct) -> bool {
+    matches!(
+        act,
+        AdminAct::Deactivate(_)
+            | AdminAct::Lapse(_)
+            | AdminAct::SetPassword(..)
+            | AdminAct::LinkPassword(_)
+            | AdminAct::DeleteDevices(_)
+            | AdminAct::SetFlag(AccountFlag::Locked, true)
+    )
+}
+
+/// What [`administer`] does, for whoever asks by the API: the answer is the Matrix error where
+/// nothing was done.
 pub(crate) async fn administer_as(
     server: &Server,
     requester: &Requester,
     subject: Option<&UserId>,
-    act: AdminAct,
+    acts: Vec<AdminAct>,
 ) -> ApiResult<()> {
     let actor = requester.user_id.to_string();
     let entry = AuditEntry { actor, reason: None, now_ms: server.now_ms() };
-    match administer(server, entry, subject, act).await? {
+    match administer(server, entry, subject, acts).await? {
         AdminOutcome::Done | AdminOutcome::Deleted(_) => Ok(()),
         AdminOutcome::NoAccount => Err(ApiError::not_found("There is no such user.")),
         AdminOutcome::NoToken => Err(ApiError::not_found("There is no such registration token.")),

@@ -182,6 +182,25 @@ impl Requester {
         by_access_token(server, token).await?.check_usable()
     }
 
+    /// Waits for the end of the session, the device or the account, and says what then is to be
+    /// answered: for requests that wait for something else meanwhile (I13).
+    pub async fn ended(&self, server: &Server) -> ApiError {
+        let user = match server.notifier.user(&server.store, &self.user_id).await {
+            Ok(user) => user,
+            Err(error) => return error.into(),
+        };
+        loop {
+            let woken = user.woken();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            if let Err(error) = self.check_current(server).await {
+                return error;
+            }
+            let left = self.time_left(server).unwrap_or(Duration::MAX);
+            let _ = tokio::time::timeout(left, woken).await;
+        }
+    }
+
     /// How long the token and the account last by themselves; `None`: without end.
     pub fn time_left(&self, server: &Server) -> Option<Duration> {
         let left_ms = self.ends_ms?.saturating_sub(server.now_ms());

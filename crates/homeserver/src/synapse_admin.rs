@@ -163,7 +163,7 @@ async fn create(
     let actor = format!("holder of the registration secret, from {address}");
     let entry = AuditEntry { actor, reason: None, now_ms: server.now_ms() };
     let act = AdminAct::Create(Box::new(account), Box::default());
-    if administer(server, entry, Some(&user_id), act).await? != AdminOutcome::Done {
+    if administer(server, entry, Some(&user_id), vec![act]).await? != AdminOutcome::Done {
         check_created(CreateOutcome::Taken)?;
     }
     Ok(Json(Value::Object(body)))

@@ -5,6 +5,7 @@
 mod deactivation;
 mod devices;
 mod keys_reset;
+mod profile;
 
 use std::sync::Arc;
 
@@ -15,15 +16,17 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::ids::{DeviceId, UserId};
+use estafette_store::PeopleStore as _;
 use http::Uri;
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::{
-    Identity,
+    Identity, address_change,
     owner::Owner,
     pages::{Browser, Page, PageResult, Trouble},
-    upstream,
+    password_reset, upstream,
+    validity::RENEW,
 };
 
 /// Where all of them are.
@@ -35,6 +38,9 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route(PATH, get(show))
         .route(devices::DELETE_PATH, post(devices::delete))
+        .route(devices::BROWSERS_PATH, post(devices::end_browsers))
+        .route(profile::DIRECTORY, post(profile::hide))
+        .route(profile::LANGUAGE, post(profile::choose_language))
         .route(keys_reset::PATH, post(keys_reset::allow))
         .route(deactivation::PATH, post(deactivation::deactivate))
 }
@@ -61,7 +67,7 @@ async fn show(
     };
     let device_id = DeviceId::parse(&asked.device_id).ok();
     let page = match (asked.action.as_str(), device_id) {
-        ("org.matrix.profile", _) => profile(&identity, &browser, &user_id).await?,
+        ("org.matrix.profile", _) => profile::view(&identity, &browser, &user_id).await?,
         ("org.matrix.device_view" | "org.matrix.session_view", Some(device_id)) => {
             devices::view(&identity, &browser, &user_id, &device_id).await?
         }
@@ -81,58 +87,56 @@ async fn show(
             keys_reset::confirm(&identity, &browser, &user_id, device_id.as_ref()).await?
         }
         ("org.matrix.account_deactivate", _) => deactivation::confirm(&browser, &user_id, None),
-        _ => overview(&browser, &Owner::of(&identity, &user_id).await?),
+        _ => overview(&identity, &browser, &user_id).await?,
     };
     Ok(browser.show(&page))
 }
 
-fn overview(browser: &Browser, owner: &Owner) -> Page {
+/// Whose account it is, in words that they know, and everything that can be done with it.
+async fn overview(
+    identity: &Identity,
+    browser: &Browser,
+    user_id: &UserId,
+) -> Result<Page, Trouble> {
     let words = &browser.words().account;
+    let person = identity.store.person(user_id).await?;
+    let details = person.map(|person| person.details).unwrap_or_default();
+    let email = details.email.filter(|_| identity.mailer.works());
     let body = html! {
         h1 { (words.title) }
-        (owner.shown())
+        (Owner::of(identity, user_id).await?.shown())
         ul.links {
-            @for (action, label) in [
-                ("org.matrix.profile", words.profile_title),
-                ("org.matrix.devices_list", words.devices_title),
-                ("org.matrix.cross_signing_reset", words.reset_title),
-                ("org.matrix.account_deactivate", words.deactivate_title),
-            ] {
-                li { a href={ (PATH) "?action=" (action) } { (label) } }
+            (action("org.matrix.profile", words.profile_title))
+            (action("org.matrix.devices_list", words.devices_title))
+            @if let Some(email) = &email {
+                li { a href=(address_change::PATH) { (browser.words().address.title) } }
+                li { a href=(password_reset::path_for(email)) { (words.password_title) } }
             }
+            @if details.expires_ms.is_some() {
+                li { a href=(RENEW) { (browser.words().validity.title) } }
+            }
+            (action("org.matrix.cross_signing_reset", words.reset_title))
+            (action("org.matrix.account_deactivate", words.deactivate_title))
         }
         (browser.form("/_estafette/sign-out", &html! {
             input type="hidden" name="continue" value=(PATH);
             button.second type="submit" { (words.sign_out) }
         }))
     };
-    Page::new(words.title, body)
+    Ok(Page::new(words.title, body))
 }
 
-/// Who one is to others. Names come from the organisation and are corrected by its administrators.
-async fn profile(
-    identity: &Identity,
-    browser: &Browser,
-    user_id: &UserId,
-) -> Result<Page, Trouble> {
-    let words = &browser.words().account;
-    let owner = Owner::of(identity, user_id).await?;
-    let body = html! {
-        h1 { (words.profile_title) }
-        dl {
-            dt { (words.name) }
-            dd { (owner.name.as_deref().unwrap_or(words.none)) }
-            dt { (words.user_id) }
-            dd { (user_id) }
-        }
-        p.hint { (words.profile_hint) }
-        (back(browser))
-    };
-    Ok(Page::new(words.profile_title, body))
+fn action(action: &str, label: &str) -> Markup {
+    html! { li { a href={ (PATH) "?action=" (action) } { (label) } } }
+}
+
+/// A path of ours to come back to.
+fn uri(path: &str) -> Result<Uri, Trouble> {
+    path.parse().map_err(|_| Trouble::NotUnderstood)
 }
 
 /// The way back to the overview.
-fn back(browser: &Browser) -> maud::Markup {
+fn back(browser: &Browser) -> Markup {
     html! { ul.links { li { a href=(PATH) { (browser.words().account.back) } } } }
 }
 

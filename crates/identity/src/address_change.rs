@@ -27,10 +27,13 @@ use crate::{
     sign_in::Onward,
 };
 
+/// Where a new address is typed.
+pub(crate) const PATH: &str = "/_estafette/account/address";
+
 const ADDRESS: Purpose = Purpose {
     name: "address",
     letter: CodeFor::Address,
-    start: "/_estafette/account/address",
+    start: PATH,
     page: "/_estafette/account/address/code",
     next: "/_estafette/account/address/done",
 };
@@ -79,6 +82,11 @@ async fn send_code(uri: Uri, Posted { mut browser, form }: Posted<Wanted>) -> Pa
     let asks = has_password(&browser.identity, &user_id).await?;
     if !asks && let Err(answer) = require_recent(&mut browser, ADDRESS.start).await {
         return answer;
+    }
+    if code::waits_for(&browser, &ADDRESS, &form.address).await? {
+        // Sent again: this browser has shown the password for the same address.
+        let address = EmailAddress::parse(&form.address).map_err(|_| Trouble::NotUnderstood)?;
+        return code::send(&browser, &ADDRESS, &address, false, ADDRESS.start).await;
     }
     let password = asks.then(|| Zeroizing::new(form.password));
     match accepted(&browser, &user_id, &person, &form.address, password.as_ref()).await? {
@@ -203,6 +211,7 @@ async fn signed_in(
         Ok(user_id) => user_id,
         Err(response) => return Ok(Err(response)),
     };
+    browser.check_not_suspended()?;
     let person = browser.identity.store.person(&user_id).await?.ok_or(Trouble::NotFound)?;
     Ok(Ok((user_id, person)))
 }

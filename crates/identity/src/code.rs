@@ -3,15 +3,19 @@
 //!
 //! A code is kept as a MAC keyed with the browser's cookie, which is not kept: whoever reads the
 //! database cannot try the million codes, and a code that somebody is talked out of is worth
-//! nothing in another browser. It is tried five times, used once, and ends after ten minutes. What
-//! it proves holds for one purpose, and is used up by it.
+//! nothing in another browser. It is tried five times at most, used once, and ends after ten
+//! minutes. What it proves holds for one purpose, and is used up by it.
+//!
+//! Guesses at a mailbox are bounded by the codes that it is sent, never by what others try: whoever
+//! has a code in hand types it, whatever strangers do meanwhile.
 
 use axum::response::Response;
 use estafette_core::{
     email_address::EmailAddress,
     limits::{
-        EMAIL_CODE_DIGITS, EMAIL_CODE_S, EMAIL_CODE_TRIES, EMAIL_CODES_PER_WINDOW,
-        EMAIL_CODES_WINDOW_S, EMAIL_PROOF_S,
+        EMAIL_CODE_DIGITS, EMAIL_CODE_S, EMAIL_CODE_TRIES, EMAIL_CODE_TRIES_MIN,
+        EMAIL_CODES_MEMORY_S, EMAIL_CODES_PER_SOURCE, EMAIL_CODES_PER_SOURCE_AND_DAY,
+        EMAIL_CODES_PER_WINDOW, EMAIL_CODES_WINDOW_S, EMAIL_PROOF_S,
     },
 };
 use estafette_store::{
@@ -77,18 +81,27 @@ pub(crate) async fn send(
         address: address.to_string(),
         mac: browser.mac(&["code", purpose.name, &code]),
         tries: EMAIL_CODE_TRIES,
+        tries_min: EMAIL_CODE_TRIES_MIN,
         expires_ms,
-        mail: (!to_nobody).then_some(mail),
+        mail,
+        to_nobody,
         now_ms,
+        source: browser.address.to_string(),
         asked_max: EMAIL_CODES_PER_WINDOW,
+        asked_by_source_max: EMAIL_CODES_PER_SOURCE,
+        asked_by_source_per_day_max: EMAIL_CODES_PER_SOURCE_AND_DAY,
         window_ms: (EMAIL_CODES_WINDOW_S * 1000).cast_signed(),
+        memory_ms: (EMAIL_CODES_MEMORY_S * 1000).cast_signed(),
     };
     match identity.store.put_code(new).await? {
         CodeOutcome::Kept => {
             identity.mailer.wake();
             Ok(browser.redirect(&with_onward(purpose.page, onward)))
         }
-        CodeOutcome::TooMany => Err(Trouble::Limited { retry_after_s: EMAIL_CODES_WINDOW_S }),
+        CodeOutcome::TooMany { again_ms } => {
+            let wait_ms = again_ms.saturating_sub(now_ms).max(0).cast_unsigned();
+            Err(Trouble::Limited { retry_after_s: wait_ms.div_ceil(1000) })
+        }
     }
 }
 
@@ -117,7 +130,7 @@ pub(crate) async fn check(
     let (now_ms, onward) = (identity.host.now_ms(), typed.onward.path());
     let waiting = identity.store.code(browser.key(), purpose.name, now_ms).await?;
     let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
-    identity.host.limit_proof(&format!("code for {address}"))?;
+    identity.host.limit_proof(&format!("code in {}", browser.name()))?;
     identity.host.limit_source(&format!("codes for {}", browser.address))?;
     let digits: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
     let words = &browser.words().code;
@@ -137,6 +150,17 @@ pub(crate) async fn check(
             Ok(browser.show(&page(browser, purpose, &address, onward, Some(wrong))))
         }
     }
+}
+
+/// Whether a code sent to `address` waits to be typed into this browser.
+pub(crate) async fn waits_for(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &str,
+) -> Result<bool, Trouble> {
+    let now_ms = browser.identity.host.now_ms();
+    let code = browser.identity.store.code(browser.key(), purpose.name, now_ms).await?;
+    Ok(code.is_some_and(|(waiting, _)| waiting == address))
 }
 
 /// Whose mailbox is proven. `None`: nobody's, or the proof has ended.

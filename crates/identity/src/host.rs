@@ -68,13 +68,13 @@ pub trait Host: Send + Sync {
     /// Ends an account and has its rooms left. `false` when there is none.
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError>;
 
-    /// Does what an administrator does, with its line in the audit log and all that follows from it
-    /// in the running server. `subject` is the account, where there is one.
+    /// Does what an administrator does, all of it or nothing, with its lines in the audit log and
+    /// what follows from it in the running server. `subject` is the account, where there is one.
     async fn administer(
         &self,
         entry: AuditEntry,
         subject: Option<&UserId>,
-        act: AdminAct,
+        acts: Vec<AdminAct>,
     ) -> Result<AdminOutcome, HostError>;
 
     /// Moves people to where they belong, each with a line in the audit log, and carries new names

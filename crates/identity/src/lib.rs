@@ -20,6 +20,7 @@ mod news;
 mod oauth;
 mod owner;
 mod pages;
+mod password_link;
 mod password_reset;
 pub mod policy;
 mod rendezvous;
@@ -138,6 +139,12 @@ impl Identity {
     /// Whether people may have no password, and sign in by codes sent to their mailbox.
     pub(crate) fn offers_codes(&self) -> bool {
         self.config.sign_up.passwordless && self.mailer.works()
+    }
+
+    /// What links in mails begin with.
+    pub(crate) fn link_base(&self) -> String {
+        let base = self.host.public_base_url();
+        base.unwrap_or_else(|| format!("https://{}", self.host.server_name()))
     }
 
     /// Whether people may sign up by e-mail.

@@ -4,7 +4,7 @@
 //! NIST SP 800-63B: length and not being guessable count, classes of characters do not. zxcvbn
 //! judges how many guesses it would take; what is known of the person counts as known to guessers.
 
-use estafette_core::{email_address::EmailAddress, limits::PASSWORD_BYTES_MAX};
+use estafette_core::limits::PASSWORD_BYTES_MAX;
 use maud::{Markup, html};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -34,14 +34,14 @@ pub(crate) struct Chosen {
 
 impl Chosen {
     /// The password, if it is typed the same twice and good enough. Otherwise which field is wrong,
-    /// and a sentence that says why.
+    /// and a sentence that says why. `whose`: an e-mail address or a user id.
     pub(crate) fn accepted(
         self,
         browser: &Browser,
-        address: &EmailAddress,
+        whose: &str,
     ) -> Result<Zeroizing<String>, (&'static str, String)> {
         let (password, again) = (Zeroizing::new(self.password), Zeroizing::new(self.again));
-        if let Some(weakness) = browser.identity.weakness(&password, address.as_str()) {
+        if let Some(weakness) = browser.identity.weakness(&password, whose) {
             return Err(("password", weakness.sentence(browser.words())));
         }
         if password != again {
@@ -98,17 +98,17 @@ fn score(password: &str, whose: &str, service: &str) -> Score {
     zxcvbn::zxcvbn(&judged, &known).score()
 }
 
-/// The fields for a new password. `address` tells password managers whose it is.
+/// The fields for a new password. `whose` is what its owner signs in with, for password managers.
 pub(crate) fn fields(
     browser: &Browser,
-    address: &EmailAddress,
+    whose: &str,
     wrong: Option<&(&'static str, String)>,
 ) -> Markup {
     let words = &browser.words().password;
     let hint = (words.hint)(browser.identity.config.sign_up.password_length_min);
     let error = |field| wrong.filter(|(name, _)| *name == field).map(|(_, why)| why.as_str());
     html! {
-        input.hidden type="text" name="username" value=(address) autocomplete="username" readonly
+        input.hidden type="text" name="username" value=(whose) autocomplete="username" readonly
             tabindex="-1" aria-hidden="true";
         (Field {
             name: "password", label: words.label, kind: "password", value: "",

@@ -5,6 +5,7 @@
 //! latter exists only when the form carried the token of that browser, so no handler can forget to
 //! look. Every page leaves through [`Browser::show`], which sets the headers that confine it.
 
+mod date;
 mod form;
 mod language;
 pub(crate) mod layout;
@@ -18,6 +19,7 @@ use axum::{Router, middleware, routing::get};
 use http::{HeaderMap, HeaderValue, Uri, header};
 
 pub(crate) use self::{
+    date::Date,
     form::Posted,
     language::Language,
     layout::{Field, Page},
@@ -25,8 +27,8 @@ pub(crate) use self::{
     trouble::Trouble,
 };
 use crate::{
-    Identity, account_pages, address_change, oauth, password_reset, policy, sign_in, sign_up,
-    single_sign_on, upstream, validity,
+    Identity, account_pages, address_change, oauth, password_link, password_reset, policy, sign_in,
+    sign_up, single_sign_on, upstream, validity,
 };
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
@@ -49,6 +51,7 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(sign_up::routes())
         .merge(single_sign_on::routes())
         .merge(password_reset::routes())
+        .merge(password_link::routes())
         .merge(address_change::routes())
         .merge(validity::routes())
         .merge(policy::routes())

@@ -34,6 +34,12 @@ const RESET: Purpose = Purpose {
     next: "/_estafette/password/reset/new",
 };
 
+/// The page, with an address filled in.
+pub(crate) fn path_for(address: &str) -> String {
+    let query = serde_urlencoded::to_string([("login_hint", address)]).unwrap_or_default();
+    format!("{}?{query}", RESET.start)
+}
+
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route(RESET.start, get(start).post(send_code))
@@ -95,7 +101,7 @@ async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
     let Some(address) = code::proven(&browser, &RESET).await? else {
         return Ok(browser.redirect(&start));
     };
-    let password = match form.chosen.accepted(&browser, &address) {
+    let password = match form.chosen.accepted(&browser, address.as_str()) {
         Ok(password) => password,
         Err(wrong) => {
             return Ok(browser.show(&password_page(&browser, &address, onward, Some(&wrong))));
@@ -111,12 +117,26 @@ async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
     };
     identity.store.set_password(&user_id, Some(hash), Some(Devices::All)).await?;
     identity.host.forget_proofs(&user_id);
-    let letter = letters::password_changed(browser.language, &identity.config.service_name);
-    if let Err(error) = identity.post(address.as_str(), letter).await {
-        tracing::warn!(%error, "a changed password could not be told by mail");
-    }
+    identity.tell_password_changed(&browser, &user_id).await;
     browser.sign_in(&user_id).await?;
     Ok(browser.redirect(onward))
+}
+
+impl Identity {
+    /// Tells the mailbox of an account that its password has changed. That it cannot be told undoes
+    /// nothing.
+    pub(crate) async fn tell_password_changed(&self, browser: &Browser, user_id: &UserId) {
+        let told = async {
+            let person = self.store.person(user_id).await?;
+            let email = person.and_then(|person| person.details.email);
+            let Some(email) = email.filter(|_| self.mailer.works()) else { return Ok(()) };
+            let letter = letters::password_changed(browser.language, &self.config.service_name);
+            self.post(&email, letter).await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "a changed password could not be told by mail");
+        }
+    }
 }
 
 /// Who signs in with the address. A lock holds here as everywhere: whoever has a stolen telephone
@@ -158,7 +178,7 @@ fn password_page(
     let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
     let form = html! {
         input type="hidden" name="continue" value=(onward);
-        (new_password::fields(browser, address, wrong))
+        (new_password::fields(browser, address.as_str(), wrong))
         div.actions { button type="submit" { (words.set) } }
     };
     let body = html! {

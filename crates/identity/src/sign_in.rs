@@ -26,6 +26,7 @@ use crate::{
     oauth::base_url::base_url,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary, local_path},
     upstream,
+    validity::RENEW,
 };
 
 /// Where somebody goes who wanted to go nowhere in particular.
@@ -84,6 +85,9 @@ async fn show(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
     let onward = asked.onward.path();
     if browser.user_id().is_some() {
         return Ok(browser.redirect(onward));
+    }
+    if browser.is_expired() {
+        return Ok(browser.redirect(RENEW));
     }
     let who = hinted(&asked.login_hint).unwrap_or_default();
     Ok(browser.show(&page(&browser, onward, who, None)))

@@ -167,9 +167,9 @@ impl Host for TestHost {
         &self,
         entry: AuditEntry,
         subject: Option<&UserId>,
-        act: AdminAct,
+        acts: Vec<AdminAct>,
     ) -> Result<AdminOutcome, HostError> {
-        let done = self.store.administer(entry, subject.map(UserId::as_str), act).await;
+        let done = self.store.administer_all(entry, subject.map(UserId::as_str), acts).await;
         done.map_err(|error| HostError::Internal(error.to_string()))
     }
 
@@ -206,7 +206,7 @@ pub(crate) struct TestIdentity {
     pub(crate) identity: Arc<Identity>,
     pub(crate) host: Arc<TestHost>,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What was answered.
@@ -252,7 +252,12 @@ impl TestIdentity {
         });
         let identity = Identity::open(config, store, Arc::clone(&host) as _).unwrap();
         let router = identity.routes();
-        Self { identity, host, router, _folder: folder }
+        Self { identity, host, router, folder }
+    }
+
+    /// Where the database is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Sends any request.
@@ -348,6 +353,19 @@ impl TestBrowser<'_> {
         fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
     }
 
+    /// As [`submit`](Self::submit), with the fields of the form sent to another path.
+    pub(crate) async fn submit_to(
+        &mut self,
+        action: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let page = self.page.clone().unwrap().body;
+        let (_, mut all) = form(&page, action);
+        all.extend(fields.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        self.post(path, &serde_urlencoded::to_string(all).unwrap()).await
+    }
+
     /// Posts a form as it is.
     pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
         let request = self
@@ -384,10 +402,10 @@ impl TestBrowser<'_> {
 
 /// The path and the hidden fields of a form.
 fn form(page: &str, action: &str) -> (String, Vec<(String, String)>) {
-    let form = page
-        .split("<form ")
-        .skip(1)
-        .find(|form| attribute(form, "action").starts_with(action))
+    let forms = || page.split("<form ").skip(1);
+    let form = forms()
+        .find(|form| attribute(form, "action") == action)
+        .or_else(|| forms().find(|form| attribute(form, "action").starts_with(action)))
         .unwrap_or_else(|| panic!("no form that posts to {action} in {page}"));
     let form = form.split("</form>").next().unwrap();
     let hidden = form.split("<input ").skip(1).filter(|input| input.contains("type=\"hidden\""));

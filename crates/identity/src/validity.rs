@@ -21,11 +21,14 @@ use serde::Deserialize;
 
 use crate::{
     Identity,
+    code::with_onward,
     mail::letters,
-    pages::{Browser, Page, PageResult, Posted, Trouble},
+    pages::{Browser, Date, Page, PageResult, Posted, Trouble},
 };
 
-const RENEW: &str = "/_estafette/renew";
+/// Where an account is renewed; all that somebody is shown whose account has expired.
+pub(crate) const RENEW: &str = "/_estafette/renew";
+const SIGN_IN: &str = "/_estafette/sign-in";
 const SEND: &str = "/_estafette/renew/mail";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -84,11 +87,9 @@ impl Identity {
         let mut secret = [0; 32];
         self.host.fill_random(&mut secret);
         let token = URL_SAFE_NO_PAD.encode(secret);
-        let base = self.host.public_base_url();
-        let base = base.unwrap_or_else(|| format!("https://{}", self.host.server_name()));
         let left_ms = expires_ms.saturating_sub(now_ms).max(0).cast_unsigned();
         let left_days = u32::try_from(left_ms.div_ceil(DAY_MS.cast_unsigned())).unwrap_or(u32::MAX);
-        let link = format!("{base}{RENEW}?token={token}");
+        let link = format!("{}{RENEW}?token={token}", self.link_base());
         let letter = letters::renewal(&self.config.service_name, left_days, &link);
         let reminder = Reminder {
             user_id: person.user_id.clone(),
@@ -122,17 +123,42 @@ async fn show(browser: Browser, Query(link): Query<Link>) -> PageResult {
             };
             Ok(browser.show(&Page::new(words.title, body)))
         }
-        None if browser.user_id().is_some() && browser.identity.mailer.works() => {
-            let form = html! { div.actions { button type="submit" { (words.send) } } };
-            let body = html! {
-                h1 { (words.title) }
-                p { (words.ask) }
-                (browser.form(SEND, &form))
-            };
-            Ok(browser.show(&Page::new(words.title, body)))
-        }
+        None if browser.owner().is_some() => ask(&browser).await,
+        None if link.token.is_empty() => Ok(browser.redirect(&with_onward(SIGN_IN, RENEW))),
         None => say(&browser, words.unknown, StatusCode::NOT_FOUND),
     }
+}
+
+/// How long the account of whoever is signed in works, and the way to renew it.
+async fn ask(browser: &Browser) -> PageResult {
+    let (identity, words) = (&browser.identity, &browser.words().validity);
+    let person = match browser.owner() {
+        Some(user_id) => identity.store.person(user_id).await?,
+        None => None,
+    };
+    let details = person.map(|person| person.details).unwrap_or_default();
+    let Some(expires_ms) = details.expires_ms else {
+        return say(browser, words.for_ever, StatusCode::OK);
+    };
+    let title = if browser.is_expired() { words.expired } else { words.title };
+    let date = (words.date)(Date::of_ms(expires_ms));
+    let body = html! {
+        h1 { (title) }
+        p { (if browser.is_expired() { (words.since)(&date) } else { (words.until)(&date) }) }
+        @if identity.mailer.works() && details.email.is_some() {
+            p { (words.ask) }
+            (browser.form(SEND, &html! {
+                div.actions { button type="submit" { (words.send) } }
+            }))
+        } @else {
+            p { (words.support) }
+        }
+        (browser.form("/_estafette/sign-out", &html! {
+            input type="hidden" name="continue" value=(RENEW);
+            button.second type="submit" { (browser.words().account.sign_out) }
+        }))
+    };
+    Ok(browser.show(&Page::new(title, body)))
 }
 
 async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
@@ -143,7 +169,7 @@ async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
     let Some(expires_ms) = identity.next_expiry_ms() else { return Err(Trouble::NotFound) };
     if let Some(renewal) = identity.store.renewal(token.clone(), now_ms).await?
         && identity.is_long_expired(renewal.account_expires_ms)
-        && browser.user_id() != Some(&renewal.user_id)
+        && browser.owner() != Some(&renewal.user_id)
     {
         // The mailbox may have passed on: who it was knows the password, or is known to somebody.
         return say(&browser, words.too_late, StatusCode::FORBIDDEN);
@@ -160,8 +186,8 @@ async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
 /// Sends whoever is signed in another link, also after the end.
 async fn send_again(Posted { browser, .. }: Posted<Nothing>) -> PageResult {
     let identity = &browser.identity;
-    let Some(user_id) = browser.user_id() else {
-        return Ok(browser.redirect("/_estafette/sign-in?continue=/_estafette/renew"));
+    let Some(user_id) = browser.owner() else {
+        return Ok(browser.redirect(&with_onward(SIGN_IN, RENEW)));
     };
     identity.host.limit_proof(&format!("renewal of {user_id}"))?;
     let person = identity.store.person(user_id).await?.ok_or(Trouble::NotFound)?;

@@ -340,7 +340,9 @@ pub trait AccountStore: Send + Sync {
     ) -> StoreResult<bool>;
 
     /// Ends an account: password, devices (E10) and directory entry go, rights end. With `erase`
-    /// also profile, account data and filters. `false` when there is no such account.
+    /// also profile, account data and filters. `false` when there is no such account. This is the
+    /// owner's own act: whoever holds the mailbox may bring the account back. A lock and a
+    /// suspension stay.
     async fn deactivate_account(&self, user_id: &UserId, erase: bool) -> StoreResult<bool>;
 
     /// Everybody who asked that their content be erased.

@@ -4,7 +4,22 @@
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
 
-use crate::{StoreResult, accounts::TokenHash, people::Person};
+use crate::{
+    StoreResult,
+    accounts::{PasswordHash, TokenHash},
+    people::{Person, PersonDetails},
+};
+
+/// Somebody who is signed in with a browser, and what became of their account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The session.
+    pub session: BrowserSession,
+    /// When the account stops working until it is renewed, in ms since the epoch.
+    pub account_expires_ms: Option<i64>,
+    /// See [`Account::suspended`](crate::accounts::Account::suspended).
+    pub suspended: bool,
+}
 
 /// A browser that somebody signed in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +58,31 @@ pub struct NewCode {
     pub address: String,
     /// The code, keyed with the browser's cookie.
     pub mac: [u8; 32],
-    /// How often one may be wrong.
+    /// How often one may be wrong when no other code was asked for the address lately; each that
+    /// was takes [`EMAIL_CODE_TRIES_LESS`](estafette_core::limits::EMAIL_CODE_TRIES_LESS) away.
     pub tries: u32,
+    /// How often one may be wrong however many were asked for.
+    pub tries_min: u32,
     /// When it ends, in ms since the epoch.
     pub expires_ms: i64,
-    /// The mail that carries it. `None`: nobody is written to, and nobody can tell.
-    pub mail: Option<NewMail>,
+    /// The mail that carries it.
+    pub mail: NewMail,
+    /// Nobody is written to, and nobody can tell: all else is done alike.
+    pub to_nobody: bool,
     /// Now, in ms since the epoch.
     pub now_ms: i64,
+    /// From where it is asked for.
+    pub source: String,
     /// How many codes one address may be sent within `window_ms`.
     pub asked_max: u32,
+    /// The same for one source.
+    pub asked_by_source_max: u32,
+    /// How many codes one address may be sent in a day at the request of one source.
+    pub asked_by_source_per_day_max: u32,
     /// See `asked_max`.
     pub window_ms: i64,
+    /// What "lately" means for `tries`.
+    pub memory_ms: i64,
 }
 
 /// What became of a [`NewCode`].
@@ -63,7 +91,10 @@ pub enum CodeOutcome {
     /// It is durable, together with its mail.
     Kept,
     /// Nothing was written: too many were asked for this address.
-    TooMany,
+    TooMany {
+        /// When the next one may be asked for, in ms since the epoch.
+        again_ms: i64,
+    },
 }
 
 /// What became of a code that was typed.
@@ -110,6 +141,30 @@ pub struct WaitingMail {
     pub tries: u32,
 }
 
+/// A link by which somebody chooses a password, once. What it says is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordLink {
+    /// What it says.
+    pub token: TokenHash,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: i64,
+    /// The mail that carries it. `None`: whoever made it passes it on.
+    pub mail: Option<NewMail>,
+}
+
+/// What is known anew of an account that comes back.
+#[derive(Debug, Clone)]
+pub struct Return {
+    /// Whose; the address must be the account's own.
+    pub user_id: UserId,
+    /// What is known of its owner now, the address included.
+    pub details: PersonDetails,
+    /// The display name.
+    pub displayname: String,
+    /// The new password, if there is one.
+    pub password_hash: Option<PasswordHash>,
+}
+
 /// What a link for renewal stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
@@ -153,12 +208,19 @@ pub trait IdentityStore: Send + Sync {
 
     /// Who holds the cookie. `None` when nobody is signed in with it, the session has ended, or the
     /// account is locked or deactivated. A new password, signing out everywhere and deactivation
-    /// end it.
+    /// end it. Whether the account has expired or is suspended is the caller's to look at.
     async fn browser_session(
         &self,
         cookie: TokenHash,
         now_ms: i64,
-    ) -> StoreResult<Option<BrowserSession>>;
+    ) -> StoreResult<Option<SignedIn>>;
+
+    /// The browsers that somebody is signed in with, the latest first.
+    async fn browser_sessions(
+        &self,
+        user_id: &UserId,
+        now_ms: i64,
+    ) -> StoreResult<Vec<(TokenHash, BrowserSession)>>;
 
     /// Notes that a session is in use.
     async fn note_browser_use(&self, cookie: TokenHash, now_ms: i64) -> StoreResult<()>;
@@ -173,7 +235,8 @@ pub trait IdentityStore: Send + Sync {
         but: Option<TokenHash>,
     ) -> StoreResult<()>;
 
-    /// Keeps a code and queues its mail, in one act.
+    /// Keeps a code and queues its mail, in one act. `Busy` when too much mail waits, whether or
+    /// not anybody is written to.
     async fn put_code(&self, code: NewCode) -> StoreResult<CodeOutcome>;
 
     /// Counts a try and compares, in one act and in constant time.
@@ -234,6 +297,24 @@ pub trait IdentityStore: Send + Sync {
         from: u64,
         limit: u64,
     ) -> StoreResult<(Vec<GuestInvitation>, u64)>;
+
+    /// Brings a deactivated account back for whoever holds its mailbox, in one act. `false`, and
+    /// nothing is written: it is not deactivated, an administrator ended or locked it, or the
+    /// address is no longer its own. A suspension stays.
+    async fn bring_back(&self, back: Return) -> StoreResult<bool>;
+
+    /// Whose password a link chooses. `None` when it is unknown, used or has ended, or the account
+    /// is locked or deactivated.
+    async fn password_link(&self, token: TokenHash, now_ms: i64) -> StoreResult<Option<UserId>>;
+
+    /// Uses a link up: sets the password and ends every session and browser of its owner, in one
+    /// act. `None` as for [`password_link`](Self::password_link).
+    async fn use_password_link(
+        &self,
+        token: TokenHash,
+        password_hash: PasswordHash,
+        now_ms: i64,
+    ) -> StoreResult<Option<UserId>>;
 
     /// Whose account ends until `until_ms` and who was not yet reminded `days` or fewer days before
     /// that end, soonest first, at most `limit`.

@@ -8,7 +8,7 @@ use estafette_core::ids::{DeviceId, UserId};
 use crate::{
     StoreResult,
     accounts::{AccountFlag, Devices, NewAccount, PasswordHash, RegistrationToken},
-    identity::GuestInvitation,
+    identity::{GuestInvitation, NewMail, PasswordLink},
 };
 
 /// The global account data by which people hide themselves:
@@ -77,8 +77,21 @@ pub struct Person {
     pub red_list: bool,
     /// See [`Account::locked`](crate::accounts::Account::locked).
     pub locked: bool,
+    /// See [`Account::suspended`](crate::accounts::Account::suspended).
+    pub suspended: bool,
     /// See [`Account::deactivated`](crate::accounts::Account::deactivated).
     pub deactivated: bool,
+    /// Whether an administrator ended the account, who alone brings it back.
+    pub closed_by_admin: bool,
+    /// Who invited a guest: a user id, or `operator (uid 1000)`.
+    pub invited_by: Option<String>,
+}
+
+impl Person {
+    /// Whether whoever holds the mailbox may bring the account back.
+    pub fn may_come_back(&self) -> bool {
+        self.deactivated && !self.closed_by_admin && !self.locked
+    }
 }
 
 impl Person {
@@ -106,6 +119,8 @@ pub enum CreatePersonOutcome {
     TokenInvalid,
     /// Nothing was written: no invitation of a guest is pending for the address.
     NotInvited,
+    /// Nothing was written: an administrator ended or locked the account of the address.
+    Closed,
 }
 
 /// What became of a change of a person.
@@ -162,9 +177,11 @@ pub enum AdminAct {
     PutRegistrationToken(RegistrationToken),
     /// Removes an invitation.
     DeleteRegistrationToken(String),
-    /// Lets a guest sign up with an address, once; the entry's whom is the sponsor, if there is
-    /// one.
-    InviteGuest(GuestInvitation),
+    /// Takes the password, ends all sessions, and lets whoever has the link choose a new password.
+    LinkPassword(PasswordLink),
+    /// Lets a guest sign up with an address, once, and tells them; the entry's whom is the sponsor,
+    /// if there is one.
+    InviteGuest(GuestInvitation, Option<NewMail>),
     /// Takes the invitation of an address back.
     RevokeGuest(String),
     /// Something that changes nothing in the store, with its name and details as JSON.
@@ -188,6 +205,13 @@ pub enum AdminOutcome {
     NoInvitation,
     /// Nothing was written: the profile would be too large.
     TooLarge,
+}
+
+impl AdminOutcome {
+    /// Whether something is durable.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done | Self::Deleted(_))
+    }
 }
 
 /// One line of the audit log.
@@ -245,9 +269,9 @@ pub struct DirectoryBudget {
 /// What the store promises about people.
 #[async_trait]
 pub trait PeopleStore: Send + Sync {
-    /// Makes an account and its person in one act. An address of a deactivated account moves here.
-    /// A guest needs a pending invitation for the address. Whoever gets the address uses the
-    /// invitation up.
+    /// Makes an account and its person in one act. An address of an account that its owner ended
+    /// moves here. A guest needs a pending invitation for the address. Whoever gets the address
+    /// uses the invitation up, and keeps by whom it was.
     async fn create_person(
         &self,
         account: NewAccount,
@@ -320,6 +344,14 @@ pub trait PeopleStore: Send + Sync {
         entry: AuditEntry,
         placements: Vec<(UserId, Placement)>,
     ) -> StoreResult<Vec<Placed>>;
+    /// Does several things to one subject in one act, each with its line. The outcome is that of
+    /// the last; or of the first that cannot be done, and then nothing was.
+    async fn administer_all(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&str>,
+        acts: Vec<AdminAct>,
+    ) -> StoreResult<AdminOutcome>;
 
     /// Lines of the audit log, newest first.
     async fn audit_lines(&self, page: AuditPage) -> StoreResult<Vec<AuditLine>>;

@@ -2,11 +2,13 @@
 //! What can be typed after `estafette admin`.
 
 use std::{
-    path::PathBuf,
+    io::Read as _,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use clap::{Args, Subcommand};
+use estafette_core::limits::POLICY_FILE_BYTES_MAX;
 use estafette_identity::admin::{AdminCommand, AuditView, NewUser, UserFlag};
 
 const DAY_MS: i64 = 86_400_000;
@@ -43,6 +45,9 @@ pub(crate) enum Area {
     /// Organisations.
     #[command(subcommand)]
     Organisations(Organisations),
+    /// The policy of organisations.
+    #[command(subcommand)]
+    Policy(Policy),
     /// Invitations to register with a token.
     #[command(subcommand)]
     RegistrationTokens(RegistrationTokens),
@@ -73,7 +78,7 @@ pub(crate) enum Users {
     },
     /// Shows everything about one account.
     Show { user: String },
-    /// Makes an account and prints its first password once.
+    /// Makes an account and prints once the link by which its password is chosen.
     Create {
         /// The localpart; without it one that tells nothing is drawn.
         #[arg(long)]
@@ -100,6 +105,9 @@ pub(crate) enum Users {
         /// The account never ends.
         #[arg(long, conflicts_with = "days")]
         never_expires: bool,
+        /// Mails the link to the address instead of printing it.
+        #[arg(long, requires = "email")]
+        mail: bool,
     },
     /// Locks an account: every request is refused until it is unlocked, sessions stay.
     Lock { user: String },
@@ -123,8 +131,13 @@ pub(crate) enum Users {
     },
     /// Ends an account: sessions, devices and keys go, its rooms are left.
     Deactivate { user: String },
-    /// Brings a deactivated account back and prints a new password once.
-    Reactivate { user: String },
+    /// Brings a deactivated account back and prints once the link by which its password is chosen.
+    Reactivate {
+        user: String,
+        /// Mails the link to the account's address instead of printing it.
+        #[arg(long)]
+        mail: bool,
+    },
     /// Ends an account and erases its profile, address and settings.
     Erase { user: String },
     /// Corrects a display name.
@@ -144,8 +157,14 @@ pub(crate) enum Users {
         #[arg(action = clap::ArgAction::Set)]
         value: bool,
     },
-    /// Replaces a password, ends all sessions, and prints the new password once.
-    ResetPassword { user: String },
+    /// Takes a password, ends all sessions, and prints once the link by which a new password is
+    /// chosen. It works once, for a day.
+    ResetPassword {
+        user: String,
+        /// Mails the link to the account's address instead of printing it.
+        #[arg(long)]
+        mail: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,7 +187,7 @@ pub(crate) enum Sessions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Organisations {
-    /// Lists organisations and how many people they have.
+    /// Lists the organisations of the policy and how many people they have.
     List,
     /// Moves people to where the policy places them: organisation, guest or not, and the name that
     /// their address gives. Who has nowhere to go is listed and stays.
@@ -176,6 +195,15 @@ pub(crate) enum Organisations {
         /// Says who would be moved, and changes nothing.
         #[arg(long)]
         dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Prints which accounts another policy would move. Changes nothing.
+    Check {
+        /// The policy file (TOML).
+        file: PathBuf,
     },
 }
 
@@ -198,11 +226,11 @@ pub(crate) enum RegistrationTokens {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Invitations {
-    /// Lets whoever holds a mailbox sign up as a guest, once. Nothing is sent: tell them.
+    /// Lets whoever holds a mailbox sign up as a guest, once, and mails them the link.
     Create {
         /// The e-mail address.
         address: String,
-        /// The user who answers for the guest; the audit log names them.
+        /// The user who answers for the guest; the mail, the account and the audit log name them.
         #[arg(long, value_name = "USER")]
         sponsor: Option<String>,
         /// The invitation ends in so many days.
@@ -258,6 +286,9 @@ impl Area {
             Self::Organisations(Organisations::List) => AdminCommand::OrganisationList,
             Self::Organisations(Organisations::Apply { dry_run }) => {
                 AdminCommand::OrganisationApply { dry_run: *dry_run }
+            }
+            Self::Policy(Policy::Check { file }) => {
+                AdminCommand::PolicyCheck { policy: policy_text(file)? }
             }
             Self::RegistrationTokens(RegistrationTokens::List) => {
                 AdminCommand::RegistrationTokenList
@@ -320,6 +351,7 @@ impl Users {
                 admin,
                 days,
                 never_expires,
+                mail,
             } => C::UserCreate(NewUser {
                 localpart: localpart.clone(),
                 name: name.clone(),
@@ -329,6 +361,7 @@ impl Users {
                 admin: *admin,
                 expires_ms: days.map(in_days).transpose()?,
                 never_expires: *never_expires,
+                mail: *mail,
             }),
             Self::Lock { user } => switch(user, UserFlag::Locked, true),
             Self::Unlock { user } => switch(user, UserFlag::Locked, false),
@@ -343,7 +376,9 @@ impl Users {
             }
             Self::Deactivate { user } => C::UserDeactivate { user: user.clone(), erase: false },
             Self::Erase { user } => C::UserDeactivate { user: user.clone(), erase: true },
-            Self::Reactivate { user } => C::UserReactivate { user: user.clone() },
+            Self::Reactivate { user, mail } => {
+                C::UserReactivate { user: user.clone(), mail: *mail }
+            }
             Self::SetName { user, name } => {
                 C::UserSetName { user: user.clone(), name: name.clone() }
             }
@@ -352,9 +387,20 @@ impl Users {
                 email: email.clone(),
                 keep_organisation: *keep_organisation,
             },
-            Self::ResetPassword { user } => C::UserResetPassword { user: user.clone() },
+            Self::ResetPassword { user, mail } => {
+                C::UserResetPassword { user: user.clone(), mail: *mail }
+            }
         })
     }
+}
+
+/// A policy file, of which the server reads no more than it takes.
+fn policy_text(file: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    let mut text = String::new();
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    opened.take(POLICY_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 fn now_ms() -> i64 {

@@ -22,7 +22,7 @@ async fn act(server: &TestServer, user: &str, act: AdminAct) {
     let actor = "operator".to_owned();
     let entry = AuditEntry { actor, reason: None, now_ms: server.server.now_ms() };
     let user = UserId::parse(user).unwrap();
-    let outcome = administer(&server.server, entry, Some(&user), act).await.unwrap();
+    let outcome = administer(&server.server, entry, Some(&user), vec![act]).await.unwrap();
     assert!(matches!(outcome, AdminOutcome::Done | AdminOutcome::Deleted(_)), "{outcome:?}");
 }
 
@@ -92,6 +92,39 @@ async fn a_waiting_sliding_sync_ends_at_once_with_its_session() {
     });
     assert!(begun.elapsed() < AT_ONCE);
     assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
+}
+
+/// Otherwise whoever was shut out is handed a file that comes later, for as long as they wait.
+#[tokio::test]
+async fn a_waiting_download_ends_within_a_second_of_its_session() {
+    for (index, kind) in (0..ends(0).len()).zip(["download", "thumbnail"].into_iter().cycle()) {
+        let server = TestServer::start().await;
+        let bob = server.register("bob").await;
+        let (_, made) =
+            server.request("POST", "/_matrix/media/v1/create", &bob, Value::Null).await;
+        let uri = made["content_uri"].as_str().unwrap();
+        let id = uri.strip_prefix("mxc://x.fr/").unwrap();
+        let path = format!("/v1/media/{kind}/x.fr/{id}?timeout_ms=30000&width=32&height=32");
+        server.get(ALICE, "/v3/sync").await;
+        server.clock.advance(MINUTE_MS);
+        let (end, status, errcode) = ends(server.server.now_ms()).swap_remove(index);
+        let named = format!("{kind}: {end:?}");
+        let (answer, ended) = tokio::join!(
+            async {
+                let answer = server.request("GET", &path, ALICE, Value::Null).await;
+                (answer, Instant::now())
+            },
+            async {
+                is_waiting(&server).await;
+                act(&server, ALICE, end).await;
+                Instant::now()
+            }
+        );
+        let ((code, body), answered) = answer;
+        let late = answered.saturating_duration_since(ended);
+        assert!(late < Duration::from_secs(1), "{named}: {late:?}");
+        assert_eq!((code.as_u16(), &body["errcode"]), (status, &json!(errcode)), "{named}");
+    }
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn switch(
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
     let act = AdminAct::SetFlag(flag, value);
-    administer_as(server, requester, Some(&account.user_id), act).await
+    administer_as(server, requester, Some(&account.user_id), vec![act]).await
 }
 
 #[cfg(test)]

@@ -269,8 +269,7 @@ async fn download(
     Query(query): Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let content = find(&server, &server_name, &media_id, query.timeout_ms).await?;
-    requester.check_current(&server).await?;
+    let content = find_for(&server, &requester, (&server_name, &media_id), &query).await?;
     let filename = content.filename.clone();
     serve(&server, &content, filename.as_deref(), &headers).await
 }
@@ -285,8 +284,7 @@ async fn download_as(
     Query(query): Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let content = find(&server, &server_name, &media_id, query.timeout_ms).await?;
-    requester.check_current(&server).await?;
+    let content = find_for(&server, &requester, (&server_name, &media_id), &query).await?;
     serve(&server, &content, Some(&file_name), &headers).await
 }
 
@@ -311,8 +309,10 @@ async fn thumbnail(
     Query(query): Query<ThumbnailQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
+    let wait = DownloadQuery { timeout_ms: query.timeout_ms };
+    find_for(&server, &requester, (&server_name, &media_id), &wait).await?;
     let answer = serve_thumbnail(&server, &server_name, &media_id, query, &headers).await?;
-    // It may have waited for the upload.
+    // It may have taken a while to make.
     requester.check_current(&server).await?;
     Ok(answer)
 }
@@ -361,6 +361,27 @@ fn check_unauthenticated(server: &Shared) -> ApiResult<()> {
 
 fn unknown_media() -> ApiError {
     ApiError::not_found("There is no such media here.")
+}
+
+/// The same as [`find`] for somebody: whoever's session ends while they wait for the upload waits
+/// no longer.
+async fn find_for(
+    server: &Shared,
+    requester: &Requester,
+    (server_name, media_id): (&str, &str),
+    query: &DownloadQuery,
+) -> ApiResult<Content> {
+    let found = find(server, server_name, media_id, Some(0)).await;
+    if !found.as_ref().is_err_and(|error| error.status() == StatusCode::GATEWAY_TIMEOUT) {
+        return found;
+    }
+    tokio::select! {
+        found = find(server, server_name, media_id, query.timeout_ms) => {
+            requester.check_current(server).await?;
+            found
+        }
+        error = requester.ended(server) => Err(error),
+    }
 }
 
 /// The content of a media id of this server, waited for where it is announced.

@@ -165,6 +165,6 @@ async fn delete(
     let devices: Vec<DeviceId> =
         devices.iter().filter_map(|device| DeviceId::parse(device).ok()).collect();
     let act = AdminAct::DeleteDevices(Devices::These(devices));
-    administer_as(server, requester, Some(user_id), act).await?;
+    administer_as(server, requester, Some(user_id), vec![act]).await?;
     Ok(empty_object())
 }

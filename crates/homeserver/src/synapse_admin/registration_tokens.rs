@@ -110,7 +110,7 @@ async fn new(
     let (uses_allowed, expires_ms) = (request.uses_allowed, request.expiry_time);
     let token = RegistrationToken { token, uses_allowed, used: 0, expires_ms };
     let act = AdminAct::PutRegistrationToken(token.clone());
-    administer_as(&server, &requester, None, act).await?;
+    administer_as(&server, &requester, None, vec![act]).await?;
     Ok(Json(describe(&token)))
 }
 
@@ -139,7 +139,7 @@ async fn update(
     token.uses_allowed = update.uses_allowed.unwrap_or(token.uses_allowed);
     token.expires_ms = update.expiry_time.unwrap_or(token.expires_ms);
     let act = AdminAct::PutRegistrationToken(token.clone());
-    administer_as(&server, &requester, None, act).await?;
+    administer_as(&server, &requester, None, vec![act]).await?;
     Ok(Json(describe(&token)))
 }
 
@@ -150,6 +150,6 @@ async fn delete(
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
     requester.check_admin()?;
-    administer_as(&server, &requester, None, AdminAct::DeleteRegistrationToken(token)).await?;
+    administer_as(&server, &requester, None, vec![AdminAct::DeleteRegistrationToken(token)]).await?;
     Ok(empty_object())
 }

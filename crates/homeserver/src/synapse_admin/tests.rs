@@ -2,7 +2,9 @@
 //! Without these the tools of the field would fail, or anybody could make an administrator.
 
 use estafette_core::ids::UserId;
-use estafette_store::{AccountStore as _, accounts::AccountFlag};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, accounts::AccountFlag, people::AuditPage,
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -246,4 +248,34 @@ async fn sessions_and_rooms_of_a_user_are_shown_and_sessions_ended() {
     assert_eq!(server.get(&root, &format!("{name}dave")).await, json!({ "available": true }));
     let taken = server.refused("GET", &root, &format!("{name}carol"), Value::Null).await;
     assert_eq!(taken, (400, "M_USER_IN_USE".to_owned()));
+}
+
+/// Otherwise a request that cannot be done whole is done in part: a password changed, sessions
+/// ended, rights given.
+#[tokio::test]
+async fn a_change_of_a_user_is_done_whole_or_not_at_all() {
+    let server = server().await;
+    let root = admin(&server).await;
+    let bob = server.register("bob").await;
+    let path = format!("{USERS}/@bob:x.fr");
+    let field = json!({ "org.x.y": "x".repeat(estafette_core::limits::PROFILE_BYTES_MAX - 250) });
+    let (status, answer) =
+        server.request("PUT", "/v3/profile/@bob:x.fr/org.x.y", &bob, field).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let before = server.request("GET", &path, &root, Value::Null).await.1;
+    let name = "y".repeat(estafette_core::limits::DISPLAYNAME_BYTES_MAX);
+    let body = json!({
+        "password": "another good password", "displayname": name, "avatar_url": "mxc://x.fr/a",
+        "admin": true, "locked": true,
+    });
+    let acts = async || {
+        let page = AuditPage { limit: 100, ..AuditPage::default() };
+        server.server.store.audit_lines(page).await.unwrap().len()
+    };
+    let lines = acts().await;
+    let (status, answer) = server.request("PUT", &path, &root, body).await;
+    assert_eq!((status.as_u16(), &answer["errcode"]), (400, &json!("M_PROFILE_TOO_LARGE")));
+    assert_eq!(server.request("GET", &path, &root, Value::Null).await.1, before);
+    assert_eq!(server.request("GET", "/v3/account/whoami", &bob, Value::Null).await.0, 200);
+    assert_eq!(acts().await, lines);
 }

@@ -154,19 +154,17 @@ async fn put(
     if cuts_off && user_id == requester.user_id {
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
-    let status = match server.store.account(&user_id).await? {
-        Some(_) => StatusCode::OK,
-        None => {
-            make(&server, &requester, &user_id).await?;
-            StatusCode::CREATED
-        }
-    };
-    apply(&server, &requester, &user_id, change).await?;
+    let account = server.store.account(&user_id).await?;
+    let status = if account.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let acts = acts(&server, &user_id, account.as_ref(), change).await?;
+    if !acts.is_empty() {
+        administer_as(&server, &requester, Some(&user_id), acts).await?;
+    }
     let described = describe(&server, &known(&server, &user_id).await?).await?;
     Ok(json_response(status, described.to_string()))
 }
 
-async fn make(server: &Server, requester: &Requester, user_id: &UserId) -> ApiResult<()> {
+fn making(server: &Server, user_id: &UserId) -> ApiResult<AdminAct> {
     // Only names that registration would give out.
     UserId::from_localpart(user_id.localpart(), &server.server_name)
         .map_err(|error| ApiError::invalid_param(format!("The user id is wrong: {error}.")))?;
@@ -180,36 +178,36 @@ async fn make(server: &Server, requester: &Requester, user_id: &UserId) -> ApiRe
         login: None,
         now_ms: server.now_ms(),
     };
-    let act = AdminAct::Create(Box::new(account), Box::default());
-    administer_as(server, requester, Some(user_id), act).await
+    Ok(AdminAct::Create(Box::new(account), Box::default()))
 }
 
-async fn apply(
+/// Everything that a request means, in the order in which it is done: all of it or nothing.
+async fn acts(
     server: &Server,
-    requester: &Requester,
     user_id: &UserId,
+    account: Option<&Account>,
     change: UserChange,
-) -> ApiResult<()> {
-    let act = async |act| administer_as(server, requester, Some(user_id), act).await;
+) -> ApiResult<Vec<AdminAct>> {
+    let mut acts = Vec::new();
+    if account.is_none() {
+        acts.push(making(server, user_id)?);
+    }
     let hash = match &change.password {
         Some(password) => Some(server.auth.passwords.hash(&*server.random, password).await?),
         None => None,
     };
-    let mut profile = Vec::new();
-    for (key, value) in [("displayname", change.displayname), ("avatar_url", change.avatar_url)] {
-        if let Some(value) = value {
-            profile.push((key.to_owned(), profile::checked(key, json!(value))?));
-        }
-    }
-    if change.deactivated == Some(false) && known(server, user_id).await?.deactivated {
-        act(AdminAct::Reactivate(hash.clone())).await?;
+    if change.deactivated == Some(false) && account.is_some_and(|account| account.deactivated) {
+        acts.push(AdminAct::Reactivate(hash.clone()));
     }
     if let Some(hash) = hash {
         let sign_out = change.logout_devices.unwrap_or(true).then_some(Devices::All);
-        act(AdminAct::SetPassword(Some(hash), sign_out)).await?;
+        acts.push(AdminAct::SetPassword(Some(hash), sign_out));
     }
-    for (key, value) in profile {
-        act(AdminAct::SetProfileField(key, value)).await?;
+    for (key, value) in [("displayname", change.displayname), ("avatar_url", change.avatar_url)] {
+        if let Some(value) = value {
+            let value = profile::checked(key, json!(value))?;
+            acts.push(AdminAct::SetProfileField(key.to_owned(), value));
+        }
     }
     for (flag, value) in [
         (AccountFlag::Admin, change.admin),
@@ -217,13 +215,13 @@ async fn apply(
         (AccountFlag::Suspended, change.suspended),
     ] {
         if let Some(value) = value {
-            act(AdminAct::SetFlag(flag, value)).await?;
+            acts.push(AdminAct::SetFlag(flag, value));
         }
     }
     if change.deactivated == Some(true) {
-        act(AdminAct::Deactivate(false)).await?;
+        acts.push(AdminAct::Deactivate(false));
     }
-    Ok(())
+    Ok(acts)
 }
 
 /// `GET /_synapse/admin/v1/users/{userId}/admin`
@@ -255,7 +253,7 @@ async fn set_admin(
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
     let act = AdminAct::SetFlag(AccountFlag::Admin, request.admin);
-    administer_as(&server, &requester, Some(&user_id), act).await?;
+    administer_as(&server, &requester, Some(&user_id), vec![act]).await?;
     Ok(empty_object())
 }
 
@@ -275,7 +273,7 @@ async fn deactivate(
     requester.check_admin()?;
     let user_id = local(&server, &user_id)?;
     let act = AdminAct::Deactivate(request.erase);
-    administer_as(&server, &requester, Some(&user_id), act).await?;
+    administer_as(&server, &requester, Some(&user_id), vec![act]).await?;
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
 }
 
@@ -299,6 +297,6 @@ async fn reset_password(
     let hash = server.auth.passwords.hash(&*server.random, &request.new_password).await?;
     let sign_out = request.logout_devices.unwrap_or(true).then_some(Devices::All);
     let act = AdminAct::SetPassword(Some(hash), sign_out);
-    administer_as(&server, &requester, Some(&user_id), act).await?;
+    administer_as(&server, &requester, Some(&user_id), vec![act]).await?;
     Ok(empty_object())
 }

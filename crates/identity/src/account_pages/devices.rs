@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use axum::extract::State;
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountStore as _, OauthStore as _,
+    AccountStore as _, IdentityStore as _, OauthStore as _,
     accounts::{Device, Devices},
     oauth::OauthSession,
 };
@@ -23,6 +23,8 @@ use crate::{
 
 /// Where a device is signed out.
 pub(super) const DELETE_PATH: &str = "/_estafette/account/devices/delete";
+/// Where all other browsers are signed out.
+pub(super) const BROWSERS_PATH: &str = "/_estafette/account/browsers/end";
 const MINUTE_MS: i64 = 60 * 1_000;
 
 /// All of them, the latest used first.
@@ -50,9 +52,57 @@ pub(super) async fn list(
                 } }
             }
         }
+        (browsers(identity, browser, user_id).await?)
         (back(browser))
     };
     Ok(Page::new(words.devices_title, body))
+}
+
+/// Browsers that are signed in to these pages, and the button that signs out all but this one.
+async fn browsers(
+    identity: &Identity,
+    browser: &Browser,
+    user_id: &UserId,
+) -> Result<Markup, Trouble> {
+    let words = &browser.words().account;
+    let now_ms = identity.host.now_ms();
+    let browsers = identity.store.browser_sessions(user_id, now_ms).await?;
+    let ago = |at_ms: i64| (words.ago)(now_ms.saturating_sub(at_ms) / MINUTE_MS);
+    Ok(html! {
+        h2 { (words.browsers_title) }
+        p { (words.browsers_text) }
+        ul {
+            @for (cookie, session) in &browsers {
+                li {
+                    (words.signed_in) " " (ago(session.created_ms))
+                    @if *cookie == browser.key() { " " strong { (words.this_browser) } }
+                    @else { ", " (words.used) " " (ago(session.seen_ms)) }
+                }
+            }
+        }
+        @if browsers.len() > 1 {
+            (browser.form(BROWSERS_PATH, &html! {
+                div.actions { button.second type="submit" { (words.end_browsers) } }
+            }))
+        }
+    })
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+/// `POST /_estafette/account/browsers/end`
+pub(super) async fn end_browsers(
+    State(identity): State<Arc<Identity>>,
+    Posted { browser, .. }: Posted<Nothing>,
+) -> PageResult {
+    let page = format!("{PATH}?action=org.matrix.devices_list");
+    let user_id = match browser.require_user(&super::uri(&page)?) {
+        Ok(user_id) => user_id,
+        Err(sign_in) => return Ok(*sign_in),
+    };
+    identity.store.end_browser_sessions(&user_id, Some(browser.key())).await?;
+    Ok(browser.redirect(&page))
 }
 
 /// One of them.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
-    AccountStore as _, OauthStore as _,
-    accounts::{NewLogin, TokenHash, TokenPair},
+    AccountDataStore as _, AccountStore as _, OauthStore as _, PeopleStore as _,
+    accounts::{AccountFlag, NewLogin, TokenHash, TokenPair},
+    people::RED_LIST,
 };
 use http::StatusCode;
 
-use crate::testing::{TestBrowser, TestIdentity};
+use crate::{
+    sign_up::tests::Site,
+    testing::{TestBrowser, TestIdentity},
+};
 
 const ACCOUNT: &str = "/_estafette/account";
 
@@ -130,4 +134,89 @@ async fn an_account_ends_only_when_its_owner_spells_it_out() {
     assert!(!is_in(&site, "token").await);
     assert!(site.identity.store.account(&user_id).await.unwrap().unwrap().deactivated);
     assert!(browser.open(ACCOUNT).await.location().starts_with("/_estafette/sign-in"));
+}
+
+/// Otherwise a person does not find what the server knows of them, or cannot choose what is theirs.
+#[tokio::test]
+async fn the_profile_shows_what_is_known_and_hides_from_the_directory_by_a_button_alone() {
+    let site = Site::with(|config| config.validity.period_days = 90);
+    let (mut browser, _) = site.sign_up("jane.smith@important.com").await;
+    let overview = browser.open(ACCOUNT).await.body;
+    for shown in [
+        "Jane Smith [Important]",
+        "jane.smith@important.com",
+        "/_estafette/account/address",
+        "/_estafette/password/reset?login_hint=jane.smith%40important.com",
+        "/_estafette/renew",
+    ] {
+        assert!(overview.contains(shown), "{shown}: {overview}");
+    }
+    let path = format!("{ACCOUNT}?action=org.matrix.profile");
+    let page = browser.open(&path).await.body;
+    for shown in ["Jane Smith", "jane.smith@", "Ministère important", "12 February 2024"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    let store = &site.test.identity.store;
+    let user_id = store.person_by_email("jane.smith@important.com").await.unwrap().unwrap().user_id;
+    let hidden = async || store.person(&user_id).await.unwrap().unwrap().red_list;
+    let kept = r#"{"other":1}"#;
+    store.set_account_data(&user_id, None, RED_LIST, Some(kept), None).await.unwrap();
+    let forged = browser.post("/_estafette/account/directory", "hide=yes").await;
+    assert_eq!((forged.status, hidden().await), (StatusCode::FORBIDDEN, false));
+    browser.open(&path).await;
+    let done = browser.submit("/_estafette/account/directory", &[]).await;
+    assert_eq!((done.location(), hidden().await), (path.as_str(), true));
+    let data = store.account_data(&user_id, None, RED_LIST).await.unwrap().unwrap().content;
+    assert_eq!(data.as_deref(), Some(r#"{"hide_profile":true,"other":1}"#));
+    assert!(browser.follow().await.body.contains("You are hidden"));
+    browser.submit("/_estafette/account/directory", &[]).await;
+    assert!(!hidden().await);
+    store.set_account_flag(&user_id, AccountFlag::Suspended, true).await.unwrap();
+    browser.open(&path).await;
+    let refused = browser.submit("/_estafette/account/directory", &[]).await;
+    assert!(refused.body.contains("Your account is suspended"), "{}", refused.body);
+    assert_eq!((refused.status, hidden().await), (StatusCode::FORBIDDEN, false));
+    assert_eq!(browser.open("/_estafette/account/address").await.status, StatusCode::FORBIDDEN);
+}
+
+/// Otherwise people read a language that they did not choose, also in what goes wrong.
+#[tokio::test]
+async fn a_chosen_language_is_kept() {
+    let site = TestIdentity::start();
+    let (_, mut browser) = signed_in(&site, "alice").await;
+    let path = format!("{ACCOUNT}?action=org.matrix.profile");
+    assert!(browser.open(&path).await.body.contains("lang=\"en\""));
+    let session = browser.cookie.clone().unwrap();
+    let chosen = browser.submit("/_estafette/account/language", &[("language", "fr")]).await;
+    let cookie = chosen.headers["set-cookie"].to_str().unwrap();
+    assert_eq!(
+        cookie,
+        "estafette-language=fr; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
+    );
+    let both = format!("{}; estafette-language=fr", session);
+    browser.cookie = Some(both);
+    assert!(browser.open(&path).await.body.contains("Mon profil"));
+    let refused = browser.submit("/_estafette/account/language", &[("language", "xx")]).await;
+    assert!(refused.body.contains("Demande incomprise"), "{}", refused.body);
+}
+
+/// Otherwise somebody cannot see that another browser is signed in, or not end it.
+#[tokio::test]
+async fn other_browsers_are_listed_and_signed_out_by_a_button() {
+    let site = TestIdentity::start();
+    let (_, mut here) = signed_in(&site, "alice").await;
+    let mut there = site.browser();
+    sign_in(&mut there, "alice").await;
+    let (_, mut other) = signed_in(&site, "bob").await;
+    let path = format!("{ACCOUNT}?action=org.matrix.devices_list");
+    let page = here.open(&path).await.body;
+    assert_eq!((page.matches("<li>signed in").count(), page.matches("this one").count()), (2, 1));
+    let forged = here.post("/_estafette/account/browsers/end", "").await;
+    assert_eq!(forged.status, StatusCode::FORBIDDEN);
+    assert_eq!(there.open(ACCOUNT).await.status, StatusCode::OK);
+    here.open(&path).await;
+    here.submit("/_estafette/account/browsers/end", &[]).await;
+    assert_eq!(there.open(ACCOUNT).await.status, StatusCode::SEE_OTHER, "still signed in");
+    assert_eq!(here.open(ACCOUNT).await.status, StatusCode::OK);
+    assert_eq!(other.open(ACCOUNT).await.status, StatusCode::OK, "somebody else's browser");
 }

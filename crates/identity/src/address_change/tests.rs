@@ -24,8 +24,18 @@ async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
     }
     browser.open(path).await;
     browser.submit(path, &[("address", "New@important.com"), ("password", PASSWORD)]).await;
+    site.code_for("new@important.com").await;
+    browser.follow().await;
+    // Sent again by the button, which asks for no password a second time.
+    let again = browser.submit(path, &[]).await;
+    assert_eq!(again.location(), "/_estafette/account/address/code?continue=%2F_estafette%2Faccount%2Faddress");
+    assert_eq!(site.mails().await.len(), 3);
     let code = site.code_for("new@important.com").await;
     browser.follow().await;
+    // For another address it is wanted.
+    let other = browser.submit(path, &[("address", "other@important.com")]).await;
+    assert!(other.body.contains("not your password"), "{}", other.body);
+    browser.open("/_estafette/account/address/code").await;
     browser.submit("/_estafette/account/address/code", &[("code", &code)]).await;
     browser.follow().await;
     let done = browser.submit("/_estafette/account/address/done", &[]).await;

@@ -2,6 +2,8 @@
 //! What each command does.
 
 mod invitations;
+mod organisations;
+mod passwords;
 mod placing;
 
 use std::sync::Arc;
@@ -18,7 +20,6 @@ use estafette_store::{
     people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
 };
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::{
     protocol::{AdminAnswer, AdminCommand, AdminRequest, AuditView, NewUser, UserFlag},
@@ -26,11 +27,10 @@ use super::{
 };
 use crate::{HostError, Identity, policy::shown_name};
 
-/// Letters that cannot be taken for others when a password is read aloud.
+/// Letters that cannot be taken for others when they are read aloud.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
-/// Groups of five letters in a password that is drawn: 100 bits.
-const PASSWORD_GROUPS: usize = 4;
-const GROUP_LETTERS: usize = 5;
+/// Letters of a registration token that is drawn: 100 bits.
+const TOKEN_LETTERS: usize = 20;
 /// Letters of a localpart that is drawn.
 const LOCALPART_LETTERS: usize = 12;
 
@@ -117,12 +117,12 @@ impl Administration<'_> {
             C::UserDeactivate { user, erase } => {
                 self.change(&user, AdminAct::Deactivate(erase)).await
             }
-            C::UserReactivate { user } => self.reactivate(&user).await,
+            C::UserReactivate { user, mail } => self.reactivate(&user, mail).await,
             C::UserSetName { user, name } => self.set_name(&user, &name).await,
             C::UserSetEmail { user, email, keep_organisation } => {
                 self.set_email(&user, email, keep_organisation).await
             }
-            C::UserResetPassword { user } => self.reset_password(&user).await,
+            C::UserResetPassword { user, mail } => self.reset_password(&user, mail).await,
             C::DeviceList { user } => self.list_devices(&user).await,
             C::DeviceDelete { user, devices } => self.delete_devices(&user, devices).await,
             C::SessionRevoke { user } => {
@@ -130,6 +130,7 @@ impl Administration<'_> {
             }
             C::OrganisationList => self.list_organisations().await,
             C::OrganisationApply { dry_run } => self.apply_policy(dry_run).await,
+            C::PolicyCheck { policy } => self.check_policy(&policy).await,
             C::RegistrationTokenList => self.list_tokens().await,
             C::RegistrationTokenCreate { uses, expires_ms } => {
                 self.create_token(uses, expires_ms).await
@@ -176,7 +177,16 @@ impl Administration<'_> {
         subject: Option<&UserId>,
         act: AdminAct,
     ) -> Result<AdminOutcome, Refusal> {
-        match self.identity.host.administer(self.entry(), subject, act).await? {
+        self.administer_all(subject, vec![act]).await
+    }
+
+    /// All of it or nothing.
+    async fn administer_all(
+        &self,
+        subject: Option<&UserId>,
+        acts: Vec<AdminAct>,
+    ) -> Result<AdminOutcome, Refusal> {
+        match self.identity.host.administer(self.entry(), subject, acts).await? {
             AdminOutcome::NoAccount => Err(wrong(
                 "The account is deactivated, or not in a state for this. Nothing was changed.",
             )),
@@ -250,10 +260,10 @@ impl Administration<'_> {
         let details = self.new_details(&new)?;
         let name = new.name.as_deref().map(display_name).transpose()?.map(str::to_owned);
         let name = name.or_else(|| details.derived_name.clone());
-        let password = self.draw_password();
+        let link = self.link(details.email.as_deref(), new.mail)?;
         let account = NewAccount {
             user_id: user_id.clone(),
-            password_hash: Some(host.hash_password(&password).await?),
+            password_hash: None,
             appservice_id: None,
             is_admin: new.admin,
             displayname: name,
@@ -262,40 +272,7 @@ impl Administration<'_> {
             now_ms: host.now_ms(),
         };
         let act = AdminAct::Create(Box::new(account), Box::new(details));
-        self.administer(Some(&user_id), act).await?;
-        self.shown_with_password(&user_id, &password).await
-    }
-
-    async fn reactivate(&self, user: &str) -> Result<Value, Refusal> {
-        let account = self.account(user).await?;
-        if !account.deactivated {
-            return Err(wrong("The account is not deactivated. Nothing was changed."));
-        }
-        let password = self.draw_password();
-        let hash = self.identity.host.hash_password(&password).await?;
-        self.administer(Some(&account.user_id), AdminAct::Reactivate(Some(hash))).await?;
-        self.shown_with_password(&account.user_id, &password).await
-    }
-
-    async fn reset_password(&self, user: &str) -> Result<Value, Refusal> {
-        let user_id = self.account(user).await?.user_id;
-        let password = self.draw_password();
-        let hash = self.identity.host.hash_password(&password).await?;
-        let act = AdminAct::SetPassword(Some(hash), Some(Devices::All));
-        self.administer(Some(&user_id), act).await?;
-        self.shown_with_password(&user_id, &password).await
-    }
-
-    async fn shown_with_password(
-        &self,
-        user_id: &UserId,
-        password: &Zeroizing<String>,
-    ) -> Result<Value, Refusal> {
-        let mut shown = self.show_user(user_id).await?;
-        if let Some(members) = shown.as_object_mut() {
-            members.insert("one_time_password".into(), json!(**password));
-        }
-        Ok(shown)
+        self.act_with_link(&user_id, Some(act), link).await
     }
 
     async fn set_name(&self, user: &str, name: &str) -> Result<Value, Refusal> {
@@ -327,15 +304,6 @@ impl Administration<'_> {
         self.act_on(user_id.as_str(), act).await
     }
 
-    async fn list_organisations(&self) -> Result<Value, Refusal> {
-        let counts = self.identity.store.people_by_organisation().await?;
-        let organisations = counts
-            .into_iter()
-            .map(|(id, people)| json!({ "organisation": id, "people": people }))
-            .collect::<Vec<_>>();
-        Ok(json!({ "organisations": organisations }))
-    }
-
     async fn list_tokens(&self) -> Result<Value, Refusal> {
         let now_ms = self.identity.host.now_ms();
         let tokens = self.identity.store.registration_tokens().await?;
@@ -348,7 +316,7 @@ impl Administration<'_> {
         uses: Option<u64>,
         expires_ms: Option<i64>,
     ) -> Result<Value, Refusal> {
-        let token = self.draw(PASSWORD_GROUPS * GROUP_LETTERS);
+        let token = self.draw(TOKEN_LETTERS);
         let token = RegistrationToken { token, uses_allowed: uses, used: 0, expires_ms };
         self.administer(None, AdminAct::PutRegistrationToken(token.clone())).await?;
         Ok(render::registration_token(&token, self.identity.host.now_ms()))
@@ -380,12 +348,6 @@ impl Administration<'_> {
         self.identity.host.fill_random(&mut bytes);
         let letter = |byte: u8| LETTERS.get(usize::from(byte) % LETTERS.len()).copied();
         bytes.into_iter().filter_map(letter).map(char::from).collect()
-    }
-
-    /// A password that can be read aloud.
-    fn draw_password(&self) -> Zeroizing<String> {
-        let groups: Vec<String> = (0..PASSWORD_GROUPS).map(|_| self.draw(GROUP_LETTERS)).collect();
-        Zeroizing::new(groups.join("-"))
     }
 }
 

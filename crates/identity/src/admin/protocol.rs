@@ -58,6 +58,8 @@ pub struct NewUser {
     pub expires_ms: Option<i64>,
     /// Whether it never ends.
     pub never_expires: bool,
+    /// Whether the link by which its password is chosen is mailed instead of shown.
+    pub mail: bool,
 }
 
 /// Which lines of the audit log.
@@ -94,7 +96,7 @@ pub enum AdminCommand {
         /// Whose.
         user: String,
     },
-    /// Makes an account with a password that is shown once.
+    /// Makes an account, and a link by which its password is chosen.
     UserCreate(NewUser),
     /// Switches something.
     UserSetFlag {
@@ -119,10 +121,13 @@ pub enum AdminCommand {
         /// Whether its traces are erased too.
         erase: bool,
     },
-    /// Brings an account back, with a new password that is shown once.
+    /// Brings an account back, and makes a link by which its password is chosen.
     UserReactivate {
         /// Whose.
         user: String,
+        /// Whether the link is mailed instead of shown.
+        #[serde(default)]
+        mail: bool,
     },
     /// Corrects a display name.
     UserSetName {
@@ -141,10 +146,13 @@ pub enum AdminCommand {
         #[serde(default)]
         keep_organisation: bool,
     },
-    /// Replaces a password by one that is shown once, and ends all sessions.
+    /// Takes a password, ends all sessions, and makes a link by which a new one is chosen.
     UserResetPassword {
         /// Whose.
         user: String,
+        /// Whether the link is mailed instead of shown.
+        #[serde(default)]
+        mail: bool,
     },
     /// Somebody's devices.
     DeviceList {
@@ -163,12 +171,17 @@ pub enum AdminCommand {
         /// Whose.
         user: String,
     },
-    /// How many people each organisation has.
+    /// The organisations of the policy, and how many people each has.
     OrganisationList,
     /// Moves people to where the policy places them.
     OrganisationApply {
         /// Whether it is only said who would be moved.
         dry_run: bool,
+    },
+    /// Which accounts another policy would move. Changes nothing.
+    PolicyCheck {
+        /// The policy (TOML).
+        policy: String,
     },
     /// Invitations to register.
     RegistrationTokenList,
@@ -184,7 +197,7 @@ pub enum AdminCommand {
         /// Which.
         token: String,
     },
-    /// Lets a guest sign up with an address, once.
+    /// Lets a guest sign up with an address, once, and mails them where mail is sent.
     InvitationCreate {
         /// Whose mailbox.
         address: String,

@@ -148,3 +148,49 @@ pub(crate) fn room_invitation(
         ),
     }
 }
+
+/// A link by which a password is chosen. Both languages: nobody is there to ask.
+pub(crate) fn password_link(service: &str, hours: u64, link: &str) -> Letter {
+    Letter {
+        subject: format!("{service} : choisissez votre mot de passe"),
+        body: format!(
+            "Bonjour,\n\nVotre support vous invite à choisir le mot de passe de votre compte \
+             {service}, une seule fois et dans les {hours} heures, sur cette page :\n\n{link}\n\n\
+             Ne transmettez ce lien à personne. Si vous n’avez rien demandé, prévenez votre \
+             support.\n\n--\n\nHello,\n\nYour support invites you to choose the password of your \
+             {service} account on the page above, once and within {hours} hours. Pass the link on \
+             to nobody. If you asked for nothing, tell your support.\n"
+        ),
+    }
+}
+
+/// Who invites a guest, in words of ours: the name that the policy makes of the address, and the
+/// organisation (never what somebody typed, CVE-2021-29432).
+pub(crate) struct Inviter {
+    pub(crate) name: Option<String>,
+    pub(crate) organisation: Option<String>,
+}
+
+/// A guest may sign up. Both languages: nobody is there to ask.
+pub(crate) fn guest_invitation(service: &str, by: &Inviter, days: u64, link: &str) -> Letter {
+    let (qui, who) = match (&by.name, &by.organisation) {
+        (Some(name), Some(of)) => (format!("{name}, {of},"), format!("{name}, {of},")),
+        (Some(name), None) => (name.clone(), name.clone()),
+        (None, Some(of)) => (format!("L’organisation {of}"), format!("The organisation {of}")),
+        (None, None) => ("Un agent".into(), "An agent".into()),
+    };
+    let (jours, days) = match days {
+        0 | 1 => ("aujourd’hui".to_owned(), "today".to_owned()),
+        days => (format!("dans les {days} jours"), format!("within {days} days")),
+    };
+    Letter {
+        subject: format!("{service} : vous êtes invité"),
+        body: format!(
+            "Bonjour,\n\n{qui} vous invite à créer un compte {service}, la messagerie chiffrée de \
+             l’État, {jours} et à cette adresse :\n\n{link}\n\nSi vous ne connaissez pas cette \
+             personne, ignorez ce message.\n\n--\n\nHello,\n\n{who} invites you to create an \
+             account of {service}, the encrypted messenger of the State, {days} and with this \
+             address, on the page above. If you do not know this person, ignore this message.\n"
+        ),
+    }
+}

@@ -14,8 +14,8 @@ use estafette_core::{
     limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX},
 };
 use estafette_store::{
-    IdentityStore as _, UpstreamStore as _, accounts::TokenHash, identity::BrowserSession,
-    upstream::UpstreamSession,
+    IdentityStore as _, UpstreamStore as _, accounts::TokenHash,
+    identity::{BrowserSession, SignedIn}, upstream::UpstreamSession,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
@@ -29,7 +29,7 @@ use super::{
     layout,
     words::{self, Words},
 };
-use crate::Identity;
+use crate::{Identity, validity::RENEW};
 
 /// The cookie's name over https. The prefix makes browsers refuse it from anybody but this host.
 const SECURE_COOKIE: &str = "__Host-estafette";
@@ -51,7 +51,7 @@ pub(crate) struct Browser {
     /// Whether the cookie has to be set with the answer.
     is_new: bool,
     is_secure: bool,
-    session: Option<BrowserSession>,
+    session: Option<SignedIn>,
 }
 
 impl FromRequestParts<Arc<Identity>> for Browser {
@@ -85,7 +85,7 @@ impl Browser {
     async fn load_session(&mut self) -> Result<(), Trouble> {
         let (key, now_ms) = (self.key(), self.identity.host.now_ms());
         self.session = self.identity.store.browser_session(key, now_ms).await?;
-        if let Some(session) = &self.session
+        if let Some(SignedIn { session, .. }) = &self.session
             && now_ms - session.seen_ms >= SEEN_INTERVAL_MS
         {
             self.identity.store.note_browser_use(key, now_ms).await?;
@@ -93,15 +93,45 @@ impl Browser {
         Ok(())
     }
 
-    /// Who is signed in.
+    /// Who is signed in with an account that works.
     pub(crate) fn user_id(&self) -> Option<&UserId> {
-        self.session.as_ref().map(|session| &session.user_id)
+        self.owner().filter(|_| !self.is_expired())
     }
 
-    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a
-    /// provider did not say.
+    /// Who is signed in, also when their account has expired: they may renew it and sign out.
+    pub(crate) fn owner(&self) -> Option<&UserId> {
+        self.session.as_ref().map(|signed_in| &signed_in.session.user_id)
+    }
+
+    /// Whether the account of whoever is signed in has expired: all they are shown is how to renew
+    /// it.
+    pub(crate) fn is_expired(&self) -> bool {
+        let expires_ms = self.session.as_ref().and_then(|signed_in| signed_in.account_expires_ms);
+        expires_ms.is_some_and(|expires_ms| expires_ms <= self.identity.host.now_ms())
+    }
+
+    /// Whether whoever is signed in may look and not act (Client-Server API, "Account suspension").
+    fn is_suspended(&self) -> bool {
+        self.session.as_ref().is_some_and(|signed_in| signed_in.suspended)
+    }
+
+    /// Refuses what somebody who is suspended may not do. Errors: [`Trouble::Suspended`].
+    pub(crate) fn check_not_suspended(&self) -> Result<(), Trouble> {
+        if self.is_suspended() { Err(Trouble::Suspended) } else { Ok(()) }
+    }
+
+    /// Has the browser keep a choice of language.
+    pub(crate) fn remember_language(&self, language: Language, headers: &mut HeaderMap) {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        if let Ok(cookie) = HeaderValue::from_str(&format!("{}{secure}", language.cookie())) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a provider
+    /// did not say.
     pub(crate) fn proven_ms(&self) -> Option<i64> {
-        self.session.as_ref().map(|session| session.proven_ms)
+        self.session.as_ref().map(|signed_in| signed_in.session.proven_ms)
     }
 
     /// By which provider's word somebody is signed in, if that is how.
@@ -113,10 +143,14 @@ impl Browser {
         Ok(self.identity.store.upstream_session(self.key(), now_ms).await?)
     }
 
-    /// Who is signed in, or the way to the sign-in page and back to `uri`.
+    /// Who is signed in, or the way to the sign-in page and back to `uri`; to the page of renewal
+    /// for whose account has expired.
     pub(crate) fn require_user(&self, uri: &Uri) -> Result<UserId, Box<Response>> {
         if let Some(user_id) = self.user_id() {
             return Ok(user_id.clone());
+        }
+        if self.owner().is_some() {
+            return Err(Box::new(self.redirect(RENEW)));
         }
         let here = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let here = if here.len() <= CONTINUE_BYTES_MAX { here } else { "/" };
@@ -162,8 +196,8 @@ impl Browser {
             seen_ms: now_ms,
             expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
         };
-        self.identity.store.start_browser_session(self.key(), session.clone()).await?;
-        self.session = Some(session);
+        self.identity.store.start_browser_session(self.key(), session).await?;
+        self.session = self.identity.store.browser_session(self.key(), now_ms).await?;
         Ok(())
     }
 
@@ -183,6 +217,11 @@ impl Browser {
     /// The name of this browser in the store.
     pub(crate) fn key(&self) -> TokenHash {
         TokenHash::of(&URL_SAFE_NO_PAD.encode(self.cookie))
+    }
+
+    /// What the browser is called where rate limits are counted.
+    pub(crate) fn name(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.key().0)
     }
 
     /// A keyed hash that only this browser's cookie can make again. The parts are kept apart by

@@ -27,6 +27,9 @@ pub(crate) enum Trouble {
     /// Whatever was asked for does not exist, or may not be seen.
     #[error("there is no such thing")]
     NotFound,
+    /// The account is suspended: its owner may look and not act.
+    #[error("the account is suspended")]
+    Suspended,
     /// Asked too often.
     #[error("asked too often: wait {retry_after_s} s")]
     Limited {
@@ -44,7 +47,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     fn status(&self) -> StatusCode {
         match self {
-            Self::FormTooOld => StatusCode::FORBIDDEN,
+            Self::FormTooOld | Self::Suspended => StatusCode::FORBIDDEN,
             Self::NotUnderstood => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -99,6 +102,7 @@ pub(super) async fn show(
         Trouble::FormTooOld => words.form_too_old,
         Trouble::NotUnderstood => words.not_understood,
         Trouble::NotFound => words.not_found,
+        Trouble::Suspended => words.suspended,
         Trouble::Limited { .. } => words.limited,
         Trouble::Busy => words.busy,
         Trouble::Broken(_) => words.broken,

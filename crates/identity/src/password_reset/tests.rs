@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use estafette_store::PeopleStore as _;
+use estafette_store::{AccountStore as _, PeopleStore as _, accounts::AccountFlag};
 use http::StatusCode;
 
 use crate::sign_up::tests::Site;
@@ -40,6 +40,35 @@ async fn a_new_password_ends_every_session_and_is_told_to_the_mailbox() {
     // The proof is used up.
     let again = browser.open("/_estafette/password/reset/new").await;
     assert!(again.location().starts_with("/_estafette/password/reset?"));
+}
+
+/// Otherwise whoever has a stolen telephone, and the mailbox on it, takes over the account that was
+/// locked for it.
+#[tokio::test]
+async fn a_locked_account_keeps_its_password_and_is_not_written_to() {
+    let site = Site::start();
+    site.sign_up("a@important.com").await;
+    let store = &site.test.identity.store;
+    let user_id = store.person_by_email("a@important.com").await.unwrap().unwrap().user_id;
+    let kept = store.account(&user_id).await.unwrap().unwrap().password_hash;
+    let mut early = site.test.browser();
+    early.open("/_estafette/password/reset").await;
+    early.submit("/_estafette/password/reset", &[("address", "a@important.com")]).await;
+    let code = site.code_for("a@important.com").await;
+    early.follow().await;
+    early.submit("/_estafette/password/reset/code", &[("code", &code)]).await;
+    early.follow().await;
+    let mails = site.mails().await.len();
+    store.set_account_flag(&user_id, AccountFlag::Locked, true).await.unwrap();
+    let fields = [("password", PASSWORD), ("again", PASSWORD)];
+    early.submit("/_estafette/password/reset/new", &fields).await;
+    let mut late = site.test.browser();
+    late.address = "10.0.0.2".into();
+    late.open("/_estafette/password/reset").await;
+    late.submit("/_estafette/password/reset", &[("address", "a@important.com")]).await;
+    assert!(late.follow().await.body.contains("a@important.com"), "answered alike");
+    assert_eq!(site.mails().await.len(), mails);
+    assert_eq!(store.account(&user_id).await.unwrap().unwrap().password_hash, kept);
 }
 
 /// Otherwise a code to sign up would change a password, or strangers get mail from us.

@@ -4,8 +4,9 @@
 use axum::extract::Query;
 use estafette_core::{email_address::EmailAddress, ids::UserId, limits::LOCALPART_TRIES};
 use estafette_store::{
-    AccountStore as _, IdentityStore as _, PeopleStore as _,
+    IdentityStore as _, PeopleStore as _,
     accounts::{NewAccount, PasswordHash},
+    identity::Return,
     people::{CreatePersonOutcome, PersonDetails},
 };
 use http::StatusCode;
@@ -72,7 +73,7 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
     let hash = if form.without == "yes" && browser.identity.offers_codes() {
         None
     } else {
-        match form.chosen.accepted(&browser, &address) {
+        match form.chosen.accepted(&browser, address.as_str()) {
             Ok(password) => Some(browser.identity.host.hash_password(&password).await?),
             Err(wrong) => {
                 return Ok(browser.show(&page(&browser, &address, &way, onward, Some(&wrong))));
@@ -111,7 +112,7 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
             let is_long_expired = identity.is_long_expired(person.details.expires_ms);
             return Ok(if is_long_expired { Way::Closed } else { Way::Exists });
         }
-        Some(_) if !reactivation => return Ok(Way::Closed),
+        Some(person) if !reactivation || !person.may_come_back() => return Ok(Way::Closed),
         Some(person) => return Ok(Way::Back(organisation, person.user_id)),
         None => {}
     }
@@ -124,8 +125,8 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
 
 impl Identity {
     /// Makes an account for a proven address, under an id that tells nothing and a name that the
-    /// address gives. `None`: the address has an account by now, or the guest's invitation is used
-    /// up or taken back.
+    /// address gives. `None`: the address has an account by now, or one that an administrator
+    /// closed, or the guest's invitation is used up or taken back.
     pub(crate) async fn make_account(
         &self,
         address: &EmailAddress,
@@ -150,16 +151,17 @@ impl Identity {
             let details = self.details(address, organisation);
             match self.store.create_person(account, details).await? {
                 CreatePersonOutcome::Created => return Ok(Some(user_id)),
-                CreatePersonOutcome::EmailTaken | CreatePersonOutcome::NotInvited => {
-                    return Ok(None);
-                }
+                CreatePersonOutcome::EmailTaken
+                | CreatePersonOutcome::NotInvited
+                | CreatePersonOutcome::Closed => return Ok(None),
                 CreatePersonOutcome::Taken | CreatePersonOutcome::TokenInvalid => {}
             }
         }
         Err(Trouble::Broken("no localpart is free".into()))
     }
 
-    /// Brings a deactivated account back for whoever holds its mailbox. `None`: it is back already.
+    /// Brings a deactivated account back for whoever holds its mailbox. `None`: it is back already,
+    /// or an administrator has closed it meanwhile.
     async fn bring_back(
         &self,
         user_id: &UserId,
@@ -167,12 +169,15 @@ impl Identity {
         organisation: &Organisation,
         hash: Option<PasswordHash>,
     ) -> Result<Option<UserId>, Trouble> {
-        if !self.store.reactivate_account(user_id, hash).await? {
+        let back = Return {
+            user_id: user_id.clone(),
+            details: self.details(address, organisation),
+            displayname: display_name(address, organisation),
+            password_hash: hash,
+        };
+        if !self.store.bring_back(back).await? {
             return Ok(None);
         }
-        self.store.put_person(user_id, self.details(address, organisation)).await?;
-        let name = serde_json::Value::from(display_name(address, organisation)).to_string();
-        self.store.set_profile_field(user_id, "displayname", Some(&name)).await?;
         self.host.profile_changed(user_id);
         Ok(Some(user_id.clone()))
     }
@@ -240,7 +245,7 @@ fn password_page(
     let title = if back { words.back_title } else { words.account_title };
     let form = html! {
         input type="hidden" name="continue" value=(onward);
-        (new_password::fields(browser, address, wrong))
+        (new_password::fields(browser, address.as_str(), wrong))
         div.actions {
             button type="submit" { (if back { words.bring_back } else { words.create }) }
             @if browser.identity.offers_codes() {

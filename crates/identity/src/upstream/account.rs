@@ -61,6 +61,9 @@ pub(super) async fn find(
         return Ok(Found::Refused(Refused::Address));
     };
     let known = identity.store.person_by_email(email.as_str()).await?;
+    if known.as_ref().is_some_and(|person| person.deactivated && !person.may_come_back()) {
+        return Ok(Found::Refused(Refused::Closed));
+    }
     let user_id = match known.filter(|person| !person.deactivated) {
         Some(person) => person.user_id,
         None if !provider.creates_accounts => return Ok(Found::Refused(Refused::NoAccount)),

@@ -140,7 +140,7 @@ impl Identity {
 
     /// Does something in the policy's name, with its line in the audit log. Whether it was done.
     async fn does(&self, user_id: &UserId, act: AdminAct) -> Result<bool, HostError> {
-        let outcome = self.host.administer(self.policy_entry(), Some(user_id), act).await?;
+        let outcome = self.host.administer(self.policy_entry(), Some(user_id), vec![act]).await?;
         Ok(outcome == AdminOutcome::Done)
     }
 

@@ -67,6 +67,46 @@ async fn a_click_renews_and_looking_does_not() {
     assert_eq!(browser.open("/_estafette/renew?token=x").await.status, StatusCode::NOT_FOUND);
 }
 
+/// Otherwise an account that has ended goes on in the browsers that it is signed in with, or its
+/// owner walks in circles.
+#[tokio::test]
+async fn an_expired_account_is_shown_how_to_renew_it_and_nothing_else() {
+    let site = site();
+    let (mut browser, _) = site.sign_up("a@important.com").await;
+    let account = browser.open("/_estafette/account").await;
+    assert!(account.body.contains("href=\"/_estafette/renew\""), "{}", account.body);
+    let page = browser.open("/_estafette/renew").await;
+    assert!(page.body.contains("valid until 12 February 2024"), "{}", page.body);
+    site.test.host.advance(90 * DAY_MS);
+    browser.open("/_estafette/sign-in").await;
+    let fields = [("who", "a@important.com"), ("password", "ocean lantern granite violin")];
+    browser.submit("/_estafette/sign-in", &fields).await;
+    let refused = ["/account", "/account/address", "/account?action=org.matrix.profile", "/sign-in"];
+    for path in refused {
+        let answer = browser.open(&format!("/_estafette{path}")).await;
+        assert_eq!(answer.location(), "/_estafette/renew", "{path}");
+    }
+    let page = browser.follow().await;
+    assert!(page.body.contains("Your account has expired"), "{}", page.body);
+    assert!(page.body.contains("not worked since 12 February 2024"), "{}", page.body);
+    for path in ["/account/directory", "/account/browsers/end"] {
+        browser.open("/_estafette/renew").await;
+        let path = format!("/_estafette{path}");
+        let answer = browser.submit_to("/_estafette/renew/mail", &path, &[("hide", "yes")]).await;
+        assert_eq!(answer.location(), "/_estafette/renew", "{path}");
+    }
+    // By the link of the mail it works again at once.
+    browser.open("/_estafette/renew").await;
+    browser.submit("/_estafette/renew/mail", &[]).await;
+    let link = link(&site).await;
+    browser.open(&link).await;
+    browser.submit("/_estafette/renew", &[]).await;
+    assert_eq!(browser.open("/_estafette/account").await.status, StatusCode::OK);
+    // Whoever is not signed in is led to sign in first.
+    let stranger = site.test.browser().open("/_estafette/renew").await;
+    assert!(stranger.location().starts_with("/_estafette/sign-in?continue=%2F_estafette%2Frenew"));
+}
+
 /// Otherwise whoever comes back after the end has no way in.
 #[tokio::test]
 async fn after_the_end_a_new_link_is_sent_and_the_earlier_ones_end() {

@@ -79,7 +79,7 @@ impl AccountStore for SqliteStore {
 
     async fn deactivate_account(&self, user_id: &UserId, erase: bool) -> StoreResult<bool> {
         let (indexes, user_id) = (self.indexes(), user_id.clone());
-        self.write(move |tx| life::deactivate(&indexes, tx, &user_id, erase)).await
+        self.write(move |tx| life::deactivate(&indexes, tx, &user_id, (erase, false))).await
     }
 
     async fn erased_users(&self) -> StoreResult<Vec<UserId>> {

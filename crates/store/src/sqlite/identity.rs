@@ -5,19 +5,25 @@ mod browsers;
 mod codes;
 pub(super) mod guests;
 pub(super) mod outbox;
+pub(super) mod password_links;
 mod validity;
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
 
 pub(super) use self::browsers::forget_browsers;
-use super::{SqliteStore, people::person};
+use super::{
+    SqliteStore, Tx,
+    accounts::{life, profile},
+    device_rows::Indexes,
+    people::person,
+};
 use crate::{
-    StoreResult,
-    accounts::TokenHash,
+    StoreError, StoreResult,
+    accounts::{PasswordHash, ProfileOutcome, TokenHash},
     identity::{
         BrowserSession, CodeOutcome, GuestInvitation, IdentityStore, NewCode, NewMail, Reminder,
-        Renewal, TryOutcome, WaitingMail,
+        Renewal, Return, SignedIn, TryOutcome, WaitingMail,
     },
     people::{Person, PersonDetails, PutPersonOutcome},
 };
@@ -36,8 +42,17 @@ impl IdentityStore for SqliteStore {
         &self,
         cookie: TokenHash,
         now_ms: i64,
-    ) -> StoreResult<Option<BrowserSession>> {
+    ) -> StoreResult<Option<SignedIn>> {
         self.read(move |conn| browsers::find(conn, &cookie, now_ms)).await
+    }
+
+    async fn browser_sessions(
+        &self,
+        user_id: &UserId,
+        now_ms: i64,
+    ) -> StoreResult<Vec<(TokenHash, BrowserSession)>> {
+        let user_id = user_id.clone();
+        self.read(move |conn| browsers::of_user(conn, &user_id, now_ms)).await
     }
 
     async fn note_browser_use(&self, cookie: TokenHash, now_ms: i64) -> StoreResult<()> {
@@ -95,7 +110,7 @@ impl IdentityStore for SqliteStore {
     }
 
     async fn put_mail(&self, mail: NewMail) -> StoreResult<()> {
-        self.write(move |tx| outbox::put(tx.conn, &mail)).await
+        self.write(move |tx| outbox::put(tx.conn, &mail).map(drop)).await
     }
 
     async fn due_mail(&self, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {
@@ -135,6 +150,26 @@ impl IdentityStore for SqliteStore {
         self.read(move |conn| guests::pending(conn, now_ms, from, limit)).await
     }
 
+    async fn bring_back(&self, back: Return) -> StoreResult<bool> {
+        let indexes = self.indexes();
+        self.write(move |tx| bring_back(&indexes, tx, &back)).await
+    }
+
+    async fn password_link(&self, token: TokenHash, now_ms: i64) -> StoreResult<Option<UserId>> {
+        self.read(move |conn| password_links::owner(conn, &token, now_ms)).await
+    }
+
+    async fn use_password_link(
+        &self,
+        token: TokenHash,
+        password_hash: PasswordHash,
+        now_ms: i64,
+    ) -> StoreResult<Option<UserId>> {
+        let indexes = self.indexes();
+        self.write(move |tx| password_links::use_up(&indexes, tx, &token, &password_hash, now_ms))
+            .await
+    }
+
     async fn to_remind(
         &self,
         now_ms: i64,
@@ -167,5 +202,24 @@ impl IdentityStore for SqliteStore {
             Ok(outcome == PutPersonOutcome::Put)
         })
         .await
+    }
+}
+
+fn bring_back(indexes: &Indexes, tx: &mut Tx<'_>, back: &Return) -> StoreResult<bool> {
+    let person = person::one(tx.conn, &back.user_id)?.filter(Person::may_come_back);
+    if person.is_none_or(|person| person.details.email != back.details.email) {
+        return Ok(false);
+    }
+    if !life::reactivate(tx, &back.user_id, back.password_hash.as_ref())? {
+        return Ok(false);
+    }
+    let conflict = || StoreError::Conflict("an account that comes back cannot be written");
+    if person::put(indexes, tx, &back.user_id, &back.details)? != PutPersonOutcome::Put {
+        return Err(conflict());
+    }
+    let name = serde_json::Value::from(&*back.displayname).to_string();
+    match profile::set(tx.conn, &back.user_id, "displayname", Some(&name))? {
+        ProfileOutcome::Set { .. } => Ok(true),
+        ProfileOutcome::TooLarge | ProfileOutcome::NoAccount => Err(conflict()),
     }
 }

@@ -7,13 +7,16 @@ mod lapsing;
 pub(in crate::sqlite) mod person;
 mod placing;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{SqliteStore, accounts::life};
 use crate::{
-    StoreResult,
+    StoreError, StoreResult,
     accounts::NewAccount,
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditLine, AuditPage, AuditVerdict,
@@ -105,6 +108,32 @@ impl PeopleStore for SqliteStore {
     ) -> StoreResult<Vec<Placed>> {
         let indexes = self.indexes();
         self.write(move |tx| placing::place_all(&indexes, tx, &entry, &placements)).await
+    }
+
+    async fn administer_all(
+        &self,
+        entry: AuditEntry,
+        subject: Option<&str>,
+        acts: Vec<AdminAct>,
+    ) -> StoreResult<AdminOutcome> {
+        let (indexes, subject) = (self.indexes(), subject.map(str::to_owned));
+        // An error is what takes the whole write back; the outcome goes past it.
+        let refused = Arc::new(Mutex::new(None));
+        let refusal = Arc::clone(&refused);
+        let done = self.write(move |tx| {
+            let mut last = AdminOutcome::Done;
+            for act in &acts {
+                last = administer::administer(&indexes, tx, &entry, subject.as_deref(), act)?;
+                if !last.is_done() {
+                    *refusal.lock() = Some(last);
+                    return Err(StoreError::Conflict("one of several acts cannot be done"));
+                }
+            }
+            Ok(last)
+        });
+        let done = done.await;
+        let refused = refused.lock().take();
+        refused.map_or(done, Ok)
     }
 
     async fn audit_lines(&self, page: AuditPage) -> StoreResult<Vec<AuditLine>> {

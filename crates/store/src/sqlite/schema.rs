@@ -32,6 +32,8 @@ const STEPS: &[&str] = &[
     include_str!("schema/053_lapsed_accounts.sql"),
     include_str!("schema/061_ended_delayed_event.sql"),
     include_str!("schema/062_event_time.sql"),
+    include_str!("schema/032_closed_accounts.sql"),
+    include_str!("schema/033_password_links.sql"),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

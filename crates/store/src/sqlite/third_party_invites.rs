@@ -153,7 +153,7 @@ pub(super) fn put(
         opened,
         new.expires_ms,
     ])?;
-    outbox::put(conn, &new.mail)
+    outbox::put(conn, &new.mail).map(drop)
 }
 
 /// Ends an invitation, in the transaction of the event that takes the place of its own (`room_id`)

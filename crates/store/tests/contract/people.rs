@@ -7,10 +7,10 @@ use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     AccountDataStore as _, AccountStore as _, FactKind, IdentityStore as _, PeopleStore as _,
     accounts::{
-        AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, TokenHash,
-        TokenPair,
+        AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, PasswordHash,
+        TokenHash, TokenPair,
     },
-    identity::GuestInvitation,
+    identity::{GuestInvitation, Return},
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
         PersonDetails, PutPersonOutcome, RED_LIST,
@@ -358,6 +358,8 @@ async fn an_invited_address_makes_one_account_and_no_other() {
     assert!(store.is_invited("g@y.fr", 7).await.unwrap(), "an id that is taken uses nothing up");
     assert_eq!(create("@g:x", "g@y.fr").await, CreatePersonOutcome::Created);
     assert!(!store.is_invited("g@y.fr", 7).await.unwrap());
+    let guest_now = store.person(&user("@g:x")).await.unwrap().unwrap();
+    assert_eq!(guest_now.invited_by.as_deref(), Some("@h:x"), "who answers for the guest");
     // The erased account gives the address up, but the invitation does not come back.
     store.deactivate_account(&user("@g:x"), true).await.unwrap();
     assert_eq!(create("@g2:x", "g@y.fr").await, CreatePersonOutcome::NotInvited);
@@ -373,7 +375,7 @@ async fn an_invitation_and_its_line_in_the_log_are_one() {
         invited_by: "@h:x".into(),
         expires_ms,
     };
-    let invite = |address: &str, expires_ms| AdminAct::InviteGuest(invitation(address, expires_ms));
+    let invite = |address: &str, expires_ms| AdminAct::InviteGuest(invitation(address, expires_ms), None);
     let pending = async || store.guest_invitations(9, 0, 10).await.unwrap();
     assert_eq!(world.act("@nobody:x", invite("b@y.fr", 50)).await, AdminOutcome::NoAccount);
     assert_eq!(pending().await, (Vec::new(), 0));
@@ -394,4 +396,115 @@ async fn an_invitation_and_its_line_in_the_log_are_one() {
     let sponsored = ("guest.invite", Some("@h:x"));
     assert_eq!(acts, [("guest.revoke", None), ("guest.invite", None), sponsored, sponsored]);
     assert!(!format!("{lines:?}").contains("b@y"), "an address in the log");
+}
+
+fn back(id: &str, email: &str) -> Return {
+    Return {
+        user_id: user(id),
+        details: PersonDetails { expires_ms: Some(77), ..details(email) },
+        displayname: "Back".into(),
+        password_hash: Some(PasswordHash("new".into())),
+    }
+}
+
+/// Otherwise somebody whom an administrator shut out lets themselves in again by their mailbox.
+#[tokio::test]
+async fn only_what_its_owner_ended_comes_back_by_the_mailbox() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let may = async || store.person(&alice).await.unwrap().unwrap().may_come_back();
+    assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "it is not deactivated");
+    world.act("@a:x", AdminAct::SetFlag(AccountFlag::Suspended, true)).await;
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert!(may().await);
+    assert!(!store.bring_back(back("@a:x", "b@x.fr")).await.unwrap(), "another mailbox");
+    assert!(store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
+    let account_now = store.account(&alice).await.unwrap().unwrap();
+    assert_eq!(account_now.password_hash, Some(PasswordHash("new".into())));
+    assert_eq!((account_now.expires_ms, account_now.deactivated), (Some(77), false));
+    assert!(account_now.suspended, "the way back lifted a suspension");
+    let name = store.profile(&alice).await.unwrap().unwrap();
+    assert_eq!(name, [("displayname".into(), "\"Back\"".into())]);
+    // An administrator's word stays, also about one that its owner had ended before.
+    store.deactivate_account(&alice, false).await.unwrap();
+    world.act("@a:x", AdminAct::Deactivate(false)).await;
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert!(!may().await);
+    assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
+    let anew = store.create_person(account("@b:x", "B"), details("a@x.fr")).await.unwrap();
+    assert_eq!(anew, CreatePersonOutcome::Closed, "or by a new account");
+    world.act("@a:x", AdminAct::Reactivate(None)).await;
+    world.act("@a:x", AdminAct::SetFlag(AccountFlag::Locked, true)).await;
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "it is locked");
+    world.act("@a:x", AdminAct::Reactivate(None)).await;
+    let account_now = store.account(&alice).await.unwrap().unwrap();
+    assert!(account_now.locked, "a way back lifted a lock");
+}
+
+/// Otherwise a failure in the middle leaves an account that is back without its owner's data.
+#[tokio::test]
+async fn a_way_back_that_fails_in_the_middle_leaves_nothing() {
+    let world = World::new();
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    world.store.deactivate_account(&alice, false).await.unwrap();
+    let before = world.store.account(&alice).await.unwrap();
+    for (table, what) in [("person", "UPDATE"), ("profile_field", "INSERT")] {
+        let trigger = format!(
+            "CREATE TRIGGER broken BEFORE {what} ON {table}
+             BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        );
+        world.file().execute_batch(&trigger).unwrap();
+        assert!(world.store.bring_back(back("@a:x", "a@x.fr")).await.is_err(), "{table}");
+        assert_eq!(world.store.account(&alice).await.unwrap(), before, "{table}");
+        assert_eq!(world.store.person(&alice).await.unwrap().unwrap().details.expires_ms, None);
+        world.file().execute_batch("DROP TRIGGER broken").unwrap();
+    }
+    assert!(world.store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
+}
+
+/// Otherwise an administrator's request is done in part, and nobody knows which.
+#[tokio::test]
+async fn several_acts_are_done_together_or_not_at_all() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let token = TokenHash::of("token");
+    let pair = TokenPair { access: token, expires_ms: None, refresh: None };
+    let device_id = DeviceId::parse("D").unwrap();
+    let login = NewLogin { device_id, display_name: None, tokens: pair };
+    store.log_in(&alice, login, 1).await.unwrap();
+    let before = store.account(&alice).await.unwrap();
+    let heard = world.heard.0.lock().len();
+    let large = "x".repeat(estafette_core::limits::PROFILE_BYTES_MAX);
+    let all = async |last: AdminAct| {
+        let hash = Some(PasswordHash("new".into()));
+        let acts = vec![
+            AdminAct::SetPassword(hash, Some(Devices::All)),
+            AdminAct::SetFlag(AccountFlag::Locked, true),
+            AdminAct::SetFlag(AccountFlag::Admin, true),
+            last,
+        ];
+        store.administer_all(entry(), Some("@a:x"), acts).await.unwrap()
+    };
+    let lines = async || {
+        let page = AuditPage { limit: 9, ..AuditPage::default() };
+        store.audit_lines(page).await.unwrap().len()
+    };
+    for (last, outcome) in [
+        (AdminAct::SetProfileField("x".into(), Some(large)), AdminOutcome::TooLarge),
+        (AdminAct::Reactivate(None), AdminOutcome::NoAccount),
+        (AdminAct::RevokeGuest("nobody@y.fr".into()), AdminOutcome::NoInvitation),
+    ] {
+        assert_eq!(all(last).await, outcome);
+        assert_eq!(store.account(&alice).await.unwrap(), before);
+        assert!(store.session(&token).await.unwrap().is_some(), "a session ended");
+        assert_eq!((lines().await, world.heard.0.lock().len()), (0, heard));
+    }
+    assert_eq!(all(AdminAct::SetExpiry(Some(9))).await, AdminOutcome::Done);
+    let now = store.account(&alice).await.unwrap().unwrap();
+    assert!(now.locked && now.is_admin && now.expires_ms == Some(9));
+    assert!(store.session(&token).await.unwrap().is_none());
+    assert_eq!((lines().await, store.verify_audit().await.unwrap().broken), (4, None));
 }

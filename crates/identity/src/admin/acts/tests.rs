@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these an administrator would act on the wrong account, or without a trace.
 
-use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _, people::AuditPage};
+use estafette_store::{
+    AccountStore as _, IdentityStore as _, PeopleStore as _,
+    people::{AuditPage, PersonDetails},
+};
 use serde_json::{Value, json};
 
 use super::{super::protocol::*, act};
@@ -34,12 +37,12 @@ async fn an_account_goes_through_its_whole_life() {
     let made = run(&site, new).await.unwrap();
     let user = made["user_id"].as_str().unwrap().to_owned();
     assert_eq!((&made["email"], &made["state"]), (&json!("eloise.martin@x.fr"), &json!("active")));
-    assert_eq!(made["one_time_password"].as_str().unwrap().len(), 23);
+    assert!(made["password_link"].as_str().unwrap().contains("/_estafette/password/link?token="));
     assert!(!user.contains("eloise"), "the user id tells nothing");
     for named in [&user, "eloise.martin@x.fr", user[1..].split(':').next().unwrap()] {
         let shown = run(&site, json!({ "user_show": { "user": named } })).await.unwrap();
         assert_eq!(shown["user_id"], json!(user), "{named}");
-        assert_eq!(shown.get("one_time_password"), None);
+        assert_eq!(shown.get("password_link"), None);
     }
     let now = site.identity.host.now_ms();
     for (command, state) in [
@@ -69,6 +72,7 @@ async fn an_account_goes_through_its_whole_life() {
         acts(&site).await,
         [
             "account.create",
+            "account.reset_password",
             "account.suspend",
             "account.unsuspend",
             "account.lock",
@@ -77,14 +81,15 @@ async fn an_account_goes_through_its_whole_life() {
             "account.set_expiry",
             "account.set_profile",
             "account.set_email",
-            "account.set_password",
+            "account.reset_password",
             "account.deactivate",
             "account.reactivate",
+            "account.reset_password",
             "account.erase",
         ]
     );
     let shown = run(&site, json!({ "audit": { "limit": 1, "verify": true } })).await.unwrap();
-    assert_eq!((&shown["verified"], shown["lines"].as_array().unwrap().len()), (&json!(13), 1));
+    assert_eq!((&shown["verified"], shown["lines"].as_array().unwrap().len()), (&json!(15), 1));
 }
 
 #[tokio::test]
@@ -120,19 +125,108 @@ async fn what_cannot_be_done_is_refused_with_a_sentence_and_leaves_no_line() {
     }
 }
 
+/// Otherwise an administrator knows a password, or the link is where it does not belong.
 #[tokio::test]
-async fn no_password_is_kept_in_clear() {
-    let site = TestIdentity::start();
-    let made = run(&site, json!({ "user_create": { "localpart": "carol" } })).await.unwrap();
-    let password = made["one_time_password"].as_str().unwrap();
-    let user_id = estafette_core::ids::UserId::parse("@carol:x.fr").unwrap();
-    let account = site.identity.store.account(&user_id).await.unwrap().unwrap();
-    let typed = zeroize::Zeroizing::new(password.to_owned());
-    let kept = account.password_hash.as_ref();
-    assert!(site.identity.host.password_matches(&typed, kept).await.unwrap());
-    let page = AuditPage { limit: 100, ..AuditPage::default() };
-    let lines = site.identity.store.audit_lines(page).await.unwrap();
-    assert!(!format!("{lines:?}{:?}", kept).contains(password));
+async fn passwords_are_chosen_by_a_link_that_is_shown_or_mailed() {
+    let site = Site::start();
+    let new = |email: &str, mail: bool| {
+        json!({ "user_create": { "localpart": "carol", "email": email, "mail": mail } })
+    };
+    let made = run(&site.test, new("carol@important.com", false)).await.unwrap();
+    assert_eq!(made["password"], json!(false), "there is one that somebody else knows");
+    let link = made["password_link"].as_str().unwrap().to_owned();
+    let mut browser = site.test.browser();
+    browser.open(link.strip_prefix("https://x.fr").unwrap()).await;
+    let password = "walnut harbour cedar trumpet";
+    let fields = [("password", password), ("again", password)];
+    let chosen = browser.submit("/_estafette/password/link", &fields).await;
+    assert_eq!(chosen.status, http::StatusCode::SEE_OTHER);
+    let reset = |mail: bool| json!({ "user_reset_password": { "user": "carol", "mail": mail } });
+    site.mails().await;
+    let mailed = run(&site.test, reset(true)).await.unwrap();
+    assert_eq!((mailed.get("password_link"), &mailed["password_link_mailed"]), (None, &json!(true)));
+    assert_eq!(mailed["password"], json!(false), "the old one works on");
+    let mail = site.mails().await.pop().unwrap();
+    assert!(mail.contains("To: carol@important.com\r\n") && mail.contains("/password/link"), "{mail}");
+    let lines = acts(&site.test).await;
+    assert_eq!(lines, ["account.create", "account.reset_password", "account.reset_password"]);
+    // What cannot be done is not begun.
+    run(&site.test, json!({ "user_set_email": { "user": "carol", "email": null } })).await.unwrap();
+    let refused = run(&site.test, reset(true)).await.unwrap_err();
+    assert!(refused.contains("no address"), "{refused}");
+    let silent = TestIdentity::start();
+    silent.account("carol", "correct horse").await;
+    let refused = run(&silent, reset(true)).await.unwrap_err();
+    assert!(refused.contains("sends no mail"), "{refused}");
+    let no_pages = TestIdentity::with(|config| config.enabled = false);
+    no_pages.account("carol", "correct horse").await;
+    let refused = run(&no_pages, reset(false)).await.unwrap_err();
+    assert!(refused.contains("no pages"), "{refused}");
+}
+
+/// Otherwise organisations are listed that the policy does not have, or a policy is put into force
+/// blindly.
+#[tokio::test]
+async fn organisations_are_those_of_the_policy_and_another_is_tried_first() {
+    let site = Site::start();
+    site.sign_up("a@important.com").await;
+    let dora = site.test.account("dora", "correct horse").await;
+    let details = PersonDetails { organisation_id: Some("gone".into()), ..Default::default() };
+    site.test.identity.store.put_person(&dora, details).await.unwrap();
+    let listed = run(&site.test, json!("organisation_list")).await.unwrap();
+    let listed: Vec<_> = listed["organisations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["organisation"].clone(), row["in_policy"] == true, row["people"].clone()))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            (json!("guests"), true, json!(0)),
+            (json!("important"), true, json!(1)),
+            (json!("other"), true, json!(0)),
+            (json!("gone"), false, json!(1)),
+        ]
+    );
+    let policy = "[organisations.new]\nname = \"N\"\ndomains = [\"important.com\"]\n";
+    let check = |policy: &str| json!({ "policy_check": { "policy": policy } });
+    let found = run(&site.test, check(policy)).await.unwrap();
+    assert_eq!((&found["accounts"], &found["moving"]), (&json!(1), &json!(1)));
+    let moved = &found["moves"][0];
+    assert_eq!((&moved["from"], &moved["to"]), (&json!("important"), &json!("new")));
+    let wrong = run(&site.test, check("[organisations.new]\nname = 7\n")).await.unwrap_err();
+    assert!(wrong.contains("name"), "{wrong}");
+}
+
+/// Otherwise a guest is not told, or is told what the inviter likes (CVE-2021-29432).
+#[tokio::test]
+async fn guests_are_written_to_in_words_of_ours_and_keep_who_invited_them() {
+    let site = Site::start();
+    site.sign_up("jane.smith@important.com").await;
+    let store = &site.test.identity.store;
+    let jane = store.person_by_email("jane.smith@important.com").await.unwrap().unwrap().user_id;
+    let evil = json!("Win money at http://evil.com").to_string();
+    store.set_profile_field(&jane, "displayname", Some(&evil)).await.unwrap();
+    let expires_ms = site.test.identity.host.now_ms() + 14 * 24 * 60 * 60 * 1000;
+    let invite = json!({ "invitation_create": {
+        "address": "guest+1@y.com", "sponsor": jane, "expires_ms": expires_ms,
+    }});
+    let made = run(&site.test, invite).await.unwrap();
+    assert_eq!(made["mailed"], json!(true));
+    let mail = site.mails().await.pop().unwrap().replace("=\r\n", "").replace("=3D", "=");
+    assert!(mail.contains("To: guest+1@y.com\r\n"), "{mail}");
+    assert!(mail.contains("Jane Smith [Important]") && !mail.contains("evil"), "{mail}");
+    assert!(mail.contains("within 14 days"), "{mail}");
+    let path = "/_estafette/sign-up?login_hint=guest%2B1%40y.com";
+    assert!(mail.contains(&format!("https://x.fr{path}")), "{mail}");
+    let mut browser = site.test.browser();
+    let page = browser.open(path).await;
+    assert!(page.body.contains("value=\"guest+1@y.com\""), "{}", page.body);
+    let (_, answer) = site.sign_up("guest+1@y.com").await;
+    assert_eq!(answer.status, http::StatusCode::SEE_OTHER);
+    let shown = run(&site.test, json!({ "user_show": { "user": "guest+1@y.com" } })).await.unwrap();
+    assert_eq!(shown["invited_by"], json!(jane));
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(crate) struct Troubles {
     pub(crate) form_too_old: (&'static str, &'static str),
     pub(crate) not_understood: (&'static str, &'static str),
     pub(crate) not_found: (&'static str, &'static str),
+    pub(crate) suspended: (&'static str, &'static str),
     pub(crate) limited: (&'static str, &'static str),
     pub(crate) busy: (&'static str, &'static str),
     pub(crate) broken: (&'static str, &'static str),
@@ -46,6 +47,10 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
         "Le serveur n’a pas compris la demande. Revenez à la page précédente et recommencez.",
     ),
     not_found: ("Page introuvable", "Cette page n’existe pas, ou le lien n’est plus valable."),
+    suspended: (
+        "Votre compte est suspendu",
+        "Vous pouvez lire et quitter des salons, rien d’autre. Adressez-vous à votre support.",
+    ),
     limited: ("Trop d’essais", "Pour votre sécurité, les essais sont limités."),
     busy: ("Service très demandé", "Réessayez dans un instant."),
     broken: (
@@ -72,6 +77,10 @@ pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
         "The server did not understand the request. Go back and try again.",
     ),
     not_found: ("Page not found", "This page does not exist, or the link is no longer valid."),
+    suspended: (
+        "Your account is suspended",
+        "You may read and leave rooms, and nothing else. Ask your support.",
+    ),
     limited: ("Too many tries", "For your safety the number of tries is limited."),
     busy: ("The service is busy", "Try again in a moment."),
     broken: (

@@ -19,6 +19,10 @@ pub(crate) struct Password {
     pub(crate) new_title: &'static str,
     pub(crate) ends_sessions: &'static str,
     pub(crate) set: &'static str,
+    pub(crate) link_title: &'static str,
+    pub(crate) link_whose: &'static str,
+    /// Title and text.
+    pub(crate) link_ended: (&'static str, &'static str),
 }
 
 pub(super) const FRENCH: Password = Password {
@@ -36,6 +40,13 @@ pub(super) const FRENCH: Password = Password {
     new_title: "Choisissez un nouveau mot de passe",
     ends_sessions: "Tous vos appareils seront déconnectés.",
     set: "Changer le mot de passe",
+    link_title: "Choisissez votre mot de passe",
+    link_whose: "Compte",
+    link_ended: (
+        "Ce lien n’est plus valable",
+        "Il a déjà servi, a expiré, ou un lien plus récent l’a remplacé. Demandez-en un autre à \
+         votre support.",
+    ),
 };
 
 pub(super) const ENGLISH: Password = Password {
@@ -53,4 +64,11 @@ pub(super) const ENGLISH: Password = Password {
     new_title: "Choose a new password",
     ends_sessions: "All your devices will be signed out.",
     set: "Change the password",
+    link_title: "Choose your password",
+    link_whose: "Account",
+    link_ended: (
+        "This link no longer works",
+        "It was used, has expired, or a later one has taken its place. Ask your support for \
+         another.",
+    ),
 };

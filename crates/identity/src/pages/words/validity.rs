@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Renewing an account.
 
+use crate::pages::Date;
+
+const MOIS: [&str; 12] = [
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
+    "novembre", "décembre",
+];
+const MONTHS: [&str; 12] = [
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+];
+
 /// Renewing an account. Pairs are a title and a text.
 pub(crate) struct Validity {
     pub(crate) title: &'static str,
@@ -8,6 +19,13 @@ pub(crate) struct Validity {
     pub(crate) renew: &'static str,
     pub(crate) ask: &'static str,
     pub(crate) send: &'static str,
+    pub(crate) expired: &'static str,
+    /// A day as it is written.
+    pub(crate) date: fn(Date) -> String,
+    pub(crate) since: fn(&str) -> String,
+    pub(crate) until: fn(&str) -> String,
+    pub(crate) support: &'static str,
+    pub(crate) for_ever: (&'static str, &'static str),
     pub(crate) renewed: (&'static str, &'static str),
     pub(crate) sent: (&'static str, &'static str),
     pub(crate) unknown: (&'static str, &'static str),
@@ -20,6 +38,12 @@ pub(super) const FRENCH: Validity = Validity {
     renew: "Garder mon compte",
     ask: "Nous vous enverrons un lien à l’adresse de votre compte.",
     send: "Recevoir un lien",
+    expired: "Votre compte a expiré",
+    date: |date| format!("{} {} {}", date.day, MOIS.get(date.month).unwrap_or(&""), date.year),
+    since: |date| format!("Il ne fonctionne plus depuis le {date}. Renouvelez-le pour continuer."),
+    until: |date| format!("Votre compte est valable jusqu’au {date}."),
+    support: "Adressez-vous à votre support pour le renouveler.",
+    for_ever: ("Votre compte n’expire pas", "Il n’y a rien à renouveler."),
     renewed: ("Votre compte est renouvelé", "Vous pouvez fermer cette page."),
     sent: ("Un message est parti", "Ouvrez le lien qu’il contient pour garder votre compte."),
     unknown: (
@@ -40,6 +64,12 @@ pub(super) const ENGLISH: Validity = Validity {
     renew: "Keep my account",
     ask: "We will send a link to the address of your account.",
     send: "Receive a link",
+    expired: "Your account has expired",
+    date: |date| format!("{} {} {}", date.day, MONTHS.get(date.month).unwrap_or(&""), date.year),
+    since: |date| format!("It has not worked since {date}. Renew it to go on."),
+    until: |date| format!("Your account is valid until {date}."),
+    support: "Ask your support to renew it.",
+    for_ever: ("Your account does not expire", "There is nothing to renew."),
     renewed: ("Your account is renewed", "You can close this page."),
     sent: ("A message is on its way", "Open the link in it to keep your account."),
     unknown: (

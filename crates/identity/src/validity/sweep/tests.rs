@@ -151,7 +151,7 @@ async fn an_account_that_an_administrator_brings_back_does_not_lapse_again() {
     let identity = &site.test.identity;
     identity.sweep().await.unwrap();
     let act = AdminAct::Reactivate(None);
-    identity.host.administer(identity.policy_entry(), Some(&jean), act).await.unwrap();
+    identity.host.administer(identity.policy_entry(), Some(&jean), vec![act]).await.unwrap();
     assert_eq!(identity.sweep().await.unwrap(), swept(0, 0, 0));
     site.test.host.advance(400 * DAY_MS);
     assert_eq!(identity.sweep().await.unwrap(), swept(0, 0, 0));

@@ -14,7 +14,7 @@ use crate::{
     sqlite::{
         Tx, delayed_events,
         device_rows::{self, Indexes},
-        identity::forget_browsers,
+        identity::{forget_browsers, password_links},
         oauth,
         people::person,
     },
@@ -140,6 +140,7 @@ pub(in crate::sqlite) fn set_password(
     .execute((user_id.as_str(), password_hash.map(|hash| &hash.0)))?;
     // A browser may allow new devices: whoever knew the old password must not keep one.
     forget_browsers(conn, user_id, None)?;
+    password_links::end(conn, user_id)?;
     oauth::end_pending(conn, user_id)
 }
 
@@ -164,20 +165,23 @@ pub(in crate::sqlite) fn set_flag(
     Ok(true)
 }
 
+/// A lock and a suspension stay, so that no way back lifts them.
 pub(in crate::sqlite) fn deactivate(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
-    erase: bool,
+    (erase, by_admin): (bool, bool),
 ) -> StoreResult<bool> {
     let Some(nid) = nid(tx.conn, user_id)? else { return Ok(false) };
     devices::delete(indexes, tx, user_id, &Devices::All)?;
     tx.conn
         .prepare_cached(
-            "UPDATE account SET deactivated = 1, password_hash = NULL, is_admin = 0, locked = 0,
-                suspended = 0, erased = max(erased, ?2) WHERE nid = ?1",
+            "UPDATE account SET deactivated = 1, password_hash = NULL, is_admin = 0,
+                erased = max(erased, ?2), closed_by_admin = max(closed_by_admin, ?3)
+             WHERE nid = ?1",
         )?
-        .execute((nid, erase))?;
+        .execute((nid, erase, by_admin))?;
+    password_links::end(tx.conn, user_id)?;
     directory::leave(tx.conn, nid)?;
     forget_browsers(tx.conn, user_id, None)?;
     tx.conn
@@ -229,7 +233,7 @@ pub(in crate::sqlite) fn reactivate(
     password_hash: Option<&PasswordHash>,
 ) -> StoreResult<bool> {
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE account SET deactivated = 0, erased = 0, password_hash = ?2
+        "UPDATE account SET deactivated = 0, erased = 0, closed_by_admin = 0, password_hash = ?2
          WHERE user_id = ?1 AND deactivated = 1 RETURNING nid",
     )?;
     let parameters = (user_id.as_str(), password_hash.map(|hash| &hash.0));

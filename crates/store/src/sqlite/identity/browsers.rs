@@ -4,7 +4,11 @@
 use estafette_core::ids::UserId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::{StoreError, StoreResult, accounts::TokenHash, identity::BrowserSession};
+use crate::{
+    StoreError, StoreResult,
+    accounts::TokenHash,
+    identity::{BrowserSession, SignedIn},
+};
 
 pub(super) fn start(
     conn: &Connection,
@@ -32,23 +36,56 @@ pub(super) fn find(
     conn: &Connection,
     cookie: &TokenHash,
     now_ms: i64,
-) -> StoreResult<Option<BrowserSession>> {
-    let row: Option<(String, i64, i64, i64, i64)> = conn
+) -> StoreResult<Option<SignedIn>> {
+    let row: Option<(String, i64, i64, i64, i64, Option<i64>, bool)> = conn
         .prepare_cached(
-            "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts, b.proven_ts
+            "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts, b.proven_ts, p.expires_ts,
+                a.suspended
              FROM browser_session b JOIN account a ON a.user_id = b.user_id
+             LEFT JOIN person p ON p.account_nid = a.nid
              WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0 AND a.locked = 0",
         )?
         .query_row(params![cookie.0, now_ms], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+            ))
         })
         .optional()?;
-    row.map(|(user_id, created_ms, seen_ms, expires_ms, proven_ms)| {
+    row.map(|(user_id, created_ms, seen_ms, expires_ms, proven_ms, account_ends_ms, suspended)| {
         let user_id = UserId::parse(&user_id)
             .map_err(|_| StoreError::Corrupt("a browser session of no user".into()))?;
-        Ok(BrowserSession { user_id, created_ms, proven_ms, seen_ms, expires_ms })
+        let session = BrowserSession { user_id, created_ms, proven_ms, seen_ms, expires_ms };
+        Ok(SignedIn { session, account_expires_ms: account_ends_ms, suspended })
     })
     .transpose()
+}
+
+pub(super) fn of_user(
+    conn: &Connection,
+    user_id: &UserId,
+    now_ms: i64,
+) -> StoreResult<Vec<(TokenHash, BrowserSession)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT sha256, created_ts, seen_ts, expires_ts, proven_ts FROM browser_session
+         WHERE user_id = ?1 AND expires_ts > ?2 ORDER BY created_ts DESC, sha256",
+    )?;
+    let rows = statement.query_map((user_id.as_str(), now_ms), |row| {
+        let session = BrowserSession {
+            user_id: user_id.clone(),
+            created_ms: row.get(1)?,
+            seen_ms: row.get(2)?,
+            expires_ms: row.get(3)?,
+            proven_ms: row.get(4)?,
+        };
+        Ok((TokenHash(row.get(0)?), session))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn note_use(conn: &Connection, cookie: &TokenHash, now_ms: i64) -> StoreResult<()> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Codes sent by mail, and what they prove.
 
+use estafette_core::limits::EMAIL_CODE_TRIES_LESS;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use subtle::ConstantTimeEq as _;
 
@@ -11,22 +12,26 @@ use crate::{
     identity::{CodeOutcome, NewCode, TryOutcome},
 };
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// A browser and a purpose.
 type Key<'a> = (&'a TokenHash, &'static str);
 
 pub(super) fn put(conn: &Connection, code: &NewCode) -> StoreResult<CodeOutcome> {
     conn.prepare_cached("DELETE FROM email_code WHERE expires_ts <= ?1")?
         .execute((code.now_ms,))?;
-    let since = code.now_ms.saturating_sub(code.window_ms);
-    conn.prepare_cached("DELETE FROM email_code_asked WHERE ts <= ?1")?.execute((since,))?;
-    let asked: u32 = conn
-        .prepare_cached("SELECT count(*) FROM email_code_asked WHERE address = ?1")?
-        .query_row((&code.address,), |row| row.get(0))?;
-    if asked >= code.asked_max {
-        return Ok(CodeOutcome::TooMany);
+    conn.prepare_cached("DELETE FROM email_code_asked WHERE ts <= ?1")?
+        .execute((code.now_ms.saturating_sub(DAY_MS),))?;
+    if let Some(again_ms) = held_back_until(conn, code)? {
+        return Ok(CodeOutcome::TooMany { again_ms });
     }
-    conn.prepare_cached("INSERT INTO email_code_asked (address, ts) VALUES (?1, ?2)")?
-        .execute((&code.address, code.now_ms))?;
+    let lately: u32 = conn
+        .prepare_cached("SELECT count(*) FROM email_code_asked WHERE address = ?1 AND ts > ?2")?
+        .query_row((&code.address, code.now_ms.saturating_sub(code.memory_ms)), |row| row.get(0))?;
+    let fewer = lately.saturating_mul(EMAIL_CODE_TRIES_LESS);
+    let tries = code.tries.saturating_sub(fewer).max(code.tries_min);
+    conn.prepare_cached("INSERT INTO email_code_asked (address, source, ts) VALUES (?1, ?2, ?3)")?
+        .execute((&code.address, &code.source, code.now_ms))?;
     conn.prepare_cached(
         "INSERT OR REPLACE INTO email_code
             (browser, purpose, address, mac, tries_left, proven, expires_ts)
@@ -37,13 +42,40 @@ pub(super) fn put(conn: &Connection, code: &NewCode) -> StoreResult<CodeOutcome>
         code.purpose,
         code.address,
         code.mac,
-        code.tries,
+        tries,
         code.expires_ms
     ])?;
-    if let Some(mail) = &code.mail {
-        outbox::put(conn, mail)?;
+    // The same work and the same refusals whether or not somebody is written to (F-24).
+    let mail = outbox::put(conn, &code.mail)?;
+    if code.to_nobody {
+        outbox::done(conn, mail)?;
     }
     Ok(CodeOutcome::Kept)
+}
+
+/// When the next code may be asked for, where there were too many within the window, or within a
+/// day by the same source.
+fn held_back_until(conn: &Connection, code: &NewCode) -> StoreResult<Option<i64>> {
+    let since = code.now_ms.saturating_sub(DAY_MS);
+    let mut statement = conn.prepare_cached(
+        "SELECT ts, source FROM email_code_asked WHERE address = ?1 AND ts > ?2 ORDER BY ts DESC",
+    )?;
+    let rows = statement.query_map((&code.address, since), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (mut asked, mut by_source) = (0_u32, 0_u32);
+    for row in rows {
+        let (ts, source): (i64, String) = row?;
+        asked = asked.saturating_add(1);
+        by_source = by_source.saturating_add(u32::from(source == code.source));
+        let again_ms = ts.saturating_add(code.window_ms);
+        let is_full = asked >= code.asked_max || by_source >= code.asked_by_source_max;
+        if is_full && again_ms > code.now_ms {
+            return Ok(Some(again_ms));
+        }
+        if by_source >= code.asked_by_source_per_day_max {
+            return Ok(Some(ts.saturating_add(DAY_MS)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn try_code(

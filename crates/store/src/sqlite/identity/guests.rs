@@ -2,7 +2,7 @@
 //! Invitations of strangers.
 
 use estafette_core::ids::UserId;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::{StoreResult, identity::GuestInvitation};
 
@@ -90,11 +90,12 @@ pub(super) fn pending(
     Ok((rows.collect::<Result<_, _>>()?, total.cast_unsigned()))
 }
 
-/// Takes an invitation back, or uses it up in the transaction of the account that it makes. Whether
-/// there was one.
-pub(in crate::sqlite) fn end(conn: &Connection, address: &str) -> StoreResult<bool> {
-    let mut statement = conn.prepare_cached("DELETE FROM guest_invitation WHERE address = ?1")?;
-    Ok(statement.execute((address,))? > 0)
+/// Takes an invitation back, or uses it up in the transaction of the account that it makes. By whom
+/// it was; `None`: there was none.
+pub(in crate::sqlite) fn end(conn: &Connection, address: &str) -> StoreResult<Option<String>> {
+    let mut statement = conn
+        .prepare_cached("DELETE FROM guest_invitation WHERE address = ?1 RETURNING invited_by")?;
+    Ok(statement.query_row((address,), |row| row.get(0)).optional()?)
 }
 
 /// Forgets the invitations that nobody used in time.

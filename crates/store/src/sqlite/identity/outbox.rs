@@ -9,7 +9,8 @@ use crate::{
     identity::{NewMail, WaitingMail},
 };
 
-pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<()> {
+/// Queues a mail and returns its number.
+pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<i64> {
     let waiting: i64 = conn
         .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM outgoing_mail LIMIT ?1)")?
         .query_row((OUTBOX_MAX,), |row| row.get(0))?;
@@ -28,7 +29,7 @@ pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<(
         mail.now_ms,
         mail.expires_ms
     ])?;
-    Ok(())
+    Ok(conn.last_insert_rowid())
 }
 
 pub(super) fn due(conn: &Connection, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {

@@ -8,7 +8,7 @@ use super::{audit, lapsing, person, placing};
 use crate::{
     StoreError, StoreResult,
     accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
-    identity::GuestInvitation,
+    identity::{GuestInvitation, NewMail, PasswordLink},
     people::{
         AdminAct, AdminOutcome, AuditEntry, CreatePersonOutcome, PersonDetails, PutPersonOutcome,
     },
@@ -16,7 +16,7 @@ use crate::{
         Tx,
         accounts::{devices, invitations, life, profile},
         device_rows::Indexes,
-        identity::{forget_browsers, guests},
+        identity::{forget_browsers, guests, outbox, password_links},
         third_party_invites,
     },
 };
@@ -41,11 +41,11 @@ pub(super) fn administer(
                 AdminOutcome::NoToken
             }
         }
-        (AdminAct::InviteGuest(invitation), sponsor) => {
-            invite(tx, entry.now_ms, sponsor, invitation)?
+        (AdminAct::InviteGuest(invitation, mail), sponsor) => {
+            invite(tx, entry.now_ms, sponsor, (invitation, mail.as_ref()))?
         }
         (AdminAct::RevokeGuest(address), _) => {
-            if guests::end(tx.conn, address)? {
+            if guests::end(tx.conn, address)?.is_some() {
                 third_party_invites::end_all_of(tx.conn, address)?;
                 AdminOutcome::Done
             } else {
@@ -65,23 +65,23 @@ pub(super) fn administer(
                         AdminOutcome::NoAccount
                     }
                 }
-                act => on_account(indexes, tx, &user_id, act)?,
+                act => on_account(indexes, tx, &user_id, act, entry.now_ms)?,
             }
         }
     };
-    if let AdminOutcome::Done | AdminOutcome::Deleted(_) = outcome {
+    if outcome.is_done() {
         let (name, details) = describe(act, &outcome);
         audit::append(tx, entry, subject, (&name, &details))?;
     }
     Ok(outcome)
 }
 
-/// Lets a guest sign up. A sponsor must have an account that works.
+/// Lets a guest sign up and queues the mail that says so. A sponsor has an account that works.
 fn invite(
     tx: &Tx<'_>,
     now_ms: i64,
     sponsor: Option<&str>,
-    invitation: &GuestInvitation,
+    (invitation, mail): (&GuestInvitation, Option<&NewMail>),
 ) -> StoreResult<AdminOutcome> {
     if let Some(sponsor) = sponsor {
         let user_id = UserId::parse(sponsor)
@@ -92,7 +92,30 @@ fn invite(
     }
     guests::sweep(tx.conn, now_ms)?;
     guests::invite(tx.conn, invitation)?;
+    if let Some(mail) = mail {
+        outbox::put(tx.conn, mail)?;
+    }
     Ok(AdminOutcome::Done)
+}
+
+/// Takes the password, ends all sessions, and keeps a link by which a new one is chosen.
+fn link_password(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    link: &PasswordLink,
+    now_ms: i64,
+) -> StoreResult<bool> {
+    if life::active_nid(tx.conn, user_id)?.is_none() {
+        return Ok(false);
+    }
+    life::set_password(tx.conn, user_id, None)?;
+    devices::delete(indexes, tx, user_id, &Devices::All)?;
+    password_links::put(tx.conn, user_id, link, now_ms)?;
+    if let Some(mail) = &link.mail {
+        outbox::put(tx.conn, mail)?;
+    }
+    Ok(true)
 }
 
 fn on_account(
@@ -100,6 +123,7 @@ fn on_account(
     tx: &mut Tx<'_>,
     user_id: &UserId,
     act: &AdminAct,
+    now_ms: i64,
 ) -> StoreResult<AdminOutcome> {
     let known = match act {
         AdminAct::Create(account, details) => {
@@ -108,14 +132,10 @@ fn on_account(
                 CreatePersonOutcome::Taken | CreatePersonOutcome::EmailTaken => AdminOutcome::Taken,
                 CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
                 CreatePersonOutcome::NotInvited => AdminOutcome::NoInvitation,
+                CreatePersonOutcome::Closed => AdminOutcome::Taken,
             });
         }
-        AdminAct::SetFlag(flag, value) => {
-            if (*flag, *value) == (AccountFlag::Locked, true) {
-                forget_browsers(tx.conn, user_id, None)?;
-            }
-            life::set_flag(indexes, tx, user_id, *flag, *value)?
-        }
+        AdminAct::SetFlag(flag, value) => set_flag(indexes, tx, user_id, (*flag, *value))?,
         AdminAct::SetPassword(hash, sign_out) => {
             let known = life::active_nid(tx.conn, user_id)?.is_some();
             life::set_password(tx.conn, user_id, hash.as_ref())?;
@@ -125,7 +145,8 @@ fn on_account(
             }
             known
         }
-        AdminAct::Deactivate(erase) => life::deactivate(indexes, tx, user_id, *erase)?,
+        AdminAct::Deactivate(erase) => life::deactivate(indexes, tx, user_id, (*erase, true))?,
+        AdminAct::LinkPassword(link) => link_password(indexes, tx, user_id, link, now_ms)?,
         AdminAct::Reactivate(hash) => life::reactivate(tx, user_id, hash.as_ref())?,
         AdminAct::DeleteDevices(gone) => {
             if life::nid(tx.conn, user_id)?.is_none() {
@@ -162,12 +183,25 @@ fn on_account(
         }
         AdminAct::Note(..)
         | AdminAct::Lapse(_)
-        | AdminAct::InviteGuest(_)
+        | AdminAct::InviteGuest(..)
         | AdminAct::RevokeGuest(_)
         | AdminAct::PutRegistrationToken(_)
         | AdminAct::DeleteRegistrationToken(_) => true,
     };
     Ok(if known { AdminOutcome::Done } else { AdminOutcome::NoAccount })
+}
+
+/// Switches a flag; whoever is locked is signed out of every browser.
+fn set_flag(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    (flag, value): (AccountFlag, bool),
+) -> StoreResult<bool> {
+    if (flag, value) == (AccountFlag::Locked, true) {
+        forget_browsers(tx.conn, user_id, None)?;
+    }
+    life::set_flag(indexes, tx, user_id, flag, value)
 }
 
 /// Changes a part of what is known of an account's owner.
@@ -236,9 +270,14 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         AdminAct::DeleteRegistrationToken(token) => {
             ("registration_token.delete", json!({ "token": fingerprint(token) }))
         }
-        AdminAct::InviteGuest(invitation) => (
+        AdminAct::LinkPassword(link) => (
+            "account.reset_password",
+            json!({ "mailed": link.mail.is_some(), "expires_ms": link.expires_ms }),
+        ),
+        AdminAct::InviteGuest(invitation, mail) => (
             "guest.invite",
-            json!({ "domain": domain(&invitation.address), "expires_ms": invitation.expires_ms }),
+            json!({ "domain": domain(&invitation.address), "expires_ms": invitation.expires_ms,
+                    "mailed": mail.is_some() }),
         ),
         AdminAct::RevokeGuest(address) => ("guest.revoke", json!({ "domain": domain(address) })),
         AdminAct::Note(name, details) => return (name.clone(), details.clone()),

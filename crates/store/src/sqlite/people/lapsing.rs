@@ -35,7 +35,7 @@ pub(super) fn lapse(
         expired && !known.deactivated && !known.locked
     });
     let (true, Some(nid)) = (lapsing, life::nid(tx.conn, user_id)?) else { return Ok(false) };
-    life::deactivate(indexes, tx, user_id, false)?;
+    life::deactivate(indexes, tx, user_id, (false, false))?;
     tx.conn
         .prepare_cached("UPDATE person SET email = NULL, lapsed_ts = ?2 WHERE account_nid = ?1")?
         .execute((nid, now_ms))?;

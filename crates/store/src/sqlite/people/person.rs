@@ -12,13 +12,14 @@ use crate::{
         Tx,
         accounts::{directory, life, sessions},
         device_rows::{self, Indexes},
-        identity::guests,
+        identity::{guests, password_links},
     },
 };
 
 const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisation_name,
     coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated,
-    p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0)
+    p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0), a.suspended,
+    a.closed_by_admin, p.invited_by
     FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Person> {
@@ -36,7 +37,10 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
         },
         red_list: row.get(6)?,
         locked: row.get(7)?,
+        suspended: row.get(12)?,
         deactivated: row.get(8)?,
+        closed_by_admin: row.get(13)?,
+        invited_by: row.get(14)?,
     })
 }
 
@@ -54,7 +58,7 @@ pub(in crate::sqlite) fn one(conn: &Connection, user_id: &UserId) -> StoreResult
     Ok(list(conn, "WHERE a.user_id = ?1", (user_id.as_str(),))?.pop())
 }
 
-pub(super) fn by_email(conn: &Connection, email: &str) -> StoreResult<Option<Person>> {
+pub(in crate::sqlite) fn by_email(conn: &Connection, email: &str) -> StoreResult<Option<Person>> {
     Ok(list(conn, "WHERE p.email = ?1", (email,))?.pop())
 }
 
@@ -120,6 +124,13 @@ pub(super) fn create_expected(
     if !invited {
         return Ok(CreatePersonOutcome::NotInvited);
     }
+    if let Some(email) = &details.email
+        && let Some(known) = by_email(tx.conn, email)?
+        && known.deactivated
+        && !known.may_come_back()
+    {
+        return Ok(CreatePersonOutcome::Closed);
+    }
     create(indexes, tx, account, details)
 }
 
@@ -140,8 +151,13 @@ pub(super) fn create(
         CreateOutcome::TokenInvalid => return Ok(CreatePersonOutcome::TokenInvalid),
     }
     put(indexes, tx, &account.user_id, details)?;
-    if let Some(email) = &details.email {
-        guests::end(tx.conn, email)?;
+    if let Some(email) = &details.email
+        && let Some(invited_by) = guests::end(tx.conn, email)?
+        && let Some(nid) = life::nid(tx.conn, &account.user_id)?
+    {
+        tx.conn
+            .prepare_cached("UPDATE person SET invited_by = ?2 WHERE account_nid = ?1")?
+            .execute((nid, invited_by))?;
     }
     Ok(CreatePersonOutcome::Created)
 }
@@ -173,7 +189,11 @@ pub(in crate::sqlite) fn put(
             )?
             .execute((email, nid))?;
     }
-    let expired_before = expiry(tx.conn, nid)?;
+    let (email_before, expired_before) = before(tx.conn, nid)?;
+    if email_before != details.email {
+        // A link may lie in the mailbox that is no longer the account's.
+        password_links::end(tx.conn, user_id)?;
+    }
     tx.conn
         .prepare_cached(
             "INSERT INTO person (account_nid, email, organisation_id, organisation_name, guest,
@@ -206,10 +226,12 @@ pub(in crate::sqlite) fn put(
     Ok(PutPersonOutcome::Put)
 }
 
-fn expiry(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
+/// The address and the end of the validity as they are.
+fn before(conn: &Connection, nid: i64) -> StoreResult<(Option<String>, Option<i64>)> {
     let mut statement =
-        conn.prepare_cached("SELECT expires_ts FROM person WHERE account_nid = ?1")?;
-    Ok(statement.query_row((nid,), |row| row.get(0)).optional()?.flatten())
+        conn.prepare_cached("SELECT email, expires_ts FROM person WHERE account_nid = ?1")?;
+    let row = statement.query_row((nid,), |row| Ok((row.get(0)?, row.get(1)?)));
+    Ok(row.optional()?.unwrap_or_default())
 }
 
 /// Hides somebody, or shows them again. In the transaction of the account data that says so.
