@@ -100,8 +100,7 @@ async fn a_waiting_download_ends_within_a_second_of_its_session() {
     for (index, kind) in (0..ends(0).len()).zip(["download", "thumbnail"].into_iter().cycle()) {
         let server = TestServer::start().await;
         let bob = server.register("bob").await;
-        let (_, made) =
-            server.request("POST", "/_matrix/media/v1/create", &bob, Value::Null).await;
+        let (_, made) = server.request("POST", "/_matrix/media/v1/create", &bob, Value::Null).await;
         let uri = made["content_uri"].as_str().unwrap();
         let id = uri.strip_prefix("mxc://x.fr/").unwrap();
         let path = format!("/v1/media/{kind}/x.fr/{id}?timeout_ms=30000&width=32&height=32");

@@ -150,6 +150,7 @@ async fn delete(
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
     requester.check_admin()?;
-    administer_as(&server, &requester, None, vec![AdminAct::DeleteRegistrationToken(token)]).await?;
+    administer_as(&server, &requester, None, vec![AdminAct::DeleteRegistrationToken(token)])
+        .await?;
     Ok(empty_object())
 }

@@ -189,10 +189,7 @@ async fn a_chosen_language_is_kept() {
     let session = browser.cookie.clone().unwrap();
     let chosen = browser.submit("/_estafette/account/language", &[("language", "fr")]).await;
     let cookie = chosen.headers["set-cookie"].to_str().unwrap();
-    assert_eq!(
-        cookie,
-        "estafette-language=fr; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"
-    );
+    assert_eq!(cookie, "estafette-language=fr; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
     let both = format!("{}; estafette-language=fr", session);
     browser.cookie = Some(both);
     assert!(browser.open(&path).await.body.contains("Mon profil"));

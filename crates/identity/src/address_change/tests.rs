@@ -28,7 +28,10 @@ async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
     browser.follow().await;
     // Sent again by the button, which asks for no password a second time.
     let again = browser.submit(path, &[]).await;
-    assert_eq!(again.location(), "/_estafette/account/address/code?continue=%2F_estafette%2Faccount%2Faddress");
+    assert_eq!(
+        again.location(),
+        "/_estafette/account/address/code?continue=%2F_estafette%2Faccount%2Faddress"
+    );
     assert_eq!(site.mails().await.len(), 3);
     let code = site.code_for("new@important.com").await;
     browser.follow().await;

@@ -42,9 +42,8 @@ impl Language {
 
     fn chosen(headers: &HeaderMap) -> Option<Self> {
         let lists = headers.get_all(header::COOKIE).iter().filter_map(|list| list.to_str().ok());
-        let mut pairs = lists.flat_map(|list| list.split(';')).filter_map(|pair| {
-            pair.trim().split_once('=')
-        });
+        let mut pairs =
+            lists.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, code)| Self::of_code(code))
     }
 

@@ -14,8 +14,10 @@ use estafette_core::{
     limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX},
 };
 use estafette_store::{
-    IdentityStore as _, UpstreamStore as _, accounts::TokenHash,
-    identity::{BrowserSession, SignedIn}, upstream::UpstreamSession,
+    IdentityStore as _, UpstreamStore as _,
+    accounts::TokenHash,
+    identity::{BrowserSession, SignedIn},
+    upstream::UpstreamSession,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};

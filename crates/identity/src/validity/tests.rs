@@ -81,7 +81,8 @@ async fn an_expired_account_is_shown_how_to_renew_it_and_nothing_else() {
     browser.open("/_estafette/sign-in").await;
     let fields = [("who", "a@important.com"), ("password", "ocean lantern granite violin")];
     browser.submit("/_estafette/sign-in", &fields).await;
-    let refused = ["/account", "/account/address", "/account?action=org.matrix.profile", "/sign-in"];
+    let refused =
+        ["/account", "/account/address", "/account?action=org.matrix.profile", "/sign-in"];
     for path in refused {
         let answer = browser.open(&format!("/_estafette{path}")).await;
         assert_eq!(answer.location(), "/_estafette/renew", "{path}");

@@ -191,12 +191,16 @@ async fn a_link_for_a_password_works_once_and_ends_with_what_it_was_for() {
     assert_eq!(store.due_mail(10, 9).await.unwrap().len(), 1, "the mail is queued with it");
     assert!(works("one", 99).await && !works("one", 100).await && !works("two", 99).await);
     let cookie = TokenHash::of("cookie");
-    let session =
-        BrowserSession { user_id: alice.clone(), created_ms: 1, proven_ms: 1, seen_ms: 1, expires_ms: 999 };
-    store.start_browser_session(cookie, session).await.unwrap();
-    let used = async |text: &str| {
-        store.use_password_link(TokenHash::of(text), hash(), 50).await.unwrap()
+    let session = BrowserSession {
+        user_id: alice.clone(),
+        created_ms: 1,
+        proven_ms: 1,
+        seen_ms: 1,
+        expires_ms: 999,
     };
+    store.start_browser_session(cookie, session).await.unwrap();
+    let used =
+        async |text: &str| store.use_password_link(TokenHash::of(text), hash(), 50).await.unwrap();
     assert_eq!(used("one").await, Some(alice.clone()));
     assert_eq!(password().await, Some(hash()));
     assert_eq!(store.browser_session(cookie, 50).await.unwrap(), None, "a browser goes on");

@@ -375,7 +375,8 @@ async fn an_invitation_and_its_line_in_the_log_are_one() {
         invited_by: "@h:x".into(),
         expires_ms,
     };
-    let invite = |address: &str, expires_ms| AdminAct::InviteGuest(invitation(address, expires_ms), None);
+    let invite =
+        |address: &str, expires_ms| AdminAct::InviteGuest(invitation(address, expires_ms), None);
     let pending = async || store.guest_invitations(9, 0, 10).await.unwrap();
     assert_eq!(world.act("@nobody:x", invite("b@y.fr", 50)).await, AdminOutcome::NoAccount);
     assert_eq!(pending().await, (Vec::new(), 0));

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Invitations of guests: whoever is of no organisation signs up with one, once.
 
-use estafette_core::{
-    email_address::EmailAddress, ids::UserId, limits::ACCOUNTS_PER_PAGE_MAX,
-};
+use estafette_core::{email_address::EmailAddress, ids::UserId, limits::ACCOUNTS_PER_PAGE_MAX};
 use estafette_store::{
     IdentityStore as _, PeopleStore as _,
     identity::{GuestInvitation, NewMail},

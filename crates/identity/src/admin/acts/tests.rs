@@ -129,9 +129,7 @@ async fn what_cannot_be_done_is_refused_with_a_sentence_and_leaves_no_line() {
 #[tokio::test]
 async fn passwords_are_chosen_by_a_link_that_is_shown_or_mailed() {
     let site = Site::start();
-    let new = |email: &str, mail: bool| {
-        json!({ "user_create": { "localpart": "carol", "email": email, "mail": mail } })
-    };
+    let new = |email: &str, mail: bool| json!({ "user_create": { "localpart": "carol", "email": email, "mail": mail } });
     let made = run(&site.test, new("carol@important.com", false)).await.unwrap();
     assert_eq!(made["password"], json!(false), "there is one that somebody else knows");
     let link = made["password_link"].as_str().unwrap().to_owned();
@@ -144,10 +142,16 @@ async fn passwords_are_chosen_by_a_link_that_is_shown_or_mailed() {
     let reset = |mail: bool| json!({ "user_reset_password": { "user": "carol", "mail": mail } });
     site.mails().await;
     let mailed = run(&site.test, reset(true)).await.unwrap();
-    assert_eq!((mailed.get("password_link"), &mailed["password_link_mailed"]), (None, &json!(true)));
+    assert_eq!(
+        (mailed.get("password_link"), &mailed["password_link_mailed"]),
+        (None, &json!(true))
+    );
     assert_eq!(mailed["password"], json!(false), "the old one works on");
     let mail = site.mails().await.pop().unwrap();
-    assert!(mail.contains("To: carol@important.com\r\n") && mail.contains("/password/link"), "{mail}");
+    assert!(
+        mail.contains("To: carol@important.com\r\n") && mail.contains("/password/link"),
+        "{mail}"
+    );
     let lines = acts(&site.test).await;
     assert_eq!(lines, ["account.create", "account.reset_password", "account.reset_password"]);
     // What cannot be done is not begun.
