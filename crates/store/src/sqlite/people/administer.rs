@@ -129,10 +129,9 @@ fn on_account(
         AdminAct::Create(account, details) => {
             return Ok(match person::create(indexes, tx, account, details)? {
                 CreatePersonOutcome::Created => AdminOutcome::Done,
-                CreatePersonOutcome::Taken | CreatePersonOutcome::EmailTaken => AdminOutcome::Taken,
                 CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
                 CreatePersonOutcome::NotInvited => AdminOutcome::NoInvitation,
-                CreatePersonOutcome::Closed => AdminOutcome::Taken,
+                _ => AdminOutcome::Taken,
             });
         }
         AdminAct::SetFlag(flag, value) => set_flag(indexes, tx, user_id, (*flag, *value))?,
