@@ -157,11 +157,7 @@ fn on_account(
             return devices::delete(indexes, tx, user_id, gone).map(AdminOutcome::Deleted);
         }
         AdminAct::SetProfileField(name, value) => {
-            return Ok(match profile::set(tx.conn, user_id, name, value.as_deref())? {
-                ProfileOutcome::Set { .. } => AdminOutcome::Done,
-                ProfileOutcome::TooLarge => AdminOutcome::TooLarge,
-                ProfileOutcome::NoAccount => AdminOutcome::NoAccount,
-            });
+            return set_profile(tx, user_id, name, value.as_deref());
         }
         AdminAct::SetEmail(email) => {
             return change(indexes, tx, user_id, |details| details.email.clone_from(email));
@@ -188,6 +184,19 @@ fn on_account(
         | AdminAct::DeleteRegistrationToken(_) => true,
     };
     Ok(if known { AdminOutcome::Done } else { AdminOutcome::NoAccount })
+}
+
+fn set_profile(
+    tx: &Tx<'_>,
+    user_id: &UserId,
+    name: &str,
+    value: Option<&str>,
+) -> StoreResult<AdminOutcome> {
+    Ok(match profile::set(tx.conn, user_id, name, value)? {
+        ProfileOutcome::Set { .. } => AdminOutcome::Done,
+        ProfileOutcome::TooLarge => AdminOutcome::TooLarge,
+        ProfileOutcome::NoAccount => AdminOutcome::NoAccount,
+    })
 }
 
 /// Switches a flag; whoever is locked is signed out of every browser.
