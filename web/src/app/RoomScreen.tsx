@@ -8,7 +8,7 @@ import type { KeyValue } from "../viewmodels/base.ts";
 import { ComposerViewModel } from "../viewmodels/composer.ts";
 import { RoomViewModel } from "../viewmodels/room.ts";
 import { TimelineViewModel } from "../viewmodels/timeline.ts";
-import { ComposerView } from "../ui/Composer/ComposerView.tsx";
+import { type ComposerActions, ComposerView } from "../ui/Composer/ComposerView.tsx";
 import { Confirm } from "../ui/Dialog/Dialog.tsx";
 import { EmojiPicker } from "../ui/EmojiPicker/EmojiPicker.tsx";
 import type { MessageActions } from "../ui/Message/MessageRow.tsx";
@@ -33,7 +33,8 @@ interface Props {
   readonly eventId: string | null;
   readonly memory: KeyValue;
   readonly now: number;
-  readonly onPerson: (userId: string) => void;
+  readonly onPerson: (userId: string, name: string) => void;
+  readonly onWrite: (userId: string) => void;
   readonly onAttendEncryption: () => void;
   readonly onImportKeys: () => void;
 }
@@ -54,7 +55,11 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
     const known = core.rooms.summaries.get().find((one) => one.id === target || one.alias === target);
     go({ page: "room", roomId: known?.id ?? target, eventId });
   }, [core]);
-  const links = useMemo(() => ({ onRoom: joinLink, onPerson, me: core.account.userId }), [joinLink, onPerson, core]);
+  const openPerson = useCallback((userId: string): void => {
+    const member = room.get().details.members.find((one) => one.id === userId);
+    onPerson(userId, member?.name ?? userId);
+  }, [room, onPerson]);
+  const links = useMemo(() => ({ onRoom: joinLink, onPerson: openPerson, me: core.account.userId }), [joinLink, openPerson, core]);
   const leave = async (): Promise<void> => {
     await room.leave();
     if (room.get().failure === null) go({ page: "home" });
@@ -65,7 +70,7 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
         head={<RoomHeadView details={details} panelOpen={state.panelOpen} verified={state.otherVerified} onBack={() => go({ page: "home" })} onPanel={room.togglePanel} />}
         panel={state.panelOpen ? (
           <RoomPanelView
-            state={state} actions={{ ...bind(room), leave }} invitees={room.invitees} me={core.account.userId} onWrite={onPerson}
+            state={state} actions={{ ...bind(room), leave }} invitees={room.invitees} me={core.account.userId} onWrite={props.onWrite}
           />
         ) : null}
       >
@@ -110,6 +115,11 @@ function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryp
   );
 }
 
+function bindComposer(composer: ComposerViewModel): ComposerActions {
+  const { setText, send, accept, moveSelection, closeSuggestions, cancelMode, addFiles, removeFile, dismissTooLarge, insert } = composer;
+  return { setText, send, accept, moveSelection, closeSuggestions, cancelMode, addFiles, removeFile, dismissTooLarge, insert };
+}
+
 interface MessagesProps {
   readonly timeline: TimelineViewModel;
   readonly composer: ComposerViewModel;
@@ -143,7 +153,7 @@ function Messages({ timeline, composer, name, direct, now, onAttend }: MessagesP
   return (
     <>
       <TimelineView state={state} actions={timeline} messageActions={actions} name={name} direct={direct} now={now} />
-      <LiveAnnouncer rows={state.rows} />
+      <LiveAnnouncer rows={state.rows} loading={state.loading} />
       {state.failure ? <Notice tone="danger" actions={<IconButton icon="close" label={words.app.close} onClick={timeline.clearFailure} />}>{words.failure[state.failure]}</Notice> : null}
       {removing ? (
         <Confirm title={words.timeline.remove} text={words.timeline.removeConfirm} action={words.timeline.remove} danger
@@ -160,5 +170,13 @@ function Writing({ composer, timeline, name, encrypted }: Pick<MessagesProps, "c
     const item = timeline.lastEditable();
     if (item) composer.edit(item);
   }, [composer, timeline]);
-  return <ComposerView state={state} actions={composer} name={name} encrypted={encrypted} emoji={loadEmoji} onEditLast={editLast} />;
+  // What was written is shown, wherever one was reading; an edit stays where it is.
+  const actions = useMemo((): ComposerActions => ({
+    ...bindComposer(composer),
+    send: async () => {
+      if (composer.get().mode.kind !== "edit" && composer.get().canSend) void timeline.jumpToLatest();
+      await composer.send();
+    },
+  }), [composer, timeline]);
+  return <ComposerView state={state} actions={actions} name={name} encrypted={encrypted} emoji={loadEmoji} onEditLast={editLast} />;
 }

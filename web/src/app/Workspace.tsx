@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The signed-in application: list, conversation, and what opens over them. */
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { Core } from "../core/port/core.ts";
 import type { RoomSummary } from "../core/port/rooms.ts";
+import type { FailureKind } from "../core/port/session.ts";
 import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
 import { CreateViewModel } from "../viewmodels/create.ts";
+import { kindOf } from "../viewmodels/failure.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
+import { IconButton } from "../ui/Button/Button.tsx";
 import { CreateView } from "../ui/Create/CreateView.tsx";
+import { Confirm } from "../ui/Dialog/Dialog.tsx";
 import { EncryptionBanner } from "../ui/Encryption/EncryptionBanner.tsx";
 import { EncryptionView } from "../ui/Encryption/EncryptionView.tsx";
 import { MediaContext } from "../ui/media.ts";
@@ -22,7 +26,6 @@ import { copyText, looking, notify, notifying, saveFile, showTitle } from "./bro
 import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
 import { go, route } from "./routes.ts";
-import { SettingsScreen } from "./SettingsScreen.tsx";
 import { browserStorage, localMemory } from "./storage.ts";
 import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
 import { StrangeRoom } from "./StrangeRoom.tsx";
@@ -32,6 +35,9 @@ import { UpdatePrompt } from "./UpdatePrompt.tsx";
 
 /** Delay that gathers changes of the list before the worker's names are written, in milliseconds. */
 const NAMES_DELAY_MS = 1_000;
+
+/** Fetched when first opened: most days nobody does. */
+const SettingsScreen = lazy(() => import("./SettingsScreen.tsx").then((module) => ({ default: module.SettingsScreen })));
 
 type Over = "create" | "switcher" | "settings" | null;
 
@@ -68,8 +74,18 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
     setOver(null);
     go({ page: "room", roomId: id, eventId: null });
   }, []);
+  const [asking, setAsking] = useState<{ readonly userId: string; readonly name: string } | null>(null);
+  const [failure, setFailure] = useState<FailureKind | null>(null);
   const write = useCallback((userId: string): void => {
-    void core.rooms.createDirect({ userId }).then(openRoom, () => undefined);
+    setAsking(null);
+    setFailure(null);
+    void core.rooms.createDirect({ userId }).then(openRoom, (error: unknown) => setFailure(kindOf(error)));
+  }, [core, openRoom]);
+  // A conversation that exists is opened; a new one invites somebody, which a click on a name must not do unasked.
+  const askToWrite = useCallback((userId: string, name: string): void => {
+    const known = core.rooms.summaries.get().find((room) => room.direct && room.otherUserId === userId);
+    if (known) openRoom(known.id);
+    else if (userId !== core.account.userId) setAsking({ userId, name });
   }, [core, openRoom]);
   useShortcuts({
     switcher: () => setOver((now) => (now === "switcher" ? null : "switcher")),
@@ -92,24 +108,31 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
           {connection === "locked" ? <Notice tone="danger">{words.app.locked}</Notice> : null}
           {connection === "offline" ? <Notice>{words.app.offline}</Notice> : null}
           <EncryptionBanner state={encryptionState} onAttend={encryption.attend} onHide={encryption.hideBanner} />
+          {failure ? <Notice tone="danger" actions={<IconButton icon="close" label={words.app.close} onClick={() => setFailure(null)} />}>{words.failure[failure]}</Notice> : null}
           <UpdatePrompt />
         </>}
         list={<RoomListView state={listState} actions={list} now={now} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
         main={roomId && (known || read === roomId) ? (
           <RoomScreen
             key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} now={now}
-            onPerson={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}
+            onPerson={askToWrite} onWrite={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}
           />
-        ) : roomId && connection === "online" ? <StrangeRoom key={roomId} core={core} roomId={roomId} /> : <NothingOpen />}
+        ) : roomId && connection === "online" ? <StrangeRoom key={roomId} core={core} roomId={roomId} /> : <NothingOpen onBack={() => go({ page: "home" })} />}
       />
+      {asking ? (
+        <Confirm title={words.rooms.askWrite(asking.name)} text={words.rooms.askWriteText(asking.name)} action={words.rooms.write}
+          onCancel={() => setAsking(null)} onConfirm={() => write(asking.userId)} />
+      ) : null}
       {over === "create" ? <CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "settings" ? (
-        <SettingsScreen
-          app={app} auth={auth} preferences={preferences} core={core} background={background} hasRecovery={encryptionState.status.hasRecovery}
-          onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
-          onClose={() => setOver(null)}
-        />
+        <Suspense fallback={null}>
+          <SettingsScreen
+            app={app} auth={auth} preferences={preferences} core={core} background={background} hasRecovery={encryptionState.status.hasRecovery}
+            onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
+            onClose={() => setOver(null)}
+          />
+        </Suspense>
       ) : null}
       {encryptionState.verification ? null : <EncryptionView key={encryptionState.state.name} state={encryptionState} actions={encryption} onCopy={copyText} onPrint={() => window.print()} onPdf={savePdf} />}
       {encryptionState.verification ? (

@@ -55,7 +55,7 @@ export async function notify(alert: Alert, preferences: Preferences): Promise<vo
   const words = messages();
   const title = alert.senderName === alert.roomName ? alert.senderName : `${alert.senderName} · ${alert.roomName}`;
   const options = {
-    body: preferences.showText ? alert.text : words.timeline.newCount(1), tag: alert.roomId, icon: "/icon-192.png", silent: true,
+    body: preferences.showText && alert.text !== "" ? alert.text : words.timeline.newCount(1), tag: alert.roomId, icon: "/icon-192.png", silent: true,
     data: { roomId: alert.roomId },
   };
   if (preferences.sound && alert.sound) chime();

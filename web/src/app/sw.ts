@@ -77,16 +77,24 @@ async function cached(request: Request): Promise<Response> {
 }
 
 async function fetchMedia(event: FetchEvent): Promise<Response> {
-  const token = await tokenOf(event.clientId);
+  const token = await tokenOf(event.clientId, null);
   if (token === null) return fetch(event.request);
-  const headers = new Headers(event.request.headers);
-  headers.set("Authorization", `Bearer ${token}`);
-  return fetch(event.request.url, { headers, mode: "cors", credentials: "omit", signal: event.request.signal });
+  const answer = await fetchWith(event.request, token);
+  if (answer.status !== 401) return answer;
+  const renewed = await tokenOf(event.clientId, token);
+  return renewed === null || renewed === token ? answer : fetchWith(event.request, renewed);
 }
 
-async function tokenOf(clientId: string): Promise<string | null> {
+function fetchWith(request: Request, token: string): Promise<Response> {
+  const headers = new Headers(request.headers);
+  headers.set("Authorization", `Bearer ${token}`);
+  return fetch(request.url, { headers, mode: "cors", credentials: "omit", signal: request.signal });
+}
+
+/** `refused`: the token that the server no longer takes. */
+async function tokenOf(clientId: string, refused: string | null): Promise<string | null> {
   const page = await worker.clients.get(clientId);
-  const token = page ? await ask(page, { type: "token" }) : null;
+  const token = page ? await ask(page, { type: "token", ...(refused === null ? {} : { refused }) }) : null;
   return typeof token === "string" ? token : null;
 }
 

@@ -18,7 +18,7 @@ function make({ limit = null as number | null, memory = new Map<string, string>(
   const timeline = {
     sendText: async (message: OutgoingText) => { if (refuse) throw new CoreError("limit"); texts.push(message); },
     sendFile: async (file: OutgoingFile) => { files.push(file); },
-    source: () => "**Bonjour**",
+    source: () => "**Bonjour**", mentions: () => [{ userId: "@jean:x", name: "Jean Martin" }],
   } as unknown as TimelinePort;
   const members = [{ id: "@jean:x", name: "Jean Martin", avatar: null, membership: "join", power: 0, role: "member" }];
   const room = { details: { get: () => ({ id: "!r", members }) }, setTyping: (on: boolean) => typing.push(on) } as unknown as RoomPort;
@@ -42,6 +42,18 @@ describe("composer", () => {
     await second.vm.send();
     expect(second.texts).toMatchObject([{ text: "À demain", replyTo: "$1", edits: null }]);
     expect(first.memory.size).toBe(0);
+  });
+
+  // Whoever was mentioned would no longer be, after a comma was mended.
+  test("an edit keeps the mentions of the message, and leaves those of the draft alone", async () => {
+    const { vm, texts } = make();
+    type(vm, "un brouillon");
+    vm.edit(ITEM);
+    type(vm, "Bonjour @Jean Martin !");
+    await vm.send();
+    expect(texts).toMatchObject([{ edits: "$1", mentions: [{ userId: "@jean:x", name: "Jean Martin" }] }]);
+    await vm.send();
+    expect(texts[1]).toMatchObject({ text: "un brouillon", edits: null, mentions: [] });
   });
 
   test("editing gives back what was being written, sent or not", async () => {

@@ -58,7 +58,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   #mentions: readonly Mention[] = [];
   #trigger: Trigger | null = null;
   #nextUpload = 1;
-  #beforeEdit = "";
+  #beforeEdit: { readonly text: string; readonly mentions: readonly Mention[] } = { text: "", mentions: [] };
 
   constructor(services: ComposerServices) {
     super({
@@ -152,14 +152,16 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
 
   edit = (item: TimelineItem): void => {
     if (!item.eventId || !item.canEdit) return;
-    if (this.get().mode.kind !== "edit") this.#beforeEdit = this.get().text;
+    if (this.get().mode.kind !== "edit") this.#beforeEdit = { text: this.get().text, mentions: this.#mentions };
+    this.#mentions = this.#services.timeline.mentions(item.eventId);
     const text = this.#services.timeline.source(item.eventId);
     this.merge({ mode: { kind: "edit", eventId: item.eventId }, text, caret: text.length, canSend: true });
   };
 
   cancelMode = (): void => {
     const editing = this.get().mode.kind === "edit";
-    const text = editing ? this.#beforeEdit : this.get().text;
+    const text = editing ? this.#beforeEdit.text : this.get().text;
+    if (editing) this.#mentions = this.#beforeEdit.mentions;
     this.merge({ mode: NEW, text, caret: text.length });
     this.merge({ canSend: this.#sendable(text) });
     this.#keepDraft();
@@ -192,8 +194,8 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     const { text, mode, uploads, canSend } = this.get();
     if (!canSend) return;
     const mentions = this.#mentions;
-    const rest = mode.kind === "edit" ? this.#beforeEdit : "";
-    this.#mentions = [];
+    const rest = mode.kind === "edit" ? this.#beforeEdit.text : "";
+    this.#mentions = mode.kind === "edit" ? this.#beforeEdit.mentions : [];
     // An edit leaves alone what was being prepared beside it.
     const kept = mode.kind === "edit" ? uploads : [];
     this.merge({ text: rest, caret: rest.length, mode: NEW, uploads: kept, canSend: rest.trim() !== "" || kept.length > 0, failure: null });

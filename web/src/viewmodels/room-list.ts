@@ -15,6 +15,7 @@ export interface RoomSection {
 
 export interface RoomListSnapshot {
   readonly ready: boolean;
+  readonly offline: boolean;
   readonly filter: RoomFilter;
   readonly query: string;
   readonly sections: readonly RoomSection[];
@@ -64,7 +65,7 @@ export class RoomListViewModel extends ViewModel<RoomListSnapshot> {
 
   constructor(core: Core, memory: KeyValue) {
     super({
-      ready: false, filter: "all", query: "", sections: [], selected: null, total: 0, unreadRooms: 0,
+      ready: false, offline: false, filter: "all", query: "", sections: [], selected: null, total: 0, unreadRooms: 0,
       mentions: 0, drafts: new Set(),
     });
     this.#core = core;
@@ -111,6 +112,7 @@ export class RoomListViewModel extends ViewModel<RoomListSnapshot> {
     const hasDraft = (room: RoomSummary): boolean => room.id !== selected && this.#memory.read(`draft.${room.id}`) !== null;
     this.merge({
       ready: rooms.length > 0 || this.#core.connection.get() !== "starting",
+      offline: this.#core.connection.get() === "offline",
       sections: sectionsOf(rooms, filter, query),
       total: rooms.length,
       unreadRooms: rooms.filter((room) => isUnread(room) && room.notifications !== "mute").length,

@@ -17,7 +17,7 @@ function item(index: number, change: Partial<TimelineItem> = {}): TimelineItem {
 const range = (from: number, to: number): readonly TimelineItem[] => Array.from({ length: to - from }, (_, index) => item(from + index));
 
 function make(items: readonly TimelineItem[], change: Partial<TimelineState> = {}) {
-  const state = new Cell<TimelineState>({ items, atStart: false, atEnd: true, loading: false, readMarker: null, ...change });
+  const state = new Cell<TimelineState>({ items, atStart: false, atEnd: true, loading: false, readMarker: null, markerBefore: false, ...change });
   const marked: string[] = [];
   const older: (() => void)[] = [];
   const port = {

@@ -15,11 +15,16 @@ export interface TimelineSnapshot {
   /** Messages of others that arrived below while the person was reading above. */
   readonly newBelow: number;
   readonly firstUnread: string | null;
+  /** The first unread message lies before what is loaded. */
+  readonly unreadBefore: boolean;
   /** A place to bring into view; `seq` makes each request distinct. */
   readonly target: { readonly rowId: string; readonly seq: number } | null;
   readonly highlighted: string | null;
   readonly failure: FailureKind | null;
 }
+
+/** The place below the last row, whichever that is by the time it is shown. */
+export const END = "end";
 
 /** Least wait after history could not be fetched, in milliseconds. */
 const OLDER_RETRY_MS = 5_000;
@@ -36,7 +41,7 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   constructor(timeline: TimelinePort, focusOn: string | null) {
     super({
       rows: [], loading: true, loadingOlder: false, atStart: false, atEnd: true, newBelow: 0,
-      firstUnread: null, target: null, highlighted: null, failure: null,
+      firstUnread: null, unreadBefore: false, target: null, highlighted: null, failure: null,
     });
     this.#timeline = timeline;
     this.follow(timeline.state, () => this.#show());
@@ -53,6 +58,7 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
       rows, loading: state.loading, atStart: state.atStart, atEnd: state.atEnd,
       newBelow: state.atEnd ? Math.max(0, others - this.#seenCount) : 0,
       firstUnread: state.items[unread]?.id ?? null,
+      unreadBefore: state.markerBefore,
     });
     this.#markRead();
   }
@@ -105,11 +111,11 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
 
   jumpToLatest = async (): Promise<void> => {
     await this.#timeline.jumpToLive();
-    const last = this.get().rows.at(-1);
-    if (last) this.#aim(last.id);
+    this.#aim(END);
   };
 
-  jumpToUnread = (): void => {
+  jumpToUnread = async (): Promise<void> => {
+    if (this.get().unreadBefore && !(await this.#timeline.focusMarker().catch(() => false))) return this.merge({ failure: "notFound" });
     if (this.get().firstUnread) this.#aim("unread");
   };
 

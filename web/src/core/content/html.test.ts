@@ -60,4 +60,14 @@ describe("formatted bodies", () => {
     fc.assert(fc.property(fc.string(), (html) => { parseFormattedBody(html); }), { numRuns: 200 });
     expect(walk(parseFormattedBody(`${"<blockquote>".repeat(400)}fond`)).text).toBe("fond");
   });
+
+  // Lists and code would stand between empty lines.
+  it("line breaks between blocks are not text, those in code are", () => {
+    expect(parseFormattedBody("<p>Un</p>\n<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n<pre><code>x\n\ny</code></pre>\nfin <b>a</b> <i>b</i>")).toEqual([
+      { tag: "p", children: ["Un"] },
+      { tag: "ul", children: [{ tag: "li", children: ["a"] }, { tag: "li", children: ["b"] }] },
+      { tag: "pre", children: [{ tag: "code", children: ["x\n\ny"] }] },
+      "\nfin ", { tag: "strong", children: ["a"] }, " ", { tag: "em", children: ["b"] },
+    ]);
+  });
 });

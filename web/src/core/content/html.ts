@@ -51,6 +51,17 @@ export function parseFormattedBody(html: string): readonly RichNode[] {
   return trimBlank(readChildren(fragment, 0));
 }
 
+/** Tags that begin a line of their own: what stands between two of them, blank, is no text. */
+const BLOCKS: ReadonlySet<string> = new Set([
+  "p", "div", "ul", "ol", "li", "pre", "blockquote", "table", "hr", "details", "summary", "h1", "h2", "h3", "h4", "h5", "h6",
+]);
+const isBlock = (node: RichNode | undefined): boolean => typeof node === "object" && BLOCKS.has(node.tag);
+
+/** The line breaks that Markdown renderers write between blocks are not the author's. */
+function withoutBlankBetweenBlocks(nodes: readonly RichNode[]): RichNode[] {
+  return nodes.filter((node, index) => typeof node !== "string" || node.trim() !== "" || !(isBlock(nodes[index - 1]) || isBlock(nodes[index + 1])));
+}
+
 function readChildren(parent: Node, depth: number): RichNode[] {
   if (depth >= MAX_DEPTH) return parent.textContent ? [parent.textContent] : [];
   const nodes: RichNode[] = [];
@@ -60,7 +71,7 @@ function readChildren(parent: Node, depth: number): RichNode[] {
       : child instanceof Element ? readElement(child, depth + 1) : "";
     if (node !== "") nodes.push(node);
   }
-  return nodes;
+  return parent instanceof Element && parent.tagName === "PRE" ? nodes : withoutBlankBetweenBlocks(nodes);
 }
 
 function readElement(element: Element, depth: number): RichNode {

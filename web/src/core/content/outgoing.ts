@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a person typed, as the content of an `m.room.message` event. */
-import type { OutgoingText } from "../port/timeline.ts";
+import type { Mention, OutgoingText } from "../port/timeline.ts";
 
 export type MessageContent = Record<string, unknown>;
 
@@ -51,6 +51,20 @@ function withPills(html: string, mentions: OutgoingText["mentions"]): string {
     result = result.replaceAll(`\u0000${index}\u0000`, pill);
   });
   return result;
+}
+
+const PILL = /<a href="https:\/\/matrix\.to\/#\/([^"]+)">([^<]+)<\/a>/g;
+const ENTITIES: Readonly<Record<string, string>> = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": "\"" };
+
+/** The mentions of a message that `textContent` made: those who were named and are still told of. */
+export function mentionsOf(content: MessageContent): readonly Mention[] {
+  const told = (content["m.mentions"] as { user_ids?: unknown } | undefined)?.user_ids;
+  const html = content["formatted_body"];
+  if (!Array.isArray(told) || typeof html !== "string") return [];
+  return [...html.matchAll(PILL)].flatMap(([, id = "", name = ""]) => {
+    const userId = decodeURIComponent(id);
+    return told.includes(userId) ? [{ userId, name: name.replace(/&(?:amp|lt|gt|quot);/g, (entity) => ENTITIES[entity] ?? entity) }] : [];
+  });
 }
 
 /** Adds the reply relation (client-server API, "Rich replies"). */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One SDK event as one timeline item. */
-import { EventType, type MatrixClient, type MatrixEvent, MsgType, RelationType, type Room } from "matrix-js-sdk";
+import { EventType, type MatrixClient, type MatrixEvent, MsgType, RelationType, type Room, type RoomMember } from "matrix-js-sdk";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import type { ItemContent, UnreadableReason } from "../port/content.ts";
 import type { Person, Reaction, TimelineItem } from "../port/timeline.ts";
@@ -12,9 +12,15 @@ export function person(room: Room | null, userId: string): Person {
   return {
     id: userId,
     // The SDK adds the identifier to a name that somebody else in the room also bears.
-    name: member?.name && member.name !== userId ? member.name : localpart(userId),
+    name: member?.name && member.name !== userId ? member.name : formerName(member) || localpart(userId),
     avatar: member?.getMxcAvatarUrl() ?? null,
   };
+}
+
+/** The name somebody bore before they left or were removed: their last membership event carries none. */
+function formerName(member: RoomMember | null | undefined): string {
+  const name: unknown = member?.events.member?.getPrevContent()["displayname"];
+  return typeof name === "string" ? name : "";
 }
 
 export const localpart = (userId: string): string => userId.replace(/^@/, "").split(":")[0] ?? userId;
@@ -32,6 +38,14 @@ const UNREADABLE: Partial<Record<DecryptionFailureCode, UnreadableReason>> = {
   [DecryptionFailureCode.UNSIGNED_SENDER_DEVICE]: "senderNotTrusted",
   [DecryptionFailureCode.UNKNOWN_SENDER_DEVICE]: "senderNotTrusted",
 };
+
+/** A key that has not come this long after its message will not come by waiting, in milliseconds. */
+const KEY_WAIT_MS = 5 * 60_000;
+
+export function unreadableReason(event: MatrixEvent): UnreadableReason {
+  const known = event.isDecryptionFailure() ? UNREADABLE[event.decryptionFailureReason ?? DecryptionFailureCode.UNKNOWN_ERROR] ?? "unknown" : "waiting";
+  return known === "waiting" && event.isDecryptionFailure() && Date.now() - event.getTs() > KEY_WAIT_MS ? "unknown" : known;
+}
 
 type Place = "deleted" | "unreadable" | "state" | "message" | "poll";
 
@@ -58,13 +72,21 @@ export function contentOf(event: MatrixEvent): ItemContent | null {
       return { kind: "deleted", bySender: !by || by === event.getSender() };
     }
     case "unreadable": {
-      const reason = event.isDecryptionFailure() ? UNREADABLE[event.decryptionFailureReason ?? DecryptionFailureCode.UNKNOWN_ERROR] ?? "unknown" : "waiting";
-      return { kind: "unreadable", reason };
+      return { kind: "unreadable", reason: unreadableReason(event) };
     }
     case "state": return stateContent(event);
     case "message": return messageContent(event.getType(), event.getContent());
     case "poll": return { kind: "unsupported", type: "poll", fallback: "" };
   }
+}
+
+/** Whom a membership is of; the event of a leave carries no name, the one before it does. */
+function targetName(event: MatrixEvent): string {
+  const id = event.getStateKey() ?? "";
+  const raw = event.target?.rawDisplayName;
+  if (raw && raw !== id) return raw;
+  const names = [event.getContent()["displayname"], event.getPrevContent()["displayname"]] as const;
+  return names.find((name): name is string => typeof name === "string" && name !== "") ?? localpart(id);
 }
 
 function stateContent(event: MatrixEvent): ItemContent | null {
@@ -74,8 +96,7 @@ function stateContent(event: MatrixEvent): ItemContent | null {
     stateKey: event.getStateKey() ?? "",
     content: event.getContent(),
     previous: event.getPrevContent(),
-    targetName: event.target?.rawDisplayName || String(event.getContent()["displayname"] ?? "")
-      || localpart(event.getStateKey() ?? ""),
+    targetName: targetName(event),
   });
   return change ? { kind: "state", change } : null;
 }

@@ -15,15 +15,19 @@ const SHOWABLE = /^(?:image\/(?:png|jpeg|gif|webp|avif|bmp)|video\/(?:mp4|webm|o
 
 export class Media implements MediaPort {
   readonly #client: MatrixClient;
-  readonly #token: () => string | null;
   readonly #forgetWorker: () => void;
   readonly #open = new Map<string, Promise<string>>();
 
   constructor(client: MatrixClient) {
     this.#client = client;
-    this.#token = () => client.getAccessToken();
     this.#forgetWorker = answerMediaRequests(this.#token);
   }
+
+  /** The session's token. When that one was just refused, the SDK renews it with its next request. */
+  readonly #token = async (refused: string | null): Promise<string | null> => {
+    if (refused !== null && refused === this.#client.getAccessToken()) await this.#client.whoami().catch(() => undefined);
+    return this.#client.getAccessToken();
+  };
 
   open(media: MediaRef): Promise<string> {
     if (!media.keys && workerServesMedia() && SHOWABLE.test(media.mime)) return this.#address(media.mxc);
@@ -94,7 +98,11 @@ export class Media implements MediaPort {
 
   async #download(url: string | null): Promise<Blob> {
     if (!url) throw new CoreError("notFound", "not a media address");
-    const response = await fetch(url, { headers: { Authorization: `Bearer ${this.#token() ?? ""}` } });
+    const ask = (token: string | null): Promise<Response> => fetch(url, { headers: { Authorization: `Bearer ${token ?? ""}` } });
+    const token = await this.#token(null);
+    let response = await ask(token);
+    // A token ends while the machine sleeps: the first request after it learns so.
+    if (response.status === 401) response = await ask(await this.#token(token));
     if (!response.ok) throw new CoreError(response.status === 404 ? "notFound" : "server", String(response.status));
     return response.blob();
   }

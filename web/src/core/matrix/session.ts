@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Opens one account: store, cryptography, sync, and the port's services over them. */
 import {
-  ClientEvent, createClient, HttpApiEvent, type ICreateClientOpts, IndexedDBStore, type MatrixClient, PendingEventOrdering,
+  ClientEvent, createClient, HttpApiEvent, type ICreateClientOpts, IndexedDBStore, type MatrixClient, MemoryCryptoStore, PendingEventOrdering,
   SyncState, type SyncStateData,
 } from "matrix-js-sdk";
 import { OnlySignedDevicesIsolationMode } from "matrix-js-sdk/lib/crypto-api";
@@ -27,6 +27,7 @@ import { QUIET, quietSdk } from "./quiet.ts";
 import { MatrixRoom } from "./room.ts";
 import { RoomList } from "./room-list.ts";
 import { generatedName } from "./room-name.ts";
+import { StoreKeeper } from "./store-keeper.ts";
 import { MatrixTimeline } from "./timeline.ts";
 import { Undecrypted } from "./undecrypted.ts";
 
@@ -50,6 +51,7 @@ class MatrixCore implements Core {
   readonly #outbox: Outbox;
   readonly #alerts: Alerts;
   readonly #undecrypted: Undecrypted;
+  readonly #keeper: StoreKeeper;
   readonly #warm = new Map<string, MatrixTimeline>();
 
   constructor(client: MatrixClient, account: AccountRef, secrets: SecretKeys, oauth: boolean) {
@@ -65,6 +67,7 @@ class MatrixCore implements Core {
     this.#outbox.entries.subscribe(() => this.unsent.set(this.#outbox.entries.get().filter((one) => one.state.phase !== "sent").length));
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
+    this.#keeper = new StoreKeeper(client);
     client.on(ClientEvent.Sync, this.#onSync);
     window.addEventListener("offline", this.#onNetworkLost);
     window.addEventListener("online", this.#onNetworkBack);
@@ -163,6 +166,7 @@ class MatrixCore implements Core {
     for (const timeline of this.#warm.values()) timeline.dispose();
     this.#outbox.stop();
     this.#undecrypted.dispose();
+    this.#keeper.dispose();
     this.rooms.dispose();
     this.encryption.dispose();
     this.media.release();
@@ -190,6 +194,8 @@ export async function openSession(ref: AccountRef, storeWorker: () => Worker): P
     accessToken: account.accessToken,
     ...oauthOptions(account),
     store,
+    // Where the SDK would look for keys of clients before this one: there were none.
+    cryptoStore: new MemoryCryptoStore(),
     timelineSupport: true,
     roomNameGenerator: (_roomId, state) => generatedName(state),
     cryptoCallbacks: secrets.callbacks,

@@ -10,9 +10,9 @@ import {
 import { CryptoEvent, EventShieldColour } from "matrix-js-sdk/lib/crypto-api";
 import { Cell, Disposables } from "../port/observable.ts";
 import type {
-  OutgoingFile, OutgoingText, Shield, TimelineItem, TimelinePort, TimelineState,
+  Mention, OutgoingFile, OutgoingText, Shield, TimelineItem, TimelinePort, TimelineState,
 } from "../port/timeline.ts";
-import { asEdit, asReply, textContent } from "../content/outgoing.ts";
+import { asEdit, asReply, mentionsOf, textContent } from "../content/outgoing.ts";
 import { messageContent } from "../content/message.ts";
 import { guarded } from "./errors.ts";
 import { baseItem, myReaction, person } from "./items.ts";
@@ -51,7 +51,7 @@ export class MatrixTimeline implements TimelinePort {
     this.#markerId = this.#marker();
     this.state = new Cell<TimelineState>({
       items: [], atStart: false, atEnd: true, loading: true,
-      readMarker: null,
+      readMarker: null, markerBefore: false,
     });
     this.#listen();
     void this.#load();
@@ -165,10 +165,14 @@ export class MatrixTimeline implements TimelinePort {
     const events = this.#window.getEvents();
     const items = this.#withReaders(events, this.#eventItems(events));
     const anchors = anchorOf(events.map((event) => event.getId() ?? ""), new Set(items.map((item) => item.eventId ?? "")));
+    const readMarker = this.#markerId ? anchors.get(this.#markerId) ?? null : null;
+    const atStart = !this.#loading && !this.#window.canPaginate(Direction.Backward);
     this.state.set({
-      readMarker: this.#markerId ? anchors.get(this.#markerId) ?? null : null,
+      readMarker,
+      // Nothing of one's own is in sight either: having written is having read.
+      markerBefore: this.#markerId !== null && readMarker === null && atEnd && !atStart && !this.#loading && !items.some((item) => item.mine),
       items: atEnd ? this.#withOutbox(items, events) : items,
-      atStart: !this.#loading && !this.#window.canPaginate(Direction.Backward),
+      atStart,
       atEnd,
       loading: this.#loading,
     });
@@ -276,6 +280,10 @@ export class MatrixTimeline implements TimelinePort {
     return this.#load(eventId);
   }
 
+  focusMarker(): Promise<boolean> {
+    return this.#markerId === null ? Promise.resolve(false) : this.focus(this.#markerId);
+  }
+
   async jumpToLive(): Promise<void> {
     if (this.#window.canPaginate(Direction.Forward)) await this.#load();
   }
@@ -330,6 +338,11 @@ export class MatrixTimeline implements TimelinePort {
     const waiting = this.#outbox.entries.get().find((one) => one.eventId === eventId);
     const body: unknown = (this.#room.findEventById(eventId)?.getContent() ?? waiting?.content)?.["body"];
     return typeof body === "string" ? body : "";
+  }
+
+  mentions(eventId: string): readonly Mention[] {
+    const waiting = this.#outbox.entries.get().find((one) => one.eventId === eventId);
+    return mentionsOf(this.#room.findEventById(eventId)?.getContent() ?? waiting?.content ?? {});
   }
 
   async markReadUpTo(eventId: string): Promise<void> {

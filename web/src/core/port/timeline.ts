@@ -62,6 +62,8 @@ export interface TimelineState {
   readonly loading: boolean;
   /** The last shown item the person had read when the room was opened (`m.fully_read`). */
   readonly readMarker: string | null;
+  /** True when that item lies before what is loaded: more is unread than is at hand. */
+  readonly markerBefore: boolean;
 }
 
 export interface Mention {
@@ -90,6 +92,8 @@ export interface TimelinePort {
   paginate(direction: "back" | "forward"): Promise<void>;
   /** Shows the part of the history around an event; false when it cannot be found. */
   focus(eventId: string): Promise<boolean>;
+  /** Shows the place up to which the person had read; false when it cannot be found. */
+  focusMarker(): Promise<boolean>;
   jumpToLive(): Promise<void>;
   sendText(message: OutgoingText): Promise<void>;
   sendFile(file: OutgoingFile): Promise<void>;
@@ -99,6 +103,8 @@ export interface TimelinePort {
   remove(eventId: string, reason: string): Promise<void>;
   /** The Markdown a person typed, to edit it again. */
   source(eventId: string): string;
+  /** The people that message mentions, under the names it uses for them. */
+  mentions(eventId: string): readonly Mention[];
   markReadUpTo(eventId: string): Promise<void>;
   permalink(eventId: string): string;
   dispose(): void;

@@ -64,16 +64,23 @@ function Viewer({ content, onClose }: { readonly content: Picture; readonly onCl
   );
 }
 
+/** A name and its ending, which is never cut off: it says what will open. */
+export function nameParts(name: string): readonly [string, string] {
+  const dot = name.lastIndexOf(".");
+  return dot > 0 && name.length - dot <= 6 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+}
+
 export function DocumentView({ content, sending }: { readonly content: Document; readonly sending: boolean }) {
   const words = useWords();
   const media = useContext(MediaContext);
   const [failed, setFailed] = useState(false);
   const { name, size } = content.media;
+  const [stem, ending] = nameParts(name);
   const body = (
     <>
       <span className={styles.fileIcon}><Icon name="file" size={22} /></span>
       <span className={styles.fileText}>
-        <span className={styles.fileName}>{name}</span>
+        <span className={styles.fileName}><span className={styles.fileStem}>{stem}</span><span className={styles.fileEnding}>{ending}</span></span>
         <span className={styles.fileSize}>{failed ? words.timeline.mediaFailed : fileSize(size)}</span>
       </span>
     </>

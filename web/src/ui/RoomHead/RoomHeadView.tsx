@@ -28,7 +28,8 @@ export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: 
   const guest = details.members.find((member) => member.id === details.otherUserId)?.guest ?? false;
   const open = details.direct ? guest : details.guests === "open";
   const facts = [
-    details.direct ? details.otherUserId ?? "" : words.room.members(details.memberCount),
+    // Before joining, the server tells of some members only.
+    details.direct ? details.otherUserId ?? "" : details.membership === "invite" ? "" : words.room.members(details.memberCount),
     details.topic,
   ].filter(Boolean).join(" · ");
   return (

@@ -86,8 +86,8 @@ function Rooms({ state, actions, now, onOpen, onCreate }: Props) {
   if (rooms.length === 0) {
     return (
       <div className={styles.empty}>
-        <p>{state.total === 0 ? words.rooms.none : words.rooms.nothingFound}</p>
-        {state.total === 0 ? <p><button type="button" className={styles.link} onClick={onCreate}>{words.rooms.noneHelp}</button></p> : null}
+        <p>{state.total > 0 ? words.rooms.nothingFound : state.offline ? words.rooms.noneOffline : words.rooms.none}</p>
+        {state.total === 0 && !state.offline ? <p><button type="button" className={styles.link} onClick={onCreate}>{words.rooms.noneHelp}</button></p> : null}
       </div>
     );
   }

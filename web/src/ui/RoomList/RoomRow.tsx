@@ -75,6 +75,9 @@ function Badge({ room }: { readonly room: RoomSummary }) {
   return null;
 }
 
+/** Names longer than this are shortened in the list, in letters. */
+const LONG_NAME = 14;
+
 function previewText(room: RoomSummary, words: Messages): string {
   if (room.membership === "invite") return room.inviter ? words.rooms.invitedBy(room.inviter.name) : words.rooms.invited;
   return room.preview ? describe(room.preview, room.direct, words) : "";
@@ -83,7 +86,9 @@ function previewText(room: RoomSummary, words: Messages): string {
 function describe(preview: Preview, direct: boolean, words: Messages): string {
   const text = contentText(preview, words);
   if (preview.mine) return `${words.rooms.you} : ${text}`;
-  return direct ? text : `${preview.senderName} : ${text}`;
+  // Of a long name the first one is enough: the place is for what was said.
+  const { senderName } = preview;
+  return direct ? text : `${senderName.length > LONG_NAME ? senderName.split(" ")[0] : senderName} : ${text}`;
 }
 
 function contentText(preview: Preview, words: Messages): string {

@@ -37,13 +37,15 @@ export function RoomLayout({ head, panel, children }: { readonly head: ReactNode
   );
 }
 
-export function NothingOpen() {
+/** `onBack`: where a phone goes that was led to a conversation which is not at hand. */
+export function NothingOpen({ onBack }: { readonly onBack?: () => void }) {
   const words = useWords();
   return (
     <div className={styles.nothing}>
       <img src="/icon.svg" alt="" width={72} height={72} />
       <h2>{words.rooms.pickOne}</h2>
       <p>{words.rooms.pickHelp}</p>
+      {onBack ? <Button icon="back" className={styles.phoneOnly} onClick={onBack}>{words.app.back}</Button> : null}
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { TimelineView } from "./TimelineView.tsx";
 
 const items = [message("1", text("Un")), message("2", text("Deux")), message("3", { kind: "state", change: { change: "joined", targetName: "Lucie", reason: "" } })];
 const state: TimelineSnapshot = {
-  rows: buildRows(items, { readMarker: "$1", atStart: true }), loading: false, loadingOlder: false, atStart: true, atEnd: true, newBelow: 0, firstUnread: "2",
+  rows: buildRows(items, { readMarker: "$1", atStart: true }), loading: false, loadingOlder: false, atStart: true, atEnd: true, newBelow: 0, firstUnread: "2", unreadBefore: false,
   target: null, highlighted: null, failure: null,
 };
 const show = (change: Partial<TimelineSnapshot>) => <TimelineView state={{ ...state, ...change }} actions={idle()} messageActions={idle()} name="Cellule" direct={false} now={NOW} />;

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import { VList, type VListHandle } from "virtua";
 import { dayName } from "../../i18n/format.ts";
 import type { Row } from "../../viewmodels/rows.ts";
-import type { TimelineSnapshot, TimelineViewModel } from "../../viewmodels/timeline.ts";
+import { END, type TimelineSnapshot, type TimelineViewModel } from "../../viewmodels/timeline.ts";
 import { Button, IconButton } from "../Button/Button.tsx";
 import { type MessageActions, MessageRow } from "../Message/MessageRow.tsx";
 import { useWords } from "../words.ts";
@@ -40,28 +40,42 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const list = useRef<VListHandle>(null);
   const box = useRef<HTMLDivElement>(null);
   const stick = useRef(true);
+  const lastOffset = useRef(0);
   const shownRows = useRef<readonly Row[]>([]);
   const [active, setActive] = useState<string | null>(null);
   const [atBottom, setAtBottom] = useState(true);
   const { rows } = state;
   const prepended = wasPrepended(shownRows.current, rows);
 
+  const keepEnd = (): void => {
+    const handle = list.current;
+    if (!stick.current || !handle || shownRows.current.length === 0) return;
+    handle.scrollToIndex(shownRows.current.length - 1, { align: "end" });
+    // Known before the event tells: a gesture may come first, and is measured from here.
+    lastOffset.current = handle.scrollSize - handle.viewportSize;
+  };
+
   useLayoutEffect(() => {
     shownRows.current = rows;
-    if (stick.current && rows.length > 0 && !prepended) list.current?.scrollToIndex(rows.length - 1, { align: "end" });
+    if (!prepended) keepEnd();
   }, [rows, prepended]);
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => {
-      if (stick.current) list.current?.scrollToIndex(shownRows.current.length - 1, { align: "end" });
-    });
+    const observer = new ResizeObserver(keepEnd);
     observer.observe(element);
+    // Its height is that of all rows: a picture that takes its place moves the end.
+    const content = element.querySelector("[data-timeline]")?.firstElementChild;
+    if (content) observer.observe(content);
     return () => observer.disconnect();
   }, []);
 
   useEffect(() => {
+    if (state.target?.rowId === END) {
+      stick.current = true;
+      return keepEnd();
+    }
     const index = rows.findIndex((row) => row.id === state.target?.rowId);
     if (index < 0) return;
     stick.current = index === rows.length - 1;
@@ -73,9 +87,16 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const onScroll = (offset: number): void => {
     const handle = list.current;
     if (!handle) return;
-    const below = handle.scrollSize - handle.viewportSize - offset;
+    // The list learns of its own new height later than of the scrolling that it causes: ask the page.
+    const height = box.current?.querySelector("[data-timeline]")?.clientHeight ?? handle.viewportSize;
+    const below = handle.scrollSize - height - offset;
     const bottom = below <= AT_BOTTOM;
-    stick.current = bottom && state.atEnd;
+    const before = lastOffset.current;
+    lastOffset.current = offset;
+    // Only a person moves the view up; the end also moves away when rows or the window change their height.
+    if (bottom) stick.current = state.atEnd;
+    else if (offset < before - 1) stick.current = false;
+    if (stick.current && !bottom) return;
     if (bottom !== atBottom) setAtBottom(bottom);
     actions.setAtBottom(bottom && state.atEnd);
     if (offset < NEAR) void actions.loadOlder();
@@ -115,13 +136,13 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
         ))}
       </VList>
       {state.loadingOlder ? <p className={styles.older} role="status">{words.timeline.older}</p> : null}
-      {state.firstUnread && atBottom && rows.findIndex((row) => row.kind === "unread") < rows.length - 15 ? (
-        <Button className={styles.toUnread} icon="up" onClick={actions.jumpToUnread}>{words.timeline.jumpUnread}</Button>
+      {state.unreadBefore || (state.firstUnread && atBottom && rows.findIndex((row) => row.kind === "unread") < rows.length - 15) ? (
+        <Button className={styles.toUnread} icon="up" onClick={() => void actions.jumpToUnread()}>{words.timeline.jumpUnread}</Button>
       ) : null}
       {!atBottom || !state.atEnd ? (
         <div className={styles.toLatest}>
           {state.newBelow > 0 ? <span className={styles.newCount} role="status">{words.timeline.newCount(state.newBelow)}</span> : null}
-          <IconButton icon="down" label={words.timeline.jumpLatest} onClick={() => { stick.current = true; void actions.jumpToLatest(); }} />
+          <IconButton icon="down" label={words.timeline.jumpLatest} onClick={() => void actions.jumpToLatest()} />
         </div>
       ) : null}
     </div>
