@@ -109,6 +109,11 @@ for (const reader of READERS) {
     await page.route(`${CALLBACK}**`, (route) => route.fulfill({ body: "here" }));
     await page.click("button[value=allow]");
     await page.waitForURL(/callback\?code=/);
+    const legacy = new URLSearchParams({ redirectUrl: `${CALLBACK}?a=b#/home` });
+    await page.goto(`${base}/_matrix/client/v3/login/sso/redirect?${legacy}`);
+    await look(page, "single-sign-on");
+    await page.click("button[value=allow]");
+    await page.waitForURL(/callback\?a=b&loginToken=ess_[^#]*#\/home$/);
     await page.goto(`${base}/oauth2/authorize?client_id=unknown`);
     await look(page, "wrong-request");
     await page.context().close();

@@ -23,7 +23,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use estafette_core::limits::UPSTREAM_SWEEP_S;
+use estafette_core::{email_address::EmailAddress, limits::UPSTREAM_SWEEP_S};
 use estafette_store::{StoreResult, UpstreamStore as _};
 use maud::{Markup, html};
 use parking_lot::Mutex;
@@ -80,6 +80,8 @@ impl Identity {
 pub(crate) fn links(browser: &Browser, onward: &str, login_hint: &str) -> Markup {
     let providers = &browser.identity.config.upstream;
     let words = &browser.words().upstream;
+    // Our ids mean nothing elsewhere.
+    let login_hint = EmailAddress::parse(login_hint).map_or("", |_| login_hint);
     html! {
         @if !providers.is_empty() {
             h2 { (words.elsewhere) }
