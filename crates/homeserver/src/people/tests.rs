@@ -147,7 +147,7 @@ async fn a_new_device_an_address_and_the_end_are_told_to_the_mailbox_that_it_was
     let alice = UserId::parse("@alice:x.fr").unwrap();
     let act = async |act| {
         let entry = AuditEntry { actor: "operator".into(), reason: None, now_ms: 1 };
-        administer(&world.server.server, entry, Some(&alice), act).await.unwrap()
+        administer(&world.server.server, entry, Some(&alice), vec![act]).await.unwrap()
     };
     let placement = Placement { email: "new@x.fr".into(), ..Placement::default() };
     act(AdminAct::SetAddress(Box::new(placement.clone()))).await;
