@@ -5,11 +5,20 @@ import type { GuestRule } from "../port/rooms.ts";
 
 export const ACCESS_RULES = "im.vector.room.access_rules";
 
-/** A room that says nothing is on a server without these rules. */
-export function guestRule(room: Room): GuestRule {
-  const rule: unknown = room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent()["rule"];
+/** `enforced`: whether the server keeps guests out of rooms that say nothing of them. */
+export function guestRule(room: Room, enforced: boolean): GuestRule {
+  const rule = rulesOf(room)["rule"];
   if (rule === "unrestricted" || rule === "direct") return "open";
-  return rule === "restricted" ? "closed" : "free";
+  return enforced || rule === "restricted" ? "closed" : "free";
+}
+
+/** The rules after opening: what else they say stays as it is. */
+export const openedRules = (room: Room): Rules => ({ ...rulesOf(room), rule: "unrestricted" });
+
+type Rules = Readonly<Record<string, unknown>>;
+
+function rulesOf(room: Room): Rules {
+  return room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent() ?? {};
 }
 
 /** The server writes it into what makes somebody a member. */

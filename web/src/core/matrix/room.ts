@@ -4,10 +4,10 @@ import {
   EventType, type MatrixClient, type MatrixEvent, type Room, RoomEvent, type RoomMember, RoomMemberEvent,
   RoomStateEvent,
 } from "matrix-js-sdk";
-import { Cell, Disposables } from "../port/observable.ts";
+import { Cell, Disposables, type Observable } from "../port/observable.ts";
 import type { InviteTarget } from "../port/invites.ts";
 import type { Member, NotificationLevel, Role, RoomDetails, RoomPort } from "../port/rooms.ts";
-import { ACCESS_RULES, guestRule, isGuest } from "./access-rules.ts";
+import { ACCESS_RULES, guestRule, isGuest, openedRules } from "./access-rules.ts";
 import { directWith, markDirect } from "./directs.ts";
 import { EmailInvites } from "./email-invites.ts";
 import { guarded } from "./errors.ts";
@@ -32,12 +32,15 @@ export class MatrixRoom implements RoomPort {
   readonly #room: Room;
   readonly #undo = new Disposables();
   readonly #mail: EmailInvites;
+  readonly #accessRules: () => boolean;
   #membersLoaded = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #typingSince = 0;
 
-  constructor(client: MatrixClient, room: Room) {
+  /** `accessRules`: whether the server keeps guests out of rooms that are not open to them. */
+  constructor(client: MatrixClient, room: Room, accessRules: Observable<boolean>) {
     this.#client = client;
+    this.#accessRules = accessRules.get;
     this.#room = room;
     this.#mail = new EmailInvites(client, room);
     this.details = new Cell(this.#read());
@@ -47,6 +50,7 @@ export class MatrixRoom implements RoomPort {
       room.on(event, touch as never);
       this.#undo.add(() => room.off(event, touch as never));
     }
+    this.#undo.add(accessRules.subscribe(touch));
     client.on(RoomMemberEvent.Typing, touchMine);
     this.#undo.add(() => client.off(RoomMemberEvent.Typing, touchMine));
   }
@@ -82,7 +86,7 @@ export class MatrixRoom implements RoomPort {
       members: this.#members(),
       membersLoaded: this.#membersLoaded,
       pending: this.#mail.pending(),
-      guests: guestRule(room),
+      guests: guestRule(room, this.#accessRules()),
       typing: room.getMembers().filter((one) => one.typing && one.userId !== me).map((one) => one.rawDisplayName),
       rights: this.#rights(me),
       favourite: "m.favourite" in room.tags,
@@ -160,7 +164,7 @@ export class MatrixRoom implements RoomPort {
   }
 
   async openToGuests(): Promise<void> {
-    await guarded(() => this.#client.sendStateEvent(this.#room.roomId, ACCESS_RULES as never, { rule: "unrestricted" } as never, ""));
+    await guarded(() => this.#client.sendStateEvent(this.#room.roomId, ACCESS_RULES as never, openedRules(this.#room) as never, ""));
   }
 
   async kick(userId: string): Promise<void> {

@@ -41,6 +41,7 @@ class MatrixCore implements Core {
   readonly connection = new Cell<Connection>("starting");
   readonly allowances = new Cell(PLAIN);
   readonly unsent = new Cell(0);
+  readonly #accessRules = new Cell(false);
   readonly rooms: RoomList;
   readonly directory: Directory;
   readonly media: Media;
@@ -83,7 +84,7 @@ class MatrixCore implements Core {
       void this.#outbox.load().then(() => this.#outbox.pump());
       void this.profile.load();
       void this.encryption.refresh();
-      void fetchAllowances(this.#client).then((found) => this.allowances.set(found), () => undefined);
+      void fetchAllowances(this.#client).then((found) => { this.#accessRules.set(found.accessRules); this.allowances.set(found); }, () => undefined);
     }
     const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
     // What the disk remembers is shown at once, but says nothing about the server.
@@ -113,7 +114,7 @@ class MatrixCore implements Core {
   room(roomId: string): RoomPort {
     const room = this.#client.getRoom(roomId);
     if (!room) throw new CoreError("notFound", roomId);
-    return new MatrixRoom(this.#client, room);
+    return new MatrixRoom(this.#client, room, this.#accessRules);
   }
 
   timeline(roomId: string): TimelinePort {
