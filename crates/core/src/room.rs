@@ -6,6 +6,7 @@
 //! room. Nothing here looks at anything per member, so a message costs the same in a room of ten
 //! and of a hundred thousand.
 
+pub mod access_rules;
 mod create;
 mod decide;
 mod receive;
@@ -199,6 +200,12 @@ pub enum Rejection {
     /// Nobody on this server may let the user into a restricted room.
     #[error("nobody on this server can authorise this join")]
     UnableToAuthoriseJoin,
+    /// The kind of the room does not allow it.
+    #[error("{0}")]
+    AccessRules(&'static str),
+    /// Rules for a room that contradict themselves, or the request.
+    #[error("{0}")]
+    AccessRulesInvalid(&'static str),
     /// An invitation of an address that was taken back, was used or has ended.
     #[error("the invitation has ended")]
     InvitationEnded,

@@ -50,6 +50,8 @@ pub struct Config {
     pub web: Web,
     /// The people directory.
     pub user_directory: UserDirectory,
+    /// Kinds of rooms.
+    pub rooms: Rooms,
     /// Voice and video.
     pub calls: Calls,
     /// Events that are sent later.
@@ -78,6 +80,7 @@ impl Default for Config {
             appservices: Appservices::default(),
             web: Web::default(),
             user_directory: UserDirectory::default(),
+            rooms: Rooms::default(),
             calls: Calls::default(),
             delayed_events: DelayedEvents::default(),
             well_known: WellKnown::default(),
@@ -305,6 +308,15 @@ impl Default for UserDirectory {
     fn default() -> Self {
         Self { search_all_users: true, public_profiles: true, searches_per_day: 1_000 }
     }
+}
+
+/// Kinds of rooms.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rooms {
+    /// Whether `im.vector.room.access_rules` binds: where guests may be, what is encrypted, what
+    /// is published, and whether strangers see what is.
+    pub access_rules: bool,
 }
 
 /// Voice and video.

@@ -36,7 +36,8 @@ pub(crate) async fn check(server: &Server, user_id: &UserId, act: Act) -> ApiRes
     guests::check(is_guest, act).map_err(|why| ApiError::forbidden(why.to_string()))
 }
 
-/// Whether somebody may see what is published. `None`: without a token, as the specification lets.
+/// Whether somebody may see what is published. `None`: without a token, as the specification lets,
+/// unless rooms have rules ([`config::Rooms`](crate::config::Rooms)).
 pub(crate) async fn may_see_published(
     server: &Server,
     user_id: Option<&UserId>,
@@ -46,7 +47,7 @@ pub(crate) async fn may_see_published(
             let is_guest = is_guest(server, user_id).await?;
             Ok(guests::check(is_guest, Act::SeePublishedRooms).is_ok())
         }
-        None => Ok(true),
+        None => Ok(!server.config.rooms.access_rules),
     }
 }
 

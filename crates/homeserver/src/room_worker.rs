@@ -6,6 +6,7 @@
 //! seeing the last committed snapshot until the commit is durable; a failed commit fails exactly
 //! its callers and leaves the snapshot as it was (I1).
 
+mod access;
 mod create;
 
 use std::{
@@ -19,7 +20,11 @@ use estafette_core::{
     json::{Strictness, Value, parse, write_canonical_object},
     limits::{ROOM_BATCH_MAX, ROOM_QUEUE_MAX, ROOM_TXNS_MAX},
     redact::redact,
-    room::{Command, Decision, NewEvent, Rejection, RoomUpdate, RoomView, decide},
+    room::{
+        Command, Decision, NewEvent, Rejection, RoomUpdate, RoomView,
+        access_rules::{self, Outside},
+        decide,
+    },
 };
 use estafette_store::{
     RoomStore as _, StoreError,
@@ -50,6 +55,8 @@ pub struct Request {
     pub redaction_target: Option<StoredEvent>,
     /// The invitation of an address that the event shows.
     pub invitation: Option<NewThirdPartyInvite>,
+    /// What the kind of the room asks of the world outside; looked up when this is submitted.
+    outside: Option<Outside>,
 }
 
 impl Request {
@@ -61,6 +68,7 @@ impl Request {
             origin_server_ts: None,
             redaction_target: None,
             invitation: None,
+            outside: None,
         }
     }
 }
@@ -127,7 +135,8 @@ pub async fn submit(server: &Shared, room_id: &RoomId, request: Request) -> Answ
 }
 
 /// As [`submit`], for a room that is at hand.
-pub async fn submit_to(server: &Shared, room: &Arc<HotRoom>, request: Request) -> Answer {
+pub async fn submit_to(server: &Shared, room: &Arc<HotRoom>, mut request: Request) -> Answer {
+    request.outside = access::outside(server, room, &request).await?;
     let (reply, answer) = oneshot::channel();
     let start = {
         let mut inbox = room.inbox.state.lock();
@@ -284,7 +293,13 @@ fn step(server: &Server, room: &HotRoom, before: &Snapshot, batch: &mut Batch, w
         }
     }
     let now_ms = work.request.origin_server_ts.unwrap_or_else(|| server.now_ms());
-    match decide(&work.request.command, &batch.view, &server.signer(), now_ms) {
+    let (command, view) = (&work.request.command, &batch.view);
+    let allowed = work
+        .request
+        .outside
+        .as_ref()
+        .map_or(Ok(()), |outside| access_rules::check(command, view, outside));
+    match allowed.and_then(|()| decide(command, view, &server.signer(), now_ms)) {
         Ok(Decision::Unchanged(event_id)) => batch.waiting.push((work, event_id)),
         Ok(Decision::Update(update)) => {
             // An update without events changes nothing, and drops its caller's reply.

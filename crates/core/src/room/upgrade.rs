@@ -17,6 +17,7 @@ use crate::{
 
 /// The state that goes over to the new room.
 const TRANSFERRED: &[&str] = &[
+    super::access_rules::KIND,
     "m.room.server_acl",
     "m.room.encryption",
     "m.room.avatar",

@@ -16,7 +16,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::v3;
+use super::{directory::check_may_be_published, v3};
 use crate::{
     ApiError, ApiResult, Shared,
     appservice::{
@@ -123,8 +123,10 @@ async fn list_room(
         "private" => false,
         _ => return Err(ApiError::invalid_param("`visibility` is `public` or `private`.")),
     };
-    if server.store.is_public(&room_id).await?.is_none() {
-        return Err(ApiError::not_found("There is no such room here."));
+    let room = server.rooms.get(&server.store, &room_id).await?;
+    let room = room.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
+    if public {
+        check_may_be_published(&server, &room.snapshot().view)?;
     }
     let list = (appservice.id.as_str(), network_id.as_str());
     server.store.list_in_network(list, &room_id, public).await?;

@@ -45,6 +45,8 @@ async fn capabilities(
         "org.estafette.third_party_invites": { "enabled": invites, "media": ["email"] },
         // Whether this is somebody from outside, who may not make rooms, invite or look around.
         "org.estafette.account": { "guest": is_guest },
+        // Whether rooms have kinds here, and encryption follows from them.
+        "im.vector.room.access_rules": { "enabled": server.config.rooms.access_rules },
         // MSC4174.
         "org.matrix.msc4174.webpush": { "enabled": true, "vapid": server.vapid.public() },
     });

@@ -181,7 +181,8 @@ async fn new_room(server: &Shared, requester: &Requester, body: Body) -> ApiResu
         )?,
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
-    Ok(NewRoom { request, is_public, alias, invitations: addresses.invitations })
+    let invitations = addresses.invitations;
+    Ok(NewRoom { request, is_public, replaces: false, alias, invitations })
 }
 
 /// What `invite_3pid` comes to.

@@ -11,7 +11,7 @@ use estafette_core::{
     ids::{RoomAlias, RoomId, UserId},
     json::Value as JsonValue,
     limits::DIRECTORY_PAGE_MAX,
-    room::{Command, RoomView},
+    room::{Command, RoomView, access_rules::AccessRules},
 };
 use estafette_store::{
     RoomStore as _,
@@ -28,7 +28,7 @@ use super::{
     v3,
 };
 use crate::{
-    ApiError, ApiResult, Shared,
+    ApiError, ApiResult, Server, Shared,
     auth::Requester,
     guests,
     http::{Json, OptionalJson, Path, Query, RemoteAddress, empty_object, json_response},
@@ -185,6 +185,14 @@ fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())
 }
 
+/// Whether the kind of the room allows that it is listed: also in an application service's list.
+pub(super) fn check_may_be_published(server: &Server, view: &RoomView) -> ApiResult<()> {
+    if server.config.rooms.access_rules {
+        AccessRules::of(view).may_be_published()?;
+    }
+    Ok(())
+}
+
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}`
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3directorylistroomroomid>
@@ -222,6 +230,9 @@ async fn set_visibility(
     let room = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
     if !manages(&room.snapshot().view, &requester.user_id) {
         return Err(ApiError::forbidden("You may not decide whether this room is listed."));
+    }
+    if public {
+        check_may_be_published(&server, &room.snapshot().view)?;
     }
     server.store.set_public(&room_id, public).await?;
     Ok(empty_object())

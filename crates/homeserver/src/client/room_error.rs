@@ -45,6 +45,8 @@ impl From<Rejection> for ApiError {
             | Rejection::NotBanned
             | Rejection::NotInRoom
             | Rejection::NotInAllowedRoom => Self::forbidden(sentence),
+            Rejection::AccessRules(_) => Self::forbidden(sentence),
+            Rejection::AccessRulesInvalid(_) => Self::invalid_param(sentence),
             Rejection::InvitationEnded => Self::not_found(sentence),
             Rejection::OtherRoom => Self::invalid_param(sentence),
             Rejection::Draft(DraftError::TooLarge | DraftError::FieldTooLong(_)) => {

@@ -17,7 +17,7 @@ use estafette_core::{
     ids::{RoomId, UserId},
     json::Object,
     limits::{INVITATION_MAILS_WINDOW_S, THIRD_PARTY_INVITE_S, THIRD_PARTY_INVITES_PER_ROOM},
-    room::Command,
+    room::{Command, access_rules::may_invite_address},
     third_party_invite,
 };
 use estafette_store::{
@@ -221,6 +221,9 @@ pub(super) async fn invite(
         }
         Invitee::Unknown { guest } => guest,
     };
+    if server.config.rooms.access_rules {
+        may_invite_address(view, guest)?;
+    }
     let now_ms = server.now_ms();
     let known = server.store.third_party_invite(room_id, address.as_str(), now_ms).await?;
     if let Some(known) = known {

@@ -71,7 +71,8 @@ async fn upgrade(
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
     let request = wish.replacement(&old.view);
-    let new = NewRoom { request, is_public, alias: None, invitations: Vec::new() };
+    let invitations = Vec::new();
+    let new = NewRoom { request, is_public, replaces: true, alias: None, invitations };
     let replacement = create_room(&server, new).await?;
     submit_to(&server, &room, Request::new(tombstone(&user, &replacement))).await?;
     server.store.move_aliases(&room_id, &replacement).await?;

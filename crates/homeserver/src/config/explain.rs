@@ -50,6 +50,10 @@ const OPTIONS: &[(&str, &str)] = &[
     ("user_directory.search_all_users", "Whether everybody on this server can be found."),
     ("user_directory.public_profiles", "Whether profiles can be read without an account."),
     ("user_directory.searches_per_day", "Searches per account and day, of ten people each."),
+    (
+        "rooms.access_rules",
+        "Whether rooms have kinds: private ones are encrypted, guests are let in room by room.",
+    ),
     ("calls.turn_uris", "TURN servers (`turn:`, `turns:` URIs) for one-to-one calls."),
     ("calls.turn_shared_secret", "The secret shared with them: credentials for each user."),
     ("calls.turn_username", "One name for everybody, where they know no shared secret."),

@@ -13,7 +13,7 @@ use estafette_store::{
     third_party_invites::NewThirdPartyInvite,
 };
 
-use super::{RoomError, extremities, prepare};
+use super::{RoomError, access::complete_new, extremities, prepare};
 use crate::{
     Shared,
     rooms::{HotRoom, Recent, Snapshot},
@@ -26,6 +26,8 @@ pub struct NewRoom {
     pub request: CreateRoom,
     /// Whether it is listed in the directory.
     pub is_public: bool,
+    /// Whether it takes the place of another room, whose kind it has.
+    pub replaces: bool,
     /// The alias that comes to be with it.
     pub alias: Option<RoomAlias>,
     /// The invitations of addresses that its events show.
@@ -44,7 +46,8 @@ pub enum CreateError {
 }
 
 /// Makes a room. All of it is durable when this returns, or none of it exists.
-pub async fn create_room(server: &Shared, new: NewRoom) -> Result<RoomId, CreateError> {
+pub async fn create_room(server: &Shared, mut new: NewRoom) -> Result<RoomId, CreateError> {
+    complete_new(server, &mut new).await?;
     let creator = new.request.creator.clone();
     let created =
         create(&new.request, &server.signer(), server.unique_ms()).map_err(RoomError::from)?;
