@@ -3,7 +3,6 @@
 
 use super::{Decision, Rejection, RoomUpdate, RoomView, Signer, decide};
 use crate::{
-    auth::AuthError,
     event::{Event, Membership},
     ids::UserId,
     json::{Object, Value},
@@ -24,9 +23,9 @@ pub(super) fn invite(
 /// The invitation of the target, and the end of the offer with it. Whoever is in the room already,
 /// or invited, only ends the offer.
 ///
-/// The authorisation rules ask that the sender of both be the same, and not whether that user may
-/// still invite: who has left or lost the right does not bring people in any more, so that is asked
-/// here.
+/// For the member event the authorisation rules ask that the sender of both be the same (rule
+/// 5.4.1), and not whether that user may still invite. For the end of the offer they do (rules 6
+/// and 7), so who has left or lost the right does not bring people in any more.
 pub(super) fn redeem(
     view: &RoomView,
     signer: &Signer<'_>,
@@ -35,12 +34,6 @@ pub(super) fn redeem(
 ) -> Result<Decision, Rejection> {
     let offer = pending(view, token)?;
     let sender = offer.sender();
-    if !view.is_joined(sender) {
-        return Err(AuthError::SenderNotJoined.into());
-    }
-    if view.power_levels().user(sender) < view.power_levels().invite {
-        return Err(AuthError::PowerLevel.into());
-    }
     if matches!(view.membership(target), Some(Membership::Join | Membership::Invite)) {
         return end(view, signer, now_ms, token);
     }

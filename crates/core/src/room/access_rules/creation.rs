@@ -16,8 +16,8 @@ const INVITE: i64 = 50;
 const ALGORITHM: &str = "m.megolm.v1.aes-sha2";
 
 /// Checks a request for a room and adds what it leaves out: the rules themselves, encryption where
-/// the room is private, who sees the past, and power levels. `agents` are those among all users that
-/// the request names who are no guests; `guest_address` says whether a guest's address is invited.
+/// the room is private, who sees the past, and power levels. `agents` are those among all users
+/// that the request names who are no guests; `guest_address`: a guest's address is invited.
 ///
 /// # Errors
 /// [`Rejection::AccessRulesInvalid`] for what contradicts itself, [`Rejection::AccessRules`] for

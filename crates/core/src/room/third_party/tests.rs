@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::{
+    auth::AuthError,
     email_address::EmailAddress,
     ids::ServerName,
     room::{Command, CreateRoom, MemberAct, Preset, create, decide},
