@@ -4,22 +4,17 @@
 // ESTAFETTE_TEST_URL names the server, CHROMIUM the browser, PICTURES a folder for screenshots.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
+
+import { look, press, READERS } from "./site.mjs";
 
 const base = process.env.ESTAFETTE_TEST_URL;
 assert.ok(base, "ESTAFETTE_TEST_URL names no server; run `cargo xtask clients --suite pages`");
 
 const PASSWORD = "correct horse battery staple";
 const CALLBACK = "https://client.example.fr/callback";
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const READERS = [
-  { locale: "fr-FR", colorScheme: "light", viewport: { width: 320, height: 640 } },
-  { locale: "en-GB", colorScheme: "dark", viewport: { width: 1280, height: 800 } },
-];
 const username = `pages${Date.now().toString(36)}`;
 
 let browser, clientId;
@@ -62,30 +57,6 @@ const authorize = () => `${base}/oauth2/authorize?${new URLSearchParams({
   code_challenge: "A".repeat(43),
   code_challenge_method: "S256",
 })}`;
-
-/** What is wrong with the page that is shown. */
-async function look(page, name) {
-  const found = await new AxeBuilder({ page }).withTags(RULES).analyze();
-  const violations = found.violations.map((one) => [one.id, one.nodes.map((node) => node.html)]);
-  assert.deepEqual(violations, [], name);
-  const tooWide = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return scrollWidth > clientWidth;
-  });
-  assert.ok(!tooWide, `${name} scrolls sideways`);
-  assert.ok(await page.locator("h1").count() === 1, `${name} has one heading`);
-  const folder = process.env.PICTURES;
-  if (!folder) return;
-  const path = join(folder, `${name}-${page.viewportSize().width}.png`);
-  await page.screenshot({ path, fullPage: true });
-}
-
-/** Presses a button and waits for the page that it leads to. */
-async function press(page, button) {
-  const loaded = page.waitForEvent("load");
-  await page.click(button);
-  await loaded;
-}
 
 /** A browser whose reader is signed in, with the consent page before it. */
 async function signedIn(reader) {
