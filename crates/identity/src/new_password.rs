@@ -53,18 +53,18 @@ impl Chosen {
 
 /// Why a password is not good enough.
 enum Weakness {
-    TooShort(usize),
-    TooLong,
-    TooEasy,
+    Short(usize),
+    Long,
+    Guessable,
 }
 
 impl Weakness {
     fn sentence(&self, words: &Words) -> String {
         let words = &words.password;
         match self {
-            Self::TooShort(length_min) => (words.too_short)(*length_min),
-            Self::TooLong => (words.too_long)(PASSWORD_BYTES_MAX),
-            Self::TooEasy => words.too_easy.into(),
+            Self::Short(length_min) => (words.too_short)(*length_min),
+            Self::Long => (words.too_long)(PASSWORD_BYTES_MAX),
+            Self::Guessable => words.too_easy.into(),
         }
     }
 }
@@ -80,13 +80,13 @@ impl Identity {
     fn weakness(&self, password: &str, whose: &str) -> Option<Weakness> {
         let length_min = self.config.sign_up.password_length_min;
         if password.chars().count() < length_min {
-            return Some(Weakness::TooShort(length_min));
+            return Some(Weakness::Short(length_min));
         }
         if password.len() > PASSWORD_BYTES_MAX || self.host.check_new_password(password).is_err() {
-            return Some(Weakness::TooLong);
+            return Some(Weakness::Long);
         }
         let easy = score(password, whose, &self.config.service_name) < SCORE_MIN;
-        easy.then_some(Weakness::TooEasy)
+        easy.then_some(Weakness::Guessable)
     }
 }
 

@@ -167,7 +167,7 @@ async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
     identity.host.limit_source(&format!("renewal from {}", browser.address))?;
     let (token, now_ms) = (TokenHash::of(&form.token), identity.host.now_ms());
     let Some(expires_ms) = identity.next_expiry_ms() else { return Err(Trouble::NotFound) };
-    if let Some(renewal) = identity.store.renewal(token.clone(), now_ms).await?
+    if let Some(renewal) = identity.store.renewal(token, now_ms).await?
         && identity.is_long_expired(renewal.account_expires_ms)
         && browser.owner() != Some(&renewal.user_id)
     {

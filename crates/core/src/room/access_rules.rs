@@ -264,7 +264,7 @@ fn state(
             Err(forbidden("a room that everybody may join is not encrypted"))
         }
         "m.room.encryption"
-            if !content.get("algorithm").is_some_and(|word| word.as_str().is_some()) =>
+            if content.get("algorithm").is_none_or(|word| word.as_str().is_none()) =>
         {
             Err(forbidden("encryption cannot be switched off"))
         }
@@ -283,7 +283,8 @@ fn join_rules(rules: AccessRules, view: &RoomView, content: &Object) -> Result<(
     }
     // What was said while everybody could come in was said to everybody; a room that was made
     // without encryption on purpose may be closed again.
-    let unencrypted = !view.is_encrypted() && !(rules.unencrypted && rules.public != Some(true));
+    let may_be_unencrypted = rules.unencrypted && rules.public != Some(true);
+    let unencrypted = !(view.is_encrypted() || may_be_unencrypted);
     if !public && view.join_rule() == "public" && unencrypted {
         return Err(forbidden("a room that is not encrypted stays open to everybody"));
     }
