@@ -312,7 +312,7 @@ async fn a_changed_profile_is_noted_until_this_very_change_was_told() {
     set("m.tz", "\"Europe/Paris\"").await;
     assert_eq!(store.profiles_to_tell(9).await.unwrap(), []);
     set("displayname", "\"A\"").await;
-    assert_eq!(store.profiles_to_tell(9).await.unwrap(), [alice.clone()]);
+    assert_eq!(store.profiles_to_tell(9).await.unwrap(), std::slice::from_ref(&alice));
     let first = store.profile_change_to_tell(&alice).await.unwrap().unwrap();
     set("avatar_url", "\"mxc://x/a\"").await;
     store.profile_told(&alice, first).await.unwrap();

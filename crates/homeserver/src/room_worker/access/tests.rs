@@ -126,7 +126,7 @@ async fn the_invitation_of_an_agent_who_is_a_guest_by_then_lapses() {
     };
     let entry =
         estafette_store::people::AuditEntry { actor: "operator".into(), reason: None, now_ms: 0 };
-    let act = estafette_store::people::AdminAct::InviteGuest(invited);
+    let act = estafette_store::people::AdminAct::InviteGuest(invited, None);
     use estafette_store::{PeopleStore as _, ThirdPartyInviteStore as _};
     let store = &server.server.store;
     store.administer(entry, None, act).await.unwrap();
