@@ -426,6 +426,9 @@ pub const ORGANISATION_ID_BYTES_MAX: usize = 64;
 pub const ORGANISATION_NAME_BYTES_MAX: usize = 128;
 /// Accounts that an answer names of those that a policy moves.
 pub const POLICY_MOVES_SHOWN_MAX: usize = 20_000;
+/// For how long after an account was made its owner is not written to about each device: it is
+/// being set up.
+pub const NEW_ACCOUNT_S: u64 = 60 * 60;
 /// How often a page of people is tried to be moved while the server is busy.
 pub const POLICY_APPLY_TRIES: u32 = 50;
 /// How long to wait in between.

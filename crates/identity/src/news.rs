@@ -5,8 +5,8 @@
 //! The letters are words of ours alone, without a link: nothing in them is chosen by whoever did
 //! it, and nobody learns to click on links in such mails.
 
-use estafette_core::ids::UserId;
-use estafette_store::PeopleStore as _;
+use estafette_core::{ids::UserId, limits::NEW_ACCOUNT_S};
+use estafette_store::{AccountStore as _, PeopleStore as _, StoreError};
 
 use crate::{Identity, mail::letters, pages::Language};
 
@@ -32,14 +32,21 @@ impl Identity {
         self.tell_in(email, news, None).await;
     }
 
-    /// Tells the owner of an account, where there is a mailbox, of a new device.
+    /// Tells the owner of an account, where there is a mailbox, of a new device, unless the account
+    /// is being set up.
     pub(crate) async fn tell_of_device(&self, user_id: &UserId) {
-        match self.store.person(user_id).await {
-            Ok(person) => {
-                if let Some(email) = person.and_then(|person| person.details.email) {
-                    self.tell(&email, News::NewDevice).await;
-                }
+        let mailbox = async {
+            let account = self.store.account(user_id).await?;
+            let since_ms = self.host.now_ms().saturating_sub((NEW_ACCOUNT_S * 1000).cast_signed());
+            if account.is_none_or(|account| account.created_ms > since_ms) {
+                return Ok(None);
             }
+            let person = self.store.person(user_id).await?;
+            Ok::<_, StoreError>(person.and_then(|person| person.details.email))
+        };
+        match mailbox.await {
+            Ok(Some(email)) => self.tell(&email, News::NewDevice).await,
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, "a new device could not be told by mail"),
         }
     }

@@ -9,6 +9,7 @@ use axum::{
 use estafette_core::{
     email_address::EmailAddress,
     ids::{DeviceId, UserId},
+    limits::NEW_ACCOUNT_S,
 };
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
@@ -273,13 +274,17 @@ async fn start(server: &Server, account: Account, request: LoginRequest) -> ApiR
     Ok(Json(Value::Object(body)))
 }
 
-/// The mailbox to be told that a device is signed in. `None`: it is known already, or nobody is
-/// behind the account.
+/// The mailbox to be told that a device is signed in. `None`: it is known already, the account is
+/// being set up, or nobody is behind it.
 async fn told_of(
     server: &Server,
     account: &Account,
     device_id: &DeviceId,
 ) -> ApiResult<Option<String>> {
+    let since_ms = server.now_ms().saturating_sub((NEW_ACCOUNT_S * 1000).cast_signed());
+    if account.created_ms > since_ms {
+        return Ok(None);
+    }
     let Some(mailbox) = people::mailbox(server, &account.user_id).await? else { return Ok(None) };
     let devices = server.store.devices(&account.user_id).await?;
     let is_known = devices.iter().any(|device| device.device_id == *device_id);

@@ -137,6 +137,9 @@ async fn whoever_has_no_address_keeps_the_plain_rule() {
 async fn a_new_device_an_address_and_the_end_are_told_to_the_mailbox_that_it_was() {
     let world = start().await;
     let known = &world.known;
+    world.server.login("alice", "FIRST").await;
+    assert_eq!(known.take(), [], "the account is being set up");
+    world.server.clock.advance(60 * 60 * 1000);
     world.server.login("alice", "NEW").await;
     assert_eq!(known.take(), told(AccountNews::NewDevice));
     world.server.login("alice", "NEW").await;

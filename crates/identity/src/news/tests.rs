@@ -40,6 +40,20 @@ async fn new_devices_are_told_of_unless_the_operator_says_not_to() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_being_set_up_is_not_written_to_about_its_first_devices() {
+    let site = Site::start();
+    site.sign_up("ada@important.com").await;
+    let known = site.test.identity.store.person_by_email("ada@important.com").await.unwrap();
+    let ada = known.unwrap().user_id;
+    let before = site.mails().await.len();
+    for (minutes, mails) in [(0, 0), (59, 0), (1, 1)] {
+        site.test.host.advance(minutes * 60_000);
+        site.test.identity.tell_of_device(&ada).await;
+        assert_eq!(site.mails().await.len(), before + mails, "after {minutes} minutes more");
+    }
+}
+
+#[tokio::test]
 async fn leave_to_replace_keys_is_told_to_the_mailbox() {
     let site = Site::start();
     let (mut browser, _) = site.sign_up("ada@important.com").await;

@@ -252,7 +252,7 @@ fn password_page(
                 button.second type="submit" name="without" value="yes" { (words.without) }
             }
         }
-        @if browser.identity.offers_codes() { p.hint { (words.without_hint) } }
+        @if browser.identity.offers_codes() { p { (words.without_hint) } }
     };
     let body = html! {
         h1 { (title) }

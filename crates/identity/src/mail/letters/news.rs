@@ -72,8 +72,8 @@ fn in_french(news: News) -> Told {
             text: |service| {
                 format!(
                     "Le remplacement des clés de chiffrement de votre compte {service} vient \
-                     d’être autorisé, pour dix minutes. Vos correspondants verront que vos clés ont \
-                     changé.\n\nSi ce n’était pas vous, prévenez votre support sans attendre."
+                     d’être autorisé, pour dix minutes. Vos correspondants verront que vos clés \
+                     ont changé.\n\nSi ce n’était pas vous, prévenez votre support sans attendre."
                 )
             },
         },
