@@ -36,7 +36,13 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with further options.
+    fn start_with(folder: &Path, options: &[(&str, &Path)]) -> Self {
         let mut child = estafette(folder, &["serve"])
+            .envs(options.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -263,6 +269,47 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     let running = Running::start(folder.path());
     let output = running.admin(&["audit", "show", "--verify"]);
     assert!(sentence(&output).contains("tampered with at line 3"), "{output:?}");
+    running.stop();
+}
+
+/// Otherwise what the policy says would happen to nobody, or to whom an administrator has exempted.
+#[test]
+fn a_changed_policy_is_in_force_when_the_server_has_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml");
+    let options = [("ESTAFETTE__IDENTITY__POLICY__FILE", policy.as_path())];
+    let organisation = |id: &str, domain: &str| {
+        let text = format!("[organisations.{id}]\nname = \"{id}\"\ndomains = [\"{domain}\"]\n");
+        format!("{text}[guests]\nname = \"Guests\"\n")
+    };
+    std::fs::write(&policy, organisation("before", "x.fr")).unwrap();
+    let running = Running::start_with(folder.path(), &options);
+    let create = |email| running.done(&["users", "create", "--email", email]);
+    assert_eq!(create("ada.martin@x.fr")["name"], "Ada Martin [before]");
+    assert_eq!(create("bo@y.fr")["guest"], json!(true));
+    create("cy@y.fr");
+    let kept =
+        running.done(&["users", "set-email", "ada.martin@x.fr", "a@y.fr", "--keep-organisation"]);
+    assert_eq!(
+        (&kept["organisation"], &kept["organisation_fixed"]),
+        (&json!("before"), &json!(true))
+    );
+    running.stop();
+    std::fs::write(&policy, organisation("after", "y.fr")).unwrap();
+    let running = Running::start_with(folder.path(), &options);
+    let shown = |user: &str| running.done(&["users", "show", user]);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while shown("cy@y.fr")["organisation"] != "after" {
+        assert!(std::time::Instant::now() < until, "{}", shown("cy@y.fr"));
+    }
+    let bo = shown("bo@y.fr");
+    assert_eq!((&bo["name"], &bo["guest"]), (&json!("Bo [after]"), &json!(false)));
+    assert_eq!(shown("a@y.fr")["organisation"], "before", "an administrator insisted");
+    let applied = running.done(&["organisations", "apply", "--dry-run"]);
+    assert_eq!((&applied["moved"], &applied["fixed"]), (&json!(0), &json!(1)), "{applied}");
+    let audit = running.done(&["audit", "show", "--user", "bo@y.fr"]);
+    assert_eq!(audit["lines"][0]["act"], "account.place");
+    assert_eq!(audit["lines"][0]["actor"], "policy");
     running.stop();
 }
 

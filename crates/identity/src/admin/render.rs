@@ -43,6 +43,7 @@ pub(super) fn shown(
         "email": person.details.email,
         "organisation": person.details.organisation_id,
         "organisation_name": person.details.organisation_name,
+        "organisation_fixed": person.details.organisation_fixed,
         "state": state(account, now_ms),
         "guest": person.details.guest,
         "invited_by": person.invited_by,
@@ -59,6 +60,7 @@ pub(super) fn shown(
         "created_ms": account.created_ms,
         "seen_ms": account.seen_ms,
         "expires_ms": account.expires_ms,
+        "never_expires": person.details.endless,
     })
 }
 

@@ -112,6 +112,9 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
             let is_long_expired = identity.is_long_expired(person.details.expires_ms);
             return Ok(if is_long_expired { Way::Closed } else { Way::Exists });
         }
+        // The mailbox may have passed on: whoever has it now gets an account of their own.
+        Some(person)
+            if person.may_come_back() && identity.is_long_expired(person.details.expires_ms) => {}
         Some(person) if !reactivation || !person.may_come_back() => return Ok(Way::Closed),
         Some(person) => return Ok(Way::Back(organisation, person.user_id)),
         None => {}

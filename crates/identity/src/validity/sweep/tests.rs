@@ -143,6 +143,20 @@ async fn whoever_has_the_address_after_an_account_lapsed_gets_another_one() {
 }
 
 #[tokio::test]
+async fn an_account_that_its_owner_ended_comes_back_only_while_the_mailbox_is_believed() {
+    for (days, comes_back) in [(90 + 29, true), (90 + 30, false)] {
+        let site = site();
+        site.sign_up(ADDRESS).await;
+        let before = owner(&site, ADDRESS).await.unwrap();
+        site.test.identity.store.deactivate_account(&before, false).await.unwrap();
+        site.test.host.advance(days * DAY_MS);
+        let (_, answer) = site.sign_up(ADDRESS).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        assert_eq!(owner(&site, ADDRESS).await.unwrap() == before, comes_back, "{days} days");
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_an_administrator_brings_back_does_not_lapse_again() {
     let site = site();
     site.sign_up(ADDRESS).await;
