@@ -29,6 +29,9 @@ const PACKAGES: readonly (readonly [RegExp, readonly Layer[]])[] = [
 ];
 /** Names of the browser a view model must not know. */
 const DOM = /\b(?:document|window|navigator|localStorage|sessionStorage)\b[.[]/;
+/** Two crypto stores over one database corrupt each other: nothing of the core may run beside a page. */
+const SERVICE_WORKER = "app/sw.ts";
+const RUNS_OTHER_CODE = /^\s*(?:import(?!\s+type\b)|export\b.*\bfrom\b)|\bimport\(|importScripts|indexedDB/;
 const MAX_LINES = 400;
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+["']([^"']+)["']|import\(\s*["']([^"']+)["']\s*\)|(?:^|\n)import\s+["']([^"']+)["']/g;
 
@@ -48,6 +51,9 @@ export function faultsOf(path: string, text: string): string[] {
   if (/\.tsx?$/.test(path) && !path.endsWith(".d.ts") && !text.startsWith("// SPDX-License-Identifier: Apache-2.0")) faults.push(`${path}: no licence line`);
   if (!layer || test) return faults;
   if (layer === "viewmodels" && DOM.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""))) faults.push(`${path}: a view model uses the browser`);
+  if (path === SERVICE_WORKER) {
+    for (const line of text.split("\n")) if (RUNS_OTHER_CODE.test(line)) faults.push(`${path}: the service worker runs code of its own alone (${line.trim()})`);
+  }
   for (const match of text.matchAll(IMPORT)) {
     const target = match[1] ?? match[2] ?? match[3] ?? "";
     if (target.startsWith(".")) {

@@ -128,6 +128,12 @@ test("a message is told of with no page in sight, without its text", async ({ pe
     expect(told.headers["content-encoding"]).toBe("aes128gcm");
     checkSignature(String(told.headers["authorization"]), offered?.vapid ?? "", new URL(endpoint).origin);
 
+    // The page is open and shows the message itself: the worker adds nothing, at once or later.
+    await expect(page.getByRole("link", { name: /Astreinte.*azur/ })).toBeVisible();
+    await deliver(told.text);
+    await page.waitForTimeout(1000);
+    expect(await shown(camille)).not.toContainEqual({ title: "Astreinte", body: "1 nouveau message" });
+
     // The page sleeps: nothing answers the worker any more.
     await page.goto("about:blank");
     const other = await camille.context.newPage();
