@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where one is in a conversation: at the end, at the first unread message, and after sending. */
+import { clean } from "../support/look.ts";
 import { Api, freshName } from "../support/matrix.ts";
 import { expect, type Person, test } from "../support/person.ts";
 
@@ -59,11 +60,27 @@ test("what one sends is shown, also while reading above, and the end stays in vi
   await page.locator("input[type=file]").first().setInputFiles({ name: "plan.png", mimeType: "image/png", buffer: shot });
   await expect(page.getByRole("button", { name: "Retirer plan.png" })).toBeVisible();
   await expect.poll(() => toEnd(camille)).toBeLessThan(5);
+  // While it is on its way it is shown from this device, in the size that it keeps.
+  let letThrough = (): void => undefined;
+  const gate = new Promise<void>((resolve) => { letThrough = resolve; });
+  await page.route("**/upload*", async (route) => { await gate; await route.continue(); });
   await page.getByRole("button", { name: "Envoyer", exact: true }).click();
-  await expect(page.getByRole("button", { name: /plan\.png/ })).toBeInViewport();
-  // Sent, drawn and measured: the picture is taller than the row that waited.
-  await expect(page.locator("article[data-item] img[src]").last()).toBeVisible();
+  const picture = page.getByRole("button", { name: /plan\.png/ });
+  await expect(picture).toBeInViewport();
+  await expect(page.locator("article[data-item] img[src^='blob:']")).toBeVisible();
+  const waiting = await picture.boundingBox();
+  letThrough();
+  await expect(page.locator("article[data-item]").last().locator("[title='Envoyé']")).toBeVisible();
+  await expect(page.locator("article[data-item] img[src*='/_matrix/']").last()).toBeVisible();
+  expect((await picture.boundingBox())?.height).toBe(waiting?.height);
   await expect.poll(() => toEnd(camille)).toBeLessThan(5);
+  await picture.press("Enter");
+  await expect(page.getByRole("dialog").getByRole("img", { name: "plan.png" })).toBeVisible();
+  await clean(page, "picture");
+  await page.screenshot({ path: "test-results/screens/picture-1280.png" });
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(picture).toBeFocused();
   await page.setViewportSize({ width: 1280, height: 500 });
   await expect.poll(() => toEnd(camille)).toBeLessThan(5);
   await page.setViewportSize({ width: 700, height: 800 });
@@ -81,6 +98,7 @@ test("more unread than a page holds: one press leads to the first, another to th
   await camille.page.getByRole("button", { name: "Aller au premier message non lu" }).click();
   await expect(camille.page.getByText("Nouveaux messages")).toBeInViewport();
   await expect(camille.message(/Ligne 21 /)).toBeInViewport();
+  await clean(camille.page, "unread");
   await camille.page.screenshot({ path: "test-results/screens/unread-1280.png" });
   await camille.page.getByRole("button", { name: "Aller aux derniers messages" }).click();
   await expect(camille.message("Ligne 149")).toBeInViewport();
@@ -105,6 +123,7 @@ test("the menu of a message can be read, and a name does not invite anybody unas
 
   await page.getByRole("button", { name: "Rédacteur", exact: true }).click();
   await expect(page.getByRole("dialog")).toContainText("Écrire à Rédacteur");
+  await clean(page, "ask before inviting");
   const { joined_rooms: before } = await writer.call("GET", "v3/joined_rooms") as { joined_rooms: string[] };
   await page.getByRole("button", { name: "Annuler" }).click();
   await expect(page.getByRole("dialog")).toHaveCount(0);

@@ -30,6 +30,8 @@ export class Media implements MediaPort {
   };
 
   open(media: MediaRef): Promise<string> {
+    // A picture of this device that is being sent.
+    if (media.mxc.startsWith("blob:")) return Promise.resolve(media.mxc);
     if (!media.keys && workerServesMedia() && SHOWABLE.test(media.mime)) return this.#address(media.mxc);
     return this.#cached(`file ${media.mxc}`, () => this.#fetchFile(media));
   }

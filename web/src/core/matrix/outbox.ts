@@ -19,6 +19,8 @@ export interface PendingFile {
   readonly name: string;
   readonly mime: string;
   readonly caption: string;
+  /** The size of a picture, to show it while it is sent. */
+  readonly picture?: { readonly width: number; readonly height: number };
 }
 
 export interface OutboxEntry {

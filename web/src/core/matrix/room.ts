@@ -19,6 +19,8 @@ const GATHER_MS = 30;
 const TYPING_MS = 20_000;
 /** Least time between two notices, in milliseconds. */
 const TYPING_REPEAT_MS = 8_000;
+/** Names in the order of the language; made once, because each use of `localeCompare` makes its own. */
+const NAMES = new Intl.Collator();
 const POWER: Readonly<Record<Role, number>> = { admin: 100, moderator: 50, member: 0 };
 
 export function roleOf(power: number): Role {
@@ -34,6 +36,8 @@ export class MatrixRoom implements RoomPort {
   readonly #mail: EmailInvites;
   readonly #accessRules: () => boolean;
   #membersLoaded = false;
+  /** Null when somebody came, left or changed: a thousand members are not sorted because one of them types. */
+  #known: readonly Member[] | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #typingSince = 0;
 
@@ -44,8 +48,12 @@ export class MatrixRoom implements RoomPort {
     this.#room = room;
     this.#mail = new EmailInvites(client, room);
     this.details = new Cell(this.#read());
-    const touch = (): void => { this.#timer ??= setTimeout(this.#refresh, GATHER_MS); };
-    const touchMine = (_event: MatrixEvent, member: RoomMember): void => { if (member.roomId === room.roomId) touch(); };
+    const touch = (): void => {
+      this.#known = null;
+      soon();
+    };
+    const soon = (): void => { this.#timer ??= setTimeout(this.#refresh, GATHER_MS); };
+    const touchMine = (_event: MatrixEvent, member: RoomMember): void => { if (member.roomId === room.roomId) soon(); };
     for (const event of [RoomEvent.Name, RoomEvent.MyMembership, RoomEvent.Tags, RoomEvent.AccountData, RoomStateEvent.Events, RoomStateEvent.Members] as never[]) {
       room.on(event, touch as never);
       this.#undo.add(() => room.off(event, touch as never));
@@ -83,7 +91,7 @@ export class MatrixRoom implements RoomPort {
       inviter: inviter ? { id: inviter, name: person(room, inviter).name } : null,
       removedBy: this.#removedBy(me),
       memberCount: room.getJoinedMemberCount(),
-      members: this.#members(),
+      members: this.#known ??= this.#members(),
       membersLoaded: this.#membersLoaded,
       pending: this.#mail.pending(),
       guests: guestRule(room, this.#accessRules()),
@@ -115,7 +123,7 @@ export class MatrixRoom implements RoomPort {
         role: roleOf(one.powerLevel),
         guest: isGuest(one),
       }))
-      .sort((a, b) => Math.min(b.power, 100) - Math.min(a.power, 100) || a.name.localeCompare(b.name));
+      .sort((a, b) => Math.min(b.power, 100) - Math.min(a.power, 100) || NAMES.compare(a.name, b.name));
   }
 
   #rights(me: string): RoomDetails["rights"] {
@@ -140,6 +148,7 @@ export class MatrixRoom implements RoomPort {
   async loadMembers(): Promise<void> {
     await guarded(() => this.#room.loadMembersIfNeeded());
     this.#membersLoaded = true;
+    this.#known = null;
     this.#refresh();
   }
 

@@ -17,6 +17,7 @@ import { messageContent } from "../content/message.ts";
 import { guarded } from "./errors.ts";
 import { baseItem, myReaction, person } from "./items.ts";
 import type { Outbox, OutboxEntry } from "./outbox.ts";
+import { LocalPictures, pictureSize } from "./local-pictures.ts";
 import { Quotes } from "./quotes.ts";
 import { anchorOf, readersByEvent, sameReaders } from "./readers.ts";
 
@@ -33,6 +34,7 @@ export class MatrixTimeline implements TimelinePort {
   readonly #room: Room;
   readonly #outbox: Outbox;
   readonly #quotes: Quotes;
+  readonly #pictures = new LocalPictures();
   readonly #undo = new Disposables();
   readonly #items = new Map<string, TimelineItem>();
   readonly #shields = new Map<string, Shield | null>();
@@ -234,6 +236,7 @@ export class MatrixTimeline implements TimelinePort {
 
   #withOutbox(items: readonly TimelineItem[], events: readonly MatrixEvent[]): readonly TimelineItem[] {
     const entries = this.#outbox.entries.get().filter((one) => one.roomId === this.#room.roomId);
+    this.#pictures.keep(entries);
     if (entries.length === 0) return items;
     const shown = new Set(events.flatMap((event) => [event.getId(), event.getTxnId(), event.getUnsigned().transaction_id]));
     const waiting = entries.filter((one) => !shown.has(one.id) && !(one.eventId && shown.has(one.eventId)));
@@ -258,7 +261,7 @@ export class MatrixTimeline implements TimelinePort {
     return {
       id: entry.id, eventId: entry.eventId, sender: person(this.#room, me), mine: true, at: entry.at,
       content: entry.file
-        ? { kind: "file", media: { mxc: "", name: entry.file.name, mime: entry.file.mime, size: entry.file.blob.size, keys: null }, caption: entry.file.caption, durationMs: 0 }
+        ? this.#pictures.content({ ...entry, file: entry.file })
         : messageContent(entry.type, entry.content),
       edited: false, mentionsMe: false,
       reply: reply ? this.#quotes.quote(reply, entry.id) : null,
@@ -297,7 +300,8 @@ export class MatrixTimeline implements TimelinePort {
 
   async sendFile({ file, caption, replyTo }: OutgoingFile): Promise<void> {
     const content = replyTo ? asReply({}, replyTo) : {};
-    const pending = { blob: file, name: file.name || "fichier", mime: file.type || "application/octet-stream", caption };
+    const picture = await pictureSize(file);
+    const pending = { blob: file, name: file.name || "fichier", mime: file.type || "application/octet-stream", caption, ...(picture ? { picture } : {}) };
     await this.#outbox.add({ roomId: this.#room.roomId, type: EventType.RoomMessage, content, file: pending });
   }
 
@@ -360,6 +364,7 @@ export class MatrixTimeline implements TimelinePort {
   dispose(): void {
     this.#generation += 1;
     clearTimeout(this.#timer);
+    this.#pictures.keep([]);
     this.#undo.dispose();
   }
 }

@@ -84,6 +84,13 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [state.target]);
 
+  // The keyboard enters the conversation at one message; when that one is far away, at the first in sight.
+  const keepReachable = (from: number): void => {
+    if (box.current?.querySelector("article[tabindex='0']")) return;
+    const next = rows.slice(from).find((row) => row.kind === "message");
+    if (next) setActive(next.id);
+  };
+
   const onScroll = (offset: number): void => {
     const handle = list.current;
     if (!handle) return;
@@ -99,6 +106,7 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
     if (stick.current && !bottom) return;
     if (bottom !== atBottom) setAtBottom(bottom);
     actions.setAtBottom(bottom && state.atEnd);
+    keepReachable(handle.findItemIndex(offset));
     if (offset < NEAR) void actions.loadOlder();
     if (below < NEAR && !state.atEnd) void actions.loadNewer();
   };
