@@ -5,7 +5,7 @@ import type { UnreadableReason } from "../core/port/content.ts";
 import type { Core } from "../core/port/core.ts";
 import type { TimelineItem } from "../core/port/timeline.ts";
 import type { KeyValue } from "../viewmodels/base.ts";
-import { ComposerViewModel } from "../viewmodels/composer.ts";
+import { type ComposerServices, ComposerViewModel } from "../viewmodels/composer.ts";
 import { RoomViewModel } from "../viewmodels/room.ts";
 import { TimelineViewModel } from "../viewmodels/timeline.ts";
 import { type ComposerActions, ComposerView } from "../ui/Composer/ComposerView.tsx";
@@ -32,6 +32,7 @@ interface Props {
   readonly roomId: string;
   readonly eventId: string | null;
   readonly memory: KeyValue;
+  readonly files: ComposerServices["files"];
   readonly now: number;
   readonly onPerson: (userId: string, name: string) => void;
   readonly onWrite: (userId: string) => void;
@@ -91,13 +92,13 @@ function bind(room: RoomViewModel) {
   return { closePanel, searchMembers, invite, inviteAgain, withdraw, setOpening, verify, kick, ban, unban, setRole, rename, setTopic, setAvatar, setFavourite, setNotifications };
 }
 
-function Conversation({ core, room, roomId, eventId, memory, now, onAttendEncryption, onImportKeys }: Props & { readonly room: RoomViewModel }) {
+function Conversation({ core, room, roomId, eventId, memory, files, now, onAttendEncryption, onImportKeys }: Props & { readonly room: RoomViewModel }) {
   const words = useWords();
   const { details } = useSnapshot(room);
   const timeline = useOwned(() => new TimelineViewModel(core.timeline(roomId), null), [core, roomId]);
   const composer = useOwned(() => new ComposerViewModel({
-    room: room.port, timeline: core.timeline(roomId), memory, emoji: loadEmoji, uploadLimit: () => core.media.uploadLimit(),
-  }), [core, room, roomId, memory]);
+    room: room.port, timeline: core.timeline(roomId), memory, emoji: loadEmoji, uploadLimit: () => core.media.uploadLimit(), files,
+  }), [core, room, roomId, memory, files]);
   useEffect(() => { if (eventId) void timeline?.focus(eventId); }, [timeline, eventId]);
   // Keys are given to those who are there: what is written now, nobody who comes later could read.
   const alone = details.direct && details.otherUserId === null;

@@ -6,6 +6,7 @@ import type { RoomSummary } from "../core/port/rooms.ts";
 import type { FailureKind } from "../core/port/session.ts";
 import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
+import type { ComposerServices } from "../viewmodels/composer.ts";
 import { CreateViewModel } from "../viewmodels/create.ts";
 import { kindOf } from "../viewmodels/failure.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
@@ -45,6 +46,8 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const words = useWords();
   const now = useNow();
   const memory = useMemo(() => localMemory(core.account.key), [core]);
+  const files = useMemo((): ComposerServices["files"] => new Map(), [core]);
+  useEffect(() => keepFiles(files), [files]);
   const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
   const encryption = useMemo(() => new EncryptionViewModel(core, memory), [core, memory]);
   const background = useMemo(() => new BackgroundViewModel(core.push, browserPush, memory, () => preferences.get().language), [core, memory, preferences]);
@@ -114,7 +117,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
         list={<RoomListView state={listState} actions={list} now={now} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
         main={roomId && (known || read === roomId) ? (
           <RoomScreen
-            key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} now={now}
+            key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} files={files} now={now}
             onPerson={askToWrite} onWrite={write} onAttendEncryption={encryption.attend} onImportKeys={() => setOver("settings")}
           />
         ) : roomId && connection === "online" ? <StrangeRoom key={roomId} core={core} roomId={roomId} /> : <NothingOpen onBack={() => go({ page: "home" })} />}
@@ -150,6 +153,13 @@ function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly
   const state = useSnapshot(vm);
   useEffect(() => () => vm.dispose(), [vm]);
   return <CreateView state={state} actions={vm} invitees={vm.invitees} onClose={onClose} />;
+}
+
+/** Files that were chosen and not sent are in memory alone: the browser asks before they go. */
+function keepFiles(files: ComposerServices["files"]): () => void {
+  const ask = (event: BeforeUnloadEvent): void => { if (files.size > 0) event.preventDefault(); };
+  window.addEventListener("beforeunload", ask);
+  return () => window.removeEventListener("beforeunload", ask);
 }
 
 /** Web Push for the life of the session: subscription, names for the worker, its questions. */

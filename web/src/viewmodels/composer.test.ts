@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { RoomPort } from "../core/port/rooms.ts";
 import { CoreError } from "../core/port/session.ts";
 import type { OutgoingFile, OutgoingText, TimelineItem, TimelinePort } from "../core/port/timeline.ts";
-import { ComposerViewModel } from "./composer.ts";
+import { ComposerViewModel, type PendingUpload } from "./composer.ts";
 
 const ITEM: TimelineItem = {
   id: "$1", eventId: "$1", sender: { id: "@jean:x", name: "Jean", avatar: null }, mine: true, at: 0,
@@ -11,7 +11,7 @@ const ITEM: TimelineItem = {
   edited: false, mentionsMe: false, reply: null, reactions: [], readers: [], send: null, shield: null, canEdit: true, canDelete: true,
 };
 
-function make({ limit = null as number | null, memory = new Map<string, string>(), refuse = false } = {}) {
+function make({ limit = null as number | null, memory = new Map<string, string>(), refuse = false, kept = new Map<string, readonly PendingUpload[]>() } = {}) {
   const texts: OutgoingText[] = [];
   const files: OutgoingFile[] = [];
   const typing: boolean[] = [];
@@ -23,10 +23,10 @@ function make({ limit = null as number | null, memory = new Map<string, string>(
   const members = [{ id: "@jean:x", name: "Jean Martin", avatar: null, membership: "join", power: 0, role: "member" }];
   const room = { details: { get: () => ({ id: "!r", members }) }, setTyping: (on: boolean) => typing.push(on) } as unknown as RoomPort;
   const vm = new ComposerViewModel({
-    room, timeline, emoji: async () => [], uploadLimit: async () => limit,
+    room, timeline, emoji: async () => [], uploadLimit: async () => limit, files: kept,
     memory: { read: (key) => memory.get(key) ?? null, write: (key, value) => { if (value === null) memory.delete(key); else memory.set(key, value); } },
   });
-  return { vm, texts, files, typing, memory };
+  return { vm, texts, files, typing, memory, kept };
 }
 
 const type = (vm: ComposerViewModel, text: string): void => vm.setText(text, text.length);
@@ -42,6 +42,21 @@ describe("composer", () => {
     await second.vm.send();
     expect(second.texts).toMatchObject([{ text: "À demain", replyTo: "$1", edits: null }]);
     expect(first.memory.size).toBe(0);
+  });
+
+  // Files chosen for a long while would be gone after a look at another conversation.
+  test("files that wait outlive a look at another conversation, and leave when they are sent or taken out", async () => {
+    const first = make();
+    await first.vm.addFiles([file("un.png", 10), file("deux.png", 10)]);
+    first.vm.dispose();
+    const second = make({ kept: first.kept });
+    expect(second.vm.get()).toMatchObject({ canSend: true, uploads: [{ name: "un.png" }, { name: "deux.png" }] });
+    await second.vm.addFiles([file("trois.png", 10)]);
+    expect(new Set(second.vm.get().uploads.map((upload) => upload.id)).size).toBe(3);
+    second.vm.removeFile(second.vm.get().uploads[0]?.id ?? 0);
+    await second.vm.send();
+    expect(second.files.map((one) => one.file.name)).toEqual(["deux.png", "trois.png"]);
+    expect(first.kept.size).toBe(0);
   });
 
   // Whoever was mentioned would no longer be, after a comma was mended.

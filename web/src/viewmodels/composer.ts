@@ -50,6 +50,8 @@ export interface ComposerServices {
   readonly memory: KeyValue;
   readonly emoji: EmojiSource;
   readonly uploadLimit: () => Promise<number | null>;
+  /** Files that wait in the composers of conversations, by conversation: they outlive a look elsewhere. */
+  readonly files: Map<string, readonly PendingUpload[]>;
 }
 
 export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
@@ -68,6 +70,15 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     this.#services = services;
     this.#draftKey = `draft.${services.room.details.get().id}`;
     this.#restore();
+    const waiting = services.files.get(this.#draftKey) ?? [];
+    if (waiting.length > 0) this.#setUploads(waiting);
+    this.#nextUpload = Math.max(0, ...waiting.map((upload) => upload.id)) + 1;
+  }
+
+  #setUploads(uploads: readonly PendingUpload[]): void {
+    if (uploads.length > 0) this.#services.files.set(this.#draftKey, uploads);
+    else this.#services.files.delete(this.#draftKey);
+    this.merge({ uploads, canSend: uploads.length > 0 || this.get().text.trim() !== "" });
   }
 
   #restore(): void {
@@ -178,13 +189,13 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
         id: this.#nextUpload, file, name: file.name, size: file.size, isImage: file.type.startsWith("image/"),
       };
       this.#nextUpload += 1;
-      this.merge({ uploads: [...this.get().uploads, upload], canSend: true, tooLarge: null });
+      this.#setUploads([...this.get().uploads, upload]);
+      this.merge({ tooLarge: null });
     }
   };
 
   removeFile = (id: number): void => {
-    const uploads = this.get().uploads.filter((upload) => upload.id !== id);
-    this.merge({ uploads, canSend: uploads.length > 0 || this.get().text.trim() !== "" });
+    this.#setUploads(this.get().uploads.filter((upload) => upload.id !== id));
   };
 
   dismissTooLarge = (): void => this.merge({ tooLarge: null });
@@ -198,7 +209,8 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     this.#mentions = mode.kind === "edit" ? this.#beforeEdit.mentions : [];
     // An edit leaves alone what was being prepared beside it.
     const kept = mode.kind === "edit" ? uploads : [];
-    this.merge({ text: rest, caret: rest.length, mode: NEW, uploads: kept, canSend: rest.trim() !== "" || kept.length > 0, failure: null });
+    this.merge({ text: rest, caret: rest.length, mode: NEW, failure: null });
+    this.#setUploads(kept);
     this.closeSuggestions();
     this.#services.room.setTyping(false);
     this.#keepDraft();
@@ -206,7 +218,8 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
       await this.#deliver(text.trim(), mode, uploads, mentions);
     } catch (error) {
       this.#mentions = mentions;
-      this.merge({ text, mode, uploads, canSend: true, failure: kindOf(error) });
+      this.#setUploads(uploads);
+      this.merge({ text, mode, canSend: true, failure: kindOf(error) });
       this.#keepDraft();
     }
   };
