@@ -6,6 +6,7 @@
 #[expect(unreachable_pub, reason = "it is also the library of the fuzz crate")]
 mod targets;
 
+#[cfg(test)]
 #[path = "../../../fuzz/src/replay.rs"]
 mod replay;
 
