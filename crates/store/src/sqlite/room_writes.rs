@@ -269,6 +269,7 @@ fn redact(tx: &Tx<'_>, redaction: &AppliedRedaction, by: i64) -> StoreResult<()>
     tx.conn
         .prepare_cached("DELETE FROM highlight WHERE room_nid = ?1 AND nid = ?2")?
         .execute((room_nid, nid))?;
+    super::third_party_invites::end_redacted(tx.conn, room_nid, nid)?;
     // A redacted event relates to nothing any more (Client-Server API, "Relationship types").
     tx.conn
         .prepare_cached("DELETE FROM relation WHERE room_nid = ?2 AND nid = ?1")?

@@ -7,6 +7,7 @@ use estafette_core::{
     limits::{
         INVITATION_MAILS_PER_ADDRESS, INVITATION_MAILS_PER_SENDER, INVITATION_MAILS_WINDOW_S,
     },
+    third_party_invite::KIND,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -179,6 +180,21 @@ pub(super) fn end(conn: &Connection, room_id: Option<&str>, token: &str) -> Stor
     match carried {
         Some((next, expires_ms)) => guests::hand_on(conn, &address, (&sender, &next), expires_ms),
         None => guests::close(conn, &address, &sender),
+    }
+}
+
+/// An event has lost its content: if it offered a place, it does not any more.
+pub(super) fn end_redacted(conn: &Connection, room_nid: i64, event_nid: i64) -> StoreResult<()> {
+    let offer: Option<(String, String)> = conn
+        .prepare_cached(
+            "SELECT r.room_id, s.state_key FROM current_state s JOIN room r ON r.nid = s.room_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.event_nid = ?3",
+        )?
+        .query_row((room_nid, KIND, event_nid), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match offer {
+        Some((room_id, token)) => end(conn, Some(&room_id), &token),
+        None => Ok(()),
     }
 }
 

@@ -228,6 +228,15 @@ async fn it_can_be_taken_back_and_nothing_else_be_made_of_it() {
     assert!(!is_valid(&server, &offer["public_key"]).await);
     let outcome = server.sign_up(PARTNER, "partner@guest.fr", true).await;
     assert_eq!(outcome, estafette_store::people::CreatePersonOutcome::NotInvited);
+    // So does redacting it.
+    let third = server.room(ALICE, json!({})).await;
+    server.post(ALICE, &format!("/v3/rooms/{third}/invite"), email("other@guest.fr")).await;
+    let state = server.get(ALICE, &format!("/v3/rooms/{third}/state")).await;
+    let event = state.as_array().unwrap().iter().find(|event| event["type"] == KIND).unwrap();
+    let event = event["event_id"].as_str().unwrap();
+    server.put(ALICE, &format!("/v3/rooms/{third}/redact/{event}/1"), json!({})).await;
+    let outcome = server.sign_up("@other:x.fr", "other@guest.fr", true).await;
+    assert_eq!(outcome, estafette_store::people::CreatePersonOutcome::NotInvited);
     // Nor does it come back when the account is made all the same.
     server.person(PARTNER, "partner@guest.fr", true).await;
     let second = server.room(ALICE, json!({})).await;
