@@ -92,3 +92,24 @@ test("a page that went away while the code was shown asks whether it was kept; a
   await submit.click();
   await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
 });
+
+test("the browser is asked to keep what messages are read with, once there is something to keep; its answer is shown", async ({ person }) => {
+  for (const granted of [true, false]) {
+    const camille = await person("Camille Durand");
+    const { page } = camille;
+    await page.addInitScript((answer) => {
+      let asked = 0;
+      navigator.storage.persisted = async () => asked > 0 && answer;
+      navigator.storage.persist = async () => { asked += 1; document.documentElement.dataset["asked"] = String(asked); return answer; };
+    }, granted);
+    await page.goto("/");
+    await expect(page.getByRole("button", { name: "Créer un compte" })).toBeVisible();
+    await expect(page.locator("html[data-asked]")).toHaveCount(0);
+    await camille.signUp();
+    await expect(page.locator("html[data-asked='1']")).toBeAttached();
+    await page.getByRole("button", { name: "Réglages" }).click();
+    const storage = page.getByRole("region", { name: "Conservation sur cet appareil" });
+    await expect(storage.getByText(granted ? "s’engage à conserver" : "pourrait effacer")).toBeVisible();
+    await expect(storage.getByRole("button", { name: "Demander la conservation" })).toHaveCount(granted ? 0 : 1);
+  }
+});
