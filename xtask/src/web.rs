@@ -53,26 +53,36 @@ pub(crate) fn test() -> Result<()> {
     shell::run(npm(&folder()).args(["run", "test"]))
 }
 
-/// Runs the client in real browsers against the server's binary, on a free port.
+/// Runs the client in real browsers against the server's binary, on a free port: everything on a
+/// plain server, then the kinds of rooms on one that keeps guests apart.
 pub(crate) fn journeys() -> Result<()> {
     if !build()? {
         return Ok(());
     }
-    let browser = browser()?;
     let binary = shell::server_binary()?;
+    walk(&binary, &[], &[])?;
+    walk(&binary, &[("ESTAFETTE__ROOMS__ACCESS_RULES", "true")], &["--", "14-"])
+}
+
+/// Starts a server with these options and runs the journeys that the arguments choose.
+fn walk(binary: &Path, options: &[(&str, &str)], arguments: &[&str]) -> Result<()> {
+    let browser = browser()?;
     let data = tempfile::tempdir()?;
-    let mut launch = Launch::estafette(&binary, data.path())?;
+    let mut launch = Launch::estafette(binary, data.path())?;
     if std::env::var_os("ESTAFETTE_BIN").is_some() {
         // A binary that was built earlier may hold an earlier client, or none.
         launch.set("ESTAFETTE__WEB__FOLDER", &folder().join("dist").to_string_lossy());
     }
     // A push service is played on loopback.
     launch.set("ESTAFETTE__OUTBOUND__ALLOWED_NETWORKS", r#"["127.0.0.0/8"]"#);
+    for (name, value) in options {
+        launch.set(name, value);
+    }
     let mail = mail(&mut launch, data.path());
     let _server = launch.start()?;
     let mut npm = npm(&folder());
     npm.env("ESTAFETTE_MAIL", mail);
-    npm.args(["run", "e2e"]);
+    npm.args(["run", "e2e"]).args(arguments);
     // `localhost` rather than its address: browsers trust both, cookies and redirects want a name.
     npm.env("BASE_URL", format!("http://localhost:{}", launch.address.port()));
     npm.env("CHROMIUM", browser);

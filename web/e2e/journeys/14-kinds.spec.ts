@@ -56,6 +56,7 @@ test("a private room is opened to guests before one is invited, and everybody se
   await panel.getByRole("button", { name: "Inviter", exact: true }).click();
   await expect(panel.getByText(`Invitation envoyée : ${eve}.`)).toBeVisible();
   await expect(panel.getByText("Ouverte aux externes")).toBeVisible();
+  await page.getByRole("button", { name: /changements dans la conversation/ }).click();
   await expect(page.getByText("Camille Durand a ouvert la conversation aux personnes extérieures")).toBeAttached();
   expect(await state(me, room, "im.vector.room.access_rules")).toMatchObject({ rule: "unrestricted" });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { FormEvent } from "react";
+import { type FormEvent, Fragment } from "react";
 import type { RoomKind } from "../../core/port/rooms.ts";
 import { Field } from "../Field/Field.tsx";
 import { InviteesView } from "../Invitees/InviteesView.tsx";
@@ -38,17 +38,19 @@ function Kinds({ state, actions }: Pick<Part, "state" | "actions">) {
     <fieldset className={styles.kinds}>
       <legend>{w.legend}</legend>
       {kinds.map(({ kind, name, help }) => (
-        <label key={kind} className={styles.kind} data-on={state.kind === kind || undefined}>
-          <input type="radio" name="kind" checked={state.kind === kind} onChange={() => actions.setKind(kind)} />
-          <span><strong>{name}</strong> {kind === "secure" ? <span className={styles.recommended}>{w.recommended}</span> : null}<br />{help}</span>
-        </label>
+        <Fragment key={kind}>
+          <label className={styles.kind} data-on={state.kind === kind || undefined}>
+            <input type="radio" name="kind" checked={state.kind === kind} onChange={() => actions.setKind(kind)} />
+            <span><strong>{name}</strong> {kind === "secure" ? <span className={styles.recommended}>{w.recommended}</span> : null}<br />{help}</span>
+          </label>
+          {kind === "secure" && state.kind === "secure" && state.guestsChoice ? (
+            <label className={`${styles.kind} ${styles.inner}`} data-on={state.guests || undefined}>
+              <input type="checkbox" checked={state.guests} onChange={(event) => actions.setGuests(event.target.checked)} />
+              <span><strong>{w.guests}</strong><br />{w.guestsHelp}</span>
+            </label>
+          ) : null}
+        </Fragment>
       ))}
-      {state.kind === "secure" && state.guestsChoice ? (
-        <label className={styles.kind} data-on={state.guests || undefined}>
-          <input type="checkbox" checked={state.guests} onChange={(event) => actions.setGuests(event.target.checked)} />
-          <span><strong>{w.guests}</strong><br />{w.guestsHelp}</span>
-        </label>
-      ) : null}
       {state.kind === "public" ? <Notice tone="warn">{w.publicWarning}</Notice> : null}
     </fieldset>
   );
