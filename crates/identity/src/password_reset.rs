@@ -24,6 +24,7 @@ use crate::{
     },
     sign_in::Onward,
     sign_up::Asked,
+    upstream,
 };
 
 const RESET: Purpose = Purpose {
@@ -73,7 +74,7 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
             return Ok(browser.show(&address_page(&browser, &form, Some(why))));
         }
     };
-    let nobodys = owner(&browser.identity, &address).await?.is_none();
+    let nobodys = browser.identity.opened_by_mailbox(&address).await?.is_none();
     code::send(&browser, &RESET, &address, nobodys, form.onward.path()).await
 }
 
@@ -112,7 +113,7 @@ async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
     if code::use_proof(&browser, &RESET).await?.as_ref() != Some(&address) {
         return Ok(browser.redirect(&start));
     }
-    let Some(user_id) = owner(&identity, &address).await? else {
+    let Some(user_id) = identity.opened_by_mailbox(&address).await? else {
         return Ok(browser.redirect(&start));
     };
     identity.store.set_password(&user_id, Some(hash), Some(Devices::All)).await?;
@@ -139,14 +140,6 @@ impl Identity {
     }
 }
 
-/// Who signs in with the address. A lock holds here as everywhere: whoever has a stolen telephone
-/// has its mailbox too.
-async fn owner(identity: &Identity, address: &EmailAddress) -> Result<Option<UserId>, Trouble> {
-    let person = identity.store.person_by_email(address.as_str()).await?;
-    let open = person.filter(|person| identity.is_opened_by_mailbox(person));
-    Ok(open.map(|person| person.user_id))
-}
-
 fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
     let words = &browser.words().password;
     let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
@@ -163,6 +156,7 @@ fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
         (error_summary(browser.words().frame.errors_title, &errors))
         p { (words.reset_text) }
         (browser.form(RESET.start, &form))
+        (upstream::links(browser, asked.onward.path(), asked.typed()))
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.reset_title, body).status(status)

@@ -64,6 +64,9 @@ pub trait UpstreamStore: Send + Sync {
     /// Who a subject is here.
     async fn upstream_user(&self, provider: &str, subject: &str) -> StoreResult<Option<UserId>>;
 
+    /// The providers of which a user is a subject.
+    async fn upstream_providers(&self, user_id: &UserId) -> StoreResult<Vec<String>>;
+
     /// Keeps that a subject is a user, where `reason` is enough for it.
     async fn link_upstream(
         &self,

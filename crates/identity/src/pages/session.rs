@@ -130,8 +130,8 @@ impl Browser {
         }
     }
 
-    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a provider
-    /// did not say.
+    /// When whoever is signed in last proved who they are, in ms since the epoch; 0 where a
+    /// provider did not say.
     pub(crate) fn proven_ms(&self) -> Option<i64> {
         self.session.as_ref().map(|signed_in| signed_in.session.proven_ms)
     }

@@ -8,8 +8,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
-use estafette_core::{email_address::EmailAddress, ids::UserId};
-use estafette_store::PeopleStore as _;
+use estafette_core::email_address::EmailAddress;
 use http::StatusCode;
 use maud::html;
 
@@ -23,6 +22,7 @@ use crate::{
         words::code::address_error,
     },
     sign_up::Asked,
+    upstream,
 };
 
 /// A mailbox proven to sign in with. The proof is used up by the code that brings it.
@@ -64,7 +64,7 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
             return Ok(browser.show(&address_page(&browser, &form, Some(why))));
         }
     };
-    let nobodys = owner(&browser.identity, &address).await?.is_none();
+    let nobodys = browser.identity.opened_by_mailbox(&address).await?.is_none();
     code::send(&browser, &SIGN_IN, &address, nobodys, form.onward.path()).await
 }
 
@@ -77,20 +77,12 @@ async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
     check_offered(&browser.identity)?;
     let answer = code::check(&browser, &SIGN_IN, &form).await?;
     let Some(address) = code::use_proof(&browser, &SIGN_IN).await? else { return Ok(answer) };
-    let Some(user_id) = owner(&browser.identity, &address).await? else {
+    let Some(user_id) = browser.identity.opened_by_mailbox(&address).await? else {
         // The account was locked or ended since the code was sent.
         return Ok(browser.redirect(&code::with_onward(START, form.onward.path())));
     };
     browser.sign_in(&user_id).await?;
     Ok(browser.redirect(form.onward.path()))
-}
-
-/// Who signs in with the address. A lock holds here as everywhere: whoever has a stolen telephone
-/// has its mailbox too.
-async fn owner(identity: &Identity, address: &EmailAddress) -> Result<Option<UserId>, Trouble> {
-    let person = identity.store.person_by_email(address.as_str()).await?;
-    let open = person.filter(|person| identity.is_opened_by_mailbox(person));
-    Ok(open.map(|person| person.user_id))
 }
 
 fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
@@ -111,6 +103,7 @@ fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
         p { (browser.words().password.reset_text) }
         (browser.form(START, &form))
         ul.links { li { a href=(back) { (words.by_password) } } }
+        (upstream::links(browser, asked.onward.path(), asked.typed()))
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.by_code_title, body).status(status)

@@ -33,6 +33,10 @@ pub struct ProviderConfig {
     /// There its word joins a subject to the account of an address without that account's password.
     #[serde(default)]
     pub authoritative_domains: Vec<String>,
+    /// Whether the mailbox of somebody who is known here by one of its subjects still opens their
+    /// account (a code or a new password by mail). Mailboxes go to other people, subjects do not.
+    #[serde(default)]
+    pub mailbox_opens_accounts: bool,
     /// Whether people who have no account get one.
     #[serde(default)]
     pub creates_accounts: bool,

@@ -97,6 +97,7 @@ impl World {
             domains: vec!["interieur.gouv.fr".into()],
             vouches_for_email: false,
             authoritative_domains: Vec::new(),
+            mailbox_opens_accounts: false,
             creates_accounts: true,
             logout: LogoutReach::Browsers,
         };

@@ -10,16 +10,17 @@
 use std::{sync::Arc, time::Duration};
 
 use estafette_core::{
+    email_address::EmailAddress,
     ids::UserId,
     limits::{PEOPLE_PER_READ, VALIDITY_INTERVAL_S},
 };
 use estafette_store::{
-    PeopleStore as _,
-    people::{AdminAct, AdminOutcome, Person},
+    PeopleStore as _, UpstreamStore as _,
+    people::{AdminAct, AdminOutcome},
 };
 
 use super::DAY_MS;
-use crate::{HostError, Identity};
+use crate::{HostError, Identity, pages::Trouble};
 
 /// The first ends are spread over the last tenth of the period, so that not everybody is reminded
 /// on one day.
@@ -152,11 +153,24 @@ impl Identity {
         drawn.cast_signed()
     }
 
-    /// Whether whoever holds the mailbox of an account may sign in and renew by that alone: not a
-    /// locked or ended one, nor one that expired so long ago that the mailbox may be somebody
-    /// else's.
-    pub(crate) fn is_opened_by_mailbox(&self, person: &Person) -> bool {
-        !person.deactivated && !person.locked && !self.is_long_expired(person.details.expires_ms)
+    /// Whose account opens to whoever holds the mailbox of an address. A lock holds here as
+    /// everywhere: whoever has a stolen telephone has its mailbox too. Nor does it where the
+    /// account expired so long ago that the mailbox may be somebody else's, or where its owner is
+    /// known by another provider's subject, which is nobody else's.
+    pub(crate) async fn opened_by_mailbox(
+        &self,
+        address: &EmailAddress,
+    ) -> Result<Option<UserId>, Trouble> {
+        let person = self.store.person_by_email(address.as_str()).await?;
+        let open = person.filter(|person| {
+            let long_expired = self.is_long_expired(person.details.expires_ms);
+            !person.deactivated && !person.locked && !long_expired
+        });
+        let Some(person) = open else { return Ok(None) };
+        let providers = self.store.upstream_providers(&person.user_id).await?;
+        let theirs = self.config.upstream.iter().filter(|one| providers.contains(&one.id));
+        let known_there = theirs.into_iter().any(|one| !one.mailbox_opens_accounts);
+        Ok((!known_there).then_some(person.user_id))
     }
 
     /// Whether an account that ends at `expires_ms` has been expired for longer than its mailbox is

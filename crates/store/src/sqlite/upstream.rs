@@ -19,6 +19,11 @@ impl UpstreamStore for SqliteStore {
         self.read(move |conn| user(conn, &provider, &subject)).await
     }
 
+    async fn upstream_providers(&self, user_id: &UserId) -> StoreResult<Vec<String>> {
+        let user_id = user_id.clone();
+        self.read(move |conn| providers(conn, &user_id)).await
+    }
+
     async fn link_upstream(
         &self,
         provider: &str,
@@ -74,6 +79,14 @@ fn user(conn: &Connection, provider: &str, subject: &str) -> StoreResult<Option<
     let found: Option<String> =
         statement.query_row((provider, subject), |row| row.get(0)).optional()?;
     found.map(|user_id| device_rows::user(&user_id)).transpose()
+}
+
+fn providers(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT provider FROM upstream_link WHERE user_id = ?1 ORDER BY provider",
+    )?;
+    let rows = statement.query_map((user_id.as_str(),), |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn link(

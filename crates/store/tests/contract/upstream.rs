@@ -103,6 +103,11 @@ async fn a_subject_is_one_user_and_a_user_one_subject_of_a_provider() {
     let known = |provider: &'static str| world.store.upstream_user(provider, "one");
     assert_eq!(known("p").await.unwrap(), Some(user("@a:x")));
     assert_eq!(known("q").await.unwrap(), None);
+    let providers = async |id: &str| world.store.upstream_providers(&user(id)).await.unwrap();
+    assert_eq!(
+        (providers("@a:x").await, providers("@b:x").await),
+        (vec!["p".into(), "q".into()], vec![])
+    );
 }
 
 #[tokio::test]

@@ -13,10 +13,11 @@ use super::{
     world::address,
 };
 
-/// Codes that one address is sent within five minutes, besides the one of its sign-up.
-const CODES: usize = 4;
-/// Wrong codes that one may try, one less than ends it.
-const TRIES: usize = 4;
+/// Codes that one address is sent within a minute at the request of one place, besides the one that
+/// everybody was sent before.
+const CODES: usize = 1;
+/// Wrong codes that one may try of a second one, one less than ends it.
+const TRIES: usize = 2;
 
 /// One kind of pair.
 pub(super) struct Check {

@@ -10,18 +10,23 @@ pub(super) struct Comparison {
     pub(super) distance: f64,
     /// How likely such a distance is, or a larger one, where both are of one kind (asymptotic).
     pub(super) likelihood: f64,
+    /// The median of the differences within pairs, in ms: what else goes on strikes both of a pair.
+    pub(super) paired_ms: f64,
 }
 
 impl Comparison {
-    /// Compares times in ms. Both sets must have something in them.
+    /// Compares times in ms, pair by pair. Both sets must have something in them.
     pub(super) fn of(mut first: Vec<f64>, mut second: Vec<f64>) -> Self {
+        let mut differences: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
+        differences.sort_by(f64::total_cmp);
         first.sort_by(f64::total_cmp);
         second.sort_by(f64::total_cmp);
         let distance = distance(&first, &second);
         let (n, m) = (first.len() as f64, second.len() as f64);
         let size = (n * m / (n + m)).sqrt();
         let likelihood = tail((size + 0.12 + 0.11 / size) * distance);
-        Self { medians_ms: [median(&first), median(&second)], distance, likelihood }
+        let medians_ms = [median(&first), median(&second)];
+        Self { medians_ms, distance, likelihood, paired_ms: median(&differences) }
     }
 
     /// How far the medians are from each other, in ms.
@@ -75,6 +80,7 @@ mod tests {
         assert!(near.likelihood > 0.9, "{near:?}");
         let apart = Comparison::of(evenly(0.0), evenly(0.5));
         assert!((apart.difference_ms() - 0.5).abs() < 0.01 && apart.likelihood < 1e-6, "{apart:?}");
+        assert!((apart.paired_ms + 0.5).abs() < 1e-9, "{apart:?}");
         let disjoint = Comparison::of(evenly(0.0), evenly(2.0));
         assert!((disjoint.distance - 1.0).abs() < 1e-9);
     }

@@ -69,6 +69,17 @@ impl World {
         id.context("the page names no user id")
     }
 
+    /// Asks for a code for an address, and leaves it at that: how often one was asked for is then
+    /// the same for whoever is there and whoever is not.
+    pub(super) fn ask_for_code(&self, address: &str) -> Result<()> {
+        let mut browser = Browser::new(self.address);
+        let start = "/_estafette/sign-up";
+        browser.open(start)?;
+        let sent = browser.submit(&Request::form(start, &[("address", address)]))?;
+        ensure!(sent.status == 303, "no code is sent: {} {}", sent.status, sent.body);
+        Ok(())
+    }
+
     /// The code in the mail to an address, waited for.
     fn code(&self, address: &str) -> Result<String> {
         let start = Instant::now();

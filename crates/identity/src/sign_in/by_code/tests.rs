@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these whoever has no password could not come back, or strangers would learn who is here.
 
-use estafette_store::{AccountStore as _, PeopleStore as _, accounts::AccountFlag};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, UpstreamStore as _, accounts::AccountFlag,
+    upstream::LinkReason,
+};
 use http::StatusCode;
 
 use crate::{
@@ -112,4 +115,43 @@ async fn where_it_is_switched_off_nothing_of_it_is_offered() {
     let mut browser = site.test.browser();
     assert!(!browser.open("/_estafette/sign-in").await.body.contains(START));
     assert_eq!(browser.open(START).await.status, StatusCode::NOT_FOUND);
+}
+
+const PROVIDER: &str = r#"
+id = "idp"
+name = "Provider"
+issuer = "https://idp.fr"
+client_id = "estafette"
+client_secret = "secret"
+domains = ["*"]
+"#;
+
+/// Otherwise whoever has the address of somebody who left comes in by the mailbox, where the
+/// provider's subject would have kept them out.
+#[tokio::test]
+async fn a_mailbox_does_not_open_what_is_a_subjects_of_a_provider() {
+    for (provider, opens) in [
+        (Some(PROVIDER.to_owned()), false),
+        (Some(format!("{PROVIDER}mailbox_opens_accounts = true")), true),
+        (None, true),
+    ] {
+        let configured = provider.iter().map(|text| toml::from_str(text).unwrap()).collect();
+        let site = Site::with(|config| config.upstream = configured);
+        site.sign_up(ADDRESS).await;
+        let store = &site.test.identity.store;
+        let person = store.person_by_email(ADDRESS).await.unwrap().unwrap();
+        let proven = LinkReason::Proven;
+        store.link_upstream("idp", "subject", &person.user_id, proven).await.unwrap();
+        for start in [START, "/_estafette/password/reset"] {
+            site.test.host.advance(61_000);
+            let before = site.mails().await.len();
+            let mut browser = site.test.browser();
+            let page = browser.open(start).await;
+            let button = page.body.contains("Sign in with Provider");
+            assert_eq!(button, provider.is_some(), "{}", page.body);
+            let answer = browser.submit(start, &[("address", ADDRESS)]).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "as everybody: {}", answer.body);
+            assert_eq!(site.mails().await.len() > before, opens, "{start} {provider:?}");
+        }
+    }
 }
