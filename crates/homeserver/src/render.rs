@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use estafette_core::{event::Event, json::write_json_string};
+use estafette_core::{event::Event, json::write_json_string, version::EventIdFormat};
 
 use crate::rooms::TimelineEvent;
 
@@ -82,6 +82,22 @@ pub fn timeline_event(out: &mut String, event: &TimelineEvent, unsigned: Unsigne
 /// Appends the client's form of a state event to `out`, as it stands in state lists.
 pub fn state_event(out: &mut String, event: &Event) {
     out.push_str(&open_client_event(event));
+    out.push('}');
+}
+
+/// Appends an event as other servers get it, with its id (Client-Server API, "Filtering",
+/// `event_format`: `federation`). Of its `unsigned` nothing is told, as that is made for each reader.
+pub fn federation_event(out: &mut String, event: &Event) {
+    let json = event.json();
+    let members = json.strip_suffix('}').unwrap_or(json);
+    out.push_str(members);
+    if event.version().rules().event_id_format != EventIdFormat::Server {
+        if !members.ends_with('{') {
+            out.push(',');
+        }
+        out.push_str("\"event_id\":");
+        write_json_string(out, event.event_id().as_str());
+    }
     out.push('}');
 }
 

@@ -257,9 +257,9 @@ pub enum ProfileOutcome {
 pub struct DirectoryQuery {
     /// What was typed.
     pub text: String,
-    /// Who asks; never in the answer.
+    /// Who asks; in the answer only with `visible_only`.
     pub searcher: UserId,
-    /// Whether only those are found who share a room with `searcher` or are in a published room.
+    /// Whether only those are found who share a room with `searcher` or are in a public room.
     pub visible_only: bool,
     /// How many at most.
     pub limit: u64,

@@ -31,7 +31,7 @@ use crate::{
 
 pub(super) fn routes() -> Router<Shared> {
     let path = "/directory/list/appservice/{network_id}/{room_id}";
-    v3(Router::new(), path, put(list_room))
+    v3(Router::new(), path, put(list_room).delete(take_off_list))
         .route("/_matrix/client/v1/appservice/{appservice_id}/ping", post(ping))
         .route(
             "/_matrix/client/unstable/fi.mau.msc2659/appservice/{appservice_id}/ping",
@@ -116,20 +116,38 @@ async fn list_room(
     Path((network_id, room_id)): Path<(String, RoomId)>,
     Json(body): Json<VisibilityBody>,
 ) -> ApiResult<Response> {
-    let appservice = asking(appservice)?;
-    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let public = match body.visibility.as_str() {
         "public" => true,
         "private" => false,
         _ => return Err(ApiError::invalid_param("`visibility` is `public` or `private`.")),
     };
-    let room = server.rooms.get(&server.store, &room_id).await?;
+    set_listed(&server, (appservice, &requester), (&network_id, &room_id), public).await
+}
+
+/// `DELETE` of the same, which bridges use though the specification does not have it: as `private`.
+async fn take_off_list(
+    State(server): State<Shared>,
+    OptionalAppservice(appservice): OptionalAppservice,
+    requester: Requester,
+    Path((network_id, room_id)): Path<(String, RoomId)>,
+) -> ApiResult<Response> {
+    set_listed(&server, (appservice, &requester), (&network_id, &room_id), false).await
+}
+
+async fn set_listed(
+    server: &Shared,
+    (appservice, requester): (Option<Arc<Registration>>, &Requester),
+    (network_id, room_id): (&str, &RoomId),
+    public: bool,
+) -> ApiResult<Response> {
+    let appservice = asking(appservice)?;
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
+    let room = server.rooms.get(&server.store, room_id).await?;
     let room = room.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
     if public {
-        check_may_be_published(&server, &room.snapshot().view)?;
+        check_may_be_published(server, &room.snapshot().view)?;
     }
-    let list = (appservice.id.as_str(), network_id.as_str());
-    server.store.list_in_network(list, &room_id, public).await?;
+    server.store.list_in_network((&appservice.id, network_id), room_id, public).await?;
     Ok(empty_object())
 }
 

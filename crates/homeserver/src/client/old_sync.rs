@@ -13,6 +13,8 @@ use estafette_core::{
     filter::RoomEventFilter,
     ids::{EventId, RoomId, UserId},
     json::write_json_string,
+    limits::PRESENCE_MET_MAX,
+    room::RoomView,
 };
 use estafette_store::{
     AccountDataStore as _, Position, RoomStore as _,
@@ -147,6 +149,23 @@ fn presence(reader: &sync::Reader, version: u64, wanted: impl Fn(&UserId) -> boo
     known.iter().map(|(user, known)| presence_event(server, user, known)).collect()
 }
 
+/// Members of a room of whom nothing is known, and who are not there: some, where there are many.
+fn strangers(server: &Shared, view: &RoomView) -> Vec<String> {
+    if !server.config.presence.enabled {
+        return Vec::new();
+    }
+    let members = view.state().iter_kind_unordered("m.room.member");
+    let joined = members.filter(|member| member.membership() == Some(Membership::Join));
+    let users = joined.filter_map(|member| UserId::parse(member.state_key()?).ok());
+    let unknown = users.take(PRESENCE_MET_MAX).filter(|user| server.presence.of(user).is_none());
+    let event = |user: UserId| {
+        let content = serde_json::json!({ "presence": "offline", "user_id": user });
+        let event = serde_json::json!({ "type": "m.presence", "sender": user, "content": content });
+        event.to_string()
+    };
+    unknown.map(event).collect()
+}
+
 fn presence_event(server: &Shared, user: &UserId, known: &UserPresence) -> String {
     let mut content = known.content(server.now_ms());
     if let Some(members) = content.as_object_mut() {
@@ -235,6 +254,7 @@ impl RoomSnapshot<'_> {
         if until == Until::Now {
             let reader = sync_reader(server, self.requester).await?;
             present = presence(&reader, 0, |user| now.view.is_joined(user));
+            present.extend(strangers(server, &now.view));
             receipts = self.receipts(room_id).await?;
         }
         array(answer.key("presence"), present);

@@ -9,6 +9,7 @@ use std::{
 
 use estafette_core::{
     event::{Event, Membership},
+    filter::EventFormat,
     ids::{RoomId, UserId},
     json::write_json_string,
 };
@@ -336,7 +337,10 @@ impl Told<'_> {
                 out.push(',');
             }
             let begin = out.len();
-            render::state_event(out, event);
+            match self.wish.filter.event_format {
+                EventFormat::Client => render::state_event(out, event),
+                EventFormat::Federation => render::federation_event(out, event),
+            }
             room::project(out, begin, fields);
         }
         out.push_str("]}");
@@ -350,7 +354,20 @@ impl Told<'_> {
         let fields = self.wish.filter.event_fields.as_ref();
         let mut timeline = block.object("timeline");
         let out = timeline.key("events");
-        room::write_events(out, self.reader, self.room_id, &window.events, fields).await?;
+        match self.wish.filter.event_format {
+            EventFormat::Client => {
+                room::write_events(out, self.reader, self.room_id, &window.events, fields).await?;
+            }
+            EventFormat::Federation => {
+                let events = window.events.iter().map(|visible| {
+                    let mut event = String::new();
+                    render::federation_event(&mut event, &visible.event.event);
+                    room::project(&mut event, 0, fields);
+                    event
+                });
+                array(out, events);
+            }
+        }
         timeline.display("limited", window.limited);
         timeline.text("prev_batch", &format!("t{}", window.prev_batch));
         timeline.close();

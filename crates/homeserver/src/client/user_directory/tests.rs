@@ -150,3 +150,26 @@ async fn guests_find_nobody() {
         assert_eq!(found, (Vec::new(), false), "{term}: empty, not an error");
     }
 }
+
+/// Otherwise who is in a room that anybody may join or read could not be found by those who are not
+/// in it yet, or be found when the room has closed.
+#[tokio::test]
+async fn people_in_public_rooms_are_found() {
+    let server =
+        TestServer::with(|config| config.user_directory.search_all_users = false).await;
+    let finds = async || {
+        let body = json!({ "search_term": "bob" });
+        let (_, answer) = server.request("POST", "/v3/user_directory/search", "@carol:x.fr", body).await;
+        answer["results"].as_array().unwrap().len()
+    };
+    let room = server.room("@alice:x.fr", json!({ "preset": "public_chat" })).await;
+    server.token_of("@bob:x.fr").await;
+    assert_eq!(finds().await, 0);
+    server.post("@bob:x.fr", &format!("/v3/rooms/{room}/join"), json!({})).await;
+    assert_eq!(finds().await, 1);
+    let set = async |kind: &str, content| server.set("@alice:x.fr", &room, kind, content).await;
+    set("m.room.join_rules", json!({ "join_rule": "invite" })).await;
+    assert_eq!(finds().await, 0);
+    set("m.room.history_visibility", json!({ "history_visibility": "world_readable" })).await;
+    assert_eq!(finds().await, 1);
+}

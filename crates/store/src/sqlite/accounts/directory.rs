@@ -270,11 +270,13 @@ fn shown(
 ) -> StoreResult<Option<UserId>> {
     let mut statement = conn.prepare_cached(
         "SELECT a.user_id FROM account a LEFT JOIN person p ON p.account_nid = a.nid
-         WHERE a.nid = ?1 AND a.deactivated = 0 AND a.locked = 0 AND a.user_id <> ?2
+         WHERE a.nid = ?1 AND a.deactivated = 0 AND a.locked = 0 AND a.user_id IS NOT ?2
          AND coalesce(p.guest, 0) = 0 AND (?3 OR coalesce(p.red_list, 0) = 0)
          AND (p.expires_ts IS NULL OR p.expires_ts > ?4)",
     )?;
-    let parameters = (nid, query.searcher.as_str(), by_email, query.now_ms);
+    // Where everybody is found, nobody looks for themselves.
+    let left_out = (!query.visible_only).then_some(query.searcher.as_str());
+    let parameters = (nid, left_out, by_email, query.now_ms);
     let user_id: Option<String> = statement.query_row(parameters, |row| row.get(0)).optional()?;
     let Some(user_id) = user_id else { return Ok(None) };
     if !by_email && query.visible_only && !in_sight(conn, &query.searcher, &user_id)? {
@@ -283,11 +285,18 @@ fn shown(
     device_rows::user(&user_id).map(Some)
 }
 
-/// Whether two share a room, or the other is in a published one.
+/// Whether two share a room, or the other is in a public one: listed, or open for anybody to join or
+/// to read (Client-Server API, "User Directory").
 fn in_sight(conn: &Connection, searcher: &UserId, other: &str) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached(
         "SELECT 1 FROM membership theirs JOIN room r ON r.nid = theirs.room_nid
          WHERE theirs.user_id = ?2 AND theirs.membership = 'join' AND (r.is_public = 1
+            OR EXISTS (SELECT 1 FROM current_state s JOIN event e ON e.nid = s.event_nid
+                WHERE s.room_nid = theirs.room_nid AND s.state_key = ''
+                AND (s.type = 'm.room.join_rules'
+                    AND json_extract(e.json, '$.content.join_rule') = 'public'
+                  OR s.type = 'm.room.history_visibility'
+                    AND json_extract(e.json, '$.content.history_visibility') = 'world_readable'))
             OR EXISTS (SELECT 1 FROM membership mine WHERE mine.user_id = ?1
                 AND mine.room_nid = theirs.room_nid AND mine.membership = 'join'))",
     )?;

@@ -207,3 +207,24 @@ async fn ones_own_receipt_brings_new_counts() {
     assert_eq!(count(&second), 0);
     assert_eq!(second["rooms"]["join"][&room]["ephemeral"]["events"], json!([]));
 }
+
+/// Otherwise who asks for events as other servers get them, as an archive does to check signatures,
+/// would silently be given another form.
+#[tokio::test]
+async fn events_as_other_servers_get_them() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let said = server.say(ALICE, &room, "signed").await;
+    let wish = filter(&json!({
+        "event_format": "federation", "room": { "timeline": { "limit": 1 } },
+    }));
+    let answer = sync(&server, ALICE, None, &wish).await;
+    let joined = &answer["rooms"]["join"][&room];
+    let event = &joined["timeline"]["events"][0];
+    assert_eq!((&event["event_id"], &event["content"]["body"]), (&json!(said), &json!("signed")));
+    for member in ["prev_events", "auth_events", "depth", "hashes", "signatures"] {
+        assert!(event.get(member).is_some(), "{member}: {event}");
+        assert!(joined["state"]["events"][0].get(member).is_some(), "{member}");
+    }
+    assert!(event.get("unsigned").is_none());
+}
