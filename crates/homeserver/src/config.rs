@@ -52,6 +52,8 @@ pub struct Config {
     pub user_directory: UserDirectory,
     /// Kinds of rooms.
     pub rooms: Rooms,
+    /// Announcements of the operators.
+    pub server_notices: ServerNotices,
     /// Voice and video.
     pub calls: Calls,
     /// Events that are sent later.
@@ -81,6 +83,7 @@ impl Default for Config {
             web: Web::default(),
             user_directory: UserDirectory::default(),
             rooms: Rooms::default(),
+            server_notices: ServerNotices::default(),
             calls: Calls::default(),
             delayed_events: DelayedEvents::default(),
             well_known: WellKnown::default(),
@@ -317,6 +320,31 @@ pub struct Rooms {
     /// Whether `im.vector.room.access_rules` binds: where guests may be, what is encrypted, what
     /// is published, and whether strangers see what is.
     pub access_rules: bool,
+}
+
+/// Announcements of the operators.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerNotices {
+    /// The localpart of the user who announces. Empty: nothing is announced.
+    pub localpart: String,
+    /// The display name of that user.
+    pub display_name: String,
+    /// The name of the rooms.
+    pub room_name: String,
+    /// Whether users are joined to the room at once, rather than invited.
+    pub auto_join: bool,
+}
+
+impl Default for ServerNotices {
+    fn default() -> Self {
+        Self {
+            localpart: String::new(),
+            display_name: "Server notices".into(),
+            room_name: "Server notices".into(),
+            auto_join: false,
+        }
+    }
 }
 
 /// Voice and video.

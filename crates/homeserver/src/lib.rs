@@ -32,6 +32,7 @@ pub mod room_worker;
 pub mod rooms;
 pub mod search_budget;
 mod server;
+mod server_notices;
 mod synapse_admin;
 pub mod sync;
 pub mod third_party_invites;

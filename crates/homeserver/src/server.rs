@@ -44,6 +44,7 @@ use crate::{
     rate_limit::RateLimiter,
     rooms::Rooms,
     search_budget::{self, SearchBudgets},
+    server_notices,
     third_party_invites::{self, ThirdPartyInvites},
     typing::Typing,
     web::WebClient,
@@ -98,6 +99,8 @@ pub struct Server {
     pub default_rules: RuleSet,
     /// Everybody who asked that their content be erased. See `history`.
     pub(crate) erased: Remembered<Arc<HashSet<UserId>>>,
+    /// Held while a room for server notices is looked for and made.
+    pub(crate) making_notices_room: tokio::sync::Mutex<()>,
     /// Filters by their owners and ids, as far as they were used lately.
     pub filters: Mutex<HashMap<(UserId, u64), Arc<Filter>>>,
     /// Whether names that were made from an e-mail address stay as they are. Set by whoever runs
@@ -188,6 +191,7 @@ impl Server {
             vapid,
             default_rules: RuleSet::new(Defaults::ALL),
             erased: Remembered::default(),
+            making_notices_room: tokio::sync::Mutex::default(),
             filters: Mutex::default(),
             names_are_imposed: std::sync::atomic::AtomicBool::new(false),
             single_sign_on: std::sync::OnceLock::new(),
@@ -272,6 +276,7 @@ fn start_workers(server: &Shared, facts: tokio::sync::mpsc::Receiver<Fact>) {
     tokio::spawn(notify::forget_idle_users(Arc::downgrade(server)));
     tokio::spawn(delayed_events::run(Arc::downgrade(server)));
     appservice::sender::start(server);
+    tokio::spawn(server_notices::prepare(Arc::downgrade(server)));
     tokio::spawn(search_budget::run(Arc::downgrade(server)));
     tokio::spawn(third_party_invites::run(Arc::downgrade(server)));
 }

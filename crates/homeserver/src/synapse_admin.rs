@@ -5,6 +5,7 @@
 
 mod devices;
 mod registration_tokens;
+mod server_notices;
 mod users;
 
 use std::net::IpAddr;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(users::routes())
         .merge(devices::routes())
         .merge(registration_tokens::routes())
+        .merge(server_notices::routes())
 }
 
 /// 400 `M_UNKNOWN`, as Synapse answers, where no secret is configured.

@@ -221,7 +221,7 @@ async fn invited_addresses(
 }
 
 /// The letters of room ids in versions where the server chooses them.
-pub(super) const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+pub(crate) const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 fn initial_state(wanted: Vec<InitialState>) -> ApiResult<Vec<(String, String, Object)>> {
     wanted
@@ -243,7 +243,7 @@ fn initial_state(wanted: Vec<InitialState>) -> ApiResult<Vec<(String, String, Ob
 }
 
 /// The room version that is asked for, or this server's default.
-pub(super) fn version_of(server: &Shared, wanted: Option<&str>) -> ApiResult<RoomVersion> {
+pub(crate) fn version_of(server: &Shared, wanted: Option<&str>) -> ApiResult<RoomVersion> {
     let name = wanted.unwrap_or(&server.config.default_room_version);
     RoomVersion::parse(name).ok_or_else(unsupported_version)
 }

@@ -34,7 +34,7 @@ use crate::{
     rate_limit::Cost,
     room_worker::{Request, submit_to},
     rooms::HotRoom,
-    typing,
+    server_notices, typing,
 };
 
 pub(super) fn routes() -> Router<Shared> {
@@ -122,6 +122,7 @@ async fn leave(
     let room = room(&server, &room_id).await?;
     let user_id = &requester.user_id;
     let view = &room.snapshot().view;
+    server_notices::check_may_decline(&server, view, user_id)?;
     // A retry after an answer that was lost finds that all is done.
     if view.membership(user_id) != Some(Membership::Leave) {
         let target = (user_id, MemberAct::Leave);

@@ -86,7 +86,7 @@ impl SendQuery {
 
 /// What identifies a request, so that its retry finds the first answer (Client-Server API,
 /// "Transaction identifiers"). `path` are the parts of the endpoint's path besides the id.
-pub(super) fn transaction(
+pub(crate) fn transaction(
     requester: &Requester,
     path: &[&str],
     txn_id: &str,

@@ -155,11 +155,11 @@ async fn guests_find_nobody() {
 /// in it yet, or be found when the room has closed.
 #[tokio::test]
 async fn people_in_public_rooms_are_found() {
-    let server =
-        TestServer::with(|config| config.user_directory.search_all_users = false).await;
+    let server = TestServer::with(|config| config.user_directory.search_all_users = false).await;
     let finds = async || {
         let body = json!({ "search_term": "bob" });
-        let (_, answer) = server.request("POST", "/v3/user_directory/search", "@carol:x.fr", body).await;
+        let (_, answer) =
+            server.request("POST", "/v3/user_directory/search", "@carol:x.fr", body).await;
         answer["results"].as_array().unwrap().len()
     };
     let room = server.room("@alice:x.fr", json!({ "preset": "public_chat" })).await;
