@@ -72,6 +72,12 @@ async fn bad_versions_are_refused() {
     other["version"] = json!("2");
     let mismatch = alice.fails("PUT", &format!("{VERSION}/1"), other).await;
     assert_eq!(mismatch, error(400, "M_INVALID_PARAM"));
+    let mut number = auth_data("x");
+    number["version"] = json!(1);
+    alice.ok("PUT", &format!("{VERSION}/1"), number.clone()).await;
+    number["version"] = json!(2);
+    let mismatch = alice.fails("PUT", &format!("{VERSION}/1"), number).await;
+    assert_eq!(mismatch, error(400, "M_INVALID_PARAM"));
     let algorithm = json!({ "algorithm": "other", "auth_data": {} });
     let mismatch = alice.fails("PUT", &format!("{VERSION}/1"), algorithm).await;
     assert_eq!(mismatch, error(400, "M_INVALID_PARAM"));

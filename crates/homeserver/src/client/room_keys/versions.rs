@@ -31,7 +31,24 @@ const MEGOLM_BACKUP: &str = "m.megolm_backup.v1.curve25519-aes-sha2";
 pub(super) struct VersionBody {
     algorithm: String,
     auth_data: Box<RawValue>,
-    version: Option<String>,
+    version: Option<VersionName>,
+}
+
+/// A text; some clients send the number that it is.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum VersionName {
+    Text(String),
+    Number(u64),
+}
+
+impl VersionName {
+    fn is(&self, version: &str) -> bool {
+        match self {
+            Self::Text(text) => text == version,
+            Self::Number(number) => number.to_string() == version,
+        }
+    }
 }
 
 impl VersionBody {
@@ -112,7 +129,7 @@ pub(super) async fn update(
 ) -> ApiResult<Response> {
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     body.check()?;
-    if body.version.as_ref().is_some_and(|in_body| *in_body != version) {
+    if body.version.as_ref().is_some_and(|in_body| !in_body.is(&version)) {
         return Err(ApiError::invalid_param("`version` is not the version in the path."));
     }
     let version = parse_version(&version)?;

@@ -14,6 +14,7 @@ use crate::{
     sqlite::{
         Tx,
         device_rows::{self, Indexes},
+        keys,
     },
 };
 
@@ -41,6 +42,7 @@ pub(in crate::sqlite) fn log_in(
                 return Ok(refused);
             }
             let name = login.display_name.as_deref();
+            keys::record_device_list_change(tx, user_id)?;
             device_rows::insert(tx.conn, user_id, &login.device_id, name, now_ms)?
         }
     };
