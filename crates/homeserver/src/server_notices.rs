@@ -131,7 +131,14 @@ async fn make_room(server: &Shared, sender: &UserId, user_id: &UserId) -> ApiRes
         power_level_content_override: Object::from([level]),
         nonce: random_letters(&*server.random, LETTERS, 18),
     };
-    let new = NewRoom { request, is_public: false, alias: None, invitations: Vec::new() };
+    let new = NewRoom {
+        request,
+        is_public: false,
+        alias: None,
+        invitations: Vec::new(),
+        // Like a room that is replaced it is of no kind yet: what the server says is not encrypted.
+        replaces: true,
+    };
     let room_id = create_room(server, new).await?;
     let tags = json!({ "tags": { TAG: {} } }).to_string();
     server.store.set_account_data(user_id, Some(&room_id), "m.tag", Some(&tags), None).await?;
