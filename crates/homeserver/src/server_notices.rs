@@ -94,7 +94,9 @@ pub(crate) async fn send(server: &Shared, entry: AuditEntry, notice: Notice) -> 
         Some(state_key) => Command::SendState { sender, kind, state_key, content },
         None => Command::Send { sender, kind, content },
     };
-    Ok(submit(server, &room_id, Request { txn, ..Request::new(command) }).await?)
+    let mut request = Request::new(command);
+    request.txn = txn;
+    Ok(submit(server, &room_id, request).await?)
 }
 
 /// The room of a user, as long as the user is in it or asked into it.
