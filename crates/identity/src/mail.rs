@@ -95,6 +95,10 @@ impl Identity {
         let Some(transport) = &self.mailer.transport else { return Ok(0) };
         let due = self.store.due_mail(self.host.now_ms(), OUTBOX_BATCH_MAX).await?;
         for mail in &due {
+            if mail.recipient.is_empty() {
+                self.store.mail_done(mail.id).await?;
+                continue;
+            }
             let timeout = Duration::from_secs(MAIL_TIMEOUT_S);
             let handed = tokio::time::timeout(timeout, transport.hand_over(self, mail)).await;
             match handed {

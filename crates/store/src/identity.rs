@@ -67,7 +67,8 @@ pub struct NewCode {
     pub expires_ms: i64,
     /// The mail that carries it.
     pub mail: NewMail,
-    /// Nobody is written to, and nobody can tell: all else is done alike.
+    /// Nobody is written to, and nobody can tell: all else is done alike. The mail waits with an
+    /// empty recipient, to be thrown away when its turn comes.
     pub to_nobody: bool,
     /// Now, in ms since the epoch.
     pub now_ms: i64,
@@ -131,7 +132,7 @@ pub struct NewMail {
 pub struct WaitingMail {
     /// Its number.
     pub id: i64,
-    /// To whom.
+    /// To whom; empty: to nobody.
     pub recipient: String,
     /// Its subject.
     pub subject: String,

@@ -94,7 +94,8 @@ async fn codes_end_by_time_by_tries_and_are_asked_for_within_bounds() {
     let too_many = CodeOutcome::TooMany { again_ms: 1_000 };
     assert_eq!(store.put_code(code("d", [1; 32], 400)).await.unwrap(), too_many);
     assert_eq!(store.put_code(code("d", [1; 32], 1_000)).await.unwrap(), CodeOutcome::Kept);
-    assert!(store.due_mail(1_000, 9).await.unwrap().is_empty(), "they were for nobody");
+    let due = store.due_mail(1_000, 9).await.unwrap();
+    assert!(due.iter().all(|mail| mail.recipient.is_empty()), "they were for nobody");
 }
 
 /// Otherwise one stranger takes all codes of a mailbox, or floods it, or guesses without end.
@@ -150,6 +151,21 @@ async fn a_full_outbox_refuses_codes_to_nobody_too() {
         let full = store.put_code(NewCode { to_nobody, ..code("b", [1; 32], 5) }).await;
         assert!(matches!(full, Err(estafette_store::StoreError::Busy)), "{to_nobody}: {full:?}");
     }
+}
+
+/// Otherwise what the outbox does for a code tells, by the time that others take meanwhile, which
+/// addresses have an account (F-24).
+#[tokio::test]
+async fn a_mail_to_nobody_waits_and_goes_as_all_do() {
+    let (_folder, store) = open();
+    for (browser, to_nobody, recipient) in [("a", false, "a@x.fr"), ("b", true, "")] {
+        store.put_code(NewCode { to_nobody, ..code(browser, [1; 32], 10) }).await.unwrap();
+        let due = store.due_mail(10, 9).await.unwrap();
+        let to: Vec<&str> = due.iter().map(|mail| mail.recipient.as_str()).collect();
+        assert_eq!(to, [recipient], "{to_nobody}");
+        store.mail_done(due[0].id).await.unwrap();
+    }
+    assert_eq!(store.due_mail(10, 9).await.unwrap(), []);
 }
 
 /// Otherwise a link chooses a password twice, too late, or for whom it is no longer meant.

@@ -9,7 +9,7 @@ use super::outbox;
 use crate::{
     StoreResult,
     accounts::TokenHash,
-    identity::{CodeOutcome, NewCode, TryOutcome},
+    identity::{CodeOutcome, NewCode, NewMail, TryOutcome},
 };
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -45,10 +45,12 @@ pub(super) fn put(conn: &Connection, code: &NewCode) -> StoreResult<CodeOutcome>
         tries,
         code.expires_ms
     ])?;
-    // The same work and the same refusals whether or not somebody is written to (F-24).
-    let mail = outbox::put(conn, &code.mail)?;
+    // The same work and the same refusals whether or not somebody is written to, now and when the
+    // outbox comes to it (F-24).
     if code.to_nobody {
-        outbox::done(conn, mail)?;
+        outbox::put(conn, &NewMail { recipient: String::new(), ..code.mail.clone() })?;
+    } else {
+        outbox::put(conn, &code.mail)?;
     }
     Ok(CodeOutcome::Kept)
 }
