@@ -2,9 +2,10 @@
 //! Changes of accounts that have to reach rooms: new profiles, and users who are gone.
 //!
 //! A user of many rooms costs one event in each, so this happens behind the request, one user after
-//! another. Who changes twice before being looked at costs one round. What is to be done is durable:
-//! a changed profile is noted in the transaction of the change until all rooms were told, and who is
-//! deactivated and in a room still is to leave it. What waits here is only what to do next.
+//! another. Who changes twice before being looked at costs one round. What is to be done is
+//! durable: a changed profile is noted in the transaction of the change until all rooms were told,
+//! and who is deactivated and in a room still is to leave it. What waits here is only what to do
+//! next.
 
 mod apply;
 

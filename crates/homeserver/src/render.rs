@@ -86,7 +86,8 @@ pub fn state_event(out: &mut String, event: &Event) {
 }
 
 /// Appends an event as other servers get it, with its id (Client-Server API, "Filtering",
-/// `event_format`: `federation`). Of its `unsigned` nothing is told, as that is made for each reader.
+/// `event_format`: `federation`). Of its `unsigned` nothing is told, as that is made for each
+/// reader.
 pub fn federation_event(out: &mut String, event: &Event) {
     let json = event.json();
     let members = json.strip_suffix('}').unwrap_or(json);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Announcements of the operators (Client-Server API, "Server Notices").
 //!
-//! Each user who is told something has one room for it, made when it is first needed and marked with
-//! the tag `m.server_notice`. In it the notices user alone speaks; the other is invited, as the
-//! specification has it, or joined at once where the operator wants that.
+//! Each user who is told something has one room for it, made when it is first needed and marked
+//! with the tag `m.server_notice`. In it the notices user alone speaks; the other is invited, as
+//! the specification has it, or joined at once where the operator wants that.
 
 use std::sync::Weak;
 

@@ -25,8 +25,8 @@ use crate::{
 };
 
 /// Works until the server stops or is gone. The first to be waited for is the first to be done.
-/// Begins with what the end of an earlier life of the server has left undone, and comes back to what
-/// could not be done.
+/// Begins with what the end of an earlier life of the server has left undone, and comes back to
+/// what could not be done.
 pub(crate) async fn apply(
     server: Weak<Server>,
     changes: Arc<AccountChanges>,

@@ -3,9 +3,9 @@
 //!
 //! An event concerns it when the room, one of the room's aliases, the sender, the user whose
 //! membership it is, or anybody in the room is in its namespaces. Whether somebody in the room is
-//! theirs is worked out once per room, as of the first event that is looked at, and then follows the
-//! memberships that come by: a service that was away is told of what happened while its users were
-//! there, also when they have left meanwhile.
+//! theirs is worked out once per room, as of the first event that is looked at, and then follows
+//! the memberships that come by: a service that was away is told of what happened while its users
+//! were there, also when they have left meanwhile.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -74,7 +74,8 @@ impl Interest {
         Ok(aliases.iter().any(|alias| self.appservice.is_interested_in_alias(alias)))
     }
 
-    /// Whether somebody of theirs was in a room once the last event that was looked at had happened.
+    /// Whether somebody of theirs was in a room once the last event that was looked at had
+    /// happened.
     async fn members_in(&mut self, server: &Shared, room_id: &RoomId) -> StoreResult<bool> {
         if let Some(known) = self.members.get(room_id) {
             return Ok(*known);

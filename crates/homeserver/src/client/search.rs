@@ -193,9 +193,9 @@ impl Scan {
     }
 
     /// The matches of all rooms up to `upto`, latest first, and down to where every room was looked
-    /// at. Looks at about `scan_max` events, each look into a room counting as [`LOOK_COST`] at least;
-    /// at more only where even one short look into each room takes more, so that every search gets
-    /// on.
+    /// at. Looks at about `scan_max` events, each look into a room counting as [`LOOK_COST`] at
+    /// least; at more only where even one short look into each room takes more, so that every
+    /// search gets on.
     async fn walk(
         &self,
         server: &Shared,

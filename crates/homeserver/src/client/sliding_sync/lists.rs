@@ -58,9 +58,9 @@ struct Marks {
     children: HashMap<RoomId, HashSet<RoomId>>,
 }
 
-/// The user's rooms as of the head that it sets: `head`, or where a membership is newer, a later one.
-/// A room whose membership belongs to the next answer would be missing in this one, and with it
-/// everything up to `head` that is told only once.
+/// The user's rooms as of the head that it sets: `head`, or where a membership is newer, a later
+/// one. A room whose membership belongs to the next answer would be missing in this one, and with
+/// it everything up to `head` that is told only once.
 pub(super) fn candidates(reader: &mut Reader, head: Position) -> Vec<(RoomId, OwnRoom)> {
     let all = |reader: &Reader| {
         let mut rooms = Vec::new();
@@ -311,8 +311,8 @@ mod tests {
     use crate::testing::TestServer;
     use estafette_core::ids::UserId;
 
-    /// Otherwise a room in which somebody changes their name at the wrong moment would be missing in
-    /// an answer, and receipts of it would never be told.
+    /// Otherwise a room in which somebody changes their name at the wrong moment would be missing
+    /// in an answer, and receipts of it would never be told.
     #[tokio::test]
     async fn a_membership_that_is_newer_than_the_head_moves_the_head() {
         let server = TestServer::start().await;

@@ -285,8 +285,8 @@ fn shown(
     device_rows::user(&user_id).map(Some)
 }
 
-/// Whether two share a room, or the other is in a public one: listed, or open for anybody to join or
-/// to read (Client-Server API, "User Directory").
+/// Whether two share a room, or the other is in a public one: listed, or open for anybody to join
+/// or to read (Client-Server API, "User Directory").
 fn in_sight(conn: &Connection, searcher: &UserId, other: &str) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached(
         "SELECT 1 FROM membership theirs JOIN room r ON r.nid = theirs.room_nid
