@@ -188,8 +188,8 @@ async fn make_user(server: &Shared, user_id: &UserId) -> ApiResult<()> {
     }
 }
 
-/// 403 `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM` for whoever would decline the invitation to it (Client-
-/// Server API, `POST /rooms/{roomId}/leave`).
+/// 403 `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM` for whoever would decline the invitation to it
+/// (Client-Server API, `POST /rooms/{roomId}/leave`).
 pub(crate) fn check_may_decline(
     server: &Server,
     view: &RoomView,
