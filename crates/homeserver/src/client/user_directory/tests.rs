@@ -156,11 +156,15 @@ async fn guests_find_nobody() {
 #[tokio::test]
 async fn people_in_public_rooms_are_found() {
     let server = TestServer::with(|config| config.user_directory.search_all_users = false).await;
-    let finds = async || {
+    let found_by = async |who: &str| {
         let body = json!({ "search_term": "bob" });
-        let (_, answer) =
-            server.request("POST", "/v3/user_directory/search", "@carol:x.fr", body).await;
+        let (_, answer) = server.request("POST", "/v3/user_directory/search", who, body).await;
         answer["results"].as_array().unwrap().len()
+    };
+    let finds = async || {
+        let by_others = found_by("@carol:x.fr").await;
+        assert_eq!(found_by("@bob:x.fr").await, by_others, "as others do, he finds himself");
+        by_others
     };
     let room = server.room("@alice:x.fr", json!({ "preset": "public_chat" })).await;
     server.token_of("@bob:x.fr").await;

@@ -297,7 +297,7 @@ fn in_sight(conn: &Connection, searcher: &UserId, other: &str) -> StoreResult<bo
                     AND json_extract(e.json, '$.content.join_rule') = 'public'
                   OR s.type = 'm.room.history_visibility'
                     AND json_extract(e.json, '$.content.history_visibility') = 'world_readable'))
-            OR EXISTS (SELECT 1 FROM membership mine WHERE mine.user_id = ?1
+            OR ?1 <> ?2 AND EXISTS (SELECT 1 FROM membership mine WHERE mine.user_id = ?1
                 AND mine.room_nid = theirs.room_nid AND mine.membership = 'join'))",
     )?;
     Ok(statement.exists((searcher.as_str(), other))?)
