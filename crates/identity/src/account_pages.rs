@@ -136,7 +136,7 @@ fn uri(path: &str) -> Result<Uri, Trouble> {
 }
 
 /// The way back to the overview.
-fn back(browser: &Browser) -> Markup {
+pub(crate) fn back(browser: &Browser) -> Markup {
     html! { ul.links { li { a href=(PATH) { (browser.words().account.back) } } } }
 }
 

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Identity,
-    account_pages::require_recent,
+    account_pages::{self, require_recent},
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
     pages::{
@@ -183,7 +183,12 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
     } else {
         words.taken
     };
-    let body = html! { h1 { (title) } p { (text) } p { strong { (address) } } };
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        p { strong { (address) } }
+        (account_pages::back(&browser))
+    };
     Ok(browser.show(&Page::new(title, body)))
 }
 

@@ -55,8 +55,14 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(address_change::routes())
         .merge(validity::routes())
         .merge(policy::routes())
+        .route("/_estafette/{*unknown}", get(unknown))
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .with_state(Arc::clone(identity))
+}
+
+/// Links in old mails are followed by people: they get a page.
+async fn unknown() -> Trouble {
+    Trouble::NotFound
 }
 
 async fn style() -> (HeaderMap, &'static str) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The sign-in page: who one is, a password, and on to where one wanted to go.
 //!
-//! Whether an account exists, has another password, is locked or deactivated cannot be told from
-//! the answer, nor from the time that it takes (F-24).
+//! Whether an account exists, has another password or is deactivated cannot be told from the
+//! answer, nor from the time that it takes (F-24). That it is locked is said after the right
+//! password only.
 
 mod by_code;
 
@@ -15,7 +16,7 @@ use axum::{
 };
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{AccountStore as _, PeopleStore as _};
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use maud::{Markup, html};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -97,12 +98,21 @@ async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResul
     let password = Zeroizing::new(form.password);
     let words = &browser.words().sign_in;
     let onward = form.onward.path();
-    match proven(&browser, &form.who, &password).await? {
-        Some(user_id) => {
+    match proven(&browser, &form.who, &password).await {
+        Ok(Some(user_id)) => {
             browser.sign_in(&user_id).await?;
             Ok(browser.redirect(onward))
         }
-        None => Ok(browser.show(&page(&browser, onward, &form.who, Some(words.refused)))),
+        Ok(None) => Ok(browser.show(&page(&browser, onward, &form.who, Some(words.refused)))),
+        Err(Trouble::Limited { retry_after_s }) => {
+            let troubles = &browser.words().troubles;
+            let wait = format!("{} {}", troubles.limited.1, (troubles.wait)(retry_after_s));
+            let page = page(&browser, onward, &form.who, Some(wait.as_str()));
+            let mut answer = browser.show(&page.status(StatusCode::TOO_MANY_REQUESTS));
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+            Ok(answer)
+        }
+        Err(trouble) => Err(trouble),
     }
 }
 
@@ -134,7 +144,8 @@ fn signed_out(browser: &Browser, provider: &str, url: &str, onward: &Onward) -> 
     Page::new(words.signed_out_title, body)
 }
 
-/// Whose password it is. Always hashes exactly once.
+/// Whose password it is. Always hashes exactly once. Errors: [`Trouble::Locked`], to nobody but
+/// who knows the password.
 async fn proven(
     browser: &Browser,
     who: &str,
@@ -154,10 +165,13 @@ async fn proven(
             None
         }
     };
-    let account = account.filter(|account| !account.deactivated && !account.locked);
+    let account = account.filter(|account| !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
     let matches = identity.host.password_matches(password, kept).await?;
-    Ok(account.filter(|_| matches).map(|account| account.user_id))
+    match account.filter(|_| matches) {
+        Some(account) if account.locked => Err(Trouble::Locked),
+        account => Ok(account.map(|account| account.user_id)),
+    }
 }
 
 /// The account that somebody means: an address, a localpart, or the whole user id.

@@ -20,7 +20,7 @@ use maud::html;
 use serde::Deserialize;
 
 use crate::{
-    Identity,
+    Identity, account_pages,
     code::with_onward,
     mail::letters,
     pages::{Browser, Date, Page, PageResult, Posted, Trouble},
@@ -197,8 +197,12 @@ async fn send_again(Posted { browser, .. }: Posted<Nothing>) -> PageResult {
 }
 
 fn say(browser: &Browser, (title, text): (&str, &str), status: StatusCode) -> PageResult {
-    let page = Page::new(title, html! { h1 { (title) } p { (text) } }).status(status);
-    Ok(browser.show(&page))
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        @if browser.owner().is_some() { (account_pages::back(browser)) }
+    };
+    Ok(browser.show(&Page::new(title, body).status(status)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use estafette_core::limits::{BODY_READ_TIMEOUT_S, FORM_BYTES_MAX};
 use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Browser, Trouble};
+use super::{Browser, Trouble, trouble::FilledIn};
 use crate::Identity;
 
 /// A form that this browser was shown by us: cross-site requests are refused before any handler.
@@ -39,6 +39,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Identity>> for Posted<T> {
         let token: Token = serde_urlencoded::from_bytes(&body).map_err(not_understood)?;
         if !browser.accepts_form_token(&token.form_token) {
             return Err(Trouble::FormTooOld);
+        }
+        if let Some(filled_in) = parts.extensions.get::<FilledIn>() {
+            filled_in.remember(&body);
         }
         let form = serde_urlencoded::from_bytes(&body).map_err(not_understood)?;
         Ok(Self { browser, form })

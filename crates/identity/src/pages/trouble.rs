@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When a page cannot be shown: one sentence, in the reader's language.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     extract::{Request, State},
@@ -9,11 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use estafette_store::StoreError;
-use http::{HeaderValue, StatusCode, header};
-use maud::html;
+use http::{HeaderValue, StatusCode, Uri, header};
+use maud::{Markup, html};
 
 use super::{Page, language::Language, layout, words};
 use crate::{HostError, Identity};
+
+/// Fields that are not put into a page again.
+const PASSWORDS: &[&str] = &["password", "again"];
 
 /// Why a page cannot be shown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,6 +33,9 @@ pub(crate) enum Trouble {
     /// The account is suspended: its owner may look and not act.
     #[error("the account is suspended")]
     Suspended,
+    /// The account is locked, and whoever asks has proven that it is theirs.
+    #[error("the account is locked")]
+    Locked,
     /// Asked too often.
     #[error("asked too often: wait {retry_after_s} s")]
     Limited {
@@ -47,7 +53,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     fn status(&self) -> StatusCode {
         match self {
-            Self::FormTooOld | Self::Suspended => StatusCode::FORBIDDEN,
+            Self::FormTooOld | Self::Suspended | Self::Locked => StatusCode::FORBIDDEN,
             Self::NotUnderstood => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -88,13 +94,40 @@ impl IntoResponse for Trouble {
     }
 }
 
+/// What was filled in, without passwords, once the form is known to be this browser's.
+#[derive(Clone, Default)]
+pub(super) struct FilledIn(Arc<OnceLock<Vec<(String, String)>>>);
+
+impl FilledIn {
+    /// Remembers the fields of a form for as long as the request lasts.
+    pub(super) fn remember(&self, body: &[u8]) {
+        let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+        let told = fields.into_iter().filter(|(name, _)| !PASSWORDS.contains(&&**name));
+        // A request has one form.
+        let _ = self.0.set(told.collect());
+    }
+}
+
+/// A button that sends the same form again: who has to wait loses nothing that was typed.
+fn once_more(action: &Uri, FilledIn(fields): &FilledIn, label: &str) -> Markup {
+    let Some(fields) = fields.get() else { return Markup::default() };
+    html! {
+        form method="post" action=(action) {
+            @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+            div.actions { button type="submit" { (label) } }
+        }
+    }
+}
+
 /// Gives every [`Trouble`] a page in the language of whoever asked.
 pub(super) async fn show(
     State(identity): State<Arc<Identity>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let language = Language::of(request.headers());
+    let (action, filled_in) = (request.uri().clone(), FilledIn::default());
+    request.extensions_mut().insert(filled_in.clone());
     let response = next.run(request).await;
     let Some(trouble) = response.extensions().get::<Trouble>() else { return response };
     let words = &words::of(language).troubles;
@@ -103,6 +136,7 @@ pub(super) async fn show(
         Trouble::NotUnderstood => words.not_understood,
         Trouble::NotFound => words.not_found,
         Trouble::Suspended => words.suspended,
+        Trouble::Locked => words.locked,
         Trouble::Limited { .. } => words.limited,
         Trouble::Busy => words.busy,
         Trouble::Broken(_) => words.broken,
@@ -112,6 +146,9 @@ pub(super) async fn show(
         h1 { (title) }
         p { (text) }
         @if wait_s > 0 { p { ((words.wait)(wait_s)) } }
+        @if matches!(trouble, Trouble::Limited { .. } | Trouble::Busy) {
+            (once_more(&action, &filled_in, words.again))
+        }
     };
     let page = Page::new(title, body).status(trouble.status());
     let mut answer = layout::response(&identity.config.service_name, language, &page);

@@ -6,7 +6,7 @@ use estafette_store::{
 };
 use http::StatusCode;
 
-use crate::testing::TestIdentity;
+use crate::{sign_up::tests::Site, testing::TestIdentity};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -42,7 +42,7 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
     let locked = site.account("lockd", PASSWORD).await;
     site.identity.store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
     let mut answers = Vec::new();
-    let tried = [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", PASSWORD), ("nobod", "wrong")];
+    let tried = [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", "wrong"), ("nobod", "wrong")];
     for (who, password) in tried {
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;
@@ -56,6 +56,53 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
         answers.push((answer.status, headers, answer.body.len()));
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+/// Otherwise somebody who is locked out tries passwords and resets until they give up.
+#[tokio::test]
+async fn a_locked_person_is_told_after_the_right_password() {
+    let site = TestIdentity::start();
+    let locked = site.account("lockd", PASSWORD).await;
+    site.identity.store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
+    let mut browser = site.browser();
+    browser.open("/_estafette/sign-in").await;
+    let fields = [("who", "lockd"), ("password", PASSWORD)];
+    let answer = browser.submit("/_estafette/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.body.contains("Your account is locked"), "{}", answer.body);
+    assert_ne!(browser.open("/_estafette/account").await.status, StatusCode::OK);
+}
+
+/// Otherwise who has to wait types everything again.
+#[tokio::test]
+async fn who_has_to_wait_loses_nothing_typed_but_the_password() {
+    let site = Site::start().test;
+    let mut browser = site.browser();
+    browser.open("/_estafette/sign-in").await;
+    site.host.exhausted.store(true, Ordering::SeqCst);
+    let fields = [("who", "alice@x.fr"), ("password", PASSWORD)];
+    let answer = browser.submit("/_estafette/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.headers.contains_key("retry-after"));
+    assert!(answer.body.contains("value=\"alice@x.fr\""), "{}", answer.body);
+    assert!(!answer.body.contains(PASSWORD));
+    // A page without a field for it offers to send the same again.
+    browser.open("/_estafette/renew?token=unknown").await;
+    let token = browser.form_token().await;
+    let body = serde_urlencoded::to_string([
+        ("form_token", &*token),
+        ("token", "a&b"),
+        ("password", PASSWORD),
+    ]);
+    let answer = browser.post("/_estafette/renew", &body.unwrap()).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.body.contains("name=\"token\" value=\"a&amp;b\""), "{}", answer.body);
+    assert!(!answer.body.contains(PASSWORD));
+    site.host.exhausted.store(false, Ordering::SeqCst);
+    assert_eq!(browser.submit("/_estafette/renew", &[]).await.status, StatusCode::NOT_FOUND);
+    // What is not known to be of this browser is not offered to be sent.
+    let forged = browser.post("/_estafette/renew", "form_token=forged&token=x").await;
+    assert!(!forged.body.contains("<form"), "{}", forged.body);
 }
 
 /// Otherwise a page of somebody else could sign the reader in or out (CSRF).

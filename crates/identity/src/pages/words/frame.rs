@@ -29,9 +29,12 @@ pub(crate) struct Troubles {
     pub(crate) not_understood: (&'static str, &'static str),
     pub(crate) not_found: (&'static str, &'static str),
     pub(crate) suspended: (&'static str, &'static str),
+    pub(crate) locked: (&'static str, &'static str),
     pub(crate) limited: (&'static str, &'static str),
     pub(crate) busy: (&'static str, &'static str),
     pub(crate) broken: (&'static str, &'static str),
+    /// The button that sends once more what was not taken.
+    pub(crate) again: &'static str,
     /// How many seconds to wait.
     pub(crate) wait: fn(u64) -> String,
 }
@@ -51,7 +54,12 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
         "Votre compte est suspendu",
         "Vous pouvez lire et quitter des salons, rien d’autre. Adressez-vous à votre support.",
     ),
+    locked: (
+        "Votre compte est verrouillé",
+        "Vos messages sont conservés. Adressez-vous à votre support pour le faire déverrouiller.",
+    ),
     limited: ("Trop d’essais", "Pour votre sécurité, les essais sont limités."),
+    again: "Réessayer",
     busy: ("Service très demandé", "Réessayez dans un instant."),
     broken: (
         "Une erreur s’est produite",
@@ -81,7 +89,12 @@ pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
         "Your account is suspended",
         "You may read and leave rooms, and nothing else. Ask your support.",
     ),
+    locked: (
+        "Your account is locked",
+        "Your messages are kept. Ask your support to have it unlocked.",
+    ),
     limited: ("Too many tries", "For your safety the number of tries is limited."),
+    again: "Try again",
     busy: ("The service is busy", "Try again in a moment."),
     broken: (
         "Something went wrong",
