@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::{
     content::{Content, OptionalContent, text},
+    profile::has_imposed_name,
     room_access::{resolve, room},
     third_party_invite, v3,
 };
@@ -300,13 +301,30 @@ pub(super) async fn member_request(
     }
     content.remove(MEMBER_FLAG);
     if matches!(act, MemberAct::Join | MemberAct::Invite | MemberAct::Knock) {
-        for (key, value) in member_profile(server, target).await? {
+        let profile = member_profile(server, target).await?;
+        check_name(server, target, &profile, &content).await?;
+        for (key, value) in profile {
             content.entry(key).or_insert(value);
         }
     }
     let sender = requester.user_id.clone();
     let target = target.clone();
     Ok(Request::new(Command::Member { sender, target, act, content, in_allowed_room }))
+}
+
+/// Refuses a name that a room alone would show, of somebody whose name their address gives: what
+/// members are called is what rooms show, and nobody is to appear as somebody else in one.
+async fn check_name(
+    server: &Shared,
+    target: &UserId,
+    profile: &Object,
+    content: &Object,
+) -> ApiResult<()> {
+    let Some(name) = content.get("displayname") else { return Ok(()) };
+    if Some(name) == profile.get("displayname") || !has_imposed_name(server, target).await? {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("The display name is given by the e-mail address."))
 }
 
 /// What a change of membership is to the rules for guests, if anything.

@@ -140,6 +140,43 @@ async fn strangers_read_profiles_where_the_operator_lets_them() {
     }
 }
 
+/// Otherwise an agent shows every room the name of a minister, as rooms show what members are
+/// called in them (B3).
+#[tokio::test]
+async fn an_imposed_name_is_the_name_in_every_room() {
+    use estafette_store::{PeopleStore as _, people::PersonDetails};
+    let server = TestServer::start().await;
+    let room = server.room("@a:x.fr", json!({ "preset": "private_chat" })).await;
+    let (alice, bob) = (UserId::parse("@a:x.fr").unwrap(), UserId::parse("@b:x.fr").unwrap());
+    server.get("@b:x.fr", "/v3/account/whoami").await;
+    for (user_id, email) in [(&alice, "a@x.fr"), (&bob, "b@x.fr")] {
+        let details = PersonDetails { email: Some(email.into()), ..PersonDetails::default() };
+        server.server.store.put_person(user_id, details).await.unwrap();
+    }
+    let member = |user_id: &UserId| format!("/v3/rooms/{room}/state/m.room.member/{user_id}");
+    let named =
+        |membership: &str, name: &str| json!({ "membership": membership, "displayname": name });
+    // Names are free where nobody imposes them.
+    server.put("@a:x.fr", &member(&alice), named("join", "Le Président")).await;
+    server.server.names_are_imposed.store(true, std::sync::atomic::Ordering::Relaxed);
+    for (user_id, content) in [
+        (&alice, named("join", "Le Président [Élysée]")),
+        (&bob, named("invite", "Le Président [Élysée]")),
+        (&alice, json!({ "membership": "join", "displayname": null })),
+    ] {
+        let (status, answer) = server.request("PUT", &member(user_id), "@a:x.fr", content).await;
+        assert_eq!(
+            (status, &answer["errcode"]),
+            (StatusCode::FORBIDDEN, &json!("M_FORBIDDEN")),
+            "{user_id}"
+        );
+    }
+    let plain = json!({ "membership": "join", "reason": "the name of the profile" });
+    server.put("@a:x.fr", &member(&alice), plain).await;
+    let now = server.get("@a:x.fr", &member(&alice)).await;
+    assert_ne!(now["displayname"], "Le Président");
+}
+
 /// Otherwise people appear under a name that is not the one their address gives (B3).
 #[tokio::test]
 async fn an_imposed_name_is_corrected_by_administrators_alone() {
