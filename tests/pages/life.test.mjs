@@ -90,6 +90,23 @@ for (const reader of READERS) {
     await page.context().close();
   });
 
+  test(`a locked person is told so, after the right password only ${called}`, async () => {
+    const address = addressOf("lou.locked");
+    const page = await newcomer(reader, address);
+    await site.admin("users", "lock", await userOf(address));
+    await page.context().clearCookies();
+    await signIn(page, address, "not the password");
+    await look(page, "sign-in-refused");
+    await focusIsOnWhatIsWrong(page);
+    assert.equal(await page.inputValue("#who"), address, "what was typed is kept");
+    const refused = await page.locator(".summary").innerText();
+    await page.fill("#password", PASSWORD);
+    await press(page, SUBMIT);
+    await look(page, "locked");
+    assert.ok(!(await page.locator("main").innerText()).includes(refused), "it is not the password");
+    await page.context().close();
+  });
+
   test(`somebody moves to another address ${called}`, async () => {
     const [address, next] = [addressOf("ann.before"), addressOf("ann.after")];
     const taken = addressOf("tom.taken");
@@ -169,6 +186,9 @@ for (const reader of READERS) {
 
   test(`a page that cannot be shown says why and leads on ${called}`, async () => {
     const page = await site.page(reader);
+    const missing = await page.goto(`${site.base}/_estafette/no-such-page`);
+    assert.equal(missing.status(), 404);
+    await look(page, "not-found");
     await page.goto(`${site.base}/_estafette/sign-up`);
     await page.context().clearCookies();
     await page.fill("#address", addressOf("fay.form"));
@@ -188,3 +208,22 @@ for (const reader of READERS) {
     await page.context().close();
   });
 }
+
+test("who tries too often is told to wait, and loses nothing typed", async () => {
+  const strict = await Site.start("[rate_limits]\nlogin_burst = 1.0\nlogin_per_s = 0.01\n");
+  try {
+    const [reader] = READERS;
+    const page = await strict.page(reader);
+    await page.goto(`${strict.base}/_estafette/sign-in`);
+    for (let tries = 0; tries < 3; tries += 1) {
+      await page.fill("#who", "somebody@important.fr");
+      await page.fill("#password", "not the password");
+      await press(page, SUBMIT);
+    }
+    await look(page, "sign-in-limited");
+    assert.equal(await page.inputValue("#who"), "somebody@important.fr");
+    await page.context().close();
+  } finally {
+    await strict.stop();
+  }
+});
