@@ -83,7 +83,7 @@ test("a pasted list is invited: each is told what happens; pending ones are sent
   const { pathname, search } = new URL(link);
   await newcomer.page.goto(pathname + search);
   await throughPages(newcomer, lea);
-  await newcomer.page.waitForLoadState();
+  await newcomer.page.waitForURL((url) => !url.pathname.startsWith("/_estafette/sign-up"));
   await newcomer.page.screenshot({ path: "test-results/screens/newcomer-after-390.png" });
   await newcomer.page.goto("/");
   await newcomer.page.getByRole("button", { name: "Se connecter" }).click();
