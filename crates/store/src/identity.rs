@@ -300,8 +300,9 @@ pub trait IdentityStore: Send + Sync {
     ) -> StoreResult<(Vec<GuestInvitation>, u64)>;
 
     /// Brings a deactivated account back for whoever holds its mailbox, in one act. `false`, and
-    /// nothing is written: it is not deactivated, an administrator ended or locked it, or the
-    /// address is no longer its own. A suspension stays.
+    /// nothing is written: it is not deactivated, an administrator ended or locked it, the address
+    /// is no longer its own, or it is a guest's that no invitation is there for, which is used up.
+    /// A suspension stays, and so does an administrator's word about organisation and end.
     async fn bring_back(&self, back: Return) -> StoreResult<bool>;
 
     /// Whose password a link chooses. `None` when it is unknown, used or has ended, or the account

@@ -107,23 +107,34 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
     let Some(organisation) = organisation else { return Ok(Way::Nobodys) };
     let organisation = Box::new((**organisation).clone());
     let reactivation = identity.config.sign_up.reactivation;
-    match identity.store.person_by_email(address.as_str()).await? {
+    let back = match identity.store.person_by_email(address.as_str()).await? {
         Some(person) if !person.deactivated => {
             let is_long_expired = identity.is_long_expired(person.details.expires_ms);
             return Ok(if is_long_expired { Way::Closed } else { Way::Exists });
         }
         // The mailbox may have passed on: whoever has it now gets an account of their own.
         Some(person)
-            if person.may_come_back() && identity.is_long_expired(person.details.expires_ms) => {}
+            if person.may_come_back() && identity.is_long_expired(person.details.expires_ms) =>
+        {
+            None
+        }
         Some(person) if !reactivation || !person.may_come_back() => return Ok(Way::Closed),
-        Some(person) => return Ok(Way::Back(organisation, person.user_id)),
-        None => {}
-    }
+        // The mailbox alone would be a way around the provider, which shuts out who left.
+        Some(person) if identity.known_by_subject(&person.user_id).await? => {
+            return Ok(Way::Closed);
+        }
+        back => back,
+    };
+    let fixed = back.as_ref().filter(|person| person.details.organisation_fixed);
+    let guest = fixed.map_or(organisation.guests, |person| person.details.guest);
     let now_ms = identity.host.now_ms();
-    if organisation.guests && !identity.store.is_invited(address.as_str(), now_ms).await? {
+    if guest && !identity.store.is_invited(address.as_str(), now_ms).await? {
         return Ok(Way::NotInvited);
     }
-    Ok(Way::New(organisation))
+    Ok(match back {
+        Some(person) => Way::Back(organisation, person.user_id),
+        None => Way::New(organisation),
+    })
 }
 
 impl Identity {

@@ -2,8 +2,9 @@
 use std::sync::atomic::Ordering;
 
 use estafette_store::{
-    AccountStore as _, IdentityStore as _, PeopleStore as _,
+    AccountStore as _, IdentityStore as _, PeopleStore as _, UpstreamStore as _,
     people::{AdminAct, AuditEntry},
+    upstream::LinkReason,
 };
 use http::StatusCode;
 
@@ -365,6 +366,56 @@ async fn a_deactivated_account_comes_back_where_the_policy_says_so() {
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
         let person = store.person_by_email("a@important.com").await.unwrap().unwrap();
         assert_eq!((person.user_id, person.deactivated), (user_id, false));
+    }
+}
+
+/// Otherwise the mailbox brings back, without the provider, whom the provider shuts out; or a guest
+/// is back whom nobody invited again.
+#[tokio::test]
+async fn a_mailbox_alone_brings_back_neither_a_subject_nor_a_guest() {
+    const PROVIDER: &str = "id = \"idp\"\nname = \"Provider\"\nissuer = \"https://idp.fr\"\n\
+        client_id = \"estafette\"\nclient_secret = \"secret\"\ndomains = [\"*\"]\n";
+    let opening = format!("{PROVIDER}mailbox_opens_accounts = true");
+    let cases = [
+        ("a@important.com", PROVIDER, false, "This account is closed"),
+        ("a@important.com", &opening, false, "Reactivate my account"),
+        ("g@y.com", "", false, "You need an invitation"),
+        ("g@y.com", "", true, "Reactivate my account"),
+    ];
+    for (address, provider, invited, expected) in cases {
+        let site = Site::with(|config| {
+            config.sign_up.reactivation = true;
+            let configured = (!provider.is_empty()).then(|| toml::from_str(provider).unwrap());
+            config.upstream = configured.into_iter().collect();
+        });
+        let store = &site.test.identity.store;
+        let host = site.test.account("host", PASSWORD).await;
+        let invite = || store.invite_guest("g@y.com", &host, 1_700_000_900_000);
+        invite().await.unwrap();
+        site.sign_up(address).await;
+        let user_id = store.person_by_email(address).await.unwrap().unwrap().user_id;
+        if !provider.is_empty() {
+            store.link_upstream("idp", "subject", &user_id, LinkReason::Proven).await.unwrap();
+        }
+        site.test.identity.host.deactivate(&user_id, false).await.unwrap();
+        if invited {
+            invite().await.unwrap();
+        }
+        site.test.host.advance(61_000);
+        let mut browser = site.test.browser();
+        ask(&mut browser, address).await;
+        let code = site.code_for(address).await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        let page = browser.follow().await;
+        assert!(page.body.contains(expected), "{address} {provider}: {}", page.body);
+        let back = page.body.contains("action=\"/_estafette/sign-up/account\"");
+        assert_eq!(back, expected.starts_with("Reactivate"), "{}", page.body);
+        if back {
+            let fields = [("password", PASSWORD), ("again", PASSWORD)];
+            browser.submit("/_estafette/sign-up/account", &fields).await;
+        }
+        assert_eq!(store.person(&user_id).await.unwrap().unwrap().deactivated, !back);
     }
 }
 

@@ -167,10 +167,16 @@ impl Identity {
             !person.deactivated && !person.locked && !long_expired
         });
         let Some(person) = open else { return Ok(None) };
-        let providers = self.store.upstream_providers(&person.user_id).await?;
-        let theirs = self.config.upstream.iter().filter(|one| providers.contains(&one.id));
-        let known_there = theirs.into_iter().any(|one| !one.mailbox_opens_accounts);
+        let known_there = self.known_by_subject(&person.user_id).await?;
         Ok((!known_there).then_some(person.user_id))
+    }
+
+    /// Whether a provider that lets no mailbox open its people's accounts knows the owner of one by
+    /// a subject.
+    pub(crate) async fn known_by_subject(&self, user_id: &UserId) -> Result<bool, Trouble> {
+        let providers = self.store.upstream_providers(user_id).await?;
+        let mut theirs = self.config.upstream.iter().filter(|one| providers.contains(&one.id));
+        Ok(theirs.any(|one| !one.mailbox_opens_accounts))
     }
 
     /// Whether an account that ends at `expires_ms` has been expired for longer than its mailbox is

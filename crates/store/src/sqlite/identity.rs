@@ -207,14 +207,20 @@ impl IdentityStore for SqliteStore {
 
 fn bring_back(indexes: &Indexes, tx: &mut Tx<'_>, back: &Return) -> StoreResult<bool> {
     let person = person::one(tx.conn, &back.user_id)?.filter(Person::may_come_back);
-    if person.is_none_or(|person| person.details.email != back.details.email) {
+    let Some(person) = person.filter(|person| person.details.email == back.details.email) else {
+        return Ok(false);
+    };
+    let details = kept(person.details, back.details.clone());
+    if let (true, Some(email)) = (details.guest, &details.email)
+        && guests::end(tx.conn, email)?.is_none()
+    {
         return Ok(false);
     }
     if !life::reactivate(tx, &back.user_id, back.password_hash.as_ref())? {
         return Ok(false);
     }
     let conflict = || StoreError::Conflict("an account that comes back cannot be written");
-    if person::put(indexes, tx, &back.user_id, &back.details)? != PutPersonOutcome::Put {
+    if person::put(indexes, tx, &back.user_id, &details)? != PutPersonOutcome::Put {
         return Err(conflict());
     }
     let name = serde_json::Value::from(&*back.displayname).to_string();
@@ -222,4 +228,19 @@ fn bring_back(indexes: &Indexes, tx: &mut Tx<'_>, back: &Return) -> StoreResult<
         ProfileOutcome::Set { .. } => Ok(true),
         ProfileOutcome::TooLarge | ProfileOutcome::NoAccount => Err(conflict()),
     }
+}
+
+/// What is known anew, save for what an administrator said.
+fn kept(known: PersonDetails, mut new: PersonDetails) -> PersonDetails {
+    if known.organisation_fixed {
+        new.organisation_id = known.organisation_id;
+        new.organisation_name = known.organisation_name;
+        new.guest = known.guest;
+        new.organisation_fixed = true;
+    }
+    if known.endless {
+        new.expires_ms = None;
+        new.endless = true;
+    }
+    new
 }

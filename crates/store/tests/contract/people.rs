@@ -444,6 +444,31 @@ async fn only_what_its_owner_ended_comes_back_by_the_mailbox() {
     assert!(account_now.locked, "a way back lifted a lock");
 }
 
+/// Otherwise ending one's account and coming back undoes what an administrator said, and a guest
+/// is back whom nobody invited again.
+#[tokio::test]
+async fn the_way_back_keeps_an_administrators_word_and_takes_a_guests_invitation() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let placed = PersonDetails {
+        organisation_id: Some("placed".into()),
+        organisation_name: Some("Placed".into()),
+        guest: true,
+        organisation_fixed: true,
+        endless: true,
+        ..details("a@x.fr")
+    };
+    store.put_person(&alice, placed.clone()).await.unwrap();
+    store.deactivate_account(&alice, false).await.unwrap();
+    assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "not invited");
+    assert!(store.person(&alice).await.unwrap().unwrap().deactivated);
+    store.invite_guest("a@x.fr", &alice, 50).await.unwrap();
+    assert!(store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
+    assert_eq!(store.person(&alice).await.unwrap().unwrap().details, placed);
+    assert!(!store.is_invited("a@x.fr", 1).await.unwrap(), "an invitation is there again");
+}
+
 /// Otherwise a failure in the middle leaves an account that is back without its owner's data.
 #[tokio::test]
 async fn a_way_back_that_fails_in_the_middle_leaves_nothing() {
