@@ -8,36 +8,9 @@ use estafette_core::limits::SSO_REDIRECT_BYTES_MAX;
 
 use crate::oauth::redirect::WebUri;
 
-/// Schemes that browsers and systems give a meaning of their own: no client of ours is behind them.
-const NO_CLIENTS: &[&str] = &[
-    "about",
-    "blob",
-    "chrome",
-    "content",
-    "data",
-    "feed",
-    "file",
-    "filesystem",
-    "ftp",
-    "geo",
-    "http",
-    "https",
-    "intent",
-    "jar",
-    "javascript",
-    "mailto",
-    "market",
-    "ms-settings",
-    "resource",
-    "sms",
-    "ssh",
-    "tel",
-    "vbscript",
-    "view-source",
-    "ws",
-    "wss",
-    "xmpp",
-];
+/// Schemes of clients that are no reversed domain name. Every other scheme without a dot may be a
+/// browser's or the system's own, and lead to a host that nobody was shown.
+const CLIENTS: &[&str] = &["cinny", "element", "fluffychat", "nheko", "schildichat"];
 
 /// A place that a browser may be sent to with a login token.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +44,7 @@ impl<'a> Target<'a> {
         Some(Self { base, query, fragment, place })
     }
 
-    /// What people are shown of it: host and port, or the scheme with its colon.
+    /// What people are shown of it: host and port, or of an application the whole without query.
     pub(super) fn place(&self) -> &'a str {
         self.place
     }
@@ -105,13 +78,13 @@ fn authority(base: &str) -> Option<&str> {
     base.split_once("://")?.1.split('/').next()
 }
 
-/// `scheme:` of an application (RFC 3986, section 3.1, in lower case), which must lead on to
-/// something.
+/// The address of an application, which must lead on to something. Its scheme is in lower case (RFC
+/// 3986, section 3.1) and a domain name in reverse (RFC 8252, section 7.1), or a known client's.
 fn private_scheme(base: &str) -> Option<&str> {
-    let end = base.find(':')?;
-    let (scheme, rest) = (base.get(..end)?, base.get(end + 1..)?);
+    let (scheme, rest) = base.split_once(':')?;
     let legal = scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'+'));
-    let named = scheme.len() > 1 && !NO_CLIENTS.contains(&scheme);
-    (legal && named && !rest.is_empty() && !rest.contains('@')).then(|| base.get(..=end))?
+    let reversed = scheme.contains('.') && scheme.split('.').all(|label| !label.is_empty());
+    let named = reversed || CLIENTS.contains(&scheme);
+    (legal && named && !rest.is_empty() && !rest.contains('@')).then_some(base)
 }

@@ -122,6 +122,10 @@ async fn what_is_no_place_of_a_client_is_refused() {
         "data:text/html,x",
         "file:///etc/passwd",
         "intent://x#Intent;scheme=y;end",
+        "microsoft-edge:https://evil.example/",
+        "googlechromes://evil",
+        "x-safari-https://evil",
+        "https.://evil.example/",
         "element:",
         "element://a@b",
         &long,
@@ -142,8 +146,9 @@ fn the_token_is_put_where_the_client_looks_for_it() {
         ("https://a.fr/?login%54oken=x&z", "a.fr", "https://a.fr/?z&loginToken=T"),
         ("https://a.fr/?#/x?loginToken=1", "a.fr", "https://a.fr/?loginToken=T#/x?loginToken=1"),
         ("http://localhost:8080/", "localhost:8080", "http://localhost:8080/?loginToken=T"),
-        ("element://connect", "element:", "element://connect?loginToken=T"),
-        ("im.fluffychat:/login", "im.fluffychat:", "im.fluffychat:/login?loginToken=T"),
+        ("element://connect", "element://connect", "element://connect?loginToken=T"),
+        ("fr.evil.app://host/x?y#z", "fr.evil.app://host/x", "fr.evil.app://host/x?y&loginToken=T#z"),
+        ("im.fluffychat:/login", "im.fluffychat:/login", "im.fluffychat:/login?loginToken=T"),
     ] {
         let target = Target::parse(url).unwrap();
         assert_eq!((target.place(), target.with_token("T").as_str()), (place, expected), "{url}");
