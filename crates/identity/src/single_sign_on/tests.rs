@@ -147,7 +147,11 @@ fn the_token_is_put_where_the_client_looks_for_it() {
         ("https://a.fr/?#/x?loginToken=1", "a.fr", "https://a.fr/?loginToken=T#/x?loginToken=1"),
         ("http://localhost:8080/", "localhost:8080", "http://localhost:8080/?loginToken=T"),
         ("element://connect", "element://connect", "element://connect?loginToken=T"),
-        ("fr.evil.app://host/x?y#z", "fr.evil.app://host/x", "fr.evil.app://host/x?y&loginToken=T#z"),
+        (
+            "fr.evil.app://host/x?y#z",
+            "fr.evil.app://host/x",
+            "fr.evil.app://host/x?y&loginToken=T#z",
+        ),
         ("im.fluffychat:/login", "im.fluffychat:/login", "im.fluffychat:/login?loginToken=T"),
     ] {
         let target = Target::parse(url).unwrap();
