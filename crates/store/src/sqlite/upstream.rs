@@ -121,6 +121,20 @@ fn link(
     Ok(LinkOutcome::Linked)
 }
 
+/// Forgets who somebody is elsewhere, and the sessions that were theirs there.
+pub(super) fn forget(conn: &Connection, user_id: &UserId) -> StoreResult<()> {
+    for sql in [
+        "DELETE FROM upstream_session WHERE (provider, subject) IN
+             (SELECT provider, subject FROM upstream_link WHERE user_id = ?1)",
+        "DELETE FROM upstream_sid WHERE (provider, subject) IN
+             (SELECT provider, subject FROM upstream_link WHERE user_id = ?1)",
+        "DELETE FROM upstream_link WHERE user_id = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+    }
+    Ok(())
+}
+
 /// Whether a user is no subject of any provider.
 fn is_nobodys(conn: &Connection, user_id: &UserId) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached("SELECT 1 FROM upstream_link WHERE user_id = ?1")?;

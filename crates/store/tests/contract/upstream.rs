@@ -9,9 +9,10 @@ use estafette_core::{
     limits::UPSTREAM_SIDS_MAX,
 };
 use estafette_store::{
-    AccountStore as _, IdentityStore as _, UpstreamStore as _,
+    AccountStore as _, IdentityStore as _, PeopleStore as _, UpstreamStore as _,
     accounts::{DeviceSeen, Devices, NewLogin, PasswordHash, TokenHash, TokenPair},
     identity::BrowserSession,
+    people::{AdminAct, AdminOutcome, AuditEntry, PersonDetails},
     upstream::{LinkOutcome, LinkReason, UpstreamLogout, UpstreamSession},
 };
 
@@ -108,6 +109,35 @@ async fn a_subject_is_one_user_and_a_user_one_subject_of_a_provider() {
         (providers("@a:x").await, providers("@b:x").await),
         (vec!["p".into(), "q".into()], vec![])
     );
+}
+
+/// Otherwise an erased account leaves who its owner was elsewhere, and whoever lapsed is shut out by
+/// their own provider for ever.
+#[tokio::test]
+async fn who_lapsed_or_is_erased_is_no_subject_any_more_and_who_left_still_is() {
+    let world = World::new().await;
+    let store = &world.store;
+    for (user_id, subject) in [("@a:x", "a"), ("@b:x", "b"), ("@c:x", "c")] {
+        world.link("p", subject, user_id, LinkReason::Proven).await;
+        world.sign_in_for(subject, user_id, subject, Some(subject), Some(500)).await;
+    }
+    let expired = PersonDetails { expires_ms: Some(10), ..PersonDetails::default() };
+    store.put_person(&user("@c:x"), expired).await.unwrap();
+    let entry = AuditEntry { actor: "policy".into(), reason: None, now_ms: 20 };
+    let outcome = store.administer(entry, Some("@c:x"), AdminAct::Lapse(15)).await.unwrap();
+    assert_eq!(outcome, AdminOutcome::Done);
+    store.deactivate_account(&user("@a:x"), false).await.unwrap();
+    store.deactivate_account(&user("@b:x"), false).await.unwrap();
+    let subject = |name: &'static str| store.upstream_user("p", name);
+    assert_eq!(subject("c").await.unwrap(), None, "lapsed");
+    assert_eq!(subject("a").await.unwrap(), Some(user("@a:x")), "may come back");
+    store.deactivate_account(&user("@b:x"), true).await.unwrap();
+    assert_eq!(subject("b").await.unwrap(), None, "erased");
+    for table in ["upstream_link", "upstream_session", "upstream_sid"] {
+        let sql = format!("SELECT group_concat(subject) FROM {table}");
+        let left: String = world.file().query_row(&sql, (), |row| row.get(0)).unwrap();
+        assert_eq!(left, "a", "{table}");
+    }
 }
 
 #[tokio::test]

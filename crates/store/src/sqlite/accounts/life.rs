@@ -17,6 +17,7 @@ use crate::{
         identity::{forget_browsers, password_links},
         oauth,
         people::person,
+        upstream,
     },
 };
 
@@ -193,6 +194,7 @@ pub(in crate::sqlite) fn deactivate(
     delayed_events::end_with_account(tx.conn, user_id)?;
     if erase {
         person::erase(tx.conn, nid)?;
+        upstream::forget(tx.conn, user_id)?;
         tx.conn
             .prepare_cached("DELETE FROM profile_field WHERE account_nid = ?1")?
             .execute((nid,))?;

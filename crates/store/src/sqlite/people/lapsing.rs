@@ -13,6 +13,7 @@ use crate::{
         Tx,
         accounts::{life, sessions},
         device_rows::{self, Indexes},
+        upstream,
     },
 };
 
@@ -36,6 +37,7 @@ pub(super) fn lapse(
     });
     let (true, Some(nid)) = (lapsing, life::nid(tx.conn, user_id)?) else { return Ok(false) };
     life::deactivate(indexes, tx, user_id, (false, false))?;
+    upstream::forget(tx.conn, user_id)?;
     tx.conn
         .prepare_cached("UPDATE person SET email = NULL, lapsed_ts = ?2 WHERE account_nid = ?1")?
         .execute((nid, now_ms))?;
