@@ -6,7 +6,7 @@ mod codes;
 pub(super) mod guests;
 pub(super) mod outbox;
 pub(super) mod password_links;
-mod validity;
+pub(super) mod validity;
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
@@ -197,6 +197,9 @@ impl IdentityStore for SqliteStore {
         let (indexes, user_id, address) = (self.indexes(), user_id.clone(), address.to_owned());
         self.write(move |tx| {
             let Some(person) = person::one(tx.conn, &user_id)? else { return Ok(false) };
+            if person::is_closed(tx.conn, &address)? {
+                return Ok(false);
+            }
             let details = PersonDetails { email: Some(address), ..person.details };
             let outcome = person::put(&indexes, tx, &user_id, &details)?;
             Ok(outcome == PutPersonOutcome::Put)

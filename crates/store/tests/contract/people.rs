@@ -10,7 +10,7 @@ use estafette_store::{
         AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, PasswordHash,
         TokenHash, TokenPair,
     },
-    identity::{GuestInvitation, Return},
+    identity::{GuestInvitation, NewMail, Reminder, Return},
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
         PersonDetails, PutPersonOutcome, RED_LIST,
@@ -397,6 +397,47 @@ async fn an_invitation_and_its_line_in_the_log_are_one() {
     let sponsored = ("guest.invite", Some("@h:x"));
     assert_eq!(acts, [("guest.revoke", None), ("guest.invite", None), sponsored, sponsored]);
     assert!(!format!("{lines:?}").contains("b@y"), "an address in the log");
+}
+
+/// Otherwise somebody's change of address frees that of an account which an administrator closed,
+/// or a link in the mailbox before goes on renewing the account.
+#[tokio::test]
+async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_before() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    let ended = world.create("@b:x", "Bob", "b@x.fr").await;
+    world.create("@c:x", "Carol", "c@x.fr").await;
+    store.deactivate_account(&ended, false).await.unwrap();
+    world.act("@c:x", AdminAct::Deactivate(false)).await;
+    let expiring = PersonDetails { expires_ms: Some(100), ..details("a@x.fr") };
+    store.put_person(&alice, expiring).await.unwrap();
+    let mail = NewMail {
+        recipient: "a@x.fr".into(),
+        subject: "s".into(),
+        body: "b".into(),
+        now_ms: 1,
+        expires_ms: 90,
+    };
+    let reminder = Reminder {
+        user_id: alice.clone(),
+        expires_ms: 100,
+        days: 7,
+        again: false,
+        token: TokenHash::of("link"),
+        token_expires_ms: 200,
+        mail,
+    };
+    assert!(store.remind(reminder).await.unwrap());
+    let link = || store.renewal(TokenHash::of("link"), 2);
+    assert!(!store.change_address(&alice, "c@x.fr").await.unwrap(), "an administrator closed it");
+    let closed = store.person_by_email("c@x.fr").await.unwrap();
+    assert_eq!(closed.map(|person| person.user_id), Some(user("@c:x")));
+    assert!(link().await.unwrap().is_some(), "the address is the same");
+    assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 0);
+    assert!(store.change_address(&alice, "b@x.fr").await.unwrap(), "its owner ended it");
+    assert!(link().await.unwrap().is_none(), "a link in the mailbox before works");
+    assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 1, "the new one has none");
 }
 
 fn back(id: &str, email: &str) -> Return {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reminders that an account is about to end, and the links that renew it.
 
+use estafette_core::ids::UserId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::outbox;
@@ -36,6 +37,18 @@ pub(super) fn remind(conn: &Connection, reminder: &Reminder) -> StoreResult<bool
     .execute(params![reminder.token.0, user_id, reminder.token_expires_ms])?;
     outbox::put(conn, &reminder.mail)?;
     Ok(true)
+}
+
+/// Ends the links of an account: the mailbox that they lie in is no longer its own. The reminder is
+/// sent anew to the one that is.
+pub(in crate::sqlite) fn end(conn: &Connection, user_id: &UserId) -> StoreResult<()> {
+    for sql in [
+        "DELETE FROM renewal_token WHERE user_id = ?1",
+        "DELETE FROM validity_reminder WHERE user_id = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+    }
+    Ok(())
 }
 
 pub(super) fn renewal(

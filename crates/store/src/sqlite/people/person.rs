@@ -12,7 +12,7 @@ use crate::{
         Tx,
         accounts::{directory, life, sessions},
         device_rows::{self, Indexes},
-        identity::{guests, password_links},
+        identity::{guests, password_links, validity},
     },
 };
 
@@ -125,9 +125,7 @@ pub(super) fn create_expected(
         return Ok(CreatePersonOutcome::NotInvited);
     }
     if let Some(email) = &details.email
-        && let Some(known) = by_email(tx.conn, email)?
-        && known.deactivated
-        && !known.may_come_back()
+        && is_closed(tx.conn, email)?
     {
         return Ok(CreatePersonOutcome::Closed);
     }
@@ -162,6 +160,12 @@ pub(super) fn create(
     Ok(CreatePersonOutcome::Created)
 }
 
+/// Whether the address is that of an account which an administrator alone brings back.
+pub(in crate::sqlite) fn is_closed(conn: &Connection, email: &str) -> StoreResult<bool> {
+    let known = by_email(conn, email)?;
+    Ok(known.is_some_and(|known| known.deactivated && !known.may_come_back()))
+}
+
 /// Whether somebody else who is not deactivated has the address.
 fn is_taken(conn: &Connection, email: &str, besides: Option<i64>) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached(
@@ -193,6 +197,7 @@ pub(in crate::sqlite) fn put(
     if email_before != details.email {
         // A link may lie in the mailbox that is no longer the account's.
         password_links::end(tx.conn, user_id)?;
+        validity::end(tx.conn, user_id)?;
     }
     tx.conn
         .prepare_cached(
