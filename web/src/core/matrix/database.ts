@@ -23,7 +23,10 @@ export class Table<T extends { readonly id: string }> {
     this.#database ??= (() => {
       const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
-      return asPromise(request);
+      const opening = asPromise(request);
+      // A failure is not for ever: the next use tries again.
+      opening.catch(() => { if (this.#database === opening) this.#database = null; });
+      return opening;
     })();
     return this.#database;
   }
