@@ -194,4 +194,22 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
       full.mockRestore();
     }
   });
+
+  // Read as empty, they would neither show nor leave, and a sign-out would delete them without a word.
+  test("a disk that could not be read at the start is read again", async () => {
+    online = false;
+    const box = await open();
+    await write(box, "d'hier");
+    const broken = vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementationOnce(() => { throw new DOMException("no", "UnknownError"); });
+    const again = await reload(box);
+    broken.mockRestore();
+    expect(again.entries.get()).toEqual([]);
+    await write(again, "d'aujourd'hui");
+    online = true;
+    await Promise.all([again.load(), again.load()]);
+    again.pump();
+    await vi.waitFor(() => expect(texts()).toEqual(["d'hier", "d'aujourd'hui"]));
+    await again.load();
+    expect(again.entries.get().length).toBe(2);
+  });
 });

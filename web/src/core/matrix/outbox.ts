@@ -50,7 +50,7 @@ export class Outbox {
   readonly #uploads = new Map<string, AbortController>();
   #lastAt = 0;
   #failures = 0;
-  #loaded = false;
+  #loading: Promise<void> | null = null;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -66,11 +66,14 @@ export class Outbox {
     return this.#entries;
   }
 
-  /** Takes up what an earlier page left behind. */
-  async load(): Promise<void> {
-    if (this.#loaded) return;
-    this.#loaded = true;
-    const stored = (await this.#table.all().catch(() => [])).filter((one) => one.state.phase !== "sent");
+  /** Takes up what an earlier page left behind, once; a disk that could not be read is read again at the next call. */
+  load(): Promise<void> {
+    this.#loading ??= this.#takeUp().catch(() => { this.#loading = null; });
+    return this.#loading;
+  }
+
+  async #takeUp(): Promise<void> {
+    const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
     const queued = stored.map((one): OutboxEntry =>
       one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
     const added = this.#entries.get();

@@ -81,12 +81,12 @@ class MatrixCore implements Core {
     if (this.connection.get() === "signedOut" || this.connection.get() === "expired") return;
     if (state === SyncState.Prepared) {
       this.rooms.touchAll();
-      void this.#outbox.load().then(() => this.#outbox.pump());
       void this.profile.load();
       void this.encryption.refresh();
       void fetchAllowances(this.#client).then((found) => { this.#accessRules.set(found.accessRules); this.allowances.set(found); }, () => undefined);
     }
     const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
+    if (answered) void this.#outbox.load().then(() => this.#outbox.pump());
     // What the disk remembers is shown at once, but says nothing about the server.
     if (answered && !data?.fromCache) this.connection.set("online");
     if (state === SyncState.Reconnecting || state === SyncState.Error) {
