@@ -212,4 +212,26 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     await again.load();
     expect(again.entries.get().length).toBe(2);
   });
+
+  // Out of sight and still on the disk, a cancelled message would leave at the next start.
+  test("a message is cancelled once the disk has let go of it, and is not sent meanwhile", async () => {
+    online = false;
+    const box = await open();
+    await write(box, "à retirer");
+    const id = box.entries.get()[0]?.id ?? "";
+    const broken = vi.spyOn(IDBObjectStore.prototype, "delete").mockImplementationOnce(() => { throw new DOMException("no", "UnknownError"); });
+    await expect(box.cancel(id)).rejects.toMatchObject({ name: "CoreError" });
+    broken.mockRestore();
+    expect(phases(box)).toEqual(["failed"]);
+    await box.retry(id);
+    const gone = box.cancel(id);
+    online = true;
+    box.pump();
+    await gone;
+    expect(box.entries.get()).toEqual([]);
+    const again = await reload(box);
+    expect(again.entries.get()).toEqual([]);
+    await new Promise((resolve) => { setTimeout(resolve, 30); });
+    expect(sent).toEqual([]);
+  });
 });

@@ -48,6 +48,8 @@ export class Outbox {
   readonly #entries = new Cell<readonly OutboxEntry[]>([]);
   readonly #busy = new Set<string>();
   readonly #uploads = new Map<string, AbortController>();
+  /** Being deleted: neither sent nor written to the disk again meanwhile. */
+  readonly #cancelling = new Set<string>();
   #lastAt = 0;
   #failures = 0;
   #loading: Promise<void> | null = null;
@@ -110,10 +112,20 @@ export class Outbox {
     this.pump();
   }
 
+  /** What the disk does not let go of stays in sight: out of it, it would leave at the next start. */
   async cancel(id: string): Promise<void> {
+    this.#cancelling.add(id);
     this.#uploads.get(id)?.abort();
-    this.#drop(id);
-    await this.#table.delete(id);
+    try {
+      await this.#table.delete(id);
+      this.#drop(id);
+    } catch (error) {
+      const failure = toCoreError(error);
+      if (this.#find(id)?.state.phase !== "sent") this.#show(id, { state: { phase: "failed", reason: failure.kind } });
+      throw failure;
+    } finally {
+      this.#cancelling.delete(id);
+    }
   }
 
   /** The sync has shown the event: the local copy has done its work. */
@@ -151,6 +163,12 @@ export class Outbox {
     return this.#entries.get().find((one) => one.id === id);
   }
 
+  /** Still to be sent: neither cancelled, nor being so, nor kept in sight only because the disk would not let go of it. */
+  #wanted(id: string): boolean {
+    const phase = this.#find(id)?.state.phase;
+    return phase !== undefined && phase !== "failed" && !this.#cancelling.has(id);
+  }
+
   #drop(id: string): void {
     this.#entries.update((all) => all.filter((one) => one.id !== id));
   }
@@ -170,7 +188,7 @@ export class Outbox {
     this.#busy.add(roomId);
     try {
       for (;;) {
-        const next = this.#entries.get().find((one) => one.roomId === roomId && one.state.phase === "queued");
+        const next = this.#entries.get().find((one) => one.roomId === roomId && one.state.phase === "queued" && this.#wanted(one.id));
         if (!next || this.#stopped || !this.#online() || !(await this.#deliver(next))) return;
       }
     } finally {
@@ -182,7 +200,7 @@ export class Outbox {
   async #deliver(entry: OutboxEntry): Promise<boolean> {
     try {
       const content = entry.file ? await this.#upload(entry, entry.file) : entry.content;
-      if (!this.#find(entry.id)) return true;
+      if (!this.#wanted(entry.id)) return true;
       this.#show(entry.id, { state: { phase: "sending" } });
       const eventId = await this.#send(entry, content);
       this.#failures = 0;
@@ -195,7 +213,7 @@ export class Outbox {
   }
 
   async #failed(entry: OutboxEntry, error: unknown): Promise<boolean> {
-    if (!this.#find(entry.id) || this.#stopped) return true;
+    if (!this.#wanted(entry.id) || this.#stopped) return true;
     // A failure of the encryption while the server is away is the network's doing too.
     if (isTransient(error) || !this.#online()) {
       await this.#change(entry.id, { state: { phase: "queued" } });
