@@ -26,6 +26,7 @@ import type { AppServicesView } from "./App.tsx";
 import { copyText, looking, notify, notifying, saveFile, showTitle } from "./browser.ts";
 import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
+import { askBeforeLeaving } from "./leaving.ts";
 import { go, route } from "./routes.ts";
 import { browserStorage, localMemory } from "./storage.ts";
 import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
@@ -47,7 +48,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const now = useNow();
   const memory = useMemo(() => localMemory(core.account.key), [core]);
   const files = useMemo((): ComposerServices["files"] => new Map(), [core]);
-  useEffect(() => keepFiles(files), [files]);
+  useEffect(() => askBeforeLeaving(() => files.size > 0 || core.unkept.get()), [files, core]);
   const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
   const encryption = useMemo(() => new EncryptionViewModel(core, memory), [core, memory]);
   const background = useMemo(() => new BackgroundViewModel(core.push, browserPush, memory, () => preferences.get().language), [core, memory, preferences]);
@@ -153,13 +154,6 @@ function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly
   const state = useSnapshot(vm);
   useEffect(() => () => vm.dispose(), [vm]);
   return <CreateView state={state} actions={vm} invitees={vm.invitees} onClose={onClose} />;
-}
-
-/** Files that were chosen and not sent are in memory alone: the browser asks before they go. */
-function keepFiles(files: ComposerServices["files"]): () => void {
-  const ask = (event: BeforeUnloadEvent): void => { if (files.size > 0) event.preventDefault(); };
-  window.addEventListener("beforeunload", ask);
-  return () => window.removeEventListener("beforeunload", ask);
 }
 
 /** Web Push for the life of the session: subscription, names for the worker, its questions. */

@@ -2,6 +2,7 @@
 /** Registers the service worker and offers its new versions instead of imposing them. */
 import { Cell } from "../core/port/observable.ts";
 import { scriptUrl, WORKER } from "../core/scripts.ts";
+import { loses } from "./leaving.ts";
 
 export const updateReady = new Cell(false);
 let waiting: ServiceWorker | null = null;
@@ -30,8 +31,9 @@ export function registerWorker(): void {
   }, () => undefined);
 }
 
-/** Takes the new version. Drafts and what waits to be sent are on disk. */
-export function applyUpdate(): void {
+/** Takes the new version. Drafts and what waits to be sent are on disk; where something is not, `ask` comes first. */
+export function applyUpdate(ask: () => void): void {
+  if (loses()) return ask();
   if (waiting?.state !== "installed") return window.location.reload();
   navigator.serviceWorker.addEventListener("controllerchange", () => window.location.reload(), { once: true });
   waiting.postMessage({ type: "activate" });

@@ -31,6 +31,7 @@ export const en: Messages = {
     more: "More actions",
     skip: "Skip to content",
     updateReady: "A new version is ready.",
+    updateLoses: "Files you chose, or messages this device had no room to keep, have not been sent yet. Reloading now loses them.",
     reload: "Reload",
   },
   failure: {

@@ -30,6 +30,7 @@ export const fr = {
     more: "Autres actions",
     skip: "Aller au contenu",
     updateReady: "Une nouvelle version est prête.",
+    updateLoses: "Des fichiers choisis, ou des messages que cet appareil n’a pas eu la place de garder, ne sont pas encore envoyés. Recharger maintenant les perd.",
     reload: "Recharger",
   },
   failure: {

@@ -234,4 +234,23 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     await new Promise((resolve) => { setTimeout(resolve, 30); });
     expect(sent).toEqual([]);
   });
+
+  // It was taken because it could leave at once; the network that drops then leaves it in memory alone.
+  test("what the disk had no room for is written once there is some, and says meanwhile that it is not", async () => {
+    const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => { throw new DOMException("full", "QuotaExceededError"); });
+    const box = await open();
+    answers = [new TypeError("fetch failed")];
+    await write(box, "au bord");
+    await vi.waitFor(() => expect(answers).toEqual([]));
+    online = false;
+    await vi.waitFor(() => expect(box.entries.get()).toMatchObject([{ kept: false, state: { phase: "queued" } }]));
+    full.mockRestore();
+    window.dispatchEvent(new Event("offline"));
+    await vi.waitFor(() => expect(box.entries.get()).toMatchObject([{ kept: true, state: { phase: "queued" } }]));
+    const again = await reload(box);
+    expect(again.entries.get()).toMatchObject([{ kept: true, content: { body: "au bord" } }]);
+    online = true;
+    again.pump();
+    await vi.waitFor(() => expect(texts()).toEqual(["au bord"]));
+  });
 });

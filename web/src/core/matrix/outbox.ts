@@ -34,6 +34,8 @@ export interface OutboxEntry {
   readonly file: PendingFile | null;
   readonly state: SendState;
   readonly eventId: string | null;
+  /** Whether the disk has it: what it has not goes with the page. */
+  readonly kept: boolean;
 }
 
 /** Waits between two tries, in milliseconds; the last one repeats. */
@@ -62,6 +64,7 @@ export class Outbox {
     this.#online = () => navigator.onLine && online();
     this.#table = new Table(databases(accountKey).outbox);
     window.addEventListener("online", this.#wake);
+    window.addEventListener("offline", this.#keepAgain);
   }
 
   get entries(): Observable<readonly OutboxEntry[]> {
@@ -77,7 +80,7 @@ export class Outbox {
   async #takeUp(): Promise<void> {
     const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
     const queued = stored.map((one): OutboxEntry =>
-      one.state.phase === "failed" ? one : { ...one, state: { phase: "queued" } });
+      ({ ...one, kept: true, state: one.state.phase === "failed" ? one.state : { phase: "queued" } }));
     const added = this.#entries.get();
     const earlier = queued.filter((one) => !added.some((other) => other.id === one.id));
     const all = [...earlier, ...added].sort((a, b) => a.at - b.at);
@@ -85,22 +88,23 @@ export class Outbox {
     this.#entries.set(all);
   }
 
-  async add(entry: Omit<OutboxEntry, "id" | "at" | "state" | "eventId">): Promise<void> {
+  async add(entry: Omit<OutboxEntry, "id" | "at" | "state" | "eventId" | "kept">): Promise<void> {
     if (this.#entries.get().length >= MAX_ENTRIES) throw toCoreError({ errcode: "M_LIMIT_EXCEEDED" });
     // The order after a reload is that of the times, so no two may be the same.
     this.#lastAt = Math.max(Date.now(), this.#lastAt + 1);
     const complete: OutboxEntry = {
-      ...entry, id: `e${crypto.randomUUID()}`, at: this.#lastAt, state: { phase: "queued" }, eventId: null,
+      ...entry, id: `e${crypto.randomUUID()}`, at: this.#lastAt, state: { phase: "queued" }, eventId: null, kept: true,
     };
-    if (!(await this.#keep(complete)) && !this.#online()) throw new CoreError("storageFull");
-    this.#entries.update((all) => [...all, complete]);
+    const kept = await this.#keep(complete);
+    if (!kept && !this.#online()) throw new CoreError("storageFull");
+    this.#entries.update((all) => [...all, { ...complete, kept }]);
     this.pump();
   }
 
   /** False when the disk is full: what can be sent now need not be kept for later. */
   async #keep(entry: OutboxEntry): Promise<boolean> {
     try {
-      await this.#table.put(entry);
+      await this.#table.put({ ...entry, kept: true });
       return true;
     } catch {
       return false;
@@ -120,6 +124,7 @@ export class Outbox {
       await this.#table.delete(id);
       this.#drop(id);
     } catch (error) {
+      if (this.#find(id)?.kept === false) return this.#drop(id);
       const failure = toCoreError(error);
       if (this.#find(id)?.state.phase !== "sent") this.#show(id, { state: { phase: "failed", reason: failure.kind } });
       throw failure;
@@ -146,6 +151,7 @@ export class Outbox {
     this.#stopped = true;
     clearTimeout(this.#retryTimer);
     window.removeEventListener("online", this.#wake);
+    window.removeEventListener("offline", this.#keepAgain);
   }
 
   /** Lets go of the database, so that it can be removed. */
@@ -156,6 +162,7 @@ export class Outbox {
   readonly #wake = (): void => {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
+    this.#keepAgain();
     this.pump();
   };
 
@@ -180,8 +187,16 @@ export class Outbox {
   async #change(id: string, change: Partial<OutboxEntry>): Promise<void> {
     this.#show(id, change);
     const entry = this.#find(id);
-    if (entry) await this.#keep(entry);
+    // A change that could not be written leaves the earlier copy where it was.
+    if (entry && (await this.#keep(entry)) && !entry.kept) this.#show(id, { kept: true });
   }
+
+  /** What the disk had no room for was to be sent at once: while it waits, room may have come. */
+  readonly #keepAgain = (): void => {
+    for (const one of this.#entries.get()) {
+      if (!one.kept && one.state.phase !== "sent" && !this.#cancelling.has(one.id)) void this.#change(one.id, {});
+    }
+  };
 
   async #pumpRoom(roomId: string): Promise<void> {
     if (this.#busy.has(roomId) || this.#retryTimer !== undefined) return;

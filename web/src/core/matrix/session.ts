@@ -41,6 +41,7 @@ class MatrixCore implements Core {
   readonly connection = new Cell<Connection>("starting");
   readonly allowances = new Cell(PLAIN);
   readonly unsent = new Cell(0);
+  readonly unkept = new Cell(false);
   readonly #accessRules = new Cell(false);
   readonly rooms: RoomList;
   readonly directory: Directory;
@@ -65,7 +66,11 @@ class MatrixCore implements Core {
     this.encryption = new Encryption(client, secrets, () => this.profile.resetPage());
     this.push = new Push(client);
     this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
-    this.#outbox.entries.subscribe(() => this.unsent.set(this.#outbox.entries.get().filter((one) => one.state.phase !== "sent").length));
+    this.#outbox.entries.subscribe(() => {
+      const waiting = this.#outbox.entries.get().filter((one) => one.state.phase !== "sent");
+      this.unsent.set(waiting.length);
+      this.unkept.set(waiting.some((one) => !one.kept));
+    });
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     this.#keeper = new StoreKeeper(client);

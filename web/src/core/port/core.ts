@@ -81,6 +81,8 @@ export interface Core {
   timeline(roomId: string): TimelinePort;
   /** Messages that still wait to be sent, all conversations together. */
   readonly unsent: Observable<number>;
+  /** Whether one of them is not on the disk, and would go with the page. */
+  readonly unkept: Observable<boolean>;
   onAlert(listener: (alert: Alert) => void): () => void;
   signOut(): Promise<void>;
   stop(): void;
