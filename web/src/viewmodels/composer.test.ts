@@ -26,7 +26,7 @@ function make({ limit = null as number | null, memory = new Map<string, string>(
     room, timeline, emoji: async () => [], uploadLimit: async () => limit, files: kept,
     memory: { read: (key) => memory.get(key) ?? null, write: (key, value) => { if (value === null) memory.delete(key); else memory.set(key, value); } },
   });
-  return { vm, texts, files, typing, memory, kept };
+  return { vm, timeline, texts, files, typing, memory, kept };
 }
 
 const type = (vm: ComposerViewModel, text: string): void => vm.setText(text, text.length);
@@ -132,5 +132,43 @@ describe("composer", () => {
     await vm.send();
     expect(vm.get()).toMatchObject({ text: "Important", canSend: true, failure: "limit" });
     expect(typing.at(-1)).toBe(false);
+  });
+
+  // The first two would have been sent again, and what was typed meanwhile would have been overwritten.
+  test("the files that the queue took do not come back, and what was written meanwhile stays", async () => {
+    const made = make();
+    const { vm, timeline, memory } = made;
+    await vm.addFiles([file("un.png", 1), file("deux.png", 1), file("trois.png", 1)]);
+    type(vm, "Les plans");
+    const taken: string[] = [];
+    let refuse = true;
+    timeline.sendFile = async (one) => {
+      if (refuse && taken.length === 2) {
+        expect(make({ memory }).vm.get().text).toBe("Les plans");
+        await vm.addFiles([file("quatre.png", 1)]);
+        type(vm, "et la suite");
+        throw new CoreError("storageFull");
+      }
+      taken.push(one.file.name);
+    };
+    await vm.send();
+    expect(vm.get()).toMatchObject({ text: "Les plans\net la suite", canSend: true, failure: "storageFull", uploads: [{ name: "trois.png" }, { name: "quatre.png" }] });
+    expect(make({ memory }).vm.get().text).toBe("Les plans\net la suite");
+    refuse = false;
+    await vm.send();
+    expect(taken).toEqual(["un.png", "deux.png", "trois.png", "quatre.png"]);
+    expect([made.texts.map((one) => one.text), memory.size]).toEqual([["Les plans\net la suite"], 0]);
+  });
+
+  test("an edit that is refused comes back as one, and the draft beside it with what was added to it", async () => {
+    const { vm, timeline } = make();
+    type(vm, "un brouillon");
+    vm.edit(ITEM);
+    type(vm, "corrigé");
+    timeline.sendText = async () => { type(vm, "un brouillon plus long"); throw new CoreError("limit"); };
+    await vm.send();
+    expect(vm.get()).toMatchObject({ text: "corrigé", mode: { kind: "edit", eventId: "$1" }, failure: "limit" });
+    vm.cancelMode();
+    expect(vm.get()).toMatchObject({ text: "un brouillon plus long", mode: { kind: "new" } });
   });
 });

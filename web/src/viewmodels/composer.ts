@@ -200,7 +200,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
 
   dismissTooLarge = (): void => this.merge({ tooLarge: null });
 
-  /** Hands everything to the send queue. The text comes back if the queue refuses it. */
+  /** Hands everything to the send queue. What the queue refuses comes back, before what was written meanwhile. */
   send = async (): Promise<void> => {
     const { text, mode, uploads, canSend } = this.get();
     if (!canSend) return;
@@ -213,26 +213,51 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     this.#setUploads(kept);
     this.closeSuggestions();
     this.#services.room.setTyping(false);
-    this.#keepDraft();
+    const { memory } = this.#services;
+    const draft = memory.read(this.#draftKey);
+    const left = mode.kind === "edit" ? [] : [...uploads];
     try {
-      await this.#deliver(text.trim(), mode, uploads, mentions);
+      await this.#deliver(text.trim(), mode, left, mentions);
+      // Until here a page that dies gives the text back; another draft may have taken its place.
+      if (memory.read(this.#draftKey) === draft) this.#keepDraft();
     } catch (error) {
-      this.#mentions = mentions;
-      this.#setUploads(uploads);
-      this.merge({ text, mode, canSend: true, failure: kindOf(error) });
-      this.#keepDraft();
+      this.#giveBack(text, mode, left, mentions);
+      this.merge({ failure: kindOf(error) });
     }
   };
 
-  async #deliver(text: string, mode: ComposerMode, uploads: readonly PendingUpload[], mentions: readonly Mention[]): Promise<void> {
+  #giveBack(text: string, mode: ComposerMode, left: readonly PendingUpload[], mentions: readonly Mention[]): void {
+    const now = this.get();
+    const join = (later: string): string => [text, later].filter(Boolean).join("\n");
+    this.#setUploads([...left, ...now.uploads]);
+    if (now.mode.kind === "edit") {
+      // Another message is being edited: it comes back once that is done.
+      this.#beforeEdit = { text: join(this.#beforeEdit.text), mentions: [...mentions, ...this.#beforeEdit.mentions] };
+    } else if (mode.kind === "edit") {
+      this.#beforeEdit = { text: now.text, mentions: this.#mentions };
+      this.#mentions = mentions;
+      this.merge({ text, mode, caret: text.length });
+    } else {
+      const all = join(now.text);
+      this.#mentions = [...mentions, ...this.#mentions];
+      this.merge({ text: all, mode: now.mode.kind === "new" ? mode : now.mode, caret: all.length });
+    }
+    this.merge({ canSend: this.#sendable(this.get().text) });
+    this.#keepDraft();
+  }
+
+  /** Takes out of `left` each file that the queue has. */
+  async #deliver(text: string, mode: ComposerMode, left: PendingUpload[], mentions: readonly Mention[]): Promise<void> {
     const { timeline } = this.#services;
     const replyTo = mode.kind === "reply" ? mode.eventId : null;
-    if (uploads.length > 0 && mode.kind !== "edit") {
-      // One file carries the text as its caption; several are followed by it.
-      const caption = uploads.length === 1 ? text : "";
-      for (const upload of uploads) await timeline.sendFile({ file: upload.file, caption, replyTo });
-      if (uploads.length === 1 || text === "") return;
+    const count = left.length;
+    // One file carries the text as its caption; several are followed by it.
+    const caption = count === 1 ? text : "";
+    for (let next = left[0]; next; next = left[0]) {
+      await timeline.sendFile({ file: next.file, caption, replyTo });
+      left.shift();
     }
+    if (count === 1 || (count > 0 && text === "")) return;
     await timeline.sendText({
       text, mentions, mentionsRoom: /(^|\s)@(?:room|salon)\b/.test(text), replyTo,
       edits: mode.kind === "edit" ? mode.eventId : null,
