@@ -88,7 +88,7 @@ pub async fn place(
 ) -> ApiResult<Vec<Placed>> {
     server.account_changes.check_room()?;
     let placed = server.store.place_people(entry, placements).await?;
-    for placed in placed.iter().filter(|placed| placed.renamed) {
+    for placed in placed.iter().filter(|placed| placed.shown_anew) {
         server.account_changes.push(placed.user_id.clone(), AccountChange::Profile);
     }
     Ok(placed)

@@ -100,38 +100,50 @@ pub(crate) async fn run(server: Weak<Server>) {
     }
 }
 
+/// The first of several errors: one invitation that cannot be done holds up no other.
+struct FirstError(ApiResult<()>);
+
+impl FirstError {
+    fn note(&mut self, done: ApiResult<()>) {
+        if self.0.is_ok() {
+            self.0 = done;
+        }
+    }
+}
+
 /// One round: those who got an address since the last one, and what has ended.
 async fn look(server: &Shared) -> ApiResult<()> {
     let heard = std::mem::take(&mut *server.third_party_invites.heard.lock());
+    let mut first = FirstError(Ok(()));
     if heard.missed {
-        redeem_all(server, None).await?;
+        first.note(redeem_all(server, None).await);
     }
     for user_id in &heard.users {
-        redeem_all(server, Some(user_id)).await?;
+        first.note(redeem_all(server, Some(user_id)).await);
     }
     let mut after = 0;
     loop {
         let now_ms = server.now_ms();
         let limit = THIRD_PARTY_INVITES_BATCH_MAX;
         let ended = server.store.ended_invites(now_ms, after, limit).await?;
-        let Some(last) = ended.last() else { return Ok(()) };
+        let Some(last) = ended.last() else { return first.0 };
         after = last.nid;
         for invite in &ended {
-            end(server, invite).await?;
+            first.note(end(server, invite).await);
         }
     }
 }
 
 async fn redeem_all(server: &Shared, user_id: Option<&UserId>) -> ApiResult<()> {
-    let mut after = 0;
+    let (mut after, mut first) = (0, FirstError(Ok(())));
     loop {
         let now_ms = server.now_ms();
         let limit = THIRD_PARTY_INVITES_BATCH_MAX;
         let found = server.store.redeemable_invites(user_id, now_ms, after, limit).await?;
-        let Some(last) = found.last() else { return Ok(()) };
+        let Some(last) = found.last() else { return first.0 };
         after = last.invite.nid;
         for redeemable in &found {
-            redeem(server, redeemable).await?;
+            first.note(redeem(server, redeemable).await);
         }
     }
 }

@@ -180,7 +180,7 @@ impl Host for TestHost {
     ) -> Result<Vec<Placed>, HostError> {
         let placed = self.store.place_people(entry, placements).await;
         let placed = placed.map_err(|error| HostError::Internal(error.to_string()))?;
-        let renamed = placed.iter().filter(|placed| placed.renamed);
+        let renamed = placed.iter().filter(|placed| placed.shown_anew);
         self.profiles.lock().extend(renamed.map(|placed| placed.user_id.clone()));
         Ok(placed)
     }

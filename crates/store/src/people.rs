@@ -62,8 +62,9 @@ pub struct Placement {
 pub struct Placed {
     /// Who.
     pub user_id: UserId,
-    /// Whether the display name is another one now.
-    pub renamed: bool,
+    /// Whether rooms have something to be told: another display name, or that somebody is a guest
+    /// or no longer one.
+    pub shown_anew: bool,
 }
 
 /// A person and the state of the account.

@@ -84,16 +84,20 @@ async fn finish_leaving(server: &Weak<Server>, stopping: &watch::Receiver<bool>)
     drop(strong);
     for user_id in users {
         let Some(strong) = server.upgrade().filter(|_| !*stopping.borrow()) else { return Ok(()) };
-        let account = strong.store.account(&user_id).await?;
-        if account.is_some_and(|account| account.deactivated) {
-            apply_one(&strong, &user_id, AccountChange::Leave).await?;
-        }
+        apply_one(&strong, &user_id, AccountChange::Leave).await?;
     }
     Ok(())
 }
 
 /// Tells every room of one user; `false` when some could not be told.
 async fn apply_one(server: &Shared, user_id: &UserId, change: AccountChange) -> ApiResult<bool> {
+    if change == AccountChange::Leave {
+        // Whoever came back in the meantime stays where they are.
+        let account = server.store.account(user_id).await?;
+        if !account.is_some_and(|account| account.deactivated) {
+            return Ok(true);
+        }
+    }
     // Before the profile is read: a change that comes later has a later number and stays noted.
     let number = match change {
         AccountChange::Profile => match server.store.profile_change_to_tell(user_id).await? {

@@ -333,6 +333,6 @@ async fn whom_the_policy_moves_is_called_so_in_the_rooms_too() {
     let entry = AuditEntry { actor: "policy".into(), reason: None, now_ms: 1 };
     let moves = vec![(alice, placement("alice@x.fr", "Alice [B]"))];
     let placed = place(&server.server, entry, moves).await.unwrap();
-    assert!(placed.len() == 1 && placed[0].renamed);
+    assert!(placed.len() == 1 && placed[0].shown_anew);
     eventually(async || is_called("Alice [B]").await).await;
 }

@@ -78,10 +78,13 @@ async fn create(
 ) -> ApiResult<Json<Value>> {
     check_may_create(&server, &requester).await?;
     let new = new_room(&server, &requester, body).await?;
-    let mailed = !new.invitations.is_empty();
+    let addresses: Vec<String> = new.invitations.iter().map(|one| one.address.clone()).collect();
     let room_id = create_room(&server, new).await?;
-    if mailed {
+    if !addresses.is_empty() {
         third_party_invite::mail_queued(&server);
+    }
+    for address in &addresses {
+        third_party_invite::hear_of(&server, address).await?;
     }
     Ok(Json(json!({ "room_id": room_id })))
 }

@@ -38,6 +38,7 @@ use crate::{
     history::{self, Reader},
     http::{Path, Query, json_response},
     presence::UserPresence,
+    rate_limit::Cost,
     render,
     sync::{
         self, Token, devices,
@@ -68,6 +69,7 @@ async fn room_initial_sync(
     Path(room_id): Path<RoomId>,
     Query(query): Query<InitialQuery>,
 ) -> ApiResult<Response> {
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let snapshot = RoomSnapshot { server: &server, requester: &requester, limit: query.limit };
     Ok(json_response(StatusCode::OK, snapshot.json(&room_id).await?))
 }
@@ -80,6 +82,7 @@ async fn initial_sync(
     requester: Requester,
     Query(query): Query<InitialQuery>,
 ) -> ApiResult<Response> {
+    requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
     let reader = sync_reader(&server, &requester).await?;
     let _running = note_presence(&reader, None).await?;
     let end = Token { pos: reader.head, td: Position(0), ..now(&server) };

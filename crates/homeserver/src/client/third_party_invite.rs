@@ -241,6 +241,15 @@ pub(super) async fn invite(
     request.invitation = Some(invitation);
     submit_to(server, &room, request).await?;
     mail_queued(server);
+    hear_of(server, address.as_str()).await
+}
+
+/// Has an invitation redeemed whose address got an account while it was made: nobody was there to
+/// hear of that account.
+pub(super) async fn hear_of(server: &Shared, address: &str) -> ApiResult<()> {
+    if let Some(person) = server.store.person_by_email(address).await? {
+        server.third_party_invites.hear(&person.user_id);
+    }
     Ok(())
 }
 

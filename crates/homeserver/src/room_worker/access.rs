@@ -16,7 +16,7 @@ use estafette_core::{
 use estafette_store::{RoomStore as _, StoreResult};
 
 use super::{NewRoom, Request, RoomError};
-use crate::{Server, guests, rooms::HotRoom};
+use crate::{Server, guests, rooms::HotRoom, server_notices};
 
 /// What is to be known for a command. `None` where rooms have no rules of this kind.
 pub(super) async fn outside(
@@ -25,6 +25,10 @@ pub(super) async fn outside(
     request: &Request,
 ) -> StoreResult<Option<Outside>> {
     if !server.config.rooms.access_rules {
+        return Ok(None);
+    }
+    // What the server itself has to say, it says to guests as well.
+    if server_notices::is_notices_room(server, &room.snapshot().view) {
         return Ok(None);
     }
     let users = concerned(&request.command, &room.snapshot().view);

@@ -81,6 +81,26 @@ async fn the_invitation_to_notices_cannot_be_declined() {
     server.post(BOB, &leave, json!({})).await;
 }
 
+/// Otherwise a guest hangs before an invitation that can be neither accepted nor declined.
+#[tokio::test]
+async fn guests_are_told_too_where_rooms_keep_them_out() {
+    let server = TestServer::with(|config| {
+        config.server_notices.localpart = "annonces".into();
+        config.server_notices.auto_join = true;
+        config.rooms.access_rules = true;
+    })
+    .await;
+    server.with_book();
+    server.person(BOB, "bob@guest.fr", true).await;
+    server.token_of(ADMIN).await;
+    let admin = UserId::parse(ADMIN).unwrap();
+    server.server.store.set_account_flag(&admin, AccountFlag::Admin, true).await.unwrap();
+    server.post(ADMIN, PATH, notice("one")).await;
+    let rooms = server.get(BOB, "/v3/joined_rooms").await;
+    let room = rooms["joined_rooms"][0].as_str().unwrap();
+    server.post(BOB, &format!("/v3/rooms/{room}/leave"), json!({})).await;
+}
+
 #[tokio::test]
 async fn who_may_announce_what_to_whom() {
     let server = server(true).await;

@@ -92,8 +92,11 @@ async fn people_are_moved_once_and_only_where_their_address_is_still_the_one_tha
         (nobody, placement("nobody")),
     ];
     let placed = store.place_people(entry(), wanted.clone()).await.unwrap();
-    let moved = |user_id: &UserId, renamed| Placed { user_id: user_id.clone(), renamed };
-    assert_eq!(placed, [moved(&ada, true), moved(&bo, false), moved(&cy, true)]);
+    let moved = |user_id: &UserId| Placed { user_id: user_id.clone(), shown_anew: true };
+    assert_eq!(placed, [moved(&ada), moved(&bo), moved(&cy)]);
+    // Of her rooms are told, too, who keeps her name and is no guest any more.
+    let told = store.profiles_to_tell(10).await.unwrap();
+    assert!([&ada, &bo, &cy].iter().all(|user_id| told.contains(user_id)), "{told:?}");
     assert_eq!(lines(&store).await, before + 3);
     assert_eq!(name(&store, &ada).await.as_deref(), Some("ada [Dinum]"));
     assert_eq!(name(&store, &bo).await.as_deref(), Some("Bonaventure"), "corrected");

@@ -42,6 +42,17 @@ async fn whoever_is_gone_leaves_also_when_the_server_was_stopped_meanwhile() {
     assert!(server.server.store.deactivated_in_rooms().await.unwrap().is_empty());
 }
 
+/// Otherwise an account that came back while a room was busy would lose all its rooms.
+#[tokio::test]
+async fn whoever_came_back_stays() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    let user_id = UserId::parse(ALICE).unwrap();
+    assert!(apply_one(&server.server, &user_id, AccountChange::Leave).await.unwrap());
+    let path = format!("/v3/rooms/{room}/state/m.room.member/{ALICE}");
+    assert_eq!(server.get(ALICE, &path).await["membership"], "join");
+}
+
 /// Otherwise a stop of the server right after a change of a name would leave the old one in rooms.
 #[tokio::test]
 async fn a_new_profile_reaches_rooms_also_when_the_server_was_stopped_meanwhile() {
@@ -66,6 +77,7 @@ async fn whoever_is_gone_leaves_rooms_and_rejects_invitations() {
     server.post("@bob:x.fr", &format!("/v3/rooms/{joined}/join"), json!({})).await;
     let invited = server.room(ALICE, json!({ "invite": ["@bob:x.fr"] })).await;
     let bob = UserId::parse("@bob:x.fr").unwrap();
+    assert!(server.server.store.deactivate_account(&bob, false).await.unwrap());
     apply_one(&server.server, &bob, AccountChange::Leave).await.unwrap();
     for room in [joined, invited] {
         let path = format!("/v3/rooms/{room}/state/m.room.member/{bob}");

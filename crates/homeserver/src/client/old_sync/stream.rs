@@ -53,7 +53,8 @@ pub(super) async fn events(
     Query(query): Query<EventsQuery>,
 ) -> ApiResult<Response> {
     let mut reader = sync_reader(&server, &requester).await?;
-    let from = from(&server, query.from.as_deref())?;
+    let start = from(&server, query.from.as_deref())?;
+    let mut from = start;
     if let Some(room_id) = &query.room_id {
         readable_room(&server, &requester.user_id, room_id).await?;
     }
@@ -75,7 +76,12 @@ pub(super) async fn events(
         let (end, chunk) = stream.news().await?;
         let over = tokio::time::Instant::now() >= deadline || *stopping.borrow_and_update();
         if !chunk.is_empty() || over {
-            return Ok(answer(from, end, chunk));
+            return Ok(answer(start, end, chunk));
+        }
+        if end.pos < reader.head && end.pos > from.pos {
+            // A page of what they may not see: there is more behind it.
+            from = end;
+            continue;
         }
         // Nobody is woken by a room that they only look into.
         let look = Duration::from_millis(EVENTS_LOOK_INTERVAL_MS);

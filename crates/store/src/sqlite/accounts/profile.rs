@@ -64,11 +64,17 @@ pub(in crate::sqlite) fn set(
         directory::refresh(conn, nid)?;
     }
     if matches!(name, "displayname" | "avatar_url") {
-        let sql = "INSERT INTO profile_to_tell (user_id, change) VALUES (?1, 1)
-                   ON CONFLICT (user_id) DO UPDATE SET change = change + 1";
-        conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+        note_to_tell(conn, user_id)?;
     }
     Ok(ProfileOutcome::Set { changed: true })
+}
+
+/// Notes that the rooms of somebody have to be told how they are shown now.
+pub(in crate::sqlite) fn note_to_tell(conn: &Connection, user_id: &UserId) -> StoreResult<()> {
+    let sql = "INSERT INTO profile_to_tell (user_id, change) VALUES (?1, 1)
+               ON CONFLICT (user_id) DO UPDATE SET change = change + 1";
+    conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+    Ok(())
 }
 
 /// At most `limit` users whose rooms have to be told of their profile.

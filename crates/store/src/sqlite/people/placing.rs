@@ -43,7 +43,8 @@ pub(super) fn place_all(
             });
             let line = ("account.place", &*told.to_string());
             audit::append(tx, entry, Some(user_id.as_str()), line)?;
-            placed.push(Placed { user_id: user_id.clone(), renamed });
+            let shown_anew = renamed || known.details.guest != placement.guest;
+            placed.push(Placed { user_id: user_id.clone(), shown_anew });
         }
     }
     Ok(placed)
@@ -89,6 +90,9 @@ fn place(
 ) -> StoreResult<(PutPersonOutcome, bool)> {
     let user_id = &known.user_id;
     let outcome = person::put(indexes, tx, user_id, &details(known, placement))?;
+    if outcome == PutPersonOutcome::Put && known.details.guest != placement.guest {
+        profile::note_to_tell(tx.conn, user_id)?;
+    }
     let (PutPersonOutcome::Put, Some(name)) = (outcome, &placement.derived_name) else {
         return Ok((outcome, false));
     };
