@@ -24,3 +24,14 @@ test("leaving and taking a new version ask while something is in memory alone", 
   expect([asked(), loses()]).toEqual([false, false]);
   stop();
 });
+
+test("a sign-out, which has said what it loses, is not held up", async () => {
+  vi.resetModules();
+  const fresh = await import("./leaving.ts");
+  const stop = fresh.askBeforeLeaving(() => true);
+  expect(asked()).toBe(true);
+  const answers: boolean[] = [];
+  fresh.startAnew(() => answers.push(asked()));
+  expect(answers).toEqual([false]);
+  stop();
+});

@@ -12,6 +12,12 @@ export function agreeToLose(): void {
   agreed = true;
 }
 
+/** Starts the page anew after a sign-out, which has said what it loses: to ask then would hold up an account that is gone. */
+export function startAnew(reload: () => void = () => window.location.reload()): void {
+  agreeToLose();
+  reload();
+}
+
 const ask = (event: Event): void => { if (loses()) event.preventDefault(); };
 
 /** Asks for as long as `reason` says that something would be lost. */

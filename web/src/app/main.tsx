@@ -6,6 +6,7 @@ import { createAuth, openCore } from "../core/index.ts";
 import { AppViewModel } from "../viewmodels/app.ts";
 import { PreferencesViewModel } from "../viewmodels/preferences.ts";
 import { App } from "./App.tsx";
+import { startAnew } from "./leaving.ts";
 import { oauthReturn } from "./oauth-return.ts";
 import { registerWorker } from "./register-worker.ts";
 import { forgetMemory, localMemory } from "./storage.ts";
@@ -32,7 +33,7 @@ const app = new AppViewModel({
   auth,
   openCore,
   lockFor: (account) => tabLock(`estafette.${account.key}`),
-  restart: () => window.location.reload(),
+  restart: () => startAnew(),
   forget: (account) => {
     forgetMemory(account.key);
     void forgetNames();
