@@ -365,7 +365,8 @@ async fn prove_password(server: &Server, user_id: &UserId, auth: &AuthData) -> A
     if named != login::Named::User(user_id.clone()) {
         return Err(ApiError::forbidden("This may be confirmed by the account's own user alone."));
     }
-    server.rate_limiter.check(Cost::Login, user_id.as_str(), server.now_ms())?;
+    // The same bucket as that of signing in: guesses count together.
+    server.rate_limiter.check(Cost::Login, &format!("login as {user_id}"), server.now_ms())?;
     let account = server.store.account(user_id).await?;
     let kept = account.as_ref().filter(|account| !account.deactivated && !account.locked);
     let kept = kept.and_then(|account| account.password_hash.as_ref());

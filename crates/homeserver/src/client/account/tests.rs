@@ -100,3 +100,23 @@ async fn third_party_identifiers_are_refused_with_their_errors() {
         assert_eq!(answer["errcode"], "M_THREEPID_MEDIUM_NOT_SUPPORTED");
     }
 }
+
+/// Otherwise whoever has a token guesses at the password twice as fast: here and by signing in.
+#[tokio::test]
+async fn guesses_at_a_password_count_together_with_those_of_signing_in() {
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.login_burst = 4.0;
+        config.rate_limits.login_per_s = 0.001;
+    })
+    .await;
+    let token = server.register("alice").await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let body = json!({ "type": "m.login.password", "user": "alice", "password": "wrong" });
+        statuses.push(server.request("POST", "/v3/login", "", body).await.0.as_u16());
+        let body = json!({ "new_password": NEW, "auth": auth("wrong") });
+        statuses.push(server.request("POST", CHANGE, &token, body).await.0.as_u16());
+    }
+    assert_eq!(statuses, [403, 401, 403, 401, 429, 429]);
+}
