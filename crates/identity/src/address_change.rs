@@ -173,11 +173,13 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
     let Some(address) = code::use_proof(&browser, &ADDRESS).await? else {
         return Ok(browser.redirect(ADDRESS.start));
     };
-    let (title, text) = if identity.store.change_address(&user_id, address.as_str()).await? {
-        if let Some(old) = person.details.email.filter(|old| old != address.as_str()) {
-            let letter = letters::address_changed(browser.language, &identity.config.service_name);
-            identity.post(&old, letter).await?;
-        }
+    let notice = person.details.email.filter(|old| old != address.as_str()).map(|old| {
+        let letter = letters::address_changed(browser.language, &identity.config.service_name);
+        identity.compose(&old, letter, None)
+    });
+    let changed = identity.store.change_address(&user_id, address.as_str(), notice).await?;
+    let (title, text) = if changed {
+        identity.mailer.wake();
         identity.follow(&user_id, &address).await;
         words.changed
     } else {

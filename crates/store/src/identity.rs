@@ -342,6 +342,11 @@ pub trait IdentityStore: Send + Sync {
 
     /// Gives an account another address, and ends the links that lie in the mailbox before. `false`:
     /// the address belongs to somebody else, or to an account that an administrator closed, or there
-    /// is no such account.
-    async fn change_address(&self, user_id: &UserId, address: &str) -> StoreResult<bool>;
+    /// is no such account. With the change, or not at all, `notice` is queued.
+    async fn change_address(
+        &self,
+        user_id: &UserId,
+        address: &str,
+        notice: Option<NewMail>,
+    ) -> StoreResult<bool>;
 }

@@ -193,7 +193,12 @@ impl IdentityStore for SqliteStore {
         self.write(move |tx| validity::renew(&indexes, tx, &token, now_ms, expires_ms)).await
     }
 
-    async fn change_address(&self, user_id: &UserId, address: &str) -> StoreResult<bool> {
+    async fn change_address(
+        &self,
+        user_id: &UserId,
+        address: &str,
+        notice: Option<NewMail>,
+    ) -> StoreResult<bool> {
         let (indexes, user_id, address) = (self.indexes(), user_id.clone(), address.to_owned());
         self.write(move |tx| {
             let Some(person) = person::one(tx.conn, &user_id)? else { return Ok(false) };
@@ -201,8 +206,13 @@ impl IdentityStore for SqliteStore {
                 return Ok(false);
             }
             let details = PersonDetails { email: Some(address), ..person.details };
-            let outcome = person::put(&indexes, tx, &user_id, &details)?;
-            Ok(outcome == PutPersonOutcome::Put)
+            if person::put(&indexes, tx, &user_id, &details)? != PutPersonOutcome::Put {
+                return Ok(false);
+            }
+            if let Some(notice) = &notice {
+                outbox::put(tx.conn, notice)?;
+            }
+            Ok(true)
         })
         .await
     }

@@ -430,14 +430,47 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     };
     assert!(store.remind(reminder).await.unwrap());
     let link = || store.renewal(TokenHash::of("link"), 2);
-    assert!(!store.change_address(&alice, "c@x.fr").await.unwrap(), "an administrator closed it");
+    assert!(
+        !store.change_address(&alice, "c@x.fr", None).await.unwrap(),
+        "an administrator closed it"
+    );
     let closed = store.person_by_email("c@x.fr").await.unwrap();
     assert_eq!(closed.map(|person| person.user_id), Some(user("@c:x")));
     assert!(link().await.unwrap().is_some(), "the address is the same");
     assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 0);
-    assert!(store.change_address(&alice, "b@x.fr").await.unwrap(), "its owner ended it");
+    assert!(store.change_address(&alice, "b@x.fr", None).await.unwrap(), "its owner ended it");
     assert!(link().await.unwrap().is_none(), "a link in the mailbox before works");
     assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 1, "the new one has none");
+}
+
+/// Otherwise an account is taken and the mailbox that it had is never told.
+#[tokio::test]
+async fn an_address_changes_with_the_notice_or_not_at_all() {
+    let world = World::new();
+    let store = &world.store;
+    let alice = world.create("@a:x", "Alice", "a@x.fr").await;
+    world.create("@b:x", "Bob", "b@x.fr").await;
+    let notice = || {
+        Some(NewMail {
+            recipient: "a@x.fr".into(),
+            subject: "s".into(),
+            body: "b".into(),
+            now_ms: 1,
+            expires_ms: 90,
+        })
+    };
+    let waiting = async || store.due_mail(1, 10).await.unwrap().len();
+    assert!(!store.change_address(&alice, "b@x.fr", notice()).await.unwrap());
+    assert_eq!(waiting().await, 0, "nothing has changed");
+    let trigger = "CREATE TRIGGER broken BEFORE INSERT ON outgoing_mail
+                   BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    world.file().execute_batch(trigger).unwrap();
+    assert!(store.change_address(&alice, "new@x.fr", notice()).await.is_err());
+    let email = async || store.person(&alice).await.unwrap().unwrap().details.email;
+    assert_eq!(email().await.as_deref(), Some("a@x.fr"), "changed without the notice");
+    world.file().execute_batch("DROP TRIGGER broken").unwrap();
+    assert!(store.change_address(&alice, "new@x.fr", notice()).await.unwrap());
+    assert_eq!((email().await.as_deref(), waiting().await), (Some("new@x.fr"), 1));
 }
 
 fn back(id: &str, email: &str) -> Return {
