@@ -83,12 +83,17 @@ pub(super) async fn join(
     let password = Zeroizing::new(form.password);
     // The same buckets as those of the sign-in page: guesses count together.
     identity.host.limit_source(&format!("login from {}", browser.address))?;
-    let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else {
+    let ended = || {
         let ended = Some(Refused::JoinEnded);
-        return say(&browser, provider.config, StatusCode::UNPROCESSABLE_ENTITY, ended);
+        say(&browser, provider.config, StatusCode::UNPROCESSABLE_ENTITY, ended)
     };
+    let Some(owner) = identity.upstream.owner_to_join(&browser, &id, &form.join) else {
+        return ended();
+    };
+    // Who has to wait loses no try.
+    identity.host.limit_proof(&format!("login as {owner}"))?;
+    let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else { return ended() };
     let user_id = &join.user_id;
-    identity.host.limit_proof(&format!("login as {user_id}"))?;
     let account = identity.store.account(user_id).await?;
     let account = account.filter(|account| !account.deactivated && !account.locked);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
@@ -125,21 +130,38 @@ impl Upstream {
         Ok(())
     }
 
+    /// Whose account it is. `None` as for [`try_join`](Self::try_join).
+    fn owner_to_join(&self, browser: &Browser, provider: &str, name: &str) -> Option<UserId> {
+        let mut all = self.joins.lock();
+        usable(&mut all, browser, provider, name).map(|join| join.user_id.clone())
+    }
+
     /// Takes one try. `None`: there is nothing to join in this browser, or no try is left.
     fn try_join(&self, browser: &Browser, provider: &str, name: &str) -> Option<Join> {
         let mut all = self.joins.lock();
-        let join = all.get_mut(name)?;
-        let same = bool::from(join.browser.ct_eq(&browser.mac(&["join", name])));
-        if !same || join.session.provider != provider {
-            return None;
-        }
-        if join.tries_left == 0 || join.expires_ms <= browser.identity.host.now_ms() {
-            all.remove(name);
-            return None;
-        }
-        join.tries_left -= 1;
+        let join = usable(&mut all, browser, provider, name)?;
+        join.tries_left = join.tries_left.saturating_sub(1);
         Some(join.clone())
     }
+}
+
+/// What this browser may still try. What is over is removed.
+fn usable<'a>(
+    all: &'a mut HashMap<String, Join>,
+    browser: &Browser,
+    provider: &str,
+    name: &str,
+) -> Option<&'a mut Join> {
+    let join = all.get(name)?;
+    let same = bool::from(join.browser.ct_eq(&browser.mac(&["join", name])));
+    if !same || join.session.provider != provider {
+        return None;
+    }
+    if join.tries_left == 0 || join.expires_ms <= browser.identity.host.now_ms() {
+        all.remove(name);
+        return None;
+    }
+    all.get_mut(name)
 }
 
 fn page(browser: &Browser, provider: &ProviderConfig, name: &str, wrong: Option<&str>) -> Response {

@@ -8,7 +8,10 @@ use std::sync::{Arc, atomic::Ordering};
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use estafette_core::ids::{DeviceId, UserId};
+use estafette_core::{
+    ids::{DeviceId, UserId},
+    limits::UPSTREAM_JOIN_TRIES,
+};
 use estafette_store::{
     AccountStore as _, PeopleStore as _, UpstreamStore as _,
     accounts::{NewLogin, TokenHash, TokenPair},
@@ -23,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use self::keys::{published, sign};
 use super::config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig};
 use crate::{
-    HostError,
+    Host as _, HostError,
     host::{FetchRequest, FetchResponse},
     testing::{Answer, TestBrowser, TestIdentity},
 };
@@ -620,6 +623,31 @@ async fn joining_ends_with_its_tries_its_time_and_its_browser() {
     world.site.host.advance(15 * 60 * 1000);
     assert!(late.submit(JOIN, &right).await.body.contains(ended), "too late");
     assert_eq!(world.user().await, None);
+}
+
+/// Otherwise others who guess at an account take its owner's tries away.
+#[tokio::test]
+async fn who_has_to_wait_loses_no_try_to_join() {
+    let world = World::new();
+    let user_id = world.agent().await;
+    let mut browser = world.site.browser();
+    let page = world.sign_in(&mut browser, &[]).await;
+    let field = |name: &str| {
+        let rest = page.body.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (token, name) = (field("form_token"), field("join"));
+    let who = format!("login as {user_id}");
+    world.site.host.limits.store(true, Ordering::SeqCst);
+    while world.site.host.limit_proof(&who).is_ok() {}
+    let fields = [("form_token", &*token), ("join", &*name), ("password", "correct horse")];
+    let body = serde_urlencoded::to_string(fields).unwrap();
+    for _ in 0..=UPSTREAM_JOIN_TRIES {
+        assert_eq!(browser.post(JOIN, &body).await.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    world.site.host.advance(60_000);
+    assert_eq!(browser.post(JOIN, &body).await.location(), "/next");
+    assert_eq!(world.user().await, Some(user_id));
 }
 
 /// Otherwise operators whose provider never gives an address twice ask everybody for a password, or
