@@ -15,7 +15,7 @@ use maud::{Markup, html};
 use super::{Page, language::Language, layout, words};
 use crate::{HostError, Identity};
 
-/// Fields that are not put into a page again.
+/// Fields that are not put into a page again. Without them a form would be another one.
 const PASSWORDS: &[&str] = &["password", "again"];
 
 /// Why a page cannot be shown.
@@ -94,7 +94,7 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// What was filled in, without passwords, once the form is known to be this browser's.
+/// What was filled in, once the form is known to be this browser's. Nothing of one with a password.
 #[derive(Clone, Default)]
 pub(super) struct FilledIn(Arc<OnceLock<Vec<(String, String)>>>);
 
@@ -102,9 +102,11 @@ impl FilledIn {
     /// Remembers the fields of a form for as long as the request lasts.
     pub(super) fn remember(&self, body: &[u8]) {
         let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
-        let told = fields.into_iter().filter(|(name, _)| !PASSWORDS.contains(&&**name));
+        if fields.iter().any(|(name, _)| PASSWORDS.contains(&&**name)) {
+            return;
+        }
         // A request has one form.
-        let _ = self.0.set(told.collect());
+        let _ = self.0.set(fields);
     }
 }
 
