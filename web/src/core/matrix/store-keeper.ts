@@ -6,7 +6,7 @@
 import { ClientEvent, type MatrixClient, type SyncState, type SyncStateData } from "matrix-js-sdk";
 
 /** Longest time that something new is in memory alone, in milliseconds. */
-const SAVE_MS = 15_000;
+const SAVE_MS = 5_000;
 /** From this many rooms on one writing takes long enough to be done less often. */
 const MANY_ROOMS = 200;
 const SAVE_MANY_MS = 60_000;
@@ -20,6 +20,8 @@ export class StoreKeeper {
     client.on(ClientEvent.Sync, this.#onSync);
     document.addEventListener("visibilitychange", this.#onHidden);
     window.addEventListener("pagehide", this.#saveNow);
+    // A page that goes away may be gone before the disk is; without a network it is all there is.
+    window.addEventListener("offline", this.#saveNow);
   }
 
   readonly #onSync = (_state: SyncState, _before: SyncState | null, data?: SyncStateData): void => {
@@ -46,5 +48,6 @@ export class StoreKeeper {
     this.#client.off(ClientEvent.Sync, this.#onSync);
     document.removeEventListener("visibilitychange", this.#onHidden);
     window.removeEventListener("pagehide", this.#saveNow);
+    window.removeEventListener("offline", this.#saveNow);
   }
 }
