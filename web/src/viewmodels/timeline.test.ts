@@ -72,6 +72,18 @@ describe("a conversation being read: read only when read, new only when new", ()
     expect(vm.get().newBelow).toBe(1);
   });
 
+  test("what comes while history is fetched is news", async () => {
+    const { vm, older, show } = make(range(50, 60));
+    vm.setAtBottom(true);
+    vm.setAtBottom(false);
+    const loading = vm.loadOlder();
+    show(range(50, 61));
+    show(range(10, 61));
+    older[0]?.();
+    await loading;
+    expect(vm.get().newBelow).toBe(1);
+  });
+
   test("the last message is marked once, whatever order things happen in", () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant("bottom" as const), on: fc.boolean() }),

@@ -33,7 +33,8 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   readonly #timeline: TimelinePort;
   #bottom = true;
   #attentive = false;
-  #seenCount = 0;
+  /** The newest message of others that was in sight; `null`: there was none, `undefined`: the end was never in sight. */
+  #seenUpTo: string | null | undefined;
   #markedRead: string | null = null;
   #seq = 0;
   #olderAgainAt = 0;
@@ -51,12 +52,12 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   #show(): void {
     const state = this.#timeline.state.get();
     const rows = reuseRows(this.get().rows, buildRows(state.items, state));
-    const others = state.items.filter((item) => !item.mine && item.content.kind !== "state").length;
-    if (this.#bottom && state.atEnd) this.#seenCount = others;
+    const others = state.items.filter((item) => !item.mine && item.content.kind !== "state");
+    if (this.#bottom && state.atEnd && !state.loading) this.#seenUpTo = others.at(-1)?.id ?? null;
     const unread = firstUnread(state.items, state.readMarker);
     this.merge({
       rows, loading: state.loading, atStart: state.atStart, atEnd: state.atEnd,
-      newBelow: state.atEnd ? Math.max(0, others - this.#seenCount) : 0,
+      newBelow: state.atEnd ? this.#newsAmong(others) : 0,
       firstUnread: state.items[unread]?.id ?? null,
       unreadBefore: state.markerBefore,
     });
@@ -65,7 +66,6 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
 
   loadOlder = async (): Promise<void> => {
     if (this.get().loadingOlder || this.get().atStart || performance.now() < this.#olderAgainAt) return;
-    const before = this.#othersCount();
     this.merge({ loadingOlder: true });
     try {
       await this.#timeline.paginate("back");
@@ -73,15 +73,15 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
       // The banner says why; the view asks again as long as it needs more.
       this.#olderAgainAt = performance.now() + OLDER_RETRY_MS;
     } finally {
-      // What was prepended is not news.
-      this.#seenCount += this.#othersCount() - before;
       this.merge({ loadingOlder: false });
       this.#show();
     }
   };
 
-  #othersCount(): number {
-    return this.#timeline.state.get().items.filter((item) => !item.mine && item.content.kind !== "state").length;
+  /** What follows the newest one seen: history that is prepended meanwhile is not news, and news that comes meanwhile is. */
+  #newsAmong(others: readonly TimelineItem[]): number {
+    if (this.#seenUpTo === undefined) return 0;
+    return others.length - 1 - others.findIndex((item) => item.id === this.#seenUpTo);
   }
 
   loadNewer = async (): Promise<void> => {
