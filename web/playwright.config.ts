@@ -11,8 +11,6 @@ export default defineConfig({
   timeout: 300_000,
   expect: { timeout: 30_000 },
   workers: 1,
-  // Said at the end as flaky, which is a bug to mend, but does not hold up a change.
-  retries: 1,
   reporter: [["list"]],
   use: {
     baseURL,
