@@ -40,6 +40,8 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const list = useRef<VListHandle>(null);
   const box = useRef<HTMLDivElement>(null);
   const stick = useRef(true);
+  /** The row that was asked for: held in view, as rows around it come and are measured, until the person moves. */
+  const held = useRef<string | null>(null);
   const lastOffset = useRef(0);
   const shownRows = useRef<readonly Row[]>([]);
   const [active, setActive] = useState<string | null>(null);
@@ -47,9 +49,14 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const { rows } = state;
   const prepended = wasPrepended(shownRows.current, rows);
 
-  const keepEnd = (): void => {
+  const keepPlace = (): void => {
     const handle = list.current;
-    if (!stick.current || !handle || shownRows.current.length === 0) return;
+    if (!handle || shownRows.current.length === 0) return;
+    if (!stick.current) {
+      const index = held.current === null ? -1 : shownRows.current.findIndex((row) => row.id === held.current);
+      if (index >= 0) handle.scrollToIndex(index, { align: "center" });
+      return;
+    }
     handle.scrollToIndex(shownRows.current.length - 1, { align: "end" });
     // Known before the event tells: a gesture may come first, and is measured from here.
     lastOffset.current = handle.scrollSize - handle.viewportSize;
@@ -57,13 +64,13 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
 
   useLayoutEffect(() => {
     shownRows.current = rows;
-    if (!prepended) keepEnd();
+    if (!prepended || held.current !== null) keepPlace();
   }, [rows, prepended]);
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(keepEnd);
+    const observer = new ResizeObserver(keepPlace);
     observer.observe(element);
     // Its height is that of all rows: a picture that takes its place moves the end.
     const content = element.querySelector("[data-timeline]")?.firstElementChild;
@@ -72,17 +79,18 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   }, []);
 
   useEffect(() => {
-    if (state.target?.rowId === END) {
-      stick.current = true;
-      return keepEnd();
-    }
-    const index = rows.findIndex((row) => row.id === state.target?.rowId);
-    if (index < 0) return;
-    stick.current = index === rows.length - 1;
-    list.current?.scrollToIndex(index, { align: stick.current ? "end" : "center" });
+    if (!state.target) return;
+    const { rowId } = state.target;
+    stick.current = rowId === END || rowId === rows.at(-1)?.id;
+    held.current = stick.current ? null : rowId;
+    keepPlace();
     // Only a new request moves the view, not new rows.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [state.target]);
+
+  const letGo = (): void => {
+    held.current = null;
+  };
 
   // The keyboard enters the conversation at one message; when that one is far away, at the first in sight.
   const keepReachable = (from: number): void => {
@@ -131,7 +139,10 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const lastMessage = rows.findLast((row) => row.kind === "message")?.id ?? null;
   const reachable = rows.some((row) => row.id === active) ? active : lastMessage;
   return (
-    <div className={styles.box} ref={box} role="region" aria-label={words.room.messages(name)}>
+    <div
+      className={styles.box} ref={box} role="region" aria-label={words.room.messages(name)}
+      onWheelCapture={letGo} onTouchMoveCapture={letGo} onPointerDownCapture={letGo} onKeyDownCapture={letGo}
+    >
       {state.loading && rows.length === 0 ? <p className={styles.loading} role="status">{words.app.loading}</p> : null}
       <VList ref={list} className={styles.scroll} shift={prepended} onScroll={onScroll} itemSize={56} tabIndex={-1} data-timeline>
         {rows.map((row) => (
