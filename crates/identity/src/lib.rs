@@ -9,6 +9,7 @@
 
 mod account_pages;
 mod address_change;
+mod address_form;
 pub mod admin;
 mod code;
 pub mod config;

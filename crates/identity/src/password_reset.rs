@@ -15,15 +15,12 @@ use serde::Deserialize;
 
 use crate::{
     Identity,
+    address_form::{AddressPage, Asked, send_to_owner},
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
     new_password::{self, Chosen},
-    pages::{
-        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
-        words::code::address_error,
-    },
+    pages::{Browser, Page, PageResult, Posted, Trouble, layout::error_summary},
     sign_in::Onward,
-    sign_up::Asked,
     upstream,
 };
 
@@ -62,20 +59,12 @@ fn check_offered(identity: &Identity) -> Result<(), Trouble> {
 
 async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
     check_offered(&browser.identity)?;
-    Ok(browser.show(&address_page(&browser, &asked, None)))
+    Ok(browser.show(&address_page(&browser, &asked).render(&browser, &asked, None)))
 }
 
 async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     check_offered(&browser.identity)?;
-    let address = match EmailAddress::parse(form.typed()) {
-        Ok(address) => address,
-        Err(error) => {
-            let why = address_error(&browser.words().code, error);
-            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
-        }
-    };
-    let nobodys = browser.identity.opened_by_mailbox(&address).await?.is_none();
-    code::send(&browser, &RESET, &address, nobodys, form.onward.path()).await
+    send_to_owner(&browser, &RESET, &form, &address_page(&browser, &form)).await
 }
 
 async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
@@ -140,26 +129,16 @@ impl Identity {
     }
 }
 
-fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
+fn address_page(browser: &Browser, asked: &Asked) -> AddressPage {
     let words = &browser.words().password;
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
-    let form = html! {
-        input type="hidden" name="continue" value=(asked.onward.path());
-        (Field {
-            name: "address", label: words.address, kind: "email", value: asked.typed(),
-            autocomplete: "email", hint: None, error: wrong,
-        }.render())
-        div.actions { button type="submit" { (browser.words().sign_up.send) } }
-    };
-    let body = html! {
-        h1 { (words.reset_title) }
-        (error_summary(browser.words().frame.errors_title, &errors))
-        p { (words.reset_text) }
-        (browser.form(RESET.start, &form))
-        (upstream::links(browser, asked.onward.path(), asked.typed()))
-    };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Page::new(words.reset_title, body).status(status)
+    AddressPage {
+        title: words.reset_title,
+        text: Some(words.reset_text),
+        label: words.address,
+        hint: None,
+        action: RESET.start,
+        ways: upstream::links(browser, asked.onward.path(), asked.typed()),
+    }
 }
 
 fn password_page(

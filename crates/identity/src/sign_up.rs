@@ -10,18 +10,14 @@ use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
 use estafette_core::email_address::EmailAddress;
-use http::StatusCode;
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use crate::{
     Identity,
+    address_form::{AddressPage, Asked},
     code::{self, Purpose, Typed},
     mail::letters::CodeFor,
-    pages::{
-        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
-        words::code::address_error,
-    },
+    pages::{Browser, Page, PageResult, Posted, Trouble},
     policy::Organisation,
     sign_in::Onward,
 };
@@ -42,24 +38,6 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
         .route(SIGN_UP.next, get(account::show).post(account::create))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    pub(crate) address: String,
-    #[serde(default)]
-    login_hint: String,
-    #[serde(flatten)]
-    pub(crate) onward: Onward,
-}
-
-impl Asked {
-    /// What was typed. Keyboards put spaces around it; nothing else is taken away.
-    pub(crate) fn typed(&self) -> &str {
-        let typed = if self.address.is_empty() { &self.login_hint } else { &self.address };
-        typed.trim_matches(' ')
-    }
-}
-
 /// Refuses everything where signing up is not offered.
 pub(crate) fn check_offered(identity: &Identity) -> Result<(), Trouble> {
     if identity.offers_sign_up() { Ok(()) } else { Err(Trouble::NotFound) }
@@ -76,12 +54,9 @@ async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
 async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     check_offered(&browser.identity)?;
     let words = browser.words();
-    let address = match EmailAddress::parse(form.typed()) {
+    let address = match form.parsed(&browser) {
         Ok(address) => address,
-        Err(error) => {
-            let why = address_error(&words.code, error);
-            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
-        }
+        Err(why) => return Ok(browser.show(&address_page(&browser, &form, Some(why)))),
     };
     let Some(organisation) = browser.identity.policy.organisation_of(&address) else {
         let why = words.sign_up.nobodys;
@@ -105,24 +80,15 @@ async fn check_code(Posted { browser, form }: Posted<Typed>) -> PageResult {
 
 fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
     let words = &browser.words().sign_up;
-    let onward = asked.onward.path();
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
-    let form = html! {
-        input type="hidden" name="continue" value=(onward);
-        (Field {
-            name: "address", label: words.address, kind: "email", value: asked.typed(),
-            autocomplete: "email", hint: Some(words.address_hint), error: wrong,
-        }.render())
-        div.actions { button type="submit" { (words.send) } }
+    let page = AddressPage {
+        title: words.title,
+        text: None,
+        label: words.address,
+        hint: Some(words.address_hint),
+        action: SIGN_UP.start,
+        ways: has_account(browser, asked.onward.path()),
     };
-    let body = html! {
-        h1 { (words.title) }
-        (error_summary(browser.words().frame.errors_title, &errors))
-        (browser.form(SIGN_UP.start, &form))
-        (has_account(browser, onward))
-    };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Page::new(words.title, body).status(status)
+    page.render(browser, asked, wrong)
 }
 
 fn has_account(browser: &Browser, onward: &str) -> Markup {

@@ -8,20 +8,15 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
-use estafette_core::email_address::EmailAddress;
-use http::StatusCode;
 use maud::html;
 
 use super::Onward;
 use crate::{
     Identity,
+    address_form::{AddressPage, Asked, send_to_owner},
     code::{self, Purpose, Typed},
     mail::letters::CodeFor,
-    pages::{
-        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
-        words::code::address_error,
-    },
-    sign_up::Asked,
+    pages::{Browser, PageResult, Posted, Trouble},
     upstream,
 };
 
@@ -52,20 +47,12 @@ async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
     if browser.user_id().is_some() {
         return Ok(browser.redirect(asked.onward.path()));
     }
-    Ok(browser.show(&address_page(&browser, &asked, None)))
+    Ok(browser.show(&address_page(&browser, &asked).render(&browser, &asked, None)))
 }
 
 async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     check_offered(&browser.identity)?;
-    let address = match EmailAddress::parse(form.typed()) {
-        Ok(address) => address,
-        Err(error) => {
-            let why = address_error(&browser.words().code, error);
-            return Ok(browser.show(&address_page(&browser, &form, Some(why))));
-        }
-    };
-    let nobodys = browser.identity.opened_by_mailbox(&address).await?.is_none();
-    code::send(&browser, &SIGN_IN, &address, nobodys, form.onward.path()).await
+    send_to_owner(&browser, &SIGN_IN, &form, &address_page(&browser, &form)).await
 }
 
 async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
@@ -85,28 +72,20 @@ async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
     Ok(browser.redirect(form.onward.path()))
 }
 
-fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
-    let words = &browser.words().sign_in;
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|why| ("address", *why)).collect();
-    let form = html! {
-        input type="hidden" name="continue" value=(asked.onward.path());
-        (Field {
-            name: "address", label: browser.words().password.address, kind: "email",
-            value: asked.typed(), autocomplete: "email", hint: None, error: wrong,
-        }.render())
-        div.actions { button type="submit" { (browser.words().sign_up.send) } }
-    };
+fn address_page(browser: &Browser, asked: &Asked) -> AddressPage {
+    let (words, password) = (&browser.words().sign_in, &browser.words().password);
     let back = code::with_onward("/_estafette/sign-in", asked.onward.path());
-    let body = html! {
-        h1 { (words.by_code_title) }
-        (error_summary(browser.words().frame.errors_title, &errors))
-        p { (browser.words().password.reset_text) }
-        (browser.form(START, &form))
-        ul.links { li { a href=(back) { (words.by_password) } } }
-        (upstream::links(browser, asked.onward.path(), asked.typed()))
-    };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Page::new(words.by_code_title, body).status(status)
+    AddressPage {
+        title: words.by_code_title,
+        text: Some(password.reset_text),
+        label: password.address,
+        hint: None,
+        action: START,
+        ways: html! {
+            ul.links { li { a href=(back) { (words.by_password) } } }
+            (upstream::links(browser, asked.onward.path(), asked.typed()))
+        },
+    }
 }
 
 #[cfg(test)]
