@@ -40,6 +40,16 @@ const PROOFS_PER_S: f64 = 0.17;
 const SOURCE_BURST: f64 = 20.0;
 const SOURCE_PER_S: f64 = 1.0;
 
+/// A provider as the configuration file has it.
+pub(crate) const PROVIDER: &str = r#"
+id = "idp"
+name = "Provider"
+issuer = "https://idp.fr"
+client_id = "estafette"
+client_secret = "secret"
+domains = ["*"]
+"#;
+
 /// A running server that exists only here.
 pub(crate) struct TestHost {
     server_name: ServerName,

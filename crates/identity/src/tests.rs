@@ -9,18 +9,10 @@ use http::{Request, StatusCode, header};
 
 use crate::{
     config::MailTransport,
-    testing::{Answer, TestBrowser, TestIdentity},
+    testing::{Answer, PROVIDER, TestBrowser, TestIdentity},
 };
 
 const ROUTES: &str = include_str!("tests/routes.tsv");
-const PROVIDER: &str = r#"
-id = "idp"
-name = "Provider"
-issuer = "https://idp.fr"
-client_id = "estafette"
-client_secret = "secret"
-domains = ["*"]
-"#;
 const PASSWORD: &str = "correct horse";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

@@ -4,19 +4,11 @@ use http::StatusCode;
 use super::target::Target;
 use crate::{
     config::MailTransport,
-    testing::{Answer, TestBrowser, TestIdentity},
+    testing::{Answer, PROVIDER, TestBrowser, TestIdentity},
 };
 
 const START: &str = "/_matrix/client/v3/login/sso/redirect";
 const CLIENT: &str = "https://app.example.com/?a=b&loginToken=old#/home";
-const PROVIDER: &str = r#"
-id = "idp"
-name = "Provider"
-issuer = "https://idp.fr"
-client_id = "estafette"
-client_secret = "secret"
-domains = ["*"]
-"#;
 
 fn start(provider: &str, pairs: &[(&str, &str)]) -> String {
     format!("{START}{provider}?{}", serde_urlencoded::to_string(pairs).unwrap())

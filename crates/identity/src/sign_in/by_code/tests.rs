@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::{
     sign_up::tests::Site,
-    testing::{Answer, TestBrowser},
+    testing::{Answer, PROVIDER, TestBrowser},
 };
 
 const START: &str = "/_estafette/sign-in/mail";
@@ -116,15 +116,6 @@ async fn where_it_is_switched_off_nothing_of_it_is_offered() {
     assert!(!browser.open("/_estafette/sign-in").await.body.contains(START));
     assert_eq!(browser.open(START).await.status, StatusCode::NOT_FOUND);
 }
-
-const PROVIDER: &str = r#"
-id = "idp"
-name = "Provider"
-issuer = "https://idp.fr"
-client_id = "estafette"
-client_secret = "secret"
-domains = ["*"]
-"#;
 
 /// Otherwise whoever has the address of somebody who left comes in by the mailbox, where the
 /// provider's subject would have kept them out.
