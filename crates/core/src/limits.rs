@@ -60,8 +60,6 @@ pub const PUSH_RULE_PART_BYTES_MAX: usize = 16 * 1_024;
 
 // The graph of a room.
 
-/// With more forward extremities than this an event without content ties them together.
-pub const FORWARD_EXTREMITIES_SOFT_MAX: usize = 10;
 /// Relations that are followed to find the thread of an event (Client-Server API, "Receiving
 /// notifications").
 pub const THREAD_HOPS_MAX: usize = 3;
@@ -325,8 +323,6 @@ pub const DEVICE_USES_MAX: usize = 100_000;
 pub const DEVICE_USE_INTERVAL_S: u64 = 60;
 /// A user agent, as it is remembered of a device.
 pub const USER_AGENT_BYTES_MAX: usize = 256;
-/// User-interactive authentications under way.
-pub const UIA_SESSIONS_MAX: usize = 10_000;
 /// The largest request of a registration that may go on without being repeated, bytes.
 pub const UIA_REMEMBERED_BYTES_MAX: usize = 4096;
 /// How long one may take.
