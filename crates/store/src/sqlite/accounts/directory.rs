@@ -57,6 +57,19 @@ pub(in crate::sqlite) fn refresh(conn: &Connection, nid: i64) -> StoreResult<()>
     Ok(())
 }
 
+/// Makes everybody be found who is not entered yet: accounts that are older than the index.
+pub(in crate::sqlite) fn enter_whoever_is_missing(conn: &Connection) -> StoreResult<()> {
+    let mut statement = conn.prepare(
+        "SELECT nid FROM account WHERE deactivated = 0
+         AND nid NOT IN (SELECT account_nid FROM directory_entry)",
+    )?;
+    let missing = statement.query_map((), |row| row.get(0))?;
+    for nid in missing.collect::<Result<Vec<i64>, _>>()? {
+        refresh(conn, nid)?;
+    }
+    Ok(())
+}
+
 /// What the index is made of, besides the name.
 struct Indexed {
     user_id: UserId,
