@@ -263,7 +263,8 @@ fn a_schema_of_another_program_is_refused_and_left_alone() {
         assert!(error.contains(&format!("has schema {version},")), "{error}");
         assert!(error.contains("use a newer program"), "{error}");
         assert_eq!(schema_of(&connection), before);
-        let version_now = strings(&connection, "SELECT user_version || '' FROM pragma_user_version");
+        let version_now =
+            strings(&connection, "SELECT user_version || '' FROM pragma_user_version");
         assert_eq!(version_now, [version.to_string()]);
     }
 }
