@@ -4,8 +4,12 @@
 use std::sync::Weak;
 
 use async_trait::async_trait;
-use estafette_homeserver::people::{AccountNews, People};
-use estafette_identity::{Identity, News};
+use estafette_core::ids::UserId;
+use estafette_homeserver::{
+    ApiError, ApiResult,
+    people::{AccountNews, People, RenewalMail},
+};
+use estafette_identity::{Identity, News, RenewalMail as Renewal};
 
 /// What the homeserver is lent. It holds nothing: identity ends with whoever runs both.
 pub(crate) struct IdentityPeople(pub(crate) Weak<Identity>);
@@ -25,5 +29,22 @@ impl People for IdentityPeople {
             AccountNews::NewDevice => News::NewDevice,
         };
         identity.tell(email, news).await;
+    }
+
+    async fn mail_renewal(&self, user_id: &UserId) -> ApiResult<RenewalMail> {
+        let identity = self.0.upgrade().ok_or_else(ApiError::overloaded)?;
+        Ok(match identity.mail_renewal(user_id).await? {
+            Renewal::Queued => RenewalMail::Queued,
+            Renewal::NothingToRenew => RenewalMail::NothingToRenew,
+            Renewal::NoMail => RenewalMail::NoMail,
+        })
+    }
+
+    fn next_expiry_ms(&self) -> Option<i64> {
+        self.0.upgrade()?.next_expiry_ms()
+    }
+
+    fn renewal_page(&self) -> Option<String> {
+        self.0.upgrade()?.renewal_page()
     }
 }

@@ -32,6 +32,7 @@ use crate::{
     ApiError, ApiResult, Server, Shared,
     appservice::Registration,
     http::RemoteAddress,
+    people,
     rate_limit::{Cost, RateLimiter},
 };
 
@@ -135,8 +136,8 @@ pub struct Requester {
 impl Requester {
     /// An account that acts without a request, for what it asked for earlier. 401 and 403 as if it
     /// asked now.
-    pub(crate) fn of_account(account: &Account, now_ms: i64) -> ApiResult<Self> {
-        check_account(account, now_ms)?;
+    pub(crate) fn of_account(server: &Server, account: &Account) -> ApiResult<Self> {
+        check_account(server, account)?;
         Ok(Self {
             user_id: account.user_id.clone(),
             device: None,
@@ -177,9 +178,9 @@ impl Requester {
         let Some(token) = self.token else {
             let account = server.store.account(&self.user_id).await?;
             let account = account.ok_or_else(ApiError::unknown_token)?;
-            return check_account(&account, server.now_ms());
+            return check_account(server, &account);
         };
-        by_access_token(server, token).await?.check_usable()
+        by_access_token(server, token).await?.check_usable(server)
     }
 
     /// Waits for the end of the session, the device or the account, and says what then is to be
@@ -207,12 +208,17 @@ impl Requester {
         Some(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
     }
 
-    fn check_usable(&self) -> ApiResult<()> {
+    fn check_usable(&self, server: &Server) -> ApiResult<()> {
         match self {
             Self { locked: true, .. } => Err(locked()),
-            Self { expired: true, .. } => Err(expired()),
+            Self { expired: true, .. } => Err(people::expired(server)),
             _ => Ok(()),
         }
+    }
+
+    /// 401 `M_USER_LOCKED` for whoever may only log out (Client-Server API, "Account locking").
+    pub fn check_not_locked(&self) -> ApiResult<()> {
+        if self.locked { Err(locked()) } else { Ok(()) }
     }
 
     /// Whether the account is suspended.
@@ -243,22 +249,12 @@ pub fn locked() -> ApiError {
         .with("soft_logout", true)
 }
 
-/// 403 `ORG_MATRIX_EXPIRED_ACCOUNT`, as servers with a period of validity answer until the account
-/// is renewed. Not in the specification; clients of such servers know it.
-fn expired() -> ApiError {
-    ApiError::new(
-        StatusCode::FORBIDDEN,
-        "ORG_MATRIX_EXPIRED_ACCOUNT",
-        "This account has expired. Its owner can renew it.",
-    )
-}
-
 /// Whether anybody may act for this account at all.
-fn check_account(account: &Account, now_ms: i64) -> ApiResult<()> {
+fn check_account(server: &Server, account: &Account) -> ApiResult<()> {
     match account {
         Account { deactivated: true, .. } => Err(ApiError::unknown_token()),
         Account { locked: true, .. } => Err(locked()),
-        account if is_over(account.expires_ms, now_ms) => Err(expired()),
+        account if is_over(account.expires_ms, server.now_ms()) => Err(people::expired(server)),
         _ => Ok(()),
     }
 }
@@ -278,12 +274,13 @@ impl FromRequestParts<Shared> for Requester {
 
     async fn from_request_parts(parts: &mut Parts, server: &Shared) -> Result<Self, ApiError> {
         let MaybeLocked(requester) = MaybeLocked::from_request_parts(parts, server).await?;
-        requester.check_usable()?;
+        requester.check_usable(server)?;
         Ok(requester)
     }
 }
 
-/// As [`Requester`], for the few endpoints that a locked or expired account may use: logging out.
+/// As [`Requester`], for the few endpoints that a locked or expired account may use: logging out,
+/// and asking for the mail that renews it.
 #[derive(Debug, Clone)]
 pub struct MaybeLocked(pub Requester);
 

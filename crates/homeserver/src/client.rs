@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 pub(crate) mod account_data;
+mod account_validity;
 pub(crate) mod admin;
 mod appservice;
 mod calls;
@@ -70,6 +71,7 @@ pub(crate) fn routes(_server: &Shared) -> Router<Shared> {
         .merge(session::routes())
         .merge(devices::routes())
         .merge(account::routes())
+        .merge(account_validity::routes())
         .merge(profile::routes())
         .merge(user_directory::routes())
         .merge(admin::routes())

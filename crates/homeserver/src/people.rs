@@ -7,8 +7,9 @@
 
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
-use estafette_store::PeopleStore as _;
+use estafette_store::{PeopleStore as _, people::Person};
 use http::StatusCode;
+use serde_json::{Value, json};
 
 use crate::{ApiError, ApiResult, Server, auth::password::check_new};
 
@@ -25,6 +26,17 @@ pub enum AccountNews {
     NewDevice,
 }
 
+/// What became of asking for the mail that renews an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewalMail {
+    /// It is on its way.
+    Queued,
+    /// The account has no end, or there is nobody to write to.
+    NothingToRenew,
+    /// No mail is sent from here.
+    NoMail,
+}
+
 /// Whoever knows the people behind accounts. Lent to this server before it serves.
 #[async_trait]
 pub trait People: Send + Sync {
@@ -33,6 +45,37 @@ pub trait People: Send + Sync {
 
     /// Writes to a mailbox, in words of the server alone. What cannot be told undoes nothing.
     async fn tell(&self, email: &str, news: AccountNews);
+
+    /// Sends the owner of an account the mail that renews it, also after its end. The links that
+    /// were sent before end.
+    async fn mail_renewal(&self, user_id: &UserId) -> ApiResult<RenewalMail>;
+
+    /// When an account that is renewed now ends, in ms since the epoch. `None`: accounts do not end
+    /// by themselves here.
+    fn next_expiry_ms(&self) -> Option<i64>;
+
+    /// The address of the page on which an account is renewed.
+    fn renewal_page(&self) -> Option<String>;
+}
+
+/// 403 `ORG_MATRIX_EXPIRED_ACCOUNT`, as servers with a period of validity answer until the account
+/// is renewed (Synapse's account validity; not in the specification, clients of such servers know
+/// it). `org.estafette.renewal_url` is the page where that is done.
+pub(crate) fn expired(server: &Server) -> ApiError {
+    let error = |message: String| {
+        ApiError::new(StatusCode::FORBIDDEN, "ORG_MATRIX_EXPIRED_ACCOUNT", message)
+    };
+    match server.people.get().and_then(|people| people.renewal_page()) {
+        Some(page) => error(format!(
+            "This account has expired. To use it again, open {page}, sign in, and have the mail \
+             sent that renews it."
+        ))
+        .with("org.estafette.renewal_url", page),
+        None => {
+            let message = "This account has expired. An administrator of this server can renew it.";
+            error(message.into())
+        }
+    }
 }
 
 /// Refuses a password that is too short, and for people one that is easily guessed.
@@ -60,6 +103,19 @@ pub(crate) async fn mailbox(server: &Server, user_id: &UserId) -> ApiResult<Opti
     }
     let person = server.store.person(user_id).await?;
     Ok(person.filter(|person| !person.deactivated).and_then(|person| person.details.email))
+}
+
+/// The address of a person as a third-party identifier of the account.
+///
+/// Client-Server API, "Adding Account Administrative Contact Information".
+pub(crate) fn third_party_id(person: &Person) -> Option<Value> {
+    let address = person.details.email.as_ref()?;
+    Some(json!({
+        "medium": "email",
+        "address": address,
+        "validated_at": person.email_since_ms,
+        "added_at": person.email_since_ms,
+    }))
 }
 
 /// Tells a mailbox what was done.

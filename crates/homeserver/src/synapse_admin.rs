@@ -3,6 +3,7 @@
 //! shared secret, users, registration tokens. Its documentation defines it; the specification does
 //! not.
 
+mod account_validity;
 mod devices;
 mod registration_tokens;
 mod server_notices;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/_synapse/admin/v1/register", get(nonce).post(register))
         .merge(users::routes())
         .merge(devices::routes())
+        .merge(account_validity::routes())
         .merge(registration_tokens::routes())
         .merge(server_notices::routes())
 }

@@ -177,7 +177,9 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
         let letter = letters::address_changed(browser.language, &identity.config.service_name);
         identity.compose(&old, letter, None)
     });
-    let changed = identity.store.change_address(&user_id, address.as_str(), notice).await?;
+    let now_ms = identity.host.now_ms();
+    let changed =
+        identity.store.change_address(&user_id, address.as_str(), now_ms, notice).await?;
     let (title, text) = if changed {
         identity.mailer.wake();
         identity.follow(&user_id, &address).await;

@@ -51,6 +51,7 @@ pub use self::{
     mail::MailError,
     news::News,
     policy::{Policy, PolicyError},
+    validity::RenewalMail,
 };
 use self::{rendezvous::Rendezvous, upstream::Upstream};
 

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use estafette_core::limits::{PEOPLE_PER_READ, RENEWAL_LINK_S};
+use estafette_core::{
+    ids::UserId,
+    limits::{PEOPLE_PER_READ, RENEWAL_LINK_S},
+};
 use estafette_store::{
     IdentityStore as _, PeopleStore as _, StoreResult, accounts::TokenHash, identity::Reminder,
     people::Person,
@@ -45,11 +48,46 @@ struct Link {
 #[derive(Deserialize)]
 struct Nothing {}
 
+/// What became of asking for the mail that renews an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenewalMail {
+    /// It is on its way.
+    Queued,
+    /// The account has no end, or there is nobody to write to.
+    NothingToRenew,
+    /// Accounts are not renewed by mail here.
+    NoMail,
+}
+
 impl Identity {
     /// When an account that is made or renewed now ends. `None`: never.
-    pub(crate) fn next_expiry_ms(&self) -> Option<i64> {
+    pub fn next_expiry_ms(&self) -> Option<i64> {
         let days = self.config.validity.period_days;
         (days > 0).then(|| self.host.now_ms().saturating_add(i64::from(days) * DAY_MS))
+    }
+
+    /// The address of the page where an account is renewed. `None`: nobody can do that here.
+    pub fn renewal_page(&self) -> Option<String> {
+        self.renews_by_mail().then(|| format!("{}{RENEW}", self.link_base()))
+    }
+
+    fn renews_by_mail(&self) -> bool {
+        self.config.validity.period_days > 0 && self.mailer.works()
+    }
+
+    /// Sends the owner of an account the mail that renews it, also after its end. The links that
+    /// were sent before end.
+    pub async fn mail_renewal(&self, user_id: &UserId) -> StoreResult<RenewalMail> {
+        if !self.renews_by_mail() {
+            return Ok(RenewalMail::NoMail);
+        }
+        let person = self.store.person(user_id).await?.filter(|person| !person.deactivated);
+        let Some(person) = person else { return Ok(RenewalMail::NothingToRenew) };
+        if !self.remind(&person, 0, true).await? {
+            return Ok(RenewalMail::NothingToRenew);
+        }
+        self.mailer.wake();
+        Ok(RenewalMail::Queued)
     }
 
     /// Reminds everybody whose time has come, once per end and number of days. How many were.
@@ -78,10 +116,11 @@ impl Identity {
         Ok(reminded)
     }
 
-    async fn remind(&self, person: &Person, reminder_days: u32, again: bool) -> StoreResult<()> {
+    /// Whether there is anybody to remind, of an end that there is.
+    async fn remind(&self, person: &Person, reminder_days: u32, again: bool) -> StoreResult<bool> {
         let (Some(email), Some(expires_ms)) = (&person.details.email, person.details.expires_ms)
         else {
-            return Ok(());
+            return Ok(false);
         };
         let now_ms = self.host.now_ms();
         let mut secret = [0; 32];
@@ -100,7 +139,8 @@ impl Identity {
             token_expires_ms: now_ms.saturating_add((RENEWAL_LINK_S * 1000).cast_signed()),
             mail: self.compose(email, letter, None),
         };
-        self.store.remind(reminder).await.map(drop)
+        self.store.remind(reminder).await?;
+        Ok(true)
     }
 }
 
@@ -145,7 +185,7 @@ async fn ask(browser: &Browser) -> PageResult {
     let body = html! {
         h1 { (title) }
         p { (if browser.is_expired() { (words.since)(&date) } else { (words.until)(&date) }) }
-        @if identity.mailer.works() && details.email.is_some() {
+        @if identity.renews_by_mail() && details.email.is_some() {
             p { (words.ask) }
             (browser.form(SEND, &html! {
                 div.actions { button type="submit" { (words.send) } }
@@ -190,10 +230,10 @@ async fn send_again(Posted { browser, .. }: Posted<Nothing>) -> PageResult {
         return Ok(browser.redirect(&with_onward(SIGN_IN, RENEW)));
     };
     identity.host.limit_proof(&format!("renewal of {user_id}"))?;
-    let person = identity.store.person(user_id).await?.ok_or(Trouble::NotFound)?;
-    identity.remind(&person, 0, true).await?;
-    identity.mailer.wake();
-    say(&browser, browser.words().validity.sent, StatusCode::OK)
+    match identity.mail_renewal(user_id).await? {
+        RenewalMail::Queued => say(&browser, browser.words().validity.sent, StatusCode::OK),
+        RenewalMail::NothingToRenew | RenewalMail::NoMail => ask(&browser).await,
+    }
 }
 
 fn say(browser: &Browser, (title, text): (&str, &str), status: StatusCode) -> PageResult {

@@ -340,13 +340,14 @@ pub trait IdentityStore: Send + Sync {
     /// unknown, used or has ended, or the account is deactivated.
     async fn renew(&self, token: TokenHash, now_ms: i64, expires_ms: i64) -> StoreResult<bool>;
 
-    /// Gives an account another address, and ends the links that lie in the mailbox before. With
+    /// Gives an account another address since now, and ends the links that lie in the mailbox before. With
     /// the change, or not at all, `notice` is queued. `false`: the address belongs to somebody
     /// else, or to an account that an administrator closed, or there is no such account.
     async fn change_address(
         &self,
         user_id: &UserId,
         address: &str,
+        now_ms: i64,
         notice: Option<NewMail>,
     ) -> StoreResult<bool>;
 }

@@ -86,6 +86,9 @@ pub struct Person {
     pub closed_by_admin: bool,
     /// Who invited a guest: a user id, or `operator (uid 1000)`.
     pub invited_by: Option<String>,
+    /// Since when the account has its address, in ms since the epoch: since it was made, where
+    /// nothing else is known.
+    pub email_since_ms: i64,
 }
 
 impl Person {

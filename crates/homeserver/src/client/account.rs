@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::ids::UserId;
-use estafette_store::{AccountStore as _, accounts::Devices};
+use estafette_store::{AccountStore as _, PeopleStore as _, accounts::Devices};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -143,12 +143,15 @@ pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiRe
     Ok(known)
 }
 
-/// `GET /_matrix/client/v3/account/3pid`: accounts have no third-party identifiers that clients
-/// manage (capability `m.3pid_changes`).
+/// `GET /_matrix/client/v3/account/3pid`: the address of a person, which clients cannot change
+/// (capability `m.3pid_changes`). An address becomes an account's when it is proven, so both times
+/// are one.
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3account3pid>
-async fn contacts(_requester: Requester) -> Json<Value> {
-    Json(json!({ "threepids": [] }))
+async fn contacts(State(server): State<Shared>, requester: Requester) -> ApiResult<Json<Value>> {
+    let person = server.store.person(&requester.user_id).await?;
+    let identifiers: Vec<Value> = person.iter().filter_map(people::third_party_id).collect();
+    Ok(Json(json!({ "threepids": identifiers })))
 }
 
 async fn no_contacts(_requester: Requester) -> ApiError {

@@ -104,7 +104,7 @@ const ID_LETTERS: &[u8] = super::create_room::LETTERS;
 /// Sends a delayed event into its room, once however often this is called.
 pub(crate) async fn send(server: &Shared, event: &DelayedEvent) -> ApiResult<()> {
     let account = server.store.account(&event.user_id).await?.ok_or_else(no_such_event)?;
-    let requester = Requester::of_account(&account, server.now_ms())?;
+    let requester = Requester::of_account(server, &account)?;
     if event.kind != "m.room.member" {
         requester.check_not_suspended()?;
     }

@@ -15,8 +15,9 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{AccountNews, People};
+use super::{AccountNews, People, RenewalMail};
 use crate::{
+    ApiResult,
     administration::administer,
     testing::{PASSWORD, TestServer},
 };
@@ -26,7 +27,17 @@ const GOOD: &str = "ocean lantern granite violin";
 
 /// Finds passwords of one letter easy, and keeps what it was to tell.
 #[derive(Default)]
-struct Known(Mutex<Vec<(String, AccountNews)>>);
+pub(crate) struct Known {
+    told: Mutex<Vec<(String, AccountNews)>>,
+    /// Who asked for the mail that renews.
+    pub(crate) renewals: Mutex<Vec<UserId>>,
+    /// What became of that; nothing: no mail is sent.
+    pub(crate) renewal: Mutex<Option<RenewalMail>>,
+    /// When accounts that are renewed now end.
+    pub(crate) next_expiry_ms: Mutex<Option<i64>>,
+    /// Where they are renewed.
+    pub(crate) renewal_page: Mutex<Option<String>>,
+}
 
 #[async_trait]
 impl People for Known {
@@ -36,13 +47,26 @@ impl People for Known {
     }
 
     async fn tell(&self, email: &str, news: AccountNews) {
-        self.0.lock().push((email.to_owned(), news));
+        self.told.lock().push((email.to_owned(), news));
+    }
+
+    async fn mail_renewal(&self, user_id: &UserId) -> ApiResult<RenewalMail> {
+        self.renewals.lock().push(user_id.clone());
+        Ok(self.renewal.lock().unwrap_or(RenewalMail::NoMail))
+    }
+
+    fn next_expiry_ms(&self) -> Option<i64> {
+        *self.next_expiry_ms.lock()
+    }
+
+    fn renewal_page(&self) -> Option<String> {
+        self.renewal_page.lock().clone()
     }
 }
 
 impl Known {
     fn take(&self) -> Vec<(String, AccountNews)> {
-        std::mem::take(&mut *self.0.lock())
+        std::mem::take(&mut *self.told.lock())
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
 };
 use estafette_core::{directory::fold, ids::UserId, limits::ACCOUNTS_PER_PAGE_MAX};
 use estafette_store::{
-    AccountStore as _,
+    AccountStore as _, PeopleStore as _,
     accounts::{Account, AccountFlag, AccountPage, Devices, NewAccount},
     people::AdminAct,
 };
@@ -103,11 +103,13 @@ pub(super) async fn known(server: &Server, user_id: &UserId) -> ApiResult<Accoun
 
 async fn describe(server: &Server, account: &Account) -> ApiResult<Value> {
     let profile = profile::load(server, &account.user_id).await?;
+    let person = server.store.person(&account.user_id).await?;
+    let identifiers: Vec<Value> = person.iter().filter_map(people::third_party_id).collect();
     Ok(json!({
         "name": account.user_id,
         "displayname": profile.get("displayname"),
         "avatar_url": profile.get("avatar_url"),
-        "threepids": [],
+        "threepids": identifiers,
         "external_ids": [],
         "is_guest": false,
         "admin": account.is_admin,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+use estafette_core::ids::UserId;
 use estafette_store::PeopleStore as _;
 use http::StatusCode;
 
-use super::DAY_MS;
+use super::{DAY_MS, RenewalMail};
 use crate::sign_up::tests::Site;
 
 fn site() -> Site {
@@ -12,6 +13,13 @@ fn site() -> Site {
 async fn expires_ms(site: &Site) -> i64 {
     let person = site.test.identity.store.person_by_email("a@important.com").await.unwrap();
     person.unwrap().details.expires_ms.unwrap()
+}
+
+/// Signs somebody up.
+async fn somebody(site: &Site) -> UserId {
+    site.sign_up("a@important.com").await;
+    let person = site.test.identity.store.person_by_email("a@important.com").await.unwrap();
+    person.unwrap().user_id
 }
 
 /// The link of the last mail.
@@ -129,4 +137,30 @@ async fn after_the_end_a_new_link_is_sent_and_the_earlier_ones_end() {
     assert_eq!(site.test.browser().open(&old).await.status, StatusCode::NOT_FOUND);
     browser.open(&new).await;
     assert!(browser.submit("/_estafette/renew", &[]).await.body.contains("is renewed"));
+}
+
+/// Otherwise the button of a client sends nothing, or two links work at once, or clients are told
+/// of a page that renews nobody.
+#[tokio::test]
+async fn a_client_has_the_mail_sent_that_renews() {
+    let site = site();
+    let user_id = somebody(&site).await;
+    let identity = &site.test.identity;
+    assert_eq!(identity.renewal_page().as_deref(), Some("https://x.fr/_estafette/renew"));
+    site.test.host.advance(91 * DAY_MS);
+    assert_eq!(identity.mail_renewal(&user_id).await.unwrap(), RenewalMail::Queued);
+    let old = link(&site).await;
+    assert_eq!(identity.mail_renewal(&user_id).await.unwrap(), RenewalMail::Queued);
+    let new = link(&site).await;
+    assert_eq!(site.test.browser().open(&old).await.status, StatusCode::NOT_FOUND);
+    let mut browser = site.test.browser();
+    browser.open(&new).await;
+    assert!(browser.submit("/_estafette/renew", &[]).await.body.contains("is renewed"));
+    let bot = site.test.account("bot", "correct horse").await;
+    assert_eq!(identity.mail_renewal(&bot).await.unwrap(), RenewalMail::NothingToRenew);
+    let endless = Site::with(|config| config.validity.period_days = 0);
+    let user_id = somebody(&endless).await;
+    let identity = &endless.test.identity;
+    assert_eq!(identity.renewal_page(), None);
+    assert_eq!(identity.mail_renewal(&user_id).await.unwrap(), RenewalMail::NoMail);
 }

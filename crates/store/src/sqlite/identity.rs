@@ -197,6 +197,7 @@ impl IdentityStore for SqliteStore {
         &self,
         user_id: &UserId,
         address: &str,
+        now_ms: i64,
         notice: Option<NewMail>,
     ) -> StoreResult<bool> {
         let (indexes, user_id, address) = (self.indexes(), user_id.clone(), address.to_owned());
@@ -209,6 +210,7 @@ impl IdentityStore for SqliteStore {
             if person::put(&indexes, tx, &user_id, &details)? != PutPersonOutcome::Put {
                 return Ok(false);
             }
+            person::note_address(tx.conn, &user_id, now_ms)?;
             if let Some(notice) = &notice {
                 outbox::put(tx.conn, notice)?;
             }

@@ -50,6 +50,7 @@ const STEPS: &[Step] = &[
         sql: include_str!("schema/063_older_accounts.sql"),
         then: Some(directory::enter_whoever_is_missing),
     },
+    sql(include_str!("schema/054_address_time.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

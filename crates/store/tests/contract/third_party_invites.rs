@@ -133,11 +133,11 @@ async fn it_is_redeemable_from_the_account_until_its_event_is_replaced() {
     }
     assert!(redeemable(&hall.store, Some(ALICE), 99).await.is_empty());
     // Another address of the same account counts from then on.
-    hall.store.change_address(&user("@p:x.fr"), "q@y.fr", None).await.unwrap();
+    hall.store.change_address(&user("@p:x.fr"), "q@y.fr", 7, None).await.unwrap();
     assert_eq!(redeemable(&hall.store, None, 99).await, ["token2 @p:x.fr"]);
     end(&mut hall, 2).await;
     assert!(redeemable(&hall.store, None, 99).await.is_empty());
-    hall.store.change_address(&user("@p:x.fr"), "p@y.fr", None).await.unwrap();
+    hall.store.change_address(&user("@p:x.fr"), "p@y.fr", 7, None).await.unwrap();
     hall.store.deactivate_account(&user("@p:x.fr"), false).await.unwrap();
     assert!(redeemable(&hall.store, None, 99).await.is_empty(), "the account is gone");
     let ended = hall.store.ended_invites(100, 0, 10).await.unwrap();

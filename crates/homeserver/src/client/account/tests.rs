@@ -2,11 +2,17 @@
 //! Without these a password could be changed by a thief, or an ended account come back.
 
 use estafette_core::ids::UserId;
-use estafette_store::AccountStore as _;
+use estafette_store::{
+    AccountStore as _,
+    people::{AdminAct, AuditEntry, Placement},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::testing::{PASSWORD, TestServer, eventually};
+use crate::{
+    administration::administer,
+    testing::{PASSWORD, TestServer, eventually},
+};
 
 const CHANGE: &str = "/v3/account/password";
 const NEW: &str = "another password";
@@ -99,6 +105,36 @@ async fn third_party_identifiers_are_refused_with_their_errors() {
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(answer["errcode"], "M_THREEPID_MEDIUM_NOT_SUPPORTED");
     }
+}
+
+/// Otherwise clients show people no address, or another one's.
+#[tokio::test]
+async fn a_person_is_shown_the_address_that_the_account_has() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let alice_id = UserId::parse("@alice:x.fr").unwrap();
+    let created_ms = server.server.now_ms();
+    let set = async |email: &str| {
+        server.clock.advance(1_000);
+        let placement = Placement { email: email.into(), ..Placement::default() };
+        let act = AdminAct::SetAddress(Box::new(placement));
+        let now_ms = server.server.now_ms();
+        let entry = AuditEntry { actor: "operator".into(), reason: None, now_ms };
+        administer(&server.server, entry, Some(&alice_id), vec![act]).await.unwrap();
+        now_ms
+    };
+    let shown = async |token: &str| {
+        server.request("GET", "/v3/account/3pid", token, Value::Null).await.1["threepids"].clone()
+    };
+    let first = set("a@y.fr").await;
+    assert!(first > created_ms);
+    let identifier = |address: &str, ms: i64| {
+        json!([{ "medium": "email", "address": address, "validated_at": ms, "added_at": ms }])
+    };
+    assert_eq!(shown(&alice).await, identifier("a@y.fr", first));
+    let second = set("b@y.fr").await;
+    assert_eq!(shown(&alice).await, identifier("b@y.fr", second));
+    assert_eq!(shown(&bob).await, json!([]), "it is somebody else's");
 }
 
 /// Otherwise whoever has a token guesses at the password twice as fast: here and by signing in.

@@ -288,7 +288,7 @@ async fn every_way_to_an_address_redeems_it() {
         server.post(ALICE, &invite, email(address)).await;
     }
     assert_eq!(offers(&server, ALICE, &room).await.len(), 2, "a deactivated account is none");
-    assert!(store.change_address(&user(PARTNER), "new@org.fr", None).await.unwrap());
+    assert!(store.change_address(&user(PARTNER), "new@org.fr", 7, None).await.unwrap());
     assert!(store.reactivate_account(&user(BOB), None).await.unwrap());
     eventually(async || {
         let offers = offers(&server, ALICE, &room).await;

@@ -160,10 +160,19 @@ fn on_account(
             return set_profile(tx, user_id, name, value.as_deref());
         }
         AdminAct::SetEmail(email) => {
-            return change(indexes, tx, user_id, |details| details.email.clone_from(email));
+            let outcome =
+                change(indexes, tx, user_id, |details| details.email.clone_from(email))?;
+            if outcome.is_done() {
+                person::note_address(tx.conn, user_id, now_ms)?;
+            }
+            return Ok(outcome);
         }
         AdminAct::SetAddress(placement) => {
-            return placing::set_address(indexes, tx, user_id, placement);
+            let outcome = placing::set_address(indexes, tx, user_id, placement)?;
+            if outcome.is_done() {
+                person::note_address(tx.conn, user_id, now_ms)?;
+            }
+            return Ok(outcome);
         }
         AdminAct::SetExpiry(until) => {
             return change(indexes, tx, user_id, |details| {

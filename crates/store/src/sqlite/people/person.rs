@@ -19,7 +19,7 @@ use crate::{
 const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisation_name,
     coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated,
     p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0), a.suspended,
-    a.closed_by_admin, p.invited_by
+    a.closed_by_admin, p.invited_by, coalesce(p.email_ts, a.created_ts)
     FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Person> {
@@ -41,6 +41,7 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
         deactivated: row.get(8)?,
         closed_by_admin: row.get(13)?,
         invited_by: row.get(14)?,
+        email_since_ms: row.get(15)?,
     })
 }
 
@@ -207,6 +208,7 @@ pub(in crate::sqlite) fn put(
              ON CONFLICT (account_nid) DO UPDATE SET email = excluded.email,
                 organisation_id = excluded.organisation_id,
                 organisation_name = excluded.organisation_name, guest = excluded.guest,
+                email_ts = CASE WHEN email IS excluded.email THEN email_ts END,
                 expires_ts = excluded.expires_ts, derived_name = excluded.derived_name,
                 organisation_fixed = excluded.organisation_fixed, endless = excluded.endless",
         )?
@@ -229,6 +231,20 @@ pub(in crate::sqlite) fn put(
         sessions::forget_after_commit(indexes, tx, user_id)?;
     }
     Ok(PutPersonOutcome::Put)
+}
+
+/// Notes since when an account has the address that it has.
+pub(in crate::sqlite) fn note_address(
+    conn: &Connection,
+    user_id: &UserId,
+    now_ms: i64,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "UPDATE person SET email_ts = ?2
+         WHERE account_nid = (SELECT nid FROM account WHERE user_id = ?1)",
+    )?
+    .execute((user_id.as_str(), now_ms))?;
+    Ok(())
 }
 
 /// The address and the end of the validity as they are.
