@@ -37,6 +37,8 @@ const SINGLE: [&str; 3] = ["head", "push_progress", "audit_head"];
 /// The step after which directory entries have their present form. Those before it are derived
 /// from accounts and profiles, which stay.
 const DIRECTORY_STEP: usize = 11;
+/// How many steps there were before that one which enters older accounts in the directory.
+const OLDER_ACCOUNTS_STEP: usize = 24;
 
 fn open(folder: &Path) -> Connection {
     // So small a cache has pages of open transactions written to the log.
@@ -319,7 +321,7 @@ fn reopen(folder: &TempDir, connection: Connection) -> SqliteStore {
 #[tokio::test]
 async fn accounts_older_than_the_directory_are_found() {
     // Before the index had its present form, and after it was begun anew without them.
-    for count in [3, DIRECTORY_STEP, STEPS.len() - 1] {
+    for count in [3, DIRECTORY_STEP, OLDER_ACCOUNTS_STEP] {
         let (folder, connection) = at_step(count);
         connection
             .execute_batch(
@@ -396,4 +398,19 @@ async fn the_audit_log_tells_who_ended_an_account() {
         assert_eq!(person.may_come_back(), may_come_back, "{user_id}");
         assert!(deactivated || !person.closed_by_admin, "{user_id}");
     }
+}
+
+/// Who had an address before that was written down has it since the account was made.
+#[tokio::test]
+async fn an_address_is_as_old_as_its_account_where_nothing_else_is_known() {
+    let (folder, connection) = at_step(OLDER_ACCOUNTS_STEP + 1);
+    connection
+        .execute_batch(
+            "INSERT INTO account (nid, user_id, created_ts) VALUES (1, '@a:x.fr', 7);
+             INSERT INTO person (account_nid, email) VALUES (1, 'a@x.fr');",
+        )
+        .unwrap();
+    let store = reopen(&folder, connection);
+    let person = store.person_by_email("a@x.fr").await.unwrap().unwrap();
+    assert_eq!(person.email_since_ms, 7);
 }
