@@ -178,8 +178,7 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
         identity.compose(&old, letter, None)
     });
     let now_ms = identity.host.now_ms();
-    let changed =
-        identity.store.change_address(&user_id, address.as_str(), now_ms, notice).await?;
+    let changed = identity.store.change_address(&user_id, address.as_str(), now_ms, notice).await?;
     let (title, text) = if changed {
         identity.mailer.wake();
         identity.follow(&user_id, &address).await;

@@ -128,9 +128,7 @@ async fn a_person_is_shown_the_address_that_the_account_has() {
     };
     let first = set("a@y.fr").await;
     assert!(first > created_ms);
-    let identifier = |address: &str, ms: i64| {
-        json!([{ "medium": "email", "address": address, "validated_at": ms, "added_at": ms }])
-    };
+    let identifier = |address: &str, ms: i64| json!([{ "medium": "email", "address": address, "validated_at": ms, "added_at": ms }]);
     assert_eq!(shown(&alice).await, identifier("a@y.fr", first));
     let second = set("b@y.fr").await;
     assert_eq!(shown(&alice).await, identifier("b@y.fr", second));

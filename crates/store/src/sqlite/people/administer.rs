@@ -160,8 +160,7 @@ fn on_account(
             return set_profile(tx, user_id, name, value.as_deref());
         }
         AdminAct::SetEmail(email) => {
-            let outcome =
-                change(indexes, tx, user_id, |details| details.email.clone_from(email))?;
+            let outcome = change(indexes, tx, user_id, |details| details.email.clone_from(email))?;
             if outcome.is_done() {
                 person::note_address(tx.conn, user_id, now_ms)?;
             }
