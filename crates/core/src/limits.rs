@@ -379,6 +379,12 @@ pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
 
 /// A form that a browser posts.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// For how long a form that is sent again is given the answer it had, in seconds.
+pub const FORM_ANSWER_S: u64 = 15;
+/// Forms whose answers are kept so long.
+pub const FORM_ANSWERS_MAX: usize = 2_048;
+/// An answer that is kept. A longer one is given once.
+pub const FORM_ANSWER_BYTES_MAX: usize = 32 * 1024;
 /// A path of this server to go on to after a page.
 pub const CONTINUE_BYTES_MAX: usize = 4_096;
 /// A code that is sent by mail: digits, tries, and how long it lives.

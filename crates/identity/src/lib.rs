@@ -90,6 +90,8 @@ pub struct Identity {
     /// Sign-ins at other providers.
     upstream: Upstream,
     mailer: Mailer,
+    /// The forms that were just sent.
+    form_answers: pages::once::Answers,
     internal_secret: Option<Zeroizing<String>>,
 }
 
@@ -114,6 +116,7 @@ impl Identity {
             rendezvous: Rendezvous::default(),
             upstream: Upstream::default(),
             mailer,
+            form_answers: pages::once::Answers::default(),
             internal_secret,
         }))
     }

@@ -9,6 +9,7 @@ mod date;
 mod form;
 mod language;
 pub(crate) mod layout;
+pub(crate) mod once;
 pub(crate) mod session;
 mod trouble;
 pub(crate) mod words;
@@ -56,6 +57,9 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(validity::routes())
         .merge(policy::routes())
         .route("/_estafette/{*unknown}", get(unknown))
+        .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
+        .layer(middleware::from_fn_with_state(Arc::clone(identity), once::answer_once))
+        // What goes wrong before a form is worked off has a page too.
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .with_state(Arc::clone(identity))
 }

@@ -348,7 +348,7 @@ impl TestBrowser<'_> {
     /// it with the hidden fields that it has.
     pub(crate) async fn submit(&mut self, action: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.page.clone().unwrap().body;
-        let (path, mut all) = form(&page, action);
+        let (path, mut all) = hidden_fields(&page, action);
         for (name, value) in fields {
             all.retain(|(known, _)| known != name);
             all.push(((*name).into(), (*value).into()));
@@ -359,7 +359,7 @@ impl TestBrowser<'_> {
     /// The token that forms of this browser carry.
     pub(crate) async fn form_token(&mut self) -> String {
         let page = self.open("/_estafette/password/reset").await.body;
-        let (_, fields) = form(&page, "/_estafette/password/reset");
+        let (_, fields) = hidden_fields(&page, "/_estafette/password/reset");
         fields.into_iter().find(|(name, _)| name == "form_token").unwrap().1
     }
 
@@ -371,7 +371,7 @@ impl TestBrowser<'_> {
         fields: &[(&str, &str)],
     ) -> Answer {
         let page = self.page.clone().unwrap().body;
-        let (_, mut all) = form(&page, action);
+        let (_, mut all) = hidden_fields(&page, action);
         all.extend(fields.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         self.post(path, &serde_urlencoded::to_string(all).unwrap()).await
     }
@@ -411,7 +411,7 @@ impl TestBrowser<'_> {
 }
 
 /// The path and the hidden fields of a form.
-fn form(page: &str, action: &str) -> (String, Vec<(String, String)>) {
+pub(crate) fn hidden_fields(page: &str, action: &str) -> (String, Vec<(String, String)>) {
     let forms = || page.split("<form ").skip(1);
     let form = forms()
         .find(|form| attribute(form, "action") == action)

@@ -322,15 +322,34 @@ fn is_secure(identity: &Identity, headers: &HeaderMap) -> bool {
     }
 }
 
-/// The cookie that the request carries, where it is one of ours.
-fn presented(headers: &HeaderMap, is_secure: bool) -> Option<[u8; SECRET_BYTES]> {
-    let name = if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE };
+/// The cookie that a request carries, under whichever name.
+pub(super) fn presented_cookie(headers: &HeaderMap) -> Option<&str> {
+    pairs(headers, header::COOKIE).find_map(|(name, value)| is_named(name).then_some(value))
+}
+
+/// The cookie that an answer sets.
+pub(super) fn answered_cookie(headers: &HeaderMap) -> Option<&str> {
+    pairs(headers, header::SET_COOKIE).find_map(|(name, value)| is_named(name).then_some(value))
+}
+
+fn is_named(name: &str) -> bool {
+    [SECURE_COOKIE, PLAIN_COOKIE].contains(&name)
+}
+
+/// All `name=value` of a header.
+fn pairs(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = (&str, &str)> {
     headers
-        .get_all(header::COOKIE)
+        .get_all(name)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|list| list.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
+}
+
+/// The cookie that the request carries, where it is one of ours.
+fn presented(headers: &HeaderMap, is_secure: bool) -> Option<[u8; SECRET_BYTES]> {
+    let name = if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE };
+    pairs(headers, header::COOKIE)
         .filter(|(found, _)| *found == name)
         .find_map(|(_, value)| URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok())
 }

@@ -16,7 +16,7 @@ use crate::{
 
 mod guesses;
 
-const PASSWORD: &str = "ocean lantern granite violin";
+pub(crate) const PASSWORD: &str = "ocean lantern granite violin";
 
 const POLICY: &str = r#"
 [organisations.important]
@@ -141,7 +141,7 @@ impl Site {
 }
 
 /// Types an address on the first page.
-async fn ask(browser: &mut TestBrowser<'_>, address: &str) -> Answer {
+pub(crate) async fn ask(browser: &mut TestBrowser<'_>, address: &str) -> Answer {
     browser.open("/_estafette/sign-up?continue=/oauth2/authorize%3Fx").await;
     browser.submit("/_estafette/sign-up", &[("address", address)]).await
 }
