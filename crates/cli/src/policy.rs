@@ -39,13 +39,14 @@ pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Er
             movement.to.clone().unwrap_or_else(nobody),
             movement.homeserver.as_ref().map(|name| format!(" on {name}")).unwrap_or_default(),
             name.unwrap_or_default(),
-            if movement.unplaced { " (stays until an administrator decides)" } else { "" },
+            if movement.unplaced { " (has no place on this server: decide)" } else { "" },
         );
     }
-    let staying = found.moves.iter().filter(|movement| movement.unplaced).count();
+    let unplaced = found.moves.iter().filter(|movement| movement.unplaced).count();
     println!(
-        "{} of {} accounts would move, {staying} have nowhere on this server to go, {} are fixed.",
-        found.moves.len() - staying,
+        "{} of {} accounts would move, {unplaced} have nowhere on this server to go and stay on it \
+         as guests or under the name of another server's organisation, {} are fixed.",
+        found.moves.len() - unplaced,
         found.accounts,
         found.fixed,
     );

@@ -33,7 +33,10 @@ use std::{
 
 use estafette_core::{email_address::EmailAddress, ids::ServerName, limits::POLICY_FILE_BYTES_MAX};
 
-pub(crate) use self::check::{placement, shown_name};
+pub(crate) use self::{
+    apply::Apply,
+    check::{placement, shown_name},
+};
 use self::file::PolicyFile;
 pub(crate) use self::lookup::routes;
 pub use self::{

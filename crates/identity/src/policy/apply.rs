@@ -3,13 +3,17 @@
 //!
 //! Each page is one act of the store with a line of the audit log for everybody it moves, so that
 //! whoever is cut short goes on where it stopped. Nobody is deactivated for having nowhere to go:
-//! they are named, and an administrator decides.
+//! they lose their organisation, are named, and an administrator decides. A start takes it from few
+//! at once: a mistyped file looks the same as a ministry that has left.
 
 use std::time::Duration;
 
 use estafette_core::{
     ids::UserId,
-    limits::{POLICY_APPLY_TRIES, POLICY_APPLY_WAIT_MS, POLICY_MOVES_SHOWN_MAX},
+    limits::{
+        PEOPLE_PER_READ, POLICY_APPLY_TRIES, POLICY_APPLY_WAIT_MS, POLICY_MOVES_SHOWN_MAX,
+        POLICY_OUT_AT_START_MAX, POLICY_OUT_AT_START_MIN,
+    },
 };
 use estafette_store::people::{AuditEntry, Placed, Placement};
 use serde::Serialize;
@@ -30,14 +34,34 @@ pub struct Applied {
     pub accounts: u64,
     /// How many of them are where an administrator said, whatever the policy says.
     pub fixed: u64,
-    /// How many were moved.
+    /// How many were moved, those included who lost their organisation.
     pub moved: u64,
     /// How many have nowhere on this server to go.
     pub unplaced: u64,
+    /// How many of those keep what they have, because a start does not take it from so many.
+    pub held_back: u64,
     /// The first of both, in the order of their accounts.
     pub moves: Vec<Move>,
     /// Whether everybody was looked at. If not, the server was too busy: do it again.
     pub complete: bool,
+}
+
+/// How the policy is put into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apply {
+    /// Nothing is written.
+    DryRun,
+    /// By an administrator's word.
+    Asked,
+    /// Because the server starts: not from many is their organisation taken.
+    AtStart,
+}
+
+/// Who would lose their organisation by a start, until everybody was counted.
+#[derive(Default)]
+struct Held {
+    moves: Vec<(Move, (UserId, Placement))>,
+    count: u64,
 }
 
 impl Identity {
@@ -46,49 +70,77 @@ impl Identity {
         self.config.policy.open || !self.config.policy.file.as_os_str().is_empty()
     }
 
-    /// Moves everybody to where the policy places them. With `dry_run` nothing is written, and
-    /// `moved` is how many would be.
+    /// Moves everybody to where the policy places them. By a dry run `moved` is how many would be.
     pub(crate) async fn apply_policy(
         &self,
         entry: &AuditEntry,
-        dry_run: bool,
+        how: Apply,
     ) -> Result<Applied, HostError> {
         let here = self.host.server_name();
-        let mut applied = Applied::default();
+        let (mut applied, mut held) = (Applied::default(), Held::default());
         let mut after: Option<UserId> = None;
         loop {
             let page = check::page(&self.policy, here, &self.store, after.as_ref()).await;
-            let Some(page) = page.map_err(|error| HostError::Internal(error.to_string()))? else {
-                applied.complete = true;
-                return Ok(applied);
-            };
+            let page = page.map_err(|error| HostError::Internal(error.to_string()))?;
+            let Some(mut page) = page else { break };
+            if how == Apply::AtStart {
+                hold(&mut page, &mut held);
+            }
             applied.accounts = applied.accounts.saturating_add(page.accounts);
             applied.fixed = applied.fixed.saturating_add(page.fixed);
             after = Some(page.last.clone());
-            match self.apply_page(entry, dry_run, page, &mut applied).await {
+            match self.apply_moves(entry, how, page.moves, &mut applied).await {
                 Ok(()) => {}
                 Err(HostError::Overloaded) => return Ok(applied),
                 Err(error) => return Err(error),
             }
         }
+        match self.apply_held(entry, held, &mut applied).await {
+            Ok(()) => applied.complete = true,
+            Err(HostError::Overloaded) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(applied)
     }
 
-    async fn apply_page(
+    /// Takes their organisation from those who were held, unless they are many.
+    async fn apply_held(
         &self,
         entry: &AuditEntry,
-        dry_run: bool,
-        page: Page,
+        mut held: Held,
+        applied: &mut Applied,
+    ) -> Result<(), HostError> {
+        let few = (applied.accounts / 20).clamp(POLICY_OUT_AT_START_MIN, POLICY_OUT_AT_START_MAX);
+        if held.count > few {
+            applied.held_back = held.count;
+            applied.unplaced = applied.unplaced.saturating_add(held.count);
+            let room = POLICY_MOVES_SHOWN_MAX.saturating_sub(applied.moves.len());
+            applied.moves.extend(held.moves.into_iter().map(|(movement, _)| movement).take(room));
+            return Ok(());
+        }
+        let page = usize::try_from(PEOPLE_PER_READ).unwrap_or(usize::MAX);
+        while !held.moves.is_empty() {
+            let part = held.moves.drain(..page.min(held.moves.len()));
+            let part = part.map(|(movement, placement)| (movement, Some(placement))).collect();
+            self.apply_moves(entry, Apply::AtStart, part, applied).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_moves(
+        &self,
+        entry: &AuditEntry,
+        how: Apply,
+        found: Vec<(Move, Option<(UserId, Placement)>)>,
         applied: &mut Applied,
     ) -> Result<(), HostError> {
         let (mut placements, mut moves) = (Vec::new(), Vec::new());
-        for (movement, placement) in page.moves {
-            match placement {
-                Some(placement) => placements.push(placement),
-                None => applied.unplaced = applied.unplaced.saturating_add(1),
-            }
+        for (movement, placement) in found {
+            placements.extend(placement);
+            applied.unplaced = applied.unplaced.saturating_add(u64::from(movement.unplaced));
             moves.push(movement);
         }
-        let moved = if dry_run {
+        let moved = if how == Apply::DryRun {
             placements.len()
         } else {
             let placed = self.place_in_time(entry, placements).await?;
@@ -134,15 +186,16 @@ impl Identity {
         if !policy.apply_at_start || policy.file.as_os_str().is_empty() {
             return;
         }
-        match self.apply_policy(&self.policy_entry(), false).await {
+        match self.apply_policy(&self.policy_entry(), Apply::AtStart).await {
             Ok(applied) => {
-                let Applied { accounts, moved, unplaced, complete, .. } = applied;
+                let Applied { accounts, moved, unplaced, held_back, complete, .. } = applied;
                 if moved > 0 {
                     tracing::info!(accounts, moved, "the policy moved people");
                 }
                 if unplaced > 0 || !complete {
                     tracing::warn!(
                         unplaced,
+                        held_back,
                         complete,
                         "not everybody is where the policy places them: see `estafette admin \
                          organisations apply --dry-run`"
@@ -150,6 +203,20 @@ impl Identity {
                 }
             }
             Err(error) => tracing::warn!(%error, "the policy could not be put into force"),
+        }
+    }
+}
+
+/// Keeps those of a page apart who have nowhere to go and would lose what they have.
+fn hold(page: &mut Page, held: &mut Held) {
+    let goes = |(movement, placement): &mut (Move, Option<(UserId, Placement)>)| {
+        movement.unplaced && placement.is_some()
+    };
+    for (movement, placement) in page.moves.extract_if(.., goes) {
+        held.count = held.count.saturating_add(1);
+        // Beyond the limit nobody is moved, and there is nothing to keep.
+        if let Some(placement) = placement.filter(|_| held.count <= POLICY_OUT_AT_START_MAX) {
+            held.moves.push((movement, placement));
         }
     }
 }

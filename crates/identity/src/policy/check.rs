@@ -13,7 +13,7 @@ use estafette_store::{
 use serde::Serialize;
 
 use super::{Organisation, Policy};
-use crate::display_name;
+use crate::display_name::{bare_name, display_name};
 
 /// One account that the policy places elsewhere than where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +33,8 @@ pub struct Move {
     /// The display name that it gets, where it gets another one.
     pub name: Option<String>,
     /// Whether there is nowhere on this server to move to: nobody is expected with this address, or
-    /// only on another server. Such an account stays as it is until an administrator decides.
+    /// only on another server. Such an account stays on this server until an administrator decides,
+    /// in the organisation of the other server, or as a guest of none.
     pub unplaced: bool,
 }
 
@@ -54,8 +55,8 @@ pub(super) struct Page {
     pub(super) last: UserId,
     pub(super) accounts: u64,
     pub(super) fixed: u64,
-    /// Who is not where the policy places them, and what would be written; `None` where there is
-    /// nowhere to move to.
+    /// Who is not where the policy places them, or cannot be here, and what would be written; `None`
+    /// where that is written already.
     pub(super) moves: Vec<(Move, Option<(UserId, Placement)>)>,
 }
 
@@ -127,11 +128,13 @@ fn movement(
     let address = EmailAddress::parse(email).ok();
     let organisation = address.as_ref().and_then(|address| policy.organisation_of(address));
     let elsewhere = organisation.filter(|organisation| organisation.homeserver != *here);
-    let placement = match (&address, organisation, elsewhere) {
-        (Some(address), Some(organisation), None) => Some(placement(address, organisation)),
-        _ => None,
+    let placement = match (&address, organisation) {
+        (Some(address), Some(organisation)) => placement(address, organisation),
+        (address, _) => nowhere(email, address.as_ref()),
     };
-    if placement.as_ref().is_some_and(|placement| is_there(person, placement)) {
+    let unplaced = organisation.is_none() || elsewhere.is_some();
+    let is_there = is_there(person, &placement);
+    if is_there && !unplaced {
         return None;
     }
     let movement = Move {
@@ -140,14 +143,25 @@ fn movement(
         from: person.details.organisation_id.clone(),
         to: organisation.and_then(|organisation| named(&organisation.id)),
         homeserver: elsewhere.map(|organisation| organisation.homeserver.to_string()),
-        guest: organisation.is_some_and(|organisation| organisation.guests),
+        guest: placement.guest,
         name: None,
-        unplaced: placement.is_none(),
+        unplaced,
     };
-    Some((movement, placement))
+    Some((movement, (!is_there).then_some(placement)))
 }
 
-/// Where an address belongs in an organisation that has its people here.
+/// Where somebody belongs whom the policy expects nowhere: they were an organisation's people and
+/// are no longer, so they keep their account and have no more rights than a guest.
+fn nowhere(email: &str, address: Option<&EmailAddress>) -> Placement {
+    Placement {
+        email: email.to_owned(),
+        guest: true,
+        derived_name: address.map(bare_name),
+        ..Placement::default()
+    }
+}
+
+/// Where an address belongs in an organisation.
 pub(crate) fn placement(address: &EmailAddress, organisation: &Organisation) -> Placement {
     Placement {
         email: address.to_string(),
@@ -165,7 +179,7 @@ fn is_there(person: &Person, placement: &Placement) -> bool {
     known.organisation_id == placement.organisation_id
         && known.organisation_name == placement.organisation_name
         && known.guest == placement.guest
-        && known.derived_name == placement.derived_name
+        && (placement.derived_name.is_none() || known.derived_name == placement.derived_name)
 }
 
 fn named(text: &str) -> Option<String> {

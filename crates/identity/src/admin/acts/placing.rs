@@ -19,7 +19,8 @@ impl Administration<'_> {
         if !self.identity.policy_decides() {
             return Err(wrong("There is no policy to apply (identity.policy.file)."));
         }
-        let applied = self.identity.apply_policy(&self.entry(), dry_run).await?;
+        let how = if dry_run { policy::Apply::DryRun } else { policy::Apply::Asked };
+        let applied = self.identity.apply_policy(&self.entry(), how).await?;
         serde_json::to_value(&applied).map_err(|error| Refusal::Broken(error.to_string()))
     }
 

@@ -2,16 +2,17 @@
 //! Without these the policy would be a text: what it says would happen to nobody, or to the wrong
 //! people.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use estafette_core::ids::UserId;
+use estafette_core::{ids::UserId, limits::POLICY_OUT_AT_START_MIN};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::DirectoryQuery,
-    people::{AuditPage, Person},
+    people::{AuditPage, Person, PersonDetails},
 };
 use serde_json::{Value, json};
 
+use super::Apply;
 use crate::{Identity, policy, sign_up::tests::Site};
 
 const CHANGED: &str = r#"
@@ -98,16 +99,16 @@ async fn what_the_dry_run_prints_is_done_and_nothing_else() {
     let here = identity.host.server_name();
     let printed = policy::check(&identity.policy, here, &identity.store).await.unwrap();
     let entry = identity.policy_entry();
-    let dry = identity.apply_policy(&entry, true).await.unwrap();
+    let dry = identity.apply_policy(&entry, Apply::DryRun).await.unwrap();
     assert_eq!((&dry.moves, dry.accounts), (&printed.moves, printed.accounts));
-    assert_eq!((dry.moved, dry.unplaced, dry.complete), (3, 2, true));
+    assert_eq!((dry.moved, dry.unplaced, dry.complete), (5, 2, true));
     assert_eq!(acts(&identity, None).await, [], "a dry run changes nothing");
     let before = person(&identity, "gus.guest@y.com").await;
     assert!(before.details.guest);
 
     let ada = person(&identity, "ada.agent@important.com").await.user_id;
     assert_eq!(found(&identity, &ada, "gus").await, 0);
-    assert_eq!(identity.apply_policy(&entry, false).await.unwrap(), dry);
+    assert_eq!(identity.apply_policy(&entry, Apply::Asked).await.unwrap(), dry);
     let gus = person(&identity, "gus.guest@y.com").await;
     assert_eq!(
         (gus.details.organisation_id.as_deref(), gus.details.organisation_name.as_deref()),
@@ -134,25 +135,87 @@ async fn what_the_dry_run_prints_is_done_and_nothing_else() {
         acts(&identity, Some(&ada)).await,
         [("policy".into(), "account.place".into(), moved(true))]
     );
-    assert_eq!(acts(&identity, None).await.len(), 3, "one line for each");
-    let carried = site.test.host.profiles.lock().clone();
-    assert_eq!(carried, [ada.clone(), gus.user_id], "rooms hear of new names");
+    assert_eq!(acts(&identity, None).await.len(), 5, "one line for each");
+    let carried: HashSet<_> = site.test.host.profiles.lock().iter().cloned().collect();
+    assert!(carried.contains(&ada) && carried.contains(&gus.user_id), "rooms hear of new names");
+    assert!(!carried.contains(&bo.user_id));
+}
 
-    for (address, homeserver) in [
-        ("cy.lost@sub.important.com", None),
-        ("di.gone@moved.important.com", Some("moved.fr".to_owned())),
+#[tokio::test]
+async fn whom_the_policy_no_longer_expects_loses_the_organisation_and_nothing_else() {
+    // Otherwise somebody goes on in the name of a ministry, in its directory and with an agent's
+    // rights, whom nobody expects.
+    let site = peopled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let identity = restarted(&site, &folder.path().join("policy.toml"));
+    let entry = identity.policy_entry();
+    let ada = person(&identity, "ada.agent@important.com").await.user_id;
+    assert_eq!(found(&identity, &ada, "lost").await, 1);
+    let applied = identity.apply_policy(&entry, Apply::Asked).await.unwrap();
+    for (address, homeserver, organisation, guest, called) in [
+        ("cy.lost@sub.important.com", None, None, true, "Cy Lost"),
+        (
+            "di.gone@moved.important.com",
+            Some("moved.fr".to_owned()),
+            Some("moved"),
+            false,
+            "Di Gone [Partis]",
+        ),
     ] {
-        let listed = dry.moves.iter().find(|movement| movement.address == address).unwrap();
+        let listed = applied.moves.iter().find(|movement| movement.address == address).unwrap();
         assert!(listed.unplaced && listed.homeserver == homeserver, "{listed:?}");
-        let kept = person(&identity, address).await;
-        assert_eq!(
-            kept.details.organisation_id.as_deref(),
-            Some("important"),
-            "until it is decided"
-        );
+        assert_eq!((listed.guest, listed.name.as_deref()), (guest, Some(called)));
+        let now = person(&identity, address).await;
+        let details = &now.details;
+        assert_eq!((details.organisation_id.as_deref(), details.guest), (organisation, guest));
+        assert_eq!(name(&identity, &now.user_id).await, called);
+        assert!(!now.deactivated && !now.locked && !now.suspended);
+        assert!(site.test.host.profiles.lock().contains(&now.user_id), "rooms hear of it");
     }
-    let again = identity.apply_policy(&entry, false).await.unwrap();
-    assert_eq!((again.moved, again.unplaced, again.moves.len()), (0, 2, 2));
+    assert_eq!(found(&identity, &ada, "lost").await, 0, "in the directory for nobody");
+    let again = identity.apply_policy(&entry, Apply::Asked).await.unwrap();
+    assert_eq!((again.moved, again.unplaced, again.moves.len()), (0, 2, 2), "named each time");
+    // What is undone in the policy is undone.
+    let before = &site.test.identity;
+    before.apply_policy(&entry, Apply::Asked).await.unwrap();
+    let back = person(before, "cy.lost@sub.important.com").await;
+    assert_eq!(back.details.organisation_id.as_deref(), Some("important"));
+    assert!(!back.details.guest);
+    assert_eq!(name(before, &back.user_id).await, "Cy Lost [Important]");
+    assert_eq!(found(before, &ada, "lost").await, 1);
+}
+
+#[tokio::test]
+async fn a_mistyped_file_takes_the_organisation_from_nobody_at_a_start() {
+    // Otherwise one wrong line and a restart put a ministry out.
+    let site = Site::start();
+    let store = &site.test.identity.store;
+    for number in 0..=POLICY_OUT_AT_START_MIN {
+        let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
+        let details = PersonDetails {
+            email: Some(format!("u{number}@sub.important.com")),
+            organisation_id: Some("important".into()),
+            ..PersonDetails::default()
+        };
+        store.put_person(&user_id, details).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let identity = restarted(&site, &folder.path().join("policy.toml"));
+    let entry = identity.policy_entry();
+    let guests = async || {
+        let people = store.people_after(None, 100).await.unwrap();
+        people.iter().filter(|person| person.details.guest).count()
+    };
+    let all = POLICY_OUT_AT_START_MIN + 1;
+    let held = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+    assert_eq!((held.moved, held.unplaced, held.held_back, held.complete), (0, all, all, true));
+    assert_eq!((held.moves.len() as u64, guests().await), (all, 0));
+    // Few are no mistake of the file.
+    let one = UserId::parse("@u0:x.fr").unwrap();
+    store.deactivate_account(&one, false).await.unwrap();
+    let few = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+    assert_eq!((few.moved, few.held_back, few.complete), (all - 1, 0, true));
+    assert_eq!(guests().await as u64, all - 1);
 }
 
 #[tokio::test]
@@ -166,7 +229,7 @@ async fn whom_an_administrator_placed_is_not_moved_back() {
     details.organisation_fixed = true;
     identity.store.put_person(&cy.user_id, details).await.unwrap();
     let entry = identity.policy_entry();
-    let applied = identity.apply_policy(&entry, false).await.unwrap();
+    let applied = identity.apply_policy(&entry, Apply::Asked).await.unwrap();
     assert_eq!((applied.fixed, applied.unplaced), (1, 1));
     assert!(applied.moves.iter().all(|movement| movement.address != "cy.lost@sub.important.com"));
 }
@@ -177,7 +240,7 @@ async fn a_start_puts_the_file_into_force_unless_it_is_told_not_to() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policy.toml");
     let _ = restarted(&site, &path);
-    for (apply_at_start, lines) in [(false, 0), (true, 3)] {
+    for (apply_at_start, lines) in [(false, 0), (true, 5)] {
         let mut config = site.test.identity.config.clone();
         config.policy.file = path.clone();
         config.policy.apply_at_start = apply_at_start;
