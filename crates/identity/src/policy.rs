@@ -33,15 +33,15 @@ use std::{
 
 use estafette_core::{email_address::EmailAddress, ids::ServerName, limits::POLICY_FILE_BYTES_MAX};
 
-pub(crate) use self::{
-    apply::Apply,
-    check::{placement, shown_name},
-};
 use self::file::PolicyFile;
 pub(crate) use self::lookup::routes;
 pub use self::{
     apply::Applied,
     check::{Move, Moves, check},
+};
+pub(crate) use self::{
+    apply::Apply,
+    check::{placement, shown_name},
 };
 
 /// The id of the organisation that guests are of. No other may have it.
