@@ -188,6 +188,23 @@ impl PresenceBook {
         changed.map(|(user, known)| (user.clone(), known.clone())).collect()
     }
 
+    /// Of some users: those of whom something is known, and the others. What it costs follows from
+    /// `users`, not from how many there are.
+    pub fn among(
+        &self,
+        users: impl Iterator<Item = UserId>,
+    ) -> (Vec<(UserId, UserPresence)>, Vec<UserId>) {
+        let state = self.state.lock();
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for user in users {
+            match state.1.get(&user) {
+                Some(said) => known.push((user, said.clone())),
+                None => unknown.push(user),
+            }
+        }
+        (known, unknown)
+    }
+
     /// The number of the last change.
     pub fn version(&self) -> u64 {
         self.state.lock().0

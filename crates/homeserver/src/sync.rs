@@ -42,52 +42,70 @@ impl Reader {
     }
 }
 
-/// The members that a device was sent for lazy loading, with its latest answers: a device that goes
-/// on from one of them knows the members of that one and of those before it. Forgetting is never
-/// wrong (pitfall 32): a member is only sent again.
+/// What a device was sent for lazy loading, with its latest answers: a device that goes on from one
+/// of them knows the members of that one and of those before it. An answer that is being made has a
+/// copy of its own, so that neither another answer nor one that is lost takes a member from it.
+/// Forgetting is never wrong (pitfall 32): a member is only sent again.
 #[derive(Debug, Default)]
 pub struct DeviceMemory {
     /// Latest last.
     answers: VecDeque<(Token, SentMembers)>,
-    /// The answer in the making: from where it goes on, and the members that are sent by it too.
-    making: Option<(Option<Token>, SentMembers)>,
 }
 
-type SentMembers = HashTrieSetSync<(RoomId, UserId)>;
+/// Members that were sent, room by room. Copies share what they have in common.
+#[derive(Debug, Clone)]
+pub struct SentMembers(HashTrieSetSync<(RoomId, UserId)>);
+
+impl Default for SentMembers {
+    fn default() -> Self {
+        Self(HashTrieSetSync::new_sync())
+    }
+}
+
+impl SentMembers {
+    /// Notes that a member is sent; `true` when it was not before.
+    pub fn first_time(&mut self, room_id: &RoomId, user_id: &UserId) -> bool {
+        let member = (room_id.clone(), user_id.clone());
+        if self.0.contains(&member) {
+            return false;
+        }
+        if self.0.size() >= LAZY_MEMBERS_MAX {
+            *self = Self::default();
+        }
+        self.0.insert_mut(member);
+        true
+    }
+
+    /// Keeps those that `other` has too.
+    fn keep_common(&mut self, other: &Self) {
+        let missing: Vec<_> =
+            self.0.iter().filter(|member| !other.0.contains(*member)).cloned().collect();
+        for member in missing {
+            self.0.remove_mut(&member);
+        }
+    }
+}
 
 impl DeviceMemory {
-    /// An answer that goes on from `since` is begun. One that was never finished is forgotten.
-    pub fn begin(&mut self, since: Option<Token>) {
+    /// The members that a device knows which goes on from `since`.
+    pub fn known(&self, since: Option<Token>) -> SentMembers {
         let known = self.answers.iter().rev().find(|(token, _)| Some(*token) == since);
-        let members = known.map_or_else(SentMembers::new_sync, |(_, members)| members.clone());
-        self.making = Some((since, members));
+        known.map_or_else(SentMembers::default, |(_, members)| members.clone())
     }
 
-    /// Notes that the answer that goes on from `since` sends a member; `true` when the device does
-    /// not know it yet.
-    pub fn first_time(&mut self, since: Option<Token>, room_id: &RoomId, user_id: &UserId) -> bool {
-        if self.making.as_ref().is_none_or(|(of, _)| *of != since) {
-            self.begin(since);
+    /// The answer that goes on from `since` is finished: the device may go on from `token`, and then
+    /// knows `members`. Where several answers end at one token, it is not known which of them the
+    /// device has, so only what all of them sent counts.
+    pub fn finish(&mut self, since: Option<Token>, token: Token, mut members: SentMembers) {
+        if let Some(at) = self.answers.iter().position(|(known, _)| *known == token) {
+            let Some((_, before)) = self.answers.remove(at) else { return };
+            // Who goes on from the very place where the answer ends need not have had the answer.
+            if since == Some(token) {
+                members = before;
+            } else {
+                members.keep_common(&before);
+            }
         }
-        let Some((_, members)) = &mut self.making else { return true };
-        if members.size() >= LAZY_MEMBERS_MAX {
-            *members = SentMembers::new_sync();
-        }
-        let member = (room_id.clone(), user_id.clone());
-        let first = !members.contains(&member);
-        if first {
-            members.insert_mut(member);
-        }
-        first
-    }
-
-    /// The answer that goes on from `since` is finished, and the device may go on from `token`.
-    pub fn finish(&mut self, since: Option<Token>, token: Token) {
-        if self.making.as_ref().is_none_or(|(of, _)| *of != since) {
-            self.begin(since);
-        }
-        let Some((_, members)) = self.making.take() else { return };
-        self.answers.retain(|(known, _)| *known != token);
         if self.answers.len() >= LAZY_ANSWERS_MAX {
             self.answers.pop_front();
         }
@@ -107,10 +125,10 @@ mod tests {
         let (room, user) = (RoomId::parse("!a").unwrap(), UserId::parse("@u:x").unwrap());
         let mut memory = DeviceMemory::default();
         let mut sends = |since, to: Option<Token>| {
-            memory.begin(since);
-            let first = memory.first_time(since, &room, &user);
+            let mut members = memory.known(since);
+            let first = members.first_time(&room, &user);
             if let Some(to) = to {
-                memory.finish(since, to);
+                memory.finish(since, to, members);
             }
             first
         };
@@ -124,5 +142,27 @@ mod tests {
             assert!(!sends(token(pos), token(pos + 1)));
         }
         assert!(sends(token(1), token(31)), "as long as it is remembered");
+    }
+
+    /// Without it a device would miss the members that were sent in another answer than its own.
+    #[test]
+    fn answers_that_end_at_one_token_vouch_for_what_all_of_them_sent() {
+        let token = |pos| Some(Token { pos: Position(pos), ..Token::default() });
+        let room = RoomId::parse("!a").unwrap();
+        let user = |name: &str| UserId::parse(&format!("@{name}:x")).unwrap();
+        let mut memory = DeviceMemory::default();
+        let mut answer = |since: Option<Token>, to: Option<Token>, names: &[&str]| {
+            let mut members = memory.known(since);
+            let sent = names.iter().filter(|name| members.first_time(&room, &user(name)));
+            let sent: Vec<String> = sent.map(|name| (*name).to_owned()).collect();
+            memory.finish(since, to.unwrap(), members);
+            sent
+        };
+        answer(None, token(5), &["a", "b", "c"]);
+        answer(None, token(5), &["b", "c", "d"]);
+        assert_eq!(answer(token(5), token(6), &["a", "b", "c", "d"]), ["a", "d"]);
+        // An answer that ends where it began may be lost, and the next goes on as if it were.
+        assert_eq!(answer(token(6), token(6), &["e"]), ["e"]);
+        assert_eq!(answer(token(6), token(7), &["a", "e"]), ["e"]);
     }
 }

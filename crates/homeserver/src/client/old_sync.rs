@@ -70,7 +70,7 @@ async fn room_initial_sync(
     Query(query): Query<InitialQuery>,
 ) -> ApiResult<Response> {
     requester.check_rate(&server.rate_limiter, Cost::Write, server.now_ms())?;
-    let snapshot = RoomSnapshot { server: &server, requester: &requester, limit: query.limit };
+    let snapshot = RoomSnapshot::new(&server, &requester, (query.limit, true));
     Ok(json_response(StatusCode::OK, snapshot.json(&room_id).await?))
 }
 
@@ -86,7 +86,7 @@ async fn initial_sync(
     let reader = sync_reader(&server, &requester).await?;
     let _running = note_presence(&reader, None).await?;
     let end = Token { pos: reader.head, td: Position(0), ..now(&server) };
-    let room = RoomSnapshot { server: &server, requester: &requester, limit: query.limit };
+    let room = RoomSnapshot::new(&server, &requester, (query.limit, false));
     let (mut rooms, mut receipts) = (Vec::new(), Vec::new());
     for (room_id, own) in reader.user.rooms() {
         let left = matches!(own.membership, Membership::Leave | Membership::Ban);
@@ -114,7 +114,7 @@ async fn initial_sync(
     let mut answer = ObjectWriter::open(&mut out);
     array(answer.key("account_data"), global.filter_map(account_data));
     answer.text("end", &end.to_string());
-    array(answer.key("presence"), presence(&reader, 0, |_| true));
+    array(answer.key("presence"), presence(&reader, 0));
     array(answer.key("receipts"), receipts);
     array(answer.key("rooms"), rooms);
     answer.close();
@@ -139,34 +139,38 @@ async fn sync_reader(server: &Shared, requester: &Requester) -> ApiResult<sync::
 }
 
 /// The presence that changed after `version`, of the reader and those who share a room with the
-/// reader, as far as `wanted`.
-fn presence(reader: &sync::Reader, version: u64, wanted: impl Fn(&UserId) -> bool) -> Vec<String> {
+/// reader.
+fn presence(reader: &sync::Reader, version: u64) -> Vec<String> {
     let server = &reader.server;
     if !server.config.presence.enabled {
         return Vec::new();
     }
     let mut known = server.presence.changed_since(version);
-    known.retain(|(user, _)| {
-        wanted(user) && (user == reader.user_id() || devices::shares_known_room(reader, user))
-    });
+    known.retain(|(user, _)| user == reader.user_id() || devices::shares_known_room(reader, user));
     known.iter().map(|(user, known)| presence_event(server, user, known)).collect()
 }
 
-/// Members of a room of whom nothing is known, and who are not there: some, where there are many.
-fn strangers(server: &Shared, view: &RoomView) -> Vec<String> {
+/// The presence of a room's members, as far as the reader shares a room with them. Of whom nothing
+/// is known is not there: that is told of some, where there are many.
+fn presence_in(reader: &sync::Reader, view: &RoomView) -> Vec<String> {
+    let server = &reader.server;
     if !server.config.presence.enabled {
         return Vec::new();
     }
     let members = view.state().iter_kind_unordered("m.room.member");
     let joined = members.filter(|member| member.membership() == Some(Membership::Join));
     let users = joined.filter_map(|member| UserId::parse(member.state_key()?).ok());
-    let unknown = users.take(PRESENCE_MET_MAX).filter(|user| server.presence.of(user).is_none());
-    let event = |user: UserId| {
+    let (mut known, unknown) = server.presence.among(users);
+    if !view.is_joined(reader.user_id()) {
+        known.retain(|(user, _)| devices::shares_known_room(reader, user));
+    }
+    let mut events: Vec<String> =
+        known.iter().map(|(user, known)| presence_event(server, user, known)).collect();
+    events.extend(unknown.into_iter().take(PRESENCE_MET_MAX).map(|user| {
         let content = serde_json::json!({ "presence": "offline", "user_id": user });
-        let event = serde_json::json!({ "type": "m.presence", "sender": user, "content": content });
-        event.to_string()
-    };
-    unknown.map(event).collect()
+        serde_json::json!({ "type": "m.presence", "sender": user, "content": content }).to_string()
+    }));
+    events
 }
 
 fn presence_event(server: &Shared, user: &UserId, known: &UserPresence) -> String {
@@ -210,9 +214,19 @@ struct RoomSnapshot<'a> {
     server: &'a Shared,
     requester: &'a Requester,
     limit: Option<u64>,
+    /// Whether nothing else is asked for, so that presence and receipts come with the room.
+    alone: bool,
 }
 
-impl RoomSnapshot<'_> {
+impl<'a> RoomSnapshot<'a> {
+    fn new(
+        server: &'a Shared,
+        requester: &'a Requester,
+        (limit, alone): (Option<u64>, bool),
+    ) -> Self {
+        Self { server, requester, limit, alone }
+    }
+
     /// A room that the user is in, was in, or may look into.
     async fn json(&self, room_id: &RoomId) -> ApiResult<String> {
         let (server, user_id) = (self.server, &self.requester.user_id);
@@ -253,15 +267,16 @@ impl RoomSnapshot<'_> {
         messages.text("end", &PageToken(last).to_string());
         messages.text("start", &onwards(Direction::Backward, first).to_string());
         messages.close();
-        let (mut present, mut receipts) = (Vec::new(), None);
-        if until == Until::Now {
-            let reader = sync_reader(server, self.requester).await?;
-            present = presence(&reader, 0, |user| now.view.is_joined(user));
-            present.extend(strangers(server, &now.view));
-            receipts = self.receipts(room_id).await?;
+        if self.alone {
+            let (mut present, mut receipts) = (Vec::new(), None);
+            if until == Until::Now {
+                let reader = sync_reader(server, self.requester).await?;
+                present = presence_in(&reader, &now.view);
+                receipts = self.receipts(room_id).await?;
+            }
+            array(answer.key("presence"), present);
+            array(answer.key("receipts"), receipts);
         }
-        array(answer.key("presence"), present);
-        array(answer.key("receipts"), receipts);
         answer.text("room_id", room_id.as_str());
         array(answer.key("state"), state.iter().map(|event| state_event(event)));
         answer.text("visibility", if public { "public" } else { "private" });

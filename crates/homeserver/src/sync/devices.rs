@@ -192,8 +192,10 @@ async fn was_in(reader: &Reader, room_id: &RoomId, since: Position) -> StoreResu
 pub fn shares_known_room(reader: &Reader, user: &UserId) -> bool {
     let mut shared = false;
     reader.user.for_each_room(|room_id, own| {
-        shared |= own.membership == Membership::Join
-            && reader.server.rooms.published(room_id).is_some_and(|room| room.view.is_joined(user));
+        let published = || reader.server.rooms.published(room_id);
+        shared = shared
+            || own.membership == Membership::Join
+                && published().is_some_and(|room| room.view.is_joined(user));
     });
     shared
 }

@@ -256,7 +256,7 @@ impl Stream<'_> {
     fn presence(&self) -> Vec<String> {
         let server = &self.reader.server;
         let Some(room_id) = &self.query.room_id else {
-            return presence(self.reader, self.from.presence, |_| true);
+            return presence(self.reader, self.from.presence);
         };
         let Some(room) = server.rooms.published(room_id) else { return Vec::new() };
         if !server.config.presence.enabled {

@@ -106,6 +106,8 @@ async fn what_is_no_event_of_a_room_is_streamed_too() {
     let again = server.get("@b:x.fr", "/v3/initialSync").await;
     assert_eq!(kinds(&again["account_data"]), ["t"]);
     assert_eq!(again["receipts"][0]["room_id"], room.as_str());
+    assert_eq!(again["presence"].as_array().unwrap().len(), 2);
+    assert!(again["rooms"][0].get("presence").is_none(), "told once, and looked for once");
     let one = server.get("@b:x.fr", &format!("/v3/rooms/{room}/initialSync")).await;
     assert_eq!(kinds(&one["receipts"]), ["m.receipt"]);
     assert_eq!(one["presence"].as_array().unwrap().len(), 2);

@@ -193,8 +193,9 @@ async fn write(
     let mut answer = ObjectWriter::open(&mut json);
     let mut told = false;
     let mut td = wish.since.map_or(Position(0), |since| since.td);
+    let mut sent = None;
     if !quiet {
-        seen::begin_answer(reader, wish);
+        sent = seen::known_members(reader, wish);
         let account_data = changed_account_data(reader, wish, scope).await?;
         let global = account_data.iter().filter(|data| data.room_id.is_none());
         let global: Vec<String> = global
@@ -209,7 +210,8 @@ async fn write(
             told = true;
             answer.events("presence", &scope.presence);
         }
-        told |= rooms::write(reader, wish, scope, &account_data, &mut answer).await?;
+        told |=
+            rooms::write(reader, wish, scope, (&account_data, sent.as_ref()), &mut answer).await?;
         let (messages, last) = devices::to_device(reader, td, SYNC_TO_DEVICE_MAX).await?;
         if !messages.is_empty() {
             told = true;
@@ -232,7 +234,7 @@ async fn write(
     let token = Token { pos: reader.head, td, typing, presence };
     answer.text("next_batch", &token.to_string());
     answer.close();
-    seen::remember_answer(reader, wish, token);
+    seen::remember_answer(reader, wish, token, sent);
     Ok(Some(Answer { json }))
 }
 

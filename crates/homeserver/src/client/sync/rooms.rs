@@ -17,6 +17,7 @@ use estafette_store::{
     AccountDataStore as _, Position, RoomStore as _, StoreResult, account_data::AccountData,
     rooms::Receipt,
 };
+use parking_lot::Mutex;
 
 use super::{
     Wish,
@@ -28,7 +29,7 @@ use crate::{
     render,
     rooms::Snapshot,
     sync::{
-        Reader, counts,
+        Reader, SentMembers, counts,
         room::{self, Span, Window},
         state::{Scene, senders},
         writer::{ObjectWriter, array},
@@ -43,7 +44,7 @@ pub(super) async fn write(
     reader: &Reader,
     wish: &Wish,
     scope: &Scope,
-    account_data: &[AccountData],
+    (account_data, sent): (&[AccountData], Option<&Mutex<SentMembers>>),
     answer: &mut ObjectWriter<'_>,
 ) -> StoreResult<bool> {
     let mut sections: BTreeMap<&'static str, Vec<(String, String)>> = BTreeMap::new();
@@ -51,7 +52,7 @@ pub(super) async fn write(
     let moved = moved_receipts(reader, wish, scope, &rooms).await?;
     for (room_id, own, snapshot) in &rooms {
         let moved = moved.get(room_id);
-        let told = Told { reader, wish, scope, room_id, own, snapshot, account_data, moved };
+        let told = Told { reader, wish, scope, room_id, own, snapshot, account_data, moved, sent };
         let (section, block) = match own.membership {
             Membership::Join => ("join", told.joined().await?),
             Membership::Invite => ("invite", told.stripped("invite_state").await?),
@@ -161,6 +162,8 @@ struct Told<'a> {
     account_data: &'a [AccountData],
     /// The receipts that moved since.
     moved: Option<&'a Moved>,
+    /// The members that the device has, with those of this answer.
+    sent: Option<&'a Mutex<SentMembers>>,
 }
 
 impl Told<'_> {
@@ -321,10 +324,7 @@ impl Told<'_> {
     }
 
     fn first_time(&self, user: &UserId) -> bool {
-        let Some(device_id) = &self.reader.device_id else { return true };
-        let mut devices = self.reader.user.devices.lock();
-        let memory = devices.entry(device_id.clone()).or_default();
-        memory.first_time(self.wish.since, self.room_id, user)
+        self.sent.is_none_or(|sent| sent.lock().first_time(self.room_id, user))
     }
 
     fn write_state(&self, block: &mut ObjectWriter<'_>, state: &[Arc<Event>]) {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use estafette_core::{event::Membership, ids::RoomId};
 
+use parking_lot::Mutex;
+
 use super::Wish;
-use crate::sync::{Reader, Token};
+use crate::sync::{Reader, SentMembers, Token};
 
 /// The version of typing as of now, and the rooms whose typing the device has not seen.
 pub(super) fn typing(reader: &Reader, wish: &Wish) -> (u64, BTreeSet<RoomId>) {
@@ -32,20 +34,28 @@ pub(super) fn versions(reader: &Reader, wish: &Wish) -> (u64, u64) {
     (typing, known(since.presence, server.presence.version()))
 }
 
-/// An answer is begun.
-pub(super) fn begin_answer(reader: &Reader, wish: &Wish) {
-    if let Some(device_id) = reader.device_id.as_ref().filter(|_| wish.loads_lazily()) {
-        let mut devices = reader.user.devices.lock();
-        devices.entry(device_id.clone()).or_default().begin(wish.since);
-    }
+/// The members that the device has; an answer in the making adds to them. `None` where nobody asks
+/// for lazily loaded members, or where there is no device to remember them of.
+pub(super) fn known_members(reader: &Reader, wish: &Wish) -> Option<Mutex<SentMembers>> {
+    let device_id = reader.device_id.as_ref().filter(|_| wish.loads_lazily())?;
+    let devices = reader.user.devices.lock();
+    let known = devices.get(device_id).map(|memory| memory.known(wish.since));
+    Some(Mutex::new(known.unwrap_or_default()))
 }
 
 /// Notes what the device knows once it has this answer.
-pub(super) fn remember_answer(reader: &Reader, wish: &Wish, token: Token) {
+pub(super) fn remember_answer(
+    reader: &Reader,
+    wish: &Wish,
+    token: Token,
+    sent: Option<Mutex<SentMembers>>,
+) {
     let Some(device_id) = &reader.device_id else { return };
     let mut devices = reader.user.devices.lock();
     // Who never asked for members lazily has nothing to remember.
     if wish.loads_lazily() || devices.contains_key(device_id) {
-        devices.entry(device_id.clone()).or_default().finish(wish.since, token);
+        let memory = devices.entry(device_id.clone()).or_default();
+        let members = sent.map_or_else(|| memory.known(wish.since), Mutex::into_inner);
+        memory.finish(wish.since, token, members);
     }
 }

@@ -146,3 +146,50 @@ async fn members_of_a_room_that_was_left_are_told_as_they_were() {
         assert_ne!(carol["content"]["displayname"], "Later", "{left}");
     }
 }
+
+/// Two answers from one token are each whole: the device may get but one of them.
+#[tokio::test]
+async fn answers_made_at_the_same_time_are_each_whole() {
+    let server = TestServer::start().await;
+    let guests: Vec<String> = (0..12).map(|number| format!("@guest{number}:x.fr")).collect();
+    let guests: Vec<&str> = guests.iter().map(String::as_str).collect();
+    let room = named_room(&server, &guests).await;
+    chatter(&server, ALICE, &room, 10).await;
+    let wish = lazy(&json!({}));
+    let mut token = sync(&server, ALICE, None, &wish).await["next_batch"].clone();
+    for guest in guests {
+        server.say(guest, &room, "hello").await;
+        // Both answers ask the store before and after they look at the room.
+        let data = format!("/v3/user/{ALICE}/account_data/a.data");
+        server.put(ALICE, &data, json!({ "of": guest })).await;
+        let to_alice = json!({ "messages": { ALICE: { "*": { "of": guest } } } });
+        server.put(guest, &format!("/v3/sendToDevice/a.kind/{guest}"), to_alice).await;
+        let (one, two) = tokio::join!(
+            sync(&server, ALICE, Some(&token), &wish),
+            sync(&server, ALICE, Some(&token), &wish),
+        );
+        for answer in [&one, &two] {
+            assert_eq!(members(&answer["rooms"]["join"][&room]), [guest], "{answer}");
+        }
+        token = two["next_batch"].clone();
+    }
+}
+
+/// Two answers may end at one token, and the device has the smaller one.
+#[tokio::test]
+async fn a_member_of_another_answer_with_the_same_token_is_told() {
+    let server = TestServer::start().await;
+    let room = named_room(&server, &[BOB, CAROL]).await;
+    server.say(CAROL, &room, "early").await;
+    chatter(&server, BOB, &room, 3).await;
+    let state = json!({ "lazy_load_members": true });
+    let short = json!({ "room": { "state": state, "timeline": { "limit": 1 } } });
+    let small = sync(&server, ALICE, None, &filter(&short)).await;
+    assert_eq!(members(&small["rooms"]["join"][&room]), [ALICE, BOB]);
+    let wish = lazy(&json!({}));
+    let large = sync(&server, ALICE, None, &wish).await;
+    assert_eq!(large["next_batch"], small["next_batch"]);
+    server.say(CAROL, &room, "hello").await;
+    let next = sync(&server, ALICE, Some(&small["next_batch"]), &wish).await;
+    assert_eq!(members(&next["rooms"]["join"][&room]), [CAROL], "{next}");
+}
