@@ -48,6 +48,10 @@ impl Host for HomeserverHost {
         !self.0.config.listener.tls_certificate.as_os_str().is_empty()
     }
 
+    fn has_web_client(&self) -> bool {
+        self.0.web.is_present()
+    }
+
     fn now_ms(&self) -> i64 {
         self.0.now_ms()
     }

@@ -30,9 +30,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
     trusted-types estafette dompurify";
 /// What stands under `/` when there is no client.
-const NO_CLIENT: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
-    <title>Estafette</title>\n<h1>Estafette</h1>\n<p>This homeserver is running. It was built \
-    without the web client: use any Matrix client with this address.</p>\n</html>\n";
+const NO_CLIENT: &str = "<!doctype html>\n<html lang=\"fr\"><meta charset=\"utf-8\">\
+    <meta name=\"viewport\" content=\"width=device-width\">\
+    <title>Estafette</title>\n<h1>Estafette</h1>\n<p>Ce serveur de messagerie fonctionne. Il n’a \
+    pas de client web : utilisez un client Matrix avec cette adresse.</p>\n\
+    <p lang=\"en\">This homeserver is running. It was built without the web client: use any Matrix \
+    client with this address.</p>\n</html>\n";
 /// Paths that belong to the protocol or to tools, and to nobody else.
 const RESERVED: &[&str] = &["/_matrix", "/_synapse", "/_estafette", "/.well-known"];
 

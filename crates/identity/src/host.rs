@@ -26,6 +26,9 @@ pub trait Host: Send + Sync {
     /// Whether this server itself speaks TLS to browsers.
     fn serves_tls(&self) -> bool;
 
+    /// Whether there is a client for people at `/`.
+    fn has_web_client(&self) -> bool;
+
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 

@@ -138,7 +138,7 @@ fn signed_out(browser: &Browser, provider: &str, url: &str, onward: &Onward) -> 
         p { (words.signed_out) }
         ul.links {
             li { a.button href=(url) rel="noreferrer" { ((words.sign_out_there)(provider)) } }
-            li { a href=(onward.path()) { (words.go_on) } }
+            li { a href=(browser.place(onward.path())) { (words.go_on) } }
         }
     };
     Page::new(words.signed_out_title, body)

@@ -56,9 +56,14 @@ impl Asked {
     /// Our page for it. Errors: the client cannot be let in; the browser is sent nowhere.
     fn page(&self) -> Result<String, Trouble> {
         Target::parse(&self.redirect_url).ok_or(Trouble::NotUnderstood)?;
-        let pairs = [("redirectUrl", self.redirect_url.as_str())];
-        Ok(format!("{PATH}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default()))
+        Ok(page_of(&self.redirect_url))
     }
+}
+
+/// Our page for a place that was looked at.
+fn page_of(redirect_url: &str) -> String {
+    let pairs = [("redirectUrl", redirect_url)];
+    format!("{PATH}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
 }
 
 /// `GET /_matrix/client/v3/login/sso/redirect`
@@ -143,15 +148,16 @@ struct Decision {
 /// no: whoever says so stays here.
 async fn decide(
     State(identity): State<Arc<Identity>>,
-    uri: Uri,
     Posted { browser, form }: Posted<Decision>,
 ) -> PageResult {
-    let user_id = match browser.require_user(&uri) {
+    let target = Target::parse(&form.redirect_url).ok_or(Trouble::NotUnderstood)?;
+    // Whoever is no longer signed in comes back to the question, not to a page that asks nothing.
+    let page: Uri = page_of(&form.redirect_url).parse().map_err(|_| Trouble::NotUnderstood)?;
+    let user_id = match browser.require_user(&page) {
         Ok(user_id) => user_id,
         Err(sign_in) => return Ok(*sign_in),
     };
     identity.host.limit_proof(&format!("single sign-on of {user_id}"))?;
-    let target = Target::parse(&form.redirect_url).ok_or(Trouble::NotUnderstood)?;
     match form.decision.as_str() {
         "allow" => {
             let token = identity.host.login_token(&user_id)?;

@@ -58,6 +58,8 @@ pub(crate) struct TestHost {
     buckets: Mutex<HashMap<String, (f64, i64)>>,
     /// What [`Host::public_base_url`] says.
     pub(crate) base_url: Mutex<Option<String>>,
+    /// What [`Host::has_web_client`] says.
+    pub(crate) web_client: AtomicBool,
     /// Whether [`Host::limit_proof`] refuses anything.
     pub(crate) limits: AtomicBool,
     /// Whether [`Host::limit_proof`] refuses everything.
@@ -114,6 +116,10 @@ impl Host for TestHost {
 
     fn serves_tls(&self) -> bool {
         false
+    }
+
+    fn has_web_client(&self) -> bool {
+        self.web_client.load(Ordering::SeqCst)
     }
 
     fn now_ms(&self) -> i64 {
@@ -253,6 +259,7 @@ impl TestIdentity {
             drawn: AtomicU64::new(1),
             buckets: Mutex::default(),
             base_url: Mutex::default(),
+            web_client: AtomicBool::new(true),
             limits: AtomicBool::new(true),
             exhausted: AtomicBool::default(),
             forgotten: Mutex::default(),

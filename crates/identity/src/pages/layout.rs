@@ -50,6 +50,8 @@ impl Page {
 /// The page as an answer.
 pub(super) fn response(service_name: &str, language: Language, page: &Page) -> Response {
     let words = &words::of(language).frame;
+    let has_failed = page.status.is_client_error() || page.status.is_server_error();
+    let failed = if has_failed { words.error } else { "" };
     let html = html! {
         (DOCTYPE)
         html lang=(language.code()) {
@@ -58,7 +60,8 @@ pub(super) fn response(service_name: &str, language: Language, page: &Page) -> R
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
-                title { (page.title) " · " (service_name) }
+                // WCAG 2.4.2: who hears the title alone hears what happened.
+                title { (failed) (page.title) " · " (service_name) }
                 link rel="stylesheet" href=(STYLE_PATH);
             }
             body {

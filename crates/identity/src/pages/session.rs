@@ -31,7 +31,7 @@ use super::{
     layout,
     words::{self, Words},
 };
-use crate::{Identity, validity::RENEW};
+use crate::{Identity, account_pages, sign_in::NOWHERE_ELSE, validity::RENEW};
 
 /// The cookie's name over https. The prefix makes browsers refuse it from anybody but this host.
 const SECURE_COOKIE: &str = "__Host-estafette";
@@ -283,10 +283,18 @@ impl Browser {
         response
     }
 
+    /// Where a path leads on this server: whoever wants to go nowhere in particular goes to the web
+    /// client, or where there is none to their account.
+    pub(crate) fn place<'a>(&self, path: &'a str) -> &'a str {
+        let nowhere = path == NOWHERE_ELSE && !self.identity.host.has_web_client();
+        if nowhere { account_pages::PATH } else { path }
+    }
+
     /// 303 to a path of this server, or to a URL that the caller has checked.
     pub(crate) fn redirect(&self, to: &str) -> Response {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::SEE_OTHER;
+        let to = self.place(to);
         let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
         let headers = response.headers_mut();
         headers.insert(header::LOCATION, to);

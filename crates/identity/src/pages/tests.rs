@@ -55,6 +55,57 @@ async fn every_page_is_confined() {
     assert_eq!(browser.open(style).await.status, StatusCode::OK);
 }
 
+/// Otherwise whoever hears the title of the window alone takes a page that refuses for the one that
+/// was asked for (WCAG 2.4.2).
+#[tokio::test]
+async fn the_title_says_that_something_did_not_work() {
+    let site = TestIdentity::start();
+    let mut browser = site.browser();
+    let mut title = async |language: &'static str, path: &str, who: Option<&str>| {
+        browser.language = language;
+        let page = browser.open(path).await;
+        let page = match who {
+            Some(who) => browser.submit(path, &[("who", who), ("password", "x")]).await,
+            None => page,
+        };
+        let title = page.body.split("<title>").nth(1).unwrap();
+        title.split("</title>").next().unwrap().to_owned()
+    };
+    let sign_in = "/_estafette/sign-in";
+    let asked = title("en", sign_in, None).await;
+    assert!(!asked.contains("Error"), "{asked}");
+    assert_eq!(title("en", sign_in, Some("nobody")).await, format!("Error: {asked}"));
+    let refused = title("fr", sign_in, Some("nobody")).await;
+    assert!(refused.starts_with("Erreur\u{a0}: "), "{refused}");
+    let missing = title("fr", "/_estafette/nothing", None).await;
+    assert!(missing.starts_with("Erreur\u{a0}: Page introuvable"), "{missing}");
+}
+
+/// Otherwise whoever signs in, up or out is led to a page of a server without a client, in another
+/// language.
+#[tokio::test]
+async fn without_a_web_client_whoever_goes_nowhere_goes_to_their_account() {
+    let site = TestIdentity::start();
+    site.account("alice", "correct horse").await;
+    for (client, place) in [(true, "/"), (false, "/_estafette/account")] {
+        site.host.web_client.store(client, std::sync::atomic::Ordering::SeqCst);
+        let mut browser = site.browser();
+        browser.open("/_estafette/sign-in").await;
+        let fields = [("who", "alice"), ("password", "correct horse")];
+        let answer = browser.submit("/_estafette/sign-in", &fields).await;
+        assert_eq!(answer.location(), place);
+        browser.open("/_estafette/account").await;
+        let fields = [("continue", "/")];
+        assert_eq!(browser.submit("/_estafette/sign-out", &fields).await.location(), place);
+        let elsewhere = [("continue", "/_estafette/device")];
+        browser.open("/_estafette/sign-in").await;
+        browser.submit("/_estafette/sign-in", &[("who", "alice"), ("password", "correct horse")]).await;
+        browser.open("/_estafette/account").await;
+        let answer = browser.submit("/_estafette/sign-out", &elsewhere).await;
+        assert_eq!(answer.location(), "/_estafette/device");
+    }
+}
+
 /// Otherwise the cookie could be set by another host or read in clear.
 #[tokio::test]
 async fn over_https_the_cookie_belongs_to_this_host_alone() {

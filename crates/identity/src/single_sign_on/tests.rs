@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+use estafette_store::IdentityStore as _;
 use http::StatusCode;
 
 use super::target::Target;
@@ -54,6 +55,15 @@ async fn a_client_is_let_in_by_whoever_signed_in_and_said_yes() {
     let expected = "https://app.example.com/?a=b&loginToken=token-of-%40alice%3Ax.fr#/home";
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, expected));
     assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    // Whose session ends between the page and the button is asked again after signing in.
+    browser.open(&page).await;
+    site.identity.store.end_browser_sessions(&user_id, None).await.unwrap();
+    let answer = browser.submit(path, &[("decision", "allow")]).await;
+    assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "{}", answer.body);
+    browser.follow().await;
+    sign_in(&mut browser).await;
+    let again = browser.follow().await;
+    assert!(again.body.contains("<strong>app.example.com</strong>"), "{}", again.body);
     let changed = [("redirect_url", "javascript:alert(1)"), ("decision", "allow")];
     browser.open(&page).await;
     assert_eq!(browser.submit(path, &changed).await.status, StatusCode::BAD_REQUEST);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 use estafette_core::ids::UserId;
-use estafette_store::PeopleStore as _;
+use estafette_store::{AccountStore as _, PeopleStore as _, accounts::AccountFlag};
 use http::StatusCode;
 
 use super::{DAY_MS, RenewalMail};
@@ -47,6 +47,21 @@ async fn each_reminder_is_sent_once() {
     }
     assert_eq!(sent, [30, 7, 1]);
     assert_eq!(site.mails().await.len(), 4);
+}
+
+/// Otherwise a locked person is told to do what the lock forbids, or a suspended one loses the
+/// account unheard.
+#[tokio::test]
+async fn nobody_who_is_locked_is_reminded_and_whoever_is_suspended_is() {
+    let site = site();
+    let user_id = somebody(&site).await;
+    let store = &site.test.identity.store;
+    site.test.host.advance(61 * DAY_MS);
+    for (flag, reminded) in [(AccountFlag::Locked, 0), (AccountFlag::Suspended, 1)] {
+        store.set_account_flag(&user_id, flag, true).await.unwrap();
+        assert_eq!(site.test.identity.remind_due().await.unwrap(), reminded, "{flag:?}");
+        store.set_account_flag(&user_id, flag, false).await.unwrap();
+    }
 }
 
 /// Otherwise a scanner of links renews whoever has left (B9), or a click does not.

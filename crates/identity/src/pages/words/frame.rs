@@ -9,18 +9,22 @@ pub(crate) struct Frame {
     pub(crate) footer: &'static str,
     /// Over the list of what is wrong with a form.
     pub(crate) errors_title: &'static str,
+    /// Before the title of the window where something did not work, with its space.
+    pub(crate) error: &'static str,
 }
 
 pub(super) const FRENCH: Frame = Frame {
     skip: "Aller au contenu",
     footer: "Service de messagerie de l’État.",
     errors_title: "Il y a un problème",
+    error: "Erreur\u{a0}: ",
 };
 
 pub(super) const ENGLISH: Frame = Frame {
     skip: "Skip to the content",
     footer: "Messaging service of the State.",
     errors_title: "There is a problem",
+    error: "Error: ",
 };
 
 /// When something does not work: title and text.

@@ -96,14 +96,16 @@ pub(super) fn expiring(
     list(conn, rest, (from_ms, until_ms, limit.cast_signed()))
 }
 
-/// Those of [`expiring`] whose reminder of so many days, or fewer, was not sent for this end.
+/// Those of [`expiring`] whose reminder of so many days, or fewer, was not sent for this end. Nobody
+/// who is locked: the account does not lapse meanwhile, and a lock may be there because of whoever
+/// has the mailbox. Whoever is suspended reads on, and is to keep what they read.
 pub(in crate::sqlite) fn to_remind(
     conn: &Connection,
     (from_ms, until_ms): (i64, i64),
     days: u32,
     limit: u64,
 ) -> StoreResult<Vec<Person>> {
-    let rest = "WHERE a.deactivated = 0 AND p.email IS NOT NULL
+    let rest = "WHERE a.deactivated = 0 AND a.locked = 0 AND p.email IS NOT NULL
         AND p.expires_ts > ?1 AND p.expires_ts <= ?2
         AND NOT EXISTS (SELECT 1 FROM validity_reminder r WHERE r.user_id = a.user_id
             AND r.expires_ts = p.expires_ts AND r.days <= ?3)
