@@ -99,7 +99,9 @@ async fn without_a_web_client_whoever_goes_nowhere_goes_to_their_account() {
         assert_eq!(browser.submit("/_estafette/sign-out", &fields).await.location(), place);
         let elsewhere = [("continue", "/_estafette/device")];
         browser.open("/_estafette/sign-in").await;
-        browser.submit("/_estafette/sign-in", &[("who", "alice"), ("password", "correct horse")]).await;
+        browser
+            .submit("/_estafette/sign-in", &[("who", "alice"), ("password", "correct horse")])
+            .await;
         browser.open("/_estafette/account").await;
         let answer = browser.submit("/_estafette/sign-out", &elsewhere).await;
         assert_eq!(answer.location(), "/_estafette/device");
