@@ -2,22 +2,26 @@
 import { useEffect, useMemo, useState } from "react";
 import type { Core } from "../core/port/core.ts";
 import type { BackgroundViewModel } from "../viewmodels/background.ts";
+import type { OtherAccount } from "../viewmodels/other-accounts.ts";
 import { SettingsViewModel } from "../viewmodels/settings.ts";
 import { SettingsView } from "../ui/Settings/SettingsView.tsx";
 import type { AppServicesView } from "./App.tsx";
 import { allowNotifications, notificationsBlocked, saveFile } from "./browser.ts";
+import { go } from "./routes.ts";
 import { browserStorage } from "./storage.ts";
 import { useSnapshot } from "./use-snapshot.ts";
 
 interface Props extends AppServicesView {
   readonly core: Core;
   readonly background: BackgroundViewModel;
+  readonly others: readonly OtherAccount[];
+  readonly onSwitch: (key: string) => void;
   readonly hasRecovery: boolean;
   readonly onRecovery: () => void;
   readonly onClose: () => void;
 }
 
-export function SettingsScreen({ app, auth, preferences, core, background, hasRecovery, onRecovery, onClose }: Props) {
+export function SettingsScreen({ app, preferences, core, background, others, onSwitch, hasRecovery, onRecovery, onClose }: Props) {
   const vm = useMemo(() => new SettingsViewModel(core, browserStorage), [core]);
   const state = useSnapshot(vm);
   const settings = useSnapshot(preferences);
@@ -39,8 +43,8 @@ export function SettingsScreen({ app, auth, preferences, core, background, hasRe
       state={state} actions={vm} preferences={settings} onPreferences={preferences.set} notificationsBlocked={blocked}
       onNotifications={(on) => void setNotifications(on)} background={phase}
       onBackground={(on) => void (on ? background.enable() : background.disable())} hasRecovery={hasRecovery} onRecovery={onRecovery}
-      onExport={(passphrase) => void exportKeys(passphrase)} accounts={auth.accounts()} onSwitch={(key) => void app.switchTo(key)}
-      onAddAccount={app.addAccount} onSignOut={() => void app.signOut()} onClose={onClose}
+      onExport={(passphrase) => void exportKeys(passphrase)} others={others} onSwitch={onSwitch}
+      onAddAccount={() => { app.addAccount(); go({ page: "home" }); }} onSignOut={() => void app.signOut()} onClose={onClose}
     />
   );
 }

@@ -3,13 +3,16 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { Core } from "../core/port/core.ts";
 import type { RoomSummary } from "../core/port/rooms.ts";
-import type { FailureKind } from "../core/port/session.ts";
+import { watchAccount } from "../core/index.ts";
+import type { AuthPort, FailureKind } from "../core/port/session.ts";
 import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
 import type { ComposerServices } from "../viewmodels/composer.ts";
 import { CreateViewModel } from "../viewmodels/create.ts";
 import { kindOf } from "../viewmodels/failure.ts";
+import { OtherAccountsViewModel } from "../viewmodels/other-accounts.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
+import { AccountMenu } from "../ui/Accounts/AccountMenu.tsx";
 import { IconButton } from "../ui/Button/Button.tsx";
 import { CreateView } from "../ui/Create/CreateView.tsx";
 import { Confirm } from "../ui/Dialog/Dialog.tsx";
@@ -23,14 +26,15 @@ import { SwitcherView } from "../ui/Switcher/SwitcherView.tsx";
 import { VerificationView } from "../ui/Verification/VerificationView.tsx";
 import { useWords } from "../ui/words.ts";
 import type { AppServicesView } from "./App.tsx";
-import { copyText, looking, notify, notifying, saveFile, showTitle } from "./browser.ts";
+import { copyText, looking, notify, notifying, notifyOther, saveFile, showTitle } from "./browser.ts";
 import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
 import { askBeforeLeaving } from "./leaving.ts";
 import { go, route } from "./routes.ts";
 import { browserStorage, localMemory } from "./storage.ts";
-import { browserPush, closeRead, hearWorker, keepNames } from "./web-push.ts";
+import { browserPush, closeOne, closeRead, hearWorker, keepNames } from "./web-push.ts";
 import { StrangeRoom } from "./StrangeRoom.tsx";
+import { isOpen } from "./tab-lock.ts";
 import { useNow, useSnapshot } from "./use-snapshot.ts";
 import { useShortcuts } from "./use-shortcuts.ts";
 import { UpdatePrompt } from "./UpdatePrompt.tsx";
@@ -49,6 +53,13 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const memory = useMemo(() => localMemory(core.account.key), [core]);
   const files = useMemo((): ComposerServices["files"] => new Map(), [core]);
   useEffect(() => askBeforeLeaving(() => files.size > 0 || core.unkept.get()), [files, core]);
+  const switchTo = useCallback((key: string, roomId: string | null = null): void => {
+    void app.switchTo(key);
+    go(roomId === null ? { page: "home" } : { page: "room", roomId, eventId: null });
+  }, [app]);
+  const others = useOthers(core, auth, preferences, switchTo);
+  const othersState = useSnapshot(others);
+  const me = useSnapshot(core.profile.me);
   const list = useMemo(() => new RoomListViewModel(core, memory), [core, memory]);
   const encryption = useMemo(() => new EncryptionViewModel(core, memory), [core, memory]);
   const background = useMemo(() => new BackgroundViewModel(core.push, browserPush, memory, () => preferences.get().language), [core, memory, preferences]);
@@ -67,12 +78,15 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   useEffect(() => () => { list.dispose(); encryption.dispose(); }, [list, encryption]);
   useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
   useEffect(() => list.select(roomId), [list, roomId]);
-  useEffect(() => core.onAlert((alert) => void notify(alert, preferences.get())), [core, preferences]);
+  useEffect(() => core.onAlert((alert) => void notify(alert, core.account, preferences.get())), [core, preferences]);
   const safe = encryptionState.status.phase === "ready";
   // Asked once the account is set up, when the answer is worth something; the settings show it.
   useEffect(() => { if (safe) void browserStorage.persisted().then((kept) => (kept ? true : browserStorage.persist())).catch(() => undefined); }, [safe]);
-  useBackground(core, background, preferences, summaries);
-  useEffect(() => showTitle(listState.unreadRooms), [listState.unreadRooms]);
+  useBackground(core, background, preferences, summaries, others, switchTo);
+  const unread = listState.unreadRooms + othersState.unread;
+  useEffect(() => showTitle(unread), [unread]);
+  // What is said of the account before its profile is known is a part of the identifier alone.
+  useEffect(() => { if (connection === "online") auth.name(core.account.key, me.name); }, [auth, core, me.name, connection]);
 
   const openRoom = useCallback((id: string): void => {
     setOver(null);
@@ -115,7 +129,8 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
           {failure ? <Notice tone="danger" actions={<IconButton icon="close" label={words.app.close} onClick={() => setFailure(null)} />}>{words.failure[failure]}</Notice> : null}
           <UpdatePrompt />
         </>}
-        list={<RoomListView state={listState} actions={list} now={now} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
+        list={<RoomListView state={listState} actions={list} now={now}
+          accounts={<AccountMenu me={me} others={othersState} onSwitch={switchTo} onAdd={() => { app.addAccount(); go({ page: "home" }); }} />} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
         main={roomId && (known || read === roomId) ? (
           <RoomScreen
             key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} files={files} now={now}
@@ -132,7 +147,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
       {over === "settings" ? (
         <Suspense fallback={null}>
           <SettingsScreen
-            app={app} auth={auth} preferences={preferences} core={core} background={background} hasRecovery={encryptionState.status.hasRecovery}
+            app={app} auth={auth} preferences={preferences} core={core} background={background} others={othersState.accounts} onSwitch={switchTo} hasRecovery={encryptionState.status.hasRecovery}
             onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
             onClose={() => setOver(null)}
           />
@@ -156,19 +171,48 @@ function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly
   return <CreateView state={state} actions={vm} invitees={vm.invitees} onClose={onClose} />;
 }
 
+/** The other accounts of this browser, counted and told of while this page is open. */
+function useOthers(core: Core, auth: AuthPort, preferences: AppServicesView["preferences"], open: (key: string, roomId: string) => void): OtherAccountsViewModel {
+  const others = useMemo(() => new OtherAccountsViewModel(core.account.key, {
+    auth,
+    watch: (account, listener) => watchAccount(account, listener, () => isOpen(account)),
+    listener: {
+      // A page that has the account open tells of everything itself.
+      alert: (alert) => void isOpen(alert.account).then((elsewhere) => {
+        const name = auth.accounts().find((one) => one.key === alert.account.key)?.name ?? alert.account.userId;
+        return elsewhere ? undefined : notifyOther(alert, name, preferences.get(), () => open(alert.account.key, alert.roomId));
+      }),
+      read: (account, roomId) => void closeOne(account, roomId),
+    },
+  }), [core, auth, preferences, open]);
+  useEffect(() => {
+    window.addEventListener("storage", others.refresh);
+    return () => { window.removeEventListener("storage", others.refresh); others.dispose(); };
+  }, [others]);
+  return others;
+}
+
 /** Web Push for the life of the session: subscription, names for the worker, its questions. */
-function useBackground(core: Core, background: BackgroundViewModel, preferences: AppServicesView["preferences"], rooms: readonly RoomSummary[]): void {
+function useBackground(
+  core: Core, background: BackgroundViewModel, preferences: AppServicesView["preferences"], rooms: readonly RoomSummary[],
+  others: OtherAccountsViewModel, switchTo: (key: string, roomId: string) => void,
+): void {
   const online = useSnapshot(core.connection) === "online";
   useEffect(() => { if (online) void background.start(); }, [online, background]);
   useEffect(() => hearWorker({
     token: (token) => void background.confirm(token),
     // This page syncs and notifies by itself: the push adds nothing.
-    telling: () => core.connection.get() === "online" && (looking() || notifying(preferences.get())),
-    open: (roomId) => go({ page: "room", roomId, eventId: null }),
-  }), [background, core, preferences]);
+    telling: () => core.connection.get() === "online" && others.watching() && (looking() || notifying(preferences.get())),
+    holds: (account) => account === core.account.key,
+    open: (roomId, account) => {
+      if (account === null || account === core.account.key) go({ page: "room", roomId, eventId: null });
+      else if (others.get().accounts.some((one) => one.account.key === account)) switchTo(account, roomId);
+    },
+  }), [background, core, preferences, others, switchTo]);
+  const { name } = useSnapshot(core.profile.me);
   useEffect(() => {
     if (rooms.length === 0) return undefined;
-    const timer = setTimeout(() => void Promise.all([keepNames(rooms), closeRead(rooms)]).catch(() => undefined), NAMES_DELAY_MS);
+    const timer = setTimeout(() => void Promise.all([keepNames(core.account, name, rooms), closeRead(core.account, rooms)]).catch(() => undefined), NAMES_DELAY_MS);
     return () => clearTimeout(timer);
-  }, [rooms]);
+  }, [core, name, rooms]);
 }

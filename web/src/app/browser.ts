@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Small services of the browser: clipboard, saving a file, notifications, sound, title. */
+import type { AccountAlert } from "../core/port/accounts.ts";
 import type { Alert } from "../core/port/core.ts";
+import type { AccountRef } from "../core/port/session.ts";
 import { messages } from "../i18n/index.ts";
 import type { Preferences } from "../viewmodels/preferences.ts";
 import { go } from "./routes.ts";
@@ -49,24 +51,41 @@ export const looking = (): boolean => document.visibilityState === "visible" && 
 /** Whether messages are told of by notifications on this device. */
 export const notifying = (preferences: Preferences): boolean => preferences.desktopNotifications && !notificationsBlocked();
 
-/** Tells about a message unless the person is looking at the application. */
-export async function notify(alert: Alert, preferences: Preferences): Promise<void> {
+/** Tells about a message of the open account unless the person is looking at the application. */
+export async function notify(alert: Alert, account: AccountRef, preferences: Preferences): Promise<void> {
   if (looking() || !notifying(preferences)) return;
-  const words = messages();
   const title = alert.senderName === alert.roomName ? alert.senderName : `${alert.senderName} · ${alert.roomName}`;
-  const options = {
-    body: preferences.showText && alert.text !== "" ? alert.text : words.timeline.newCount(1), tag: alert.roomId, icon: "/icon-192.png", silent: true,
-    data: { roomId: alert.roomId },
-  };
+  const body = preferences.showText && alert.text !== "" ? alert.text : messages().timeline.newCount(1);
   if (preferences.sound && alert.sound) chime();
-  // Through the worker where there is one: phones know no other way, and a push of the same
-  // conversation then replaces this notification instead of adding one.
+  await show({ title, body, tag: alert.roomId, account: account.key, roomId: alert.roomId }, () => go({ page: "room", roomId: alert.roomId, eventId: null }));
+}
+
+/** Tells what came for an account that is not open, whether or not the person looks at the other one. */
+export async function notifyOther({ account, roomId, roomName, count }: AccountAlert, name: string, preferences: Preferences, open: () => void): Promise<void> {
+  if (!notifying(preferences)) return;
+  const words = messages();
+  const said = count > 0 ? words.timeline.newCount(count) : words.accounts.invitation;
+  if (preferences.sound) chime();
+  await show({ title: roomName ?? words.accounts.someRoom, body: `${said}\n${words.accounts.told(name)}`, tag: otherTag(account, roomId), account: account.key, roomId }, open);
+}
+
+/** One notification for each conversation of each account. */
+export const otherTag = (account: AccountRef, roomId: string): string => `${account.key} ${roomId}`;
+
+interface Shown { readonly title: string; readonly body: string; readonly tag: string; readonly account: string; readonly roomId: string }
+
+/**
+ * Through the worker where there is one: phones know no other way, and a push of the same
+ * conversation then replaces this notification instead of adding one.
+ */
+async function show({ title, body, tag, account, roomId }: Shown, open: () => void): Promise<void> {
+  const options = { body, tag, icon: "/icon-192.png", silent: true, data: { roomId, account } };
   const registration = await navigator.serviceWorker?.getRegistration();
   if (registration?.active) return registration.showNotification(title, options);
   const notice = new Notification(title, options);
   notice.onclick = () => {
     window.focus();
-    go({ page: "room", roomId: alert.roomId, eventId: null });
+    open();
     notice.close();
   };
 }

@@ -9,9 +9,10 @@ import { App } from "./App.tsx";
 import { startAnew } from "./leaving.ts";
 import { oauthReturn } from "./oauth-return.ts";
 import { registerWorker } from "./register-worker.ts";
+import { startAccount } from "./routes.ts";
 import { forgetMemory, localMemory } from "./storage.ts";
 import { forgetNames } from "./web-push.ts";
-import { tabLock } from "./tab-lock.ts";
+import { lockName, tabLock } from "./tab-lock.ts";
 
 const preferences = new PreferencesViewModel(localMemory("estafette"), navigator.languages);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -29,14 +30,15 @@ dark.addEventListener("change", dress);
 contrast.addEventListener("change", dress);
 
 const auth = createAuth();
+if (startAccount !== null && auth.accounts().some((one) => one.key === startAccount)) auth.activate(startAccount);
 const app = new AppViewModel({
   auth,
   openCore,
-  lockFor: (account) => tabLock(`estafette.${account.key}`),
+  lockFor: (account) => tabLock(lockName(account)),
   restart: () => startAnew(),
   forget: (account) => {
     forgetMemory(account.key);
-    void forgetNames();
+    void forgetNames(account);
   },
 });
 void app.start(oauthReturn(window.location.search) !== null);

@@ -20,6 +20,24 @@ export function formatRoute(route: Route): string {
   return `#/salon/${encodeURIComponent(route.roomId)}${event}`;
 }
 
+const ACCOUNT = /^#\/compte\/([^/]+)(\/.*)?$/;
+
+/** An address that names the account it is for, as a notification does: the account, and the address within it. */
+export function splitAccount(hash: string): { readonly account: string; readonly hash: string } | null {
+  const match = ACCOUNT.exec(hash);
+  if (!match?.[1]) return null;
+  try {
+    return { account: decodeURIComponent(match[1]), hash: `#${match[2] ?? "/"}` };
+  } catch {
+    return null;
+  }
+}
+
+const named = splitAccount(window.location.hash);
+if (named) window.history.replaceState(null, "", named.hash);
+/** The account that the address names with which the page was opened. */
+export const startAccount: string | null = named?.account ?? null;
+
 export const route = new Cell<Route>(parseRoute(window.location.hash));
 window.addEventListener("hashchange", () => route.set(parseRoute(window.location.hash)));
 

@@ -31,7 +31,6 @@ const MEDIA = "/_matrix/client/v1/media/";
 /** How long the page has to answer with its token, in milliseconds. */
 const TOKEN_WAIT_MS = 2_000;
 const NAMES_CACHE = "names";
-const NAMES_PATH = "/names.json";
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.split("\n"))));
@@ -99,7 +98,7 @@ async function tokenOf(clientId: string, refused: string | null): Promise<string
 }
 
 /** A page's answer, or null when it gives none in time. */
-function ask(page: WorkerClient, question: { readonly type: string }): Promise<unknown> {
+function ask(page: WorkerClient, question: { readonly type: string; readonly account?: string }): Promise<unknown> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     const timer = setTimeout(() => resolve(null), TOKEN_WAIT_MS);
@@ -134,27 +133,35 @@ async function pushed(text: string): Promise<void> {
   const answers = await Promise.all(pages.map((page) => ask(page, { type: "push" })));
   if (answers.includes(true)) return;
   const roomId = typeof message.room_id === "string" ? message.room_id : "";
-  const names = await readNames();
-  await worker.registration.showNotification(names.rooms[roomId] ?? names.title, {
-    body: names.one, tag: roomId, icon: "/icon-192.png", badge: "/icon-192.png", data: { roomId },
+  const accounts = await readNames();
+  const names = accounts.find((one) => roomId in one.rooms) ?? accounts[0];
+  const known = names !== undefined && roomId in names.rooms;
+  await worker.registration.showNotification(names?.rooms[roomId] ?? names?.title ?? "Estafette", {
+    body: known && accounts.length > 1 ? `${names.one}\n${names.told}` : names?.one ?? "",
+    tag: roomId, icon: "/icon-192.png", badge: "/icon-192.png", data: { roomId, ...(known ? { account: names.account } : {}) },
   });
 }
 
-async function readNames(): Promise<PushNames> {
-  const known = await (await caches.open(NAMES_CACHE)).match(NAMES_PATH);
-  return known ? await known.json() as PushNames : { title: "Estafette", one: "", rooms: {} };
+/** What the pages wrote down, one for each account. */
+async function readNames(): Promise<readonly PushNames[]> {
+  const cache = await caches.open(NAMES_CACHE);
+  const found = await Promise.all((await cache.keys()).map(async (key) => await (await cache.match(key))?.json() as PushNames | undefined));
+  return found.filter((one) => one !== undefined && typeof one.account === "string") as PushNames[];
 }
 
 worker.addEventListener("notificationclick", (event) => {
-  const { roomId } = (event.notification.data ?? {}) as { roomId?: string };
+  const { roomId, account } = (event.notification.data ?? {}) as { roomId?: string; account?: string };
   event.notification.close();
   event.waitUntil((async () => {
-    const [open] = await worker.clients.matchAll({ type: "window" });
+    const pages = await worker.clients.matchAll({ type: "window" });
+    const holding = account === undefined ? [] : await Promise.all(pages.map((page) => ask(page, { type: "holds", account })));
+    const open = pages[Math.max(0, holding.indexOf(true))];
     if (open?.focus) {
-      if (roomId) open.postMessage({ type: "open", roomId });
+      if (roomId) open.postMessage({ type: "open", roomId, account });
       await open.focus();
     } else {
-      await worker.clients.openWindow(roomId ? `/#/salon/${encodeURIComponent(roomId)}` : "/");
+      const of = account === undefined ? "" : `/compte/${encodeURIComponent(account)}`;
+      await worker.clients.openWindow(roomId ? `/#${of}/salon/${encodeURIComponent(roomId)}` : "/");
     }
   })());
 });

@@ -3,6 +3,8 @@
  * One tab at a time opens an account: two crypto stores over the same database corrupt each other.
  * Web Locks choose the tab; another one may ask for it.
  */
+import type { AccountRef } from "../core/port/session.ts";
+
 export interface TabLock {
   /** Calls `lost` when another tab takes over. Resolves to false when the lock is held elsewhere. */
   acquire(lost: () => void): Promise<boolean>;
@@ -10,6 +12,9 @@ export interface TabLock {
   take(lost: () => void): Promise<boolean>;
   release(): void;
 }
+
+/** The lock of whoever has an account open. */
+export const lockName = (account: AccountRef): string => `estafette.${account.key}`;
 
 export function tabLock(name: string): TabLock {
   let release: (() => void) | null = null;
@@ -39,4 +44,10 @@ export function tabLock(name: string): TabLock {
     },
     release: () => { release?.(); release = null; },
   };
+}
+
+/** Whether some tab, this one included, has the account open. */
+export async function isOpen(account: AccountRef): Promise<boolean> {
+  const { held } = await navigator.locks.query();
+  return (held ?? []).some((one) => one.name === lockName(account));
 }

@@ -2,16 +2,20 @@
 /** The browser's side of Web Push, and what the service worker may know to tell about a message. */
 import type { PushSubscriptionKeys } from "../core/port/push.ts";
 import type { RoomSummary } from "../core/port/rooms.ts";
+import type { AccountRef } from "../core/port/session.ts";
 import { messages } from "../i18n/index.ts";
 import type { BrowserPush } from "../viewmodels/background.ts";
 
-/** Where the service worker looks for names. Not one of its own versioned caches. */
+/** Where the service worker looks for names, one entry for each account. Not one of its own versioned caches. */
 export const NAMES_CACHE = "names";
-export const NAMES_PATH = "/names.json";
+const namesPath = (account: AccountRef): string => `/names/${encodeURIComponent(account.key)}.json`;
 
 export interface PushNames {
   readonly title: string;
   readonly one: string;
+  /** The account, and how a notification names it where there are several. */
+  readonly account: string;
+  readonly told: string;
   readonly rooms: Readonly<Record<string, string>>;
 }
 
@@ -51,36 +55,47 @@ export const browserPush: BrowserPush = {
 };
 
 /** Room names for notifications with the page closed: names alone, no message. */
-export async function keepNames(rooms: readonly RoomSummary[]): Promise<void> {
+export async function keepNames(account: AccountRef, name: string, rooms: readonly RoomSummary[]): Promise<void> {
   if (!("caches" in window)) return;
   const words = messages();
   const names: PushNames = {
-    title: words.app.name, one: words.timeline.newCount(1),
+    title: words.app.name, one: words.timeline.newCount(1), account: account.key, told: words.accounts.told(name),
     rooms: Object.fromEntries(rooms.map((room) => [room.id, room.name])),
   };
   const cache = await caches.open(NAMES_CACHE);
-  await cache.put(NAMES_PATH, new Response(JSON.stringify(names), { headers: { "Content-Type": "application/json" } }));
+  await cache.put(namesPath(account), new Response(JSON.stringify(names), { headers: { "Content-Type": "application/json" } }));
 }
 
-export async function forgetNames(): Promise<void> {
-  if ("caches" in window) await caches.delete(NAMES_CACHE);
+export async function forgetNames(account: AccountRef): Promise<void> {
+  if ("caches" in window) await (await caches.open(NAMES_CACHE)).delete(namesPath(account));
 }
 
-/** Takes away notifications of conversations that have nothing new any more. */
-export async function closeRead(rooms: readonly RoomSummary[]): Promise<void> {
-  const shown = (await (await registration())?.getNotifications()) ?? [];
+/** Takes away notifications of the account's conversations that have nothing new any more. */
+export async function closeRead(account: AccountRef, rooms: readonly RoomSummary[]): Promise<void> {
   const read = new Set(rooms.filter((room) => room.unread === 0 && room.mentions === 0 && room.membership === "join").map((room) => room.id));
-  for (const notification of shown) if (read.has(notification.tag)) notification.close();
+  await close((of, roomId) => (of === null || of === account.key) && read.has(roomId));
 }
 
-interface FromWorker { readonly type?: string; readonly token?: string; readonly roomId?: string }
+/** Takes away what tells of one conversation of an account. */
+export const closeOne = (account: AccountRef, roomId: string): Promise<void> => close((of, shown) => of === account.key && shown === roomId);
+
+async function close(over: (account: string | null, roomId: string) => boolean): Promise<void> {
+  for (const notification of (await (await registration())?.getNotifications()) ?? []) {
+    const { account = null, roomId = notification.tag } = (notification.data ?? {}) as { account?: string; roomId?: string };
+    if (over(account, roomId)) notification.close();
+  }
+}
+
+interface FromWorker { readonly type?: string; readonly token?: string; readonly roomId?: string; readonly account?: string }
 
 /** Hears the service worker: a token for the server, a push it asks about, a notification clicked. */
 export function hearWorker(heard: {
   readonly token: (token: string) => void;
   /** Whether this page tells of the message itself. */
   readonly telling: () => boolean;
-  readonly open: (roomId: string) => void;
+  /** Whether this page has that account open. */
+  readonly holds: (account: string) => boolean;
+  readonly open: (roomId: string, account: string | null) => void;
 }): () => void {
   const workers = navigator.serviceWorker;
   if (!workers) return () => undefined;
@@ -89,7 +104,8 @@ export function hearWorker(heard: {
     if (!message || event.source !== workers.controller) return;
     if (message.type === "pushToken" && message.token) heard.token(message.token);
     if (message.type === "push") event.ports[0]?.postMessage(heard.telling());
-    if (message.type === "open" && message.roomId) heard.open(message.roomId);
+    if (message.type === "holds") event.ports[0]?.postMessage(heard.holds(message.account ?? ""));
+    if (message.type === "open" && message.roomId) heard.open(message.roomId, message.account ?? null);
   };
   workers.addEventListener("message", onMessage);
   workers.startMessages();

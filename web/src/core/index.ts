@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The doors of the core: sign in now, open a session later (the SDK loads on first use). */
 import type { Core } from "./port/core.ts";
+import type { AccountListener, AccountWatch } from "./port/accounts.ts";
 import type { AccountRef, AuthPort } from "./port/session.ts";
 import { Auth } from "./matrix/auth.ts";
 import { scriptUrl, STORE_WORKER } from "./scripts.ts";
@@ -17,4 +18,10 @@ export async function openCore(account: AccountRef): Promise<Core> {
 /** Starts fetching what a session needs while the person is still typing. */
 export function prefetchCore(): void {
   void import("./matrix/session.ts");
+}
+
+/** Counts what is new in an account that this page does not open; `isOpen` says whether another one does. */
+export async function watchAccount(account: AccountRef, listener: AccountListener, isOpen: () => Promise<boolean>): Promise<AccountWatch> {
+  const { Watch } = await import("./matrix/watch.ts");
+  return new Watch(account, listener, isOpen);
 }

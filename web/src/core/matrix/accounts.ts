@@ -35,6 +35,10 @@ export function listAccounts(): readonly StoredAccount[] {
   return read().accounts;
 }
 
+export function storedAccount(key: string): StoredAccount | null {
+  return read().accounts.find((one) => one.key === key) ?? null;
+}
+
 export function activeAccount(): StoredAccount | null {
   const { active, accounts } = read();
   return accounts.find((one) => one.key === active) ?? null;
@@ -46,13 +50,19 @@ export function putAccount(account: StoredAccount): void {
   write({ active: account.key, accounts: [...others, account] });
 }
 
-export function updateTokens(key: string, accessToken: string, refreshToken?: string): void {
+function change(key: string, fields: Partial<StoredAccount>): void {
   const { active, accounts } = read();
-  write({
-    active,
-    accounts: accounts.map((one) =>
-      one.key === key ? { ...one, accessToken, ...(refreshToken ? { refreshToken } : {}) } : one),
-  });
+  write({ active, accounts: accounts.map((one) => (one.key === key ? { ...one, ...fields } : one)) });
+}
+
+/** What the person is called, to tell their accounts apart while they are not open. */
+export function rememberName(key: string, name: string): void {
+  const known = storedAccount(key);
+  if (known && known.name !== name) change(key, { name });
+}
+
+export function updateTokens(key: string, accessToken: string, refreshToken?: string): void {
+  change(key, { accessToken, ...(refreshToken ? { refreshToken } : {}) });
 }
 
 export function activateAccount(key: string): void {

@@ -7,7 +7,7 @@ import {
   CoreError, type AccountRef, type AuthPort, type RegistrationMode, type SignInMethods,
   type SignUpRequest,
 } from "../port/session.ts";
-import { activateAccount, activeAccount, listAccounts, putAccount, removeAccount } from "./accounts.ts";
+import { activateAccount, activeAccount, listAccounts, putAccount, rememberName, removeAccount } from "./accounts.ts";
 import { databaseNames, removeFilters } from "./database-names.ts";
 import { removeDatabases, removeLeftovers } from "./leftovers.ts";
 import { deviceName } from "./device-name.ts";
@@ -190,6 +190,10 @@ export class Auth implements AuthPort {
 
   activate(key: string): void {
     activateAccount(key);
+  }
+
+  name(key: string, name: string): void {
+    rememberName(key, name);
   }
 
   async forget({ key, userId }: AccountRef): Promise<void> {

@@ -10,7 +10,7 @@ import type { Alert, Connection, Core } from "../port/core.ts";
 import type { RoomPort } from "../port/rooms.ts";
 import { type AccountRef, CoreError } from "../port/session.ts";
 import type { TimelinePort } from "../port/timeline.ts";
-import { listAccounts, removeAccount, type StoredAccount, updateTokens } from "./accounts.ts";
+import { removeAccount, type StoredAccount, storedAccount, updateTokens } from "./accounts.ts";
 import { Alerts } from "./alerts.ts";
 import { fetchAllowances, PLAIN } from "./allowances.ts";
 import { homeserver } from "./auth.ts";
@@ -29,6 +29,7 @@ import { RoomList } from "./room-list.ts";
 import { generatedName } from "./room-name.ts";
 import { StoreKeeper } from "./store-keeper.ts";
 import { MatrixTimeline } from "./timeline.ts";
+import { tokensSettled } from "./token-renewal.ts";
 import { Undecrypted } from "./undecrypted.ts";
 
 /** Events per room in the first sync. */
@@ -157,7 +158,7 @@ class MatrixCore implements Core {
 
   /** A session of the server's own pages ends by giving its token back (RFC 7009). */
   async #endSession(): Promise<void> {
-    const stored = listAccounts().find((one) => one.key === this.account.key);
+    const stored = storedAccount(this.account.key);
     if (!stored?.oauthClientId) {
       await this.#client.logout(true);
       return;
@@ -186,7 +187,8 @@ class MatrixCore implements Core {
  * `storeWorker` starts the worker that keeps the rooms; where it cannot, the page keeps them.
  */
 export async function openSession(ref: AccountRef, storeWorker: () => Worker): Promise<Core> {
-  const account = listAccounts().find((one) => one.key === ref.key);
+  await tokensSettled(ref.key);
+  const account = storedAccount(ref.key);
   if (!account) throw new CoreError("signedOut");
   const names = databases(account.key);
   quietSdk();

@@ -6,6 +6,8 @@ export interface AccountRef {
   readonly key: string;
   readonly userId: string;
   readonly deviceId: string;
+  /** What the person was called when the account was last open. */
+  readonly name?: string;
 }
 
 /** Who may create an account here, as the server answers before anyone is signed in. */
@@ -77,6 +79,8 @@ export interface AuthPort {
   accounts(): readonly AccountRef[];
   active(): AccountRef | null;
   activate(key: string): void;
+  /** Remembers what the person of an account is called. */
+  name(key: string, name: string): void;
   /** Removes everything of an account from this browser, without opening it or asking the server. */
   forget(account: AccountRef): Promise<void>;
 }

@@ -26,11 +26,11 @@ interface IconButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   readonly ref?: Ref<HTMLButtonElement>;
 }
 
-/** A square control whose name is read aloud and shown as a tooltip. */
-export function IconButton({ icon, label, size = 20, className = "", ...rest }: IconButtonProps) {
+/** A square control whose name is read aloud and shown as a tooltip. `children` take the icon's place. */
+export function IconButton({ icon, label, size = 20, className = "", children, ...rest }: IconButtonProps) {
   return (
     <button type="button" className={`${styles.iconButton} ${className}`} aria-label={label} title={label} {...rest}>
-      <Icon name={icon} size={size} />
+      {children ?? <Icon name={icon} size={size} />}
     </button>
   );
 }

@@ -5,7 +5,13 @@ import { Icon, type IconName } from "../Icon/Icon.tsx";
 import styles from "./Menu.module.css";
 
 export interface MenuItem {
+  /** Where labels may be the same. */
+  readonly key?: string;
   readonly label: string;
+  /** A second, smaller line. */
+  readonly detail?: string;
+  /** How much waits there: as shown, and as said. */
+  readonly count?: { readonly short: string; readonly said: string };
   readonly icon?: IconName;
   readonly danger?: boolean;
   readonly run: () => void;
@@ -15,13 +21,15 @@ interface Props {
   readonly label: string;
   readonly items: readonly MenuItem[];
   readonly icon?: IconName;
+  /** What the button shows instead of an icon. */
+  readonly face?: ReactNode;
   readonly className?: string | undefined;
   readonly head?: (close: () => void) => ReactNode;
   readonly tabIndex?: number;
 }
 
 /** A button that opens a menu in the top layer; arrows move, Escape closes, focus returns. */
-export function Menu({ label, items, icon = "more", className, head, tabIndex }: Props) {
+export function Menu({ label, items, icon = "more", face, className, head, tabIndex }: Props) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const popup = useRef<HTMLDivElement>(null);
@@ -59,7 +67,7 @@ export function Menu({ label, items, icon = "more", className, head, tabIndex }:
       <IconButton
         ref={button} icon={icon} label={label} className={className} aria-haspopup="menu" aria-expanded={open} tabIndex={tabIndex}
         aria-controls={open ? id : undefined} onClick={(event) => { event.stopPropagation(); if (open) close(); else show(); }}
-      />
+      >{face}</IconButton>
       <div
         ref={popup} id={id} popover="auto" className={styles.menu} onKeyDown={onKey}
         onToggle={(event) => setOpen(event.newState === "open")} onClick={(event) => event.stopPropagation()}
@@ -69,11 +77,12 @@ export function Menu({ label, items, icon = "more", className, head, tabIndex }:
           <div role="menu" aria-label={label}>
             {items.map((item) => (
               <button
-                key={item.label} type="button" role="menuitem" className={`${styles.item} ${item.danger ? styles.danger : ""}`}
+                key={item.key ?? item.label} type="button" role="menuitem" className={`${styles.item} ${item.danger ? styles.danger : ""}`}
                 onClick={() => { close(); item.run(); }}
               >
                 {item.icon ? <Icon name={item.icon} size={18} /> : null}
-                {item.label}
+                {item.detail === undefined ? item.label : <span className={styles.lines}><span>{item.label}</span> <span className={styles.detail}>{item.detail}</span></span>}
+                {item.count ? <> <span className={styles.count} aria-hidden="true">{item.count.short}</span><span className="sr">{item.count.said}</span></> : null}
               </button>
             ))}
           </div>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef } from "react";
 import { VList, type VListHandle } from "virtua";
 import type { RoomFilter, RoomListSnapshot, RoomListViewModel, SectionKind } from "../../viewmodels/room-list.ts";
 import { IconButton } from "../Button/Button.tsx";
@@ -15,6 +15,8 @@ interface Props {
   readonly state: RoomListSnapshot;
   readonly actions: RoomListActions;
   readonly now: number;
+  /** The menu of the accounts. */
+  readonly accounts?: ReactNode;
   readonly onOpen: (roomId: string) => void;
   readonly onCreate: () => void;
   readonly onSettings: () => void;
@@ -29,6 +31,7 @@ export function RoomListView(props: Props) {
     <nav className={styles.panel} aria-label={words.rooms.title}>
       <header className={styles.head}>
         <h1 className={styles.title}>{words.rooms.title}</h1>
+        {props.accounts}
         <IconButton icon="settings" label={words.rooms.settings} onClick={onSettings} />
         <IconButton icon="plus" label={words.rooms.start} onClick={onCreate} className={styles.create} />
       </header>

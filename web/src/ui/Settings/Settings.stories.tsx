@@ -11,7 +11,7 @@ const show = (change: Partial<SettingsSnapshot>, hasRecovery = true) => (
   <SettingsView
     state={{ ...state, ...change }} actions={idle()} preferences={{ theme: "system", language: "fr", desktopNotifications: false, sound: true, showText: true }}
     onPreferences={nothing} notificationsBlocked={!hasRecovery} onNotifications={nothing} background={hasRecovery ? "off" : "failed"} onBackground={nothing} hasRecovery={hasRecovery} onRecovery={nothing} onExport={nothing}
-    accounts={[]} onSwitch={nothing} onAddAccount={nothing} onSignOut={nothing} onClose={nothing}
+    others={[{ account: { key: "b", userId: "@astreinte:gouv.fr", deviceId: "B" }, name: "Astreinte", phase: "watching", unread: 2, mentioned: false }]} onSwitch={nothing} onAddAccount={nothing} onSignOut={nothing} onClose={nothing}
   />
 );
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ReactNode, useRef, useState } from "react";
-import type { AccountRef } from "../../core/port/session.ts";
 import { AUTONYMS } from "../../i18n/index.ts";
 import type { BackgroundPhase } from "../../viewmodels/background.ts";
+import type { OtherAccount } from "../../viewmodels/other-accounts.ts";
 import type { Preferences } from "../../viewmodels/preferences.ts";
 import { THEMES } from "../../viewmodels/preferences.ts";
 import type { SettingsNotice, SettingsSnapshot, SettingsViewModel } from "../../viewmodels/settings.ts";
@@ -34,7 +34,7 @@ export interface SettingsProps {
   readonly hasRecovery: boolean;
   readonly onRecovery: () => void;
   readonly onExport: (passphrase: string) => void;
-  readonly accounts: readonly AccountRef[];
+  readonly others: readonly OtherAccount[];
   readonly onSwitch: (key: string) => void;
   readonly onAddAccount: () => void;
   readonly onSignOut: () => void;
@@ -51,8 +51,10 @@ export function SettingsView(props: SettingsProps) {
       {state.notice ? <Notice tone={isBad(state.notice) ? "danger" : "ok"}><NoticeText notice={state.notice} /></Notice> : null}
       <Profile {...props} />
       <Part title={w.session}>
-        {props.accounts.filter((one) => one.userId !== state.me.id).map((one) => (
-          <Button key={one.key} icon="people" onClick={() => props.onSwitch(one.key)}>{w.switchAccount(one.userId)}</Button>
+        {props.others.map(({ account, name, unread }) => (
+          <Button key={account.key} icon="people" onClick={() => props.onSwitch(account.key)}>
+            {w.switchAccount(name)}{unread > 0 ? ` (${words.accounts.news(unread)})` : ""}
+          </Button>
         ))}
         <Button icon="plus" onClick={props.onAddAccount}>{w.addAccount}</Button>
         <Button look="danger" icon="leave" onClick={() => setLeaving(true)}>{w.signOut}</Button>
