@@ -105,5 +105,15 @@ export const enEncryption: typeof frEncryption = {
     senderIdentityChanged: { text: "The sender’s verified identity has changed", help: "Verify their identity again, by voice or in person, before reading their messages." },
     unknown: { text: "This message could not be decrypted", help: "Ask the sender to send it again." },
   },
+  unreadableMany: {
+    deviceNotVerified: (n) => `${n} messages unreadable until this device is confirmed`,
+    beforeYouJoined: (n) => `${n} unreadable messages, sent before you arrived`,
+    beforeThisDevice: (n) => `${n} unreadable messages, from before this device`,
+    backupMissing: (n) => `${n} unreadable messages, from before this device`,
+    withheldUnverified: (n) => `${n} messages that the sender did not share with this device`,
+    senderNotTrusted: (n) => `${n} messages from a device not confirmed by its owner`,
+    senderIdentityChanged: (n) => `${n} messages from a person whose verified identity has changed`,
+    unknown: (n) => `${n} messages could not be read`,
+  },
   action: { verify: "Confirm this device", import: "Import a backup file", why: "Why?" },
 };

@@ -105,5 +105,15 @@ export const frEncryption = {
     senderIdentityChanged: { text: "L’identité vérifiée de l’expéditeur a changé", help: "Vérifiez de nouveau son identité, de vive voix, avant de lire ses messages." },
     unknown: { text: "Ce message n’a pas pu être lu", help: "Demandez à l’expéditeur de le renvoyer." },
   },
+  unreadableMany: {
+    deviceNotVerified: (n: number) => `${n} messages illisibles tant que cet appareil n’est pas confirmé`,
+    beforeYouJoined: (n: number) => `${n} messages illisibles, envoyés avant votre arrivée`,
+    beforeThisDevice: (n: number) => `${n} messages illisibles, antérieurs à cet appareil`,
+    backupMissing: (n: number) => `${n} messages illisibles, antérieurs à cet appareil`,
+    withheldUnverified: (n: number) => `${n} messages que l’expéditeur n’a pas partagés avec cet appareil`,
+    senderNotTrusted: (n: number) => `${n} messages d’un appareil non confirmé par son propriétaire`,
+    senderIdentityChanged: (n: number) => `${n} messages d’une personne dont l’identité vérifiée a changé`,
+    unknown: (n: number) => `${n} messages n’ont pas pu être lus`,
+  },
   action: { verify: "Confirmer cet appareil", import: "Importer un fichier de secours", why: "Pourquoi ?" },
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which messages of a conversation are news to somebody who listens to it. Pure. */
 import type { TimelineItem } from "../core/port/timeline.ts";
-import type { Row } from "./rows.ts";
+import { messagesOf, type Row } from "./rows.ts";
 
 /** What has been read aloud, or was there before, and what came but could not be read yet. */
 export interface Heard {
@@ -14,7 +14,7 @@ const MAX_AT_ONCE = 5;
 
 /** Null: the conversation was just opened, and what it holds is history. */
 export function newMessages(heard: Heard | null, rows: readonly Row[]): { readonly heard: Heard; readonly items: readonly TimelineItem[] } {
-  const all = rows.flatMap((row) => (row.kind === "message" ? [row.item] : []));
+  const all = messagesOf(rows);
   const ids = all.map((item) => item.id);
   if (heard === null) return { heard: { known: new Set(ids), waiting: new Set() }, items: [] };
   const lastKnown = all.findLastIndex((item) => heard.known.has(item.id) || heard.waiting.has(item.id));

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { UnreadableReason } from "../core/port/content.ts";
 import type { TimelineItem } from "../core/port/timeline.ts";
-import { buildRows, firstUnread, reuseRows } from "./rows.ts";
+import { buildRows, firstUnread, messagesOf, reuseRows } from "./rows.ts";
 
-interface Seed { readonly mine: boolean; readonly state: boolean; readonly gap: number; readonly sender: number }
+interface Seed { readonly lost: UnreadableReason | null; readonly mine: boolean; readonly state: boolean; readonly gap: number; readonly sender: number }
 
-const seed = fc.record({ mine: fc.boolean(), state: fc.boolean(), gap: fc.integer({ min: 0, max: 100_000_000 }), sender: fc.integer({ min: 0, max: 3 }) });
+const seed = fc.record({ lost: fc.constantFrom<(UnreadableReason | null)[]>(null, null, "unknown", "beforeYouJoined", "waiting"), mine: fc.boolean(), state: fc.boolean(), gap: fc.integer({ min: 0, max: 100_000_000 }), sender: fc.integer({ min: 0, max: 3 }) });
 const START = Date.UTC(2026, 5, 1, 8);
 
 function items(seeds: readonly Seed[]): TimelineItem[] {
   let at = START;
   return seeds.map((one, index) => {
     at += one.gap;
-    return item(`$${index}`, { at, mine: one.mine, state: one.state, sender: one.mine ? "@me:x" : `@${one.sender}:x` });
+    return item(`$${index}`, { at, mine: one.mine, state: one.state, ...(one.lost && !one.state ? { lost: one.lost } : {}), sender: one.mine ? "@me:x" : `@${one.sender}:x` });
   });
 }
 
-function item(id: string, options: { at?: number; mine?: boolean; state?: boolean; sender?: string } = {}): TimelineItem {
+function item(id: string, options: { at?: number; mine?: boolean; state?: boolean; sender?: string; lost?: UnreadableReason } = {}): TimelineItem {
   const sender = options.sender ?? "@a:x";
   return {
     id, eventId: id, sender: { id: sender, name: sender, avatar: null }, mine: options.mine ?? false, at: options.at ?? START,
-    content: options.state ? { kind: "state", change: { change: "created" } } : { kind: "text", style: "plain", body: id, rich: [id], bigEmoji: false },
+    content: options.lost ? { kind: "unreadable", reason: options.lost } : options.state ? { kind: "state", change: { change: "created" } } : { kind: "text", style: "plain", body: id, rich: [id], bigEmoji: false },
     edited: false, mentionsMe: false, reply: null, reactions: [], readers: [], send: null, shield: null, canEdit: false, canDelete: false,
   };
 }
@@ -31,7 +32,7 @@ describe("rows", () => {
     fc.assert(fc.property(fc.array(seed), (seeds) => {
       const all = items(seeds);
       const shown = buildRows(all, { readMarker: null, atStart: true })
-        .flatMap((row) => (row.kind === "message" ? [row.item] : row.kind === "changes" ? row.items : []));
+        .flatMap((row) => (row.kind === "message" ? [row.item] : row.kind === "changes" || row.kind === "unreadable" ? row.items : []));
       expect(shown).toEqual(all);
     }));
   });
@@ -52,7 +53,8 @@ describe("rows", () => {
       expect(lines.length).toBeLessThanOrEqual(1);
       for (const line of lines) {
         const next = rows[line + 1];
-        expect(next?.kind).toBe("message");
+        expect(["message", "unreadable"]).toContain(next?.kind);
+        if (next?.kind === "unreadable") expect(next.items[0]?.mine).toBe(false);
         if (next?.kind === "message") expect(next.item.mine).toBe(false);
       }
     }));
@@ -87,6 +89,44 @@ describe("rows", () => {
       const kept = before.filter((row) => row.kind === "message").slice(1);
       for (const row of kept) expect(after).toContain(row);
     }));
+  });
+
+  it("fold what cannot be read for one reason, and nothing else", () => {
+    fc.assert(fc.property(fc.array(seed), fc.array(fc.nat()), (seeds, openAt) => {
+      const all = items(seeds);
+      const opened = new Set(openAt.map((at) => `$${at % Math.max(1, all.length)}`));
+      const rows = buildRows(all, { readMarker: null, atStart: false, opened });
+      for (const row of rows) {
+        if (row.kind !== "unreadable") continue;
+        expect(row.items.length).toBeGreaterThan(1);
+        for (const one of row.items) expect(one.content).toEqual({ kind: "unreadable", reason: row.reason });
+        expect(row.open).toBe(row.items.some((one) => opened.has(one.id)));
+      }
+      expect(messagesOf(rows)).toEqual(all.filter((one) => one.content.kind !== "state"));
+      // Two alike in a row are never left side by side, unless their fold is open or a line stands between them.
+      rows.forEach((row, index) => {
+        const next = rows[index + 1];
+        if (row.kind !== "message" || next?.kind !== "message") return;
+        const [a, b] = [row.item.content, next.item.content];
+        const alike = a.kind === "unreadable" && b.kind === "unreadable" && a.reason === b.reason && a.reason !== "waiting";
+        if (alike) expect(rows.some((one) => one.kind === "unreadable" && one.open && one.items.includes(row.item) && one.items.includes(next.item))).toBe(true);
+      });
+    }));
+  });
+
+  it("end and begin a group at a fold", () => {
+    const lost = { lost: "unknown" } as const;
+    const seen = [item("$1"), item("$2", lost), item("$3", lost), item("$4")];
+    const groups = (opened: ReadonlySet<string>) => buildRows(seen, { readMarker: null, atStart: false, opened })
+      .flatMap((row) => (row.kind === "message" ? [[row.id, row.first, row.last]] : []));
+    expect(groups(new Set())).toEqual([["$1", true, true], ["$4", true, true]]);
+    expect(groups(new Set(["$2"]))).toEqual([["$1", true, true], ["$2", true, false], ["$3", false, true], ["$4", true, true]]);
+  });
+
+  it("keep the name of a fold when history joins it", () => {
+    const lost = { lost: "unknown" } as const;
+    const fold = (all: readonly TimelineItem[]) => buildRows(all, { readMarker: null, atStart: false }).find((row) => row.kind === "unreadable")?.id;
+    expect(fold([item("$0", lost), item("$1", lost), item("$2", lost)])).toBe(fold([item("$1", lost), item("$2", lost)]));
   });
 
   it("group one person's messages and open each day", () => {

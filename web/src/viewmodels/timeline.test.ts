@@ -116,6 +116,23 @@ describe("a conversation being read: read only when read, new only when new", ()
     expect(vm.get().failure).toBe("notFound");
   });
 
+  test("messages that cannot be read open and close, and a link opens them", async () => {
+    const lost = (index: number) => item(index, { content: { kind: "unreadable", reason: "unknown" } });
+    const { vm, show } = make([item(0), lost(1), lost(2), lost(3), item(4)]);
+    const kinds = () => vm.get().rows.flatMap((row) => (row.kind === "day" ? [] : [row.id]));
+    expect(kinds()).toEqual(["$0", "unreadable $3", "$4"]);
+    vm.toggleFold("unreadable $3");
+    expect(kinds()).toEqual(["$0", "unreadable $3", "$1", "$2", "$3", "$4"]);
+    vm.toggleFold("unreadable $3");
+    expect(kinds()).toEqual(["$0", "unreadable $3", "$4"]);
+    await vm.focus("$2");
+    expect(vm.get().target?.rowId).toBe("$2");
+    expect(kinds()).toContain("$2");
+    // One of them becomes readable: what is left stays open.
+    show([item(0), lost(1), lost(2), item(3), item(4)]);
+    expect(kinds()).toEqual(["$0", "unreadable $2", "$1", "$2", "$3", "$4"]);
+  });
+
   test("the up arrow edits the last own message that can be edited", () => {
     const { vm } = make([item(0, { mine: true, canEdit: true }), item(1), item(2, { mine: true, eventId: null, canEdit: true })]);
     expect(vm.lastEditable()?.id).toBe("$0");

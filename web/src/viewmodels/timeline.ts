@@ -37,6 +37,8 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
   #seenUpTo: string | null | undefined;
   #markedRead: string | null = null;
   #seq = 0;
+  /** Unreadable messages that the person wanted to see one by one. */
+  #opened: ReadonlySet<string> = new Set();
   #olderAgainAt = 0;
 
   constructor(timeline: TimelinePort, focusOn: string | null) {
@@ -51,7 +53,7 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
 
   #show(): void {
     const state = this.#timeline.state.get();
-    const rows = reuseRows(this.get().rows, buildRows(state.items, state));
+    const rows = reuseRows(this.get().rows, buildRows(state.items, { readMarker: state.readMarker, atStart: state.atStart, opened: this.#opened }));
     const others = state.items.filter((item) => !item.mine && item.content.kind !== "state");
     if (this.#bottom && state.atEnd && !state.loading) this.#seenUpTo = others.at(-1)?.id ?? null;
     const unread = firstUnread(state.items, state.readMarker);
@@ -63,6 +65,15 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     });
     this.#markRead();
   }
+
+  /** Opens or closes what is folded to one line. */
+  toggleFold = (rowId: string): void => {
+    const row = this.get().rows.find((one) => one.id === rowId);
+    if (row?.kind !== "unreadable") return;
+    const ids = row.items.map((item) => item.id);
+    this.#opened = row.open ? new Set([...this.#opened].filter((id) => !ids.includes(id))) : new Set([...this.#opened, ...ids]);
+    this.#show();
+  };
 
   loadOlder = async (): Promise<void> => {
     if (this.get().loadingOlder || this.get().atStart || performance.now() < this.#olderAgainAt) return;
@@ -123,9 +134,10 @@ export class TimelineViewModel extends ViewModel<TimelineSnapshot> {
     const found = await this.#timeline.focus(eventId).catch(() => false);
     const item = this.#timeline.state.get().items.find((one) => one.eventId === eventId);
     if (!found || !item) return this.merge({ failure: "notFound" });
-    const row = this.get().rows.find((one) => one.kind === "changes" && one.items.includes(item));
+    const row = this.get().rows.find((one) => (one.kind === "changes" || one.kind === "unreadable") && one.items.includes(item));
+    if (row?.kind === "unreadable" && !row.open) this.toggleFold(row.id);
     this.merge({ highlighted: item.id });
-    this.#aim(row?.id ?? item.id);
+    this.#aim(row?.kind === "changes" ? row.id : item.id);
   };
 
   #aim(rowId: string): void {

@@ -26,6 +26,9 @@ export function AccountMenu({ me, others, onSwitch, onAdd }: AccountMenuProps) {
         <Avatar id={me.id} name={me.name} mxc={me.avatar} size={28} />
         {others.unread > 0 ? <span className={styles.badge} data-mention={others.mentioned || undefined} aria-hidden="true">{shortCount(others.unread)}</span> : null}
       </>}
+      head={() => (
+        <p className={styles.present}><Avatar id={me.id} name={me.name} mxc={me.avatar} size={36} /><span className={styles.lines}><strong>{me.name}</strong> <span className={styles.id}>{me.id}</span></span></p>
+      )}
       items={[
         ...others.accounts.map((one) => ({
           key: one.account.key, label: one.name, detail: detailOf(one, w.closed), run: () => onSwitch(one.account.key),

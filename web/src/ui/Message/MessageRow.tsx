@@ -132,7 +132,7 @@ function Body({ item, actions }: { readonly item: TimelineItem; readonly actions
       return <><DocumentView content={content} sending={item.send !== null} />{content.caption ? <div className={styles.text}>{content.caption}</div> : null}</>;
     case "deleted":
       return <div className={styles.gone}>{content.bySender ? words.timeline.deletedSelf : words.timeline.deletedOther}</div>;
-    case "unreadable": return <Unreadable reason={content.reason} onAttend={() => actions.attend(content.reason)} />;
+    case "unreadable": return <Unreadable reason={content.reason} onAttend={actions.attend} />;
     case "unsupported":
       return <div className={styles.gone}>{content.type === "poll" ? words.timeline.poll : content.fallback || words.timeline.unsupported}</div>;
     default: return null;
@@ -141,16 +141,21 @@ function Body({ item, actions }: { readonly item: TimelineItem; readonly actions
 
 const VERIFY_HELPS: ReadonlySet<UnreadableReason> = new Set(["deviceNotVerified", "withheldUnverified", "beforeThisDevice"]);
 
-function Unreadable({ reason, onAttend }: { readonly reason: UnreadableReason; readonly onAttend: () => void }) {
+/** What the person can do so that messages become readable, where there is something. */
+export function UnreadableAction({ reason, onAttend }: { readonly reason: UnreadableReason; readonly onAttend: (reason: UnreadableReason) => void }) {
+  const words = useWords().encryption.action;
+  if (!VERIFY_HELPS.has(reason) && reason !== "backupMissing") return null;
+  return <Button onClick={() => onAttend(reason)}>{reason === "backupMissing" ? words.import : words.verify}</Button>;
+}
+
+function Unreadable({ reason, onAttend }: { readonly reason: UnreadableReason; readonly onAttend: (reason: UnreadableReason) => void }) {
   const words = useWords();
   const { text, help } = words.encryption.unreadable[reason];
   return (
     <details className={styles.unreadable}>
       <summary><Icon name={reason === "waiting" ? "clock" : "lock"} size={16} /> {text} <span className={styles.why}>{words.encryption.action.why}</span></summary>
       <p>{help}</p>
-      {VERIFY_HELPS.has(reason) || reason === "backupMissing" ? (
-        <Button onClick={onAttend}>{reason === "backupMissing" ? words.encryption.action.import : words.encryption.action.verify}</Button>
-      ) : null}
+      <UnreadableAction reason={reason} onAttend={onAttend} />
     </details>
   );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type DragEvent, type ReactNode, useState } from "react";
+import { type DragEvent, type ReactNode, useState, useSyncExternalStore } from "react";
 import type { RoomDetails } from "../../core/port/rooms.ts";
 import { Button } from "../Button/Button.tsx";
 import { Icon } from "../Icon/Icon.tsx";
@@ -15,14 +15,24 @@ interface ShellProps {
   readonly banners: ReactNode;
 }
 
+/** Where list and conversation do not fit side by side; as in the style sheet. */
+const NARROW = "(max-width: 48rem)";
+const watchWidth = (told: () => void): (() => void) => {
+  const narrow = window.matchMedia(NARROW);
+  narrow.addEventListener("change", told);
+  return () => narrow.removeEventListener("change", told);
+};
+const isNarrow = (): boolean => window.matchMedia(NARROW).matches;
+
 export function Shell({ list, main, inRoom, banners }: ShellProps) {
   const words = useWords();
+  const narrow = useSyncExternalStore(watchWidth, isNarrow);
   return (
     <div className={styles.shell} data-in-room={inRoom || undefined}>
       <a className={styles.skip} href="#conversation" onClick={(event) => { event.preventDefault(); document.getElementById("conversation")?.focus(); }}>{words.app.skip}</a>
       <div className={styles.banners}>{banners}</div>
-      <div className={styles.list}>{list}</div>
-      <main id="conversation" className={styles.main} tabIndex={-1}>{main}</main>
+      <div className={styles.list} role={narrow && !inRoom ? "main" : undefined}>{list}</div>
+      <main id="conversation" className={styles.main} tabIndex={-1} hidden={narrow && !inRoom}>{main}</main>
     </div>
   );
 }

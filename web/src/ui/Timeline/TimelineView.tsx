@@ -8,9 +8,10 @@ import { Button, IconButton } from "../Button/Button.tsx";
 import { type MessageActions, MessageRow } from "../Message/MessageRow.tsx";
 import { useWords } from "../words.ts";
 import { ChangesRow } from "./ChangesRow.tsx";
+import { UnreadableRow } from "./UnreadableRow.tsx";
 import styles from "./Timeline.module.css";
 
-export type TimelineActions = Pick<TimelineViewModel, "loadOlder" | "loadNewer" | "setAtBottom" | "jumpToLatest" | "jumpToUnread">;
+export type TimelineActions = Pick<TimelineViewModel, "loadOlder" | "loadNewer" | "setAtBottom" | "jumpToLatest" | "jumpToUnread" | "toggleFold">;
 
 interface Props {
   readonly state: TimelineSnapshot;
@@ -26,12 +27,21 @@ const NEAR = 1200;
 /** How far from the end still counts as reading the newest message, in pixels. */
 const AT_BOTTOM = 24;
 
+/** What a row is known by when history joins it: its last item. */
+const anchorOf = (row: Row): string | null => {
+  switch (row.kind) {
+    case "message": return row.item.id;
+    case "changes": case "unreadable": return row.items.at(-1)?.id ?? null;
+    default: return null;
+  }
+};
+
 /** True when rows were added before the ones already shown: what is read must not move. */
 export function wasPrepended(before: readonly Row[], now: readonly Row[]): boolean {
-  const known = before.find((row) => row.kind === "message" || row.kind === "changes");
+  const known = before.find((row) => anchorOf(row) !== null);
   if (!known || now === before) return false;
   const was = before.indexOf(known);
-  const is = now.findIndex((row) => row.id === known.id || (row.kind === "changes" && known.kind === "changes" && row.items.at(-1) === known.items.at(-1)));
+  const is = now.findIndex((row) => anchorOf(row) === anchorOf(known));
   return is > was;
 }
 
@@ -43,6 +53,8 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   /** The row that was asked for: held in view, as rows around it come and are measured, until the person moves. */
   const held = useRef<string | null>(null);
   const lastOffset = useRef(0);
+  /** A line was opened or closed, and what it holds has not found its height yet. */
+  const folding = useRef(false);
   const shownRows = useRef<readonly Row[]>([]);
   const [active, setActive] = useState<string | null>(null);
   const [atBottom, setAtBottom] = useState(true);
@@ -70,7 +82,13 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(keepPlace);
+    const observer = new ResizeObserver(() => {
+      keepPlace();
+      const handle = list.current;
+      if (!folding.current || !handle) return;
+      folding.current = false;
+      look.current(handle.scrollOffset);
+    });
     observer.observe(element);
     // Its height is that of all rows: a picture that takes its place moves the end.
     const content = element.querySelector("[data-timeline]")?.firstElementChild;
@@ -119,6 +137,18 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
     if (below < NEAR && !state.atEnd) void actions.loadNewer();
   };
 
+  const look = useRef(onScroll);
+  look.current = onScroll;
+
+  // What is opened grows downwards: the line that was pressed stays where it is, also at the end of the conversation.
+  const { toggleFold } = actions;
+  const onFold = useCallback((rowId: string): void => {
+    stick.current = false;
+    held.current = null;
+    folding.current = true;
+    toggleFold(rowId);
+  }, [toggleFold]);
+
   // A short first page does not scroll: fill the window without waiting for a gesture.
   useEffect(() => {
     const handle = list.current;
@@ -149,7 +179,7 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
           <div key={row.id} data-row={row.kind}>
             <RowView
               row={row} direct={direct} name={name} now={now} actions={messageActions} highlighted={row.id === state.highlighted}
-              active={row.id === reachable} onMove={onMove} onActivate={setActive}
+              active={row.id === reachable} onMove={onMove} onActivate={setActive} onFold={onFold}
             />
           </div>
         ))}
@@ -178,14 +208,16 @@ interface RowProps {
   readonly active: boolean;
   readonly onMove: (from: string, step: 1 | -1) => void;
   readonly onActivate: (id: string) => void;
+  readonly onFold: (rowId: string) => void;
 }
 
-function RowView({ row, direct, name, now, actions, highlighted, active, onMove, onActivate }: RowProps) {
+function RowView({ row, direct, name, now, actions, highlighted, active, onMove, onActivate, onFold }: RowProps) {
   const words = useWords();
   switch (row.kind) {
     case "start": return <p className={styles.start}>{direct ? words.timeline.startDirect(name) : words.timeline.start}</p>;
     case "day": return <div className={styles.day}><h2>{dayName(row.at, now)}</h2></div>;
     case "unread": return <div className={styles.unread}><span>{words.timeline.newMessages}</span></div>;
+    case "unreadable": return <UnreadableRow id={row.id} reason={row.reason} count={row.items.length} open={row.open} onToggle={onFold} onAttend={actions.attend} />;
     case "changes": return <ChangesRow items={row.items} />;
     case "message":
       return (
