@@ -8,13 +8,11 @@ import type { AuthPort, FailureKind } from "../core/port/session.ts";
 import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
 import type { ComposerServices } from "../viewmodels/composer.ts";
-import { CreateViewModel } from "../viewmodels/create.ts";
 import { kindOf } from "../viewmodels/failure.ts";
 import { OtherAccountsViewModel } from "../viewmodels/other-accounts.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
 import { AccountMenu } from "../ui/Accounts/AccountMenu.tsx";
 import { IconButton } from "../ui/Button/Button.tsx";
-import { CreateView } from "../ui/Create/CreateView.tsx";
 import { Confirm } from "../ui/Dialog/Dialog.tsx";
 import { EncryptionBanner } from "../ui/Encryption/EncryptionBanner.tsx";
 import { EncryptionView } from "../ui/Encryption/EncryptionView.tsx";
@@ -42,7 +40,8 @@ import { UpdatePrompt } from "./UpdatePrompt.tsx";
 /** Delay that gathers changes of the list before the worker's names are written, in milliseconds. */
 const NAMES_DELAY_MS = 1_000;
 
-/** Fetched when first opened: most days nobody does. */
+/** Fetched when first opened: most starts need neither. */
+const CreateScreen = lazy(() => import("./CreateScreen.tsx").then((module) => ({ default: module.CreateScreen })));
 const SettingsScreen = lazy(() => import("./SettingsScreen.tsx").then((module) => ({ default: module.SettingsScreen })));
 
 type Over = "create" | "switcher" | "settings" | null;
@@ -142,7 +141,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
         <Confirm title={words.rooms.askWrite(asking.name)} text={words.rooms.askWriteText(asking.name)} action={words.rooms.write}
           onCancel={() => setAsking(null)} onConfirm={() => write(asking.userId)} />
       ) : null}
-      {over === "create" ? <CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
+      {over === "create" ? <Suspense fallback={null}><CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /></Suspense> : null}
       {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "settings" ? (
         <Suspense fallback={null}>
@@ -162,13 +161,6 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
       ) : null}
     </MediaContext>
   );
-}
-
-function CreateScreen({ core, onOpen, onClose }: { readonly core: Core; readonly onOpen: (id: string) => void; readonly onClose: () => void }) {
-  const vm = useMemo(() => new CreateViewModel(core, onOpen), [core, onOpen]);
-  const state = useSnapshot(vm);
-  useEffect(() => () => vm.dispose(), [vm]);
-  return <CreateView state={state} actions={vm} invitees={vm.invitees} onClose={onClose} />;
 }
 
 /** The other accounts of this browser, counted and told of while this page is open. */
