@@ -13,6 +13,7 @@ pub mod email_address;
 pub mod event;
 pub mod filter;
 pub mod glob;
+pub mod guesses;
 pub mod guests;
 pub mod ids;
 pub mod json;
