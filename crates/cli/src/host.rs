@@ -6,6 +6,7 @@ use std::{net::IpAddr, sync::Weak};
 use async_trait::async_trait;
 use estafette_core::{
     email_address::EmailAddress,
+    guesses::{Guess, Origin},
     ids::{ServerName, UserId},
 };
 use estafette_homeserver::{
@@ -64,6 +65,26 @@ impl Host for HomeserverHost {
         RemoteAddress::of(parts, self.0.config.listener.behind_proxy).network()
     }
 
+    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin {
+        self.0.guesses.origin(subject, network, known, self.0.now_ms())
+    }
+
+    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String {
+        self.0.guesses.remember_browser(known, user_id, &*self.0.random)
+    }
+
+    fn begin_guess(&self, subject: &str, from: &Origin) -> Result<Guess, HostError> {
+        self.0.guesses.begin(subject, from, self.0.now_ms()).map_err(|error| told(&error))
+    }
+
+    fn begin_code(&self, address: &str, network: IpAddr, from: &Origin) -> Result<(), HostError> {
+        self.0.begin_code(address, network, from).map_err(|error| told(&error))
+    }
+
+    fn code_was_right(&self, address: &str, from: &Origin) {
+        self.0.guesses.code_was_right(address, from);
+    }
+
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {
         self.0.rate_limiter.check(Cost::Login, who, self.0.now_ms()).map_err(|error| told(&error))
     }
@@ -79,10 +100,11 @@ impl Host for HomeserverHost {
 
     async fn password_matches(
         &self,
+        guess: Guess,
         password: &Zeroizing<String>,
         kept: Option<&PasswordHash>,
     ) -> Result<bool, HostError> {
-        let matches = self.0.auth.passwords.matches(password, kept).await;
+        let matches = self.0.weigh(guess, password, kept).await;
         matches.map_err(|error| told(&error))
     }
 

@@ -177,15 +177,8 @@ impl Tally {
         }
         let taken = self.subjects.entry(subject).or_default();
         forget_old(taken, now_ms);
-        let own = match &from.standing {
-            Standing::Session(name) => Some((Lane::Session, name)),
-            Standing::Browser(name) => Some((Lane::Browser, name)),
-            Standing::House => Some((Lane::House, &from.source)),
-            Standing::Stranger => None,
-        };
         let mut free_ms = i64::MAX;
-        for (lane, guesser) in own.into_iter().chain([(Lane::Common, &from.source)]) {
-            let guesser: Hash = Sha256::digest(guesser).into();
+        for (lane, guesser) in lanes(from) {
             match free_at(taken, self.shares.of(lane), lane, &guesser) {
                 None => {
                     let number = self.taken;
@@ -209,6 +202,17 @@ impl Tally {
         taken.retain(|one| one.number != number);
         if taken.is_empty() {
             self.subjects.remove(&subject);
+        }
+    }
+
+    /// The same for whoever proves later on that they were right to ask, from where they asked.
+    pub fn was_right(&mut self, subject: &str, from: &Origin) {
+        let subject: Hash = Sha256::digest(subject).into();
+        let Some(taken) = self.subjects.get(&subject) else { return };
+        let is_theirs = |one: &&Taken| lanes(from).any(|lane| lane == (one.lane, one.guesser));
+        if let Some(last) = taken.iter().rfind(is_theirs) {
+            let place = Some((subject, last.number));
+            self.give_back(Guess { place });
         }
     }
 
@@ -247,6 +251,18 @@ impl Tally {
             taken.len() >= last
         });
     }
+}
+
+/// The lanes that are open to somebody, and as whom they are counted there.
+fn lanes(from: &Origin) -> impl Iterator<Item = (Lane, Hash)> {
+    let own = match &from.standing {
+        Standing::Session(name) => Some((Lane::Session, name)),
+        Standing::Browser(name) => Some((Lane::Browser, name)),
+        Standing::House => Some((Lane::House, &from.source)),
+        Standing::Stranger => None,
+    };
+    let all = own.into_iter().chain([(Lane::Common, &from.source)]);
+    all.map(|(lane, guesser)| (lane, Sha256::digest(guesser).into()))
 }
 
 /// Drops what is no longer in the window. A clock that was put back forgets nothing, and holds

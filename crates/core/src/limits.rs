@@ -42,6 +42,14 @@ pub const UPLOAD_SILENCE_S: u64 = 60;
 pub const HEADER_READ_TIMEOUT_S: u64 = 10;
 /// How long requests under way may go on after a stop was asked for.
 pub const SHUTDOWN_GRACE_S: u64 = 10;
+/// Networks that are remembered because devices of this server were used from there.
+pub const HOUSES_MAX: usize = 100_000;
+/// How long.
+pub const HOUSE_S: u64 = 30 * 24 * 60 * 60;
+/// Accounts that one browser is known for.
+pub const KNOWN_BROWSER_ACCOUNTS_MAX: usize = 8;
+/// How long a browser is known after somebody signed in with it. No browser keeps a cookie longer.
+pub const KNOWN_BROWSER_S: u64 = 400 * 24 * 60 * 60;
 /// Buckets that the rate limiter remembers.
 pub const RATE_LIMIT_KEYS_MAX: usize = 100_000;
 
@@ -402,9 +410,11 @@ pub const EMAIL_CODES_MEMORY_S: u64 = 10 * 60;
 pub const EMAIL_CODE_S: u64 = 10 * 60;
 /// How long an address stays proven for what the code was asked for.
 pub const EMAIL_PROOF_S: u64 = 30 * 60;
-/// Codes that one address is sent within a window of time, whoever asks.
-pub const EMAIL_CODES_PER_WINDOW: u32 = 3;
-/// The same, asked for from one place: one stranger cannot take them all.
+/// Codes that one address is sent within a window of time, whoever asks: as many as there are for
+/// everybody together ([`Shares::CODES`](crate::guesses::Shares::CODES)), of which strangers get
+/// fewer. This bound is on the disk: no restart moves it.
+pub const EMAIL_CODES_PER_WINDOW: u32 = 5;
+/// The same, asked for by one place: a known browser, a session or a source address.
 pub const EMAIL_CODES_PER_SOURCE: u32 = 2;
 /// Codes that one address is sent in a day at the request of one place.
 pub const EMAIL_CODES_PER_SOURCE_AND_DAY: u32 = 20;

@@ -171,6 +171,12 @@ impl Requester {
         limiter.check(cost, self.user_id.as_str(), now_ms)
     }
 
+    /// The name of the session, among those of the same account.
+    pub(crate) fn session(&self) -> String {
+        let device = self.device.as_ref();
+        device.map_or_else(|| self.user_id.to_string(), |device| device.device_id.to_string())
+    }
+
     /// What the extractor checked, checked again: for requests that waited, before they answer.
     /// Errors: as those of the extractor, when the session, the device or the account ended
     /// meanwhile (I13).
@@ -443,7 +449,11 @@ fn note_use(server: &Server, parts: &Parts, requester: &Requester) {
     if !server.auth.device_uses.is_due(device.nid, now_ms) {
         return;
     }
-    let RemoteAddress(ip) = RemoteAddress::of(parts, server.config.listener.behind_proxy);
+    let remote = RemoteAddress::of(parts, server.config.listener.behind_proxy);
+    if requester.appservice.is_none() {
+        server.guesses.note_house(remote.network(), now_ms);
+    }
+    let RemoteAddress(ip) = remote;
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let seen = DeviceSeen {
         at_ms: now_ms,

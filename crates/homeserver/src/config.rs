@@ -167,11 +167,19 @@ pub struct RateLimits {
     pub messages_per_s: f64,
     /// Events that one account may send at once.
     pub messages_burst: f64,
-    /// Tries to prove that one is a certain account, per second.
+    /// Passwords that may be tried at one account in any minute, from wherever: at least 10. How
+    /// they are shared out is said in `estafette_core::guesses`.
+    pub guesses_per_minute: u32,
+    /// Tries to prove anything else (an invitation, the code of a device), per second.
     pub login_per_s: f64,
     /// Such tries at once.
     pub login_burst: f64,
-    /// Tries to log in, to register, to be sent a code and the like, per second, for one source
+    /// Codes that one source address may have sent by mail, to whomever, per second. Whole
+    /// organisations may share one.
+    pub codes_per_s: f64,
+    /// Such codes at once.
+    pub codes_burst: f64,
+    /// Tries to log in, to register, to type a code and the like, per second, for one source
     /// address. Whole organisations may share one.
     pub source_per_s: f64,
     /// Such tries at once.
@@ -188,8 +196,11 @@ impl Default for RateLimits {
             enabled: true,
             messages_per_s: 10.0,
             messages_burst: 100.0,
+            guesses_per_minute: 10,
             login_per_s: 0.17,
             login_burst: 10.0,
+            codes_per_s: 1.0,
+            codes_burst: 200.0,
             source_per_s: 5.0,
             source_burst: 300.0,
             writes_per_s: 20.0,
@@ -474,6 +485,9 @@ impl Config {
                 "default_room_version: this server makes no rooms of version `{}`",
                 self.default_room_version
             ));
+        }
+        if self.rate_limits.guesses_per_minute < 10 {
+            return wrong("rate_limits.guesses_per_minute must be at least 10".into());
         }
         if self.storage.readers == 0 || listener.connections_max == 0 {
             return wrong("storage.readers and listener.connections_max must be above 0".into());

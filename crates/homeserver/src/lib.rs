@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod delayed_events;
 pub mod error;
+pub mod guesses;
 mod guests;
 pub mod history;
 pub mod http;

@@ -13,8 +13,10 @@ use crate::{ApiError, config::RateLimits};
 pub enum Cost {
     /// Sending events into rooms.
     Message,
-    /// Proving that one is a certain account.
+    /// Proving something that can be guessed, but no password: see [`crate::guesses`].
     Login,
+    /// Having codes sent by mail, for one source address.
+    Code,
     /// The same from one source address, and whatever else strangers may ask for. Whole ministries
     /// have one address.
     Source,
@@ -68,6 +70,7 @@ impl RateLimiter {
         match cost {
             Cost::Message => (limits.messages_per_s, limits.messages_burst),
             Cost::Login => (limits.login_per_s, limits.login_burst),
+            Cost::Code => (limits.codes_per_s, limits.codes_burst),
             Cost::Source => (limits.source_per_s, limits.source_burst),
             Cost::Write => (limits.writes_per_s, limits.writes_burst),
         }

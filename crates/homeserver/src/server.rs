@@ -34,6 +34,7 @@ use crate::{
     clock::{Clock, Random},
     config::{Config, SynchronousMode},
     delayed_events::{self, DelayedEvents},
+    guesses::Guesses,
     key_file::{self, KeyFileError},
     media::{self, MediaService},
     notify::{self, Notifier, Remembered},
@@ -73,6 +74,8 @@ pub struct Server {
     pub delayed_events: Arc<DelayedEvents>,
     /// Profiles and deactivations that have to reach rooms.
     pub account_changes: Arc<AccountChanges>,
+    /// How often somebody guessed at an account.
+    pub guesses: Guesses,
     /// How often somebody asked.
     pub rate_limiter: RateLimiter,
     /// How many searches for people each account has left.
@@ -178,6 +181,7 @@ impl Server {
             store,
             clock,
             random,
+            guesses: Guesses::new(&config.rate_limits, &stored_key.seed[..]),
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             search_budgets: SearchBudgets::default(),
             rooms,

@@ -33,6 +33,7 @@ pub(crate) const PATH: &str = "/_estafette/account/address";
 const ADDRESS: Purpose = Purpose {
     name: "address",
     letter: CodeFor::Address,
+    signed_in: true,
     start: PATH,
     page: "/_estafette/account/address/code",
     next: "/_estafette/account/address/done",
@@ -120,10 +121,10 @@ async fn accepted(
         return Ok(Err(("address", words.address.other_organisation.into())));
     }
     let Some(password) = password else { return Ok(Ok(address)) };
-    identity.host.limit_proof(&format!("login as {user_id}"))?;
+    let guess = identity.host.begin_guess(user_id.as_str(), &browser.session_origin())?;
     let account = identity.store.account(user_id).await?;
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
-    if !identity.host.password_matches(password, kept).await? {
+    if !identity.host.password_matches(guess, password, kept).await? {
         return Ok(Err(("password", words.address.wrong_password.into())));
     }
     Ok(Ok(address))

@@ -6,12 +6,14 @@
 //! nothing in another browser. It is tried five times at most, used once, and ends after ten
 //! minutes. What it proves holds for one purpose, and is used up by it.
 //!
-//! Guesses at a mailbox are bounded by the codes that it is sent, never by what others try: whoever
-//! has a code in hand types it, whatever strangers do meanwhile.
+//! Guesses at a mailbox are bounded by the codes that it is sent, which are shared out as guesses at
+//! passwords are ([`estafette_core::guesses`]), never by what others try: whoever has a code in hand
+//! types it, whatever strangers do meanwhile.
 
 use axum::response::Response;
 use estafette_core::{
     email_address::EmailAddress,
+    guesses::Origin,
     limits::{
         EMAIL_CODE_DIGITS, EMAIL_CODE_S, EMAIL_CODE_TRIES, EMAIL_CODE_TRIES_MIN,
         EMAIL_CODES_MEMORY_S, EMAIL_CODES_PER_SOURCE, EMAIL_CODES_PER_SOURCE_AND_DAY,
@@ -19,7 +21,7 @@ use estafette_core::{
     },
 };
 use estafette_store::{
-    IdentityStore as _,
+    IdentityStore as _, PeopleStore as _,
     identity::{CodeOutcome, NewCode, TryOutcome},
 };
 use http::StatusCode;
@@ -39,6 +41,8 @@ pub(crate) struct Purpose {
     pub(crate) name: &'static str,
     /// What the mail says.
     pub(crate) letter: CodeFor,
+    /// Whether whoever asks is signed in, and has shown that they are.
+    pub(crate) signed_in: bool,
     /// The page where an address is typed, to which the form to send again posts.
     pub(crate) start: &'static str,
     /// The page where the code is typed.
@@ -68,7 +72,8 @@ pub(crate) async fn send(
     onward: &str,
 ) -> Result<Response, Trouble> {
     let identity = &browser.identity;
-    identity.host.limit_source(&format!("codes for {}", browser.address))?;
+    let from = asker(browser, purpose, address).await?;
+    identity.host.begin_code(address.as_str(), browser.address, &from)?;
     let now_ms = identity.host.now_ms();
     let expires_ms = now_ms.saturating_add((EMAIL_CODE_S * 1000).cast_signed());
     let code = draw(&*identity.host);
@@ -86,7 +91,7 @@ pub(crate) async fn send(
         mail,
         to_nobody,
         now_ms,
-        source: browser.address.to_string(),
+        source: from.name(),
         asked_max: EMAIL_CODES_PER_WINDOW,
         asked_by_source_max: EMAIL_CODES_PER_SOURCE,
         asked_by_source_per_day_max: EMAIL_CODES_PER_SOURCE_AND_DAY,
@@ -103,6 +108,21 @@ pub(crate) async fn send(
             Err(Trouble::Limited { retry_after_s: wait_ms.div_ceil(1000) })
         }
     }
+}
+
+/// How whoever asks for a code stands to the address. The same is done for an address that is
+/// nobody's.
+async fn asker(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &EmailAddress,
+) -> Result<Origin, Trouble> {
+    if purpose.signed_in {
+        return Ok(browser.session_origin());
+    }
+    let owner = browser.identity.store.person_by_email(address.as_str()).await?;
+    let owner = owner.as_ref().map(|person| person.user_id.as_str());
+    Ok(browser.origin(owner.unwrap_or(address.as_str())))
 }
 
 /// The page where the code is typed; the way back where there is none to type.
@@ -131,7 +151,7 @@ pub(crate) async fn check(
     let waiting = identity.store.code(browser.key(), purpose.name, now_ms).await?;
     let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
     identity.host.limit_proof(&format!("code in {}", browser.name()))?;
-    identity.host.limit_source(&format!("codes for {}", browser.address))?;
+    identity.host.limit_source(&format!("codes from {}", browser.address))?;
     let digits: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -143,7 +163,13 @@ pub(crate) async fn check(
     let until_ms = now_ms.saturating_add((EMAIL_PROOF_S * 1000).cast_signed());
     let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
     match tried.await? {
-        TryOutcome::Proven(_) => Ok(browser.redirect(&with_onward(purpose.next, onward))),
+        TryOutcome::Proven(_) => {
+            if let Some(address) = parsed(Some(address))? {
+                let from = asker(browser, purpose, &address).await?;
+                identity.host.code_was_right(address.as_str(), &from);
+            }
+            Ok(browser.redirect(&with_onward(purpose.next, onward)))
+        }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
         TryOutcome::Wrong { tries_left } => {
             let wrong = (words.wrong)(tries_left);

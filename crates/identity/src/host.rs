@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What identity needs of the server that runs it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use estafette_core::ids::{ServerName, UserId};
+use estafette_core::{
+    guesses::{Guess, Origin},
+    ids::{ServerName, UserId},
+};
 use estafette_store::{
     accounts::PasswordHash,
     people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
@@ -37,9 +40,30 @@ pub trait Host: Send + Sync {
 
     /// Where a request comes from, for rate limits, as far as it can be believed (the operator's
     /// `listener.behind_proxy` is respected): an IPv4 address, or the first 64 bits of an IPv6 one.
-    fn remote_address(&self, parts: &http::request::Parts) -> std::net::IpAddr;
+    fn remote_address(&self, parts: &http::request::Parts) -> IpAddr;
 
-    /// Takes one token of `who`'s bucket for proving who one is. Errors: [`HostError::Limited`].
+    /// How somebody at `network` stands to `subject` (an account, or under what nobody is counted),
+    /// who shows `known`: the value of the cookie that [`remember_browser`](Self::remember_browser)
+    /// gave.
+    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin;
+
+    /// The value of the cookie by which the browser that shows `known` is known from now on as
+    /// `user_id`'s, and still as those whom it was known for.
+    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String;
+
+    /// Leave to try one password of `subject`: see [`estafette_core::guesses`]. Errors:
+    /// [`HostError::Limited`].
+    fn begin_guess(&self, subject: &str, from: &Origin) -> Result<Guess, HostError>;
+
+    /// Leave to have one code sent to `address`, likewise, and of those that `network` may have
+    /// sent to whomever. Errors: [`HostError::Limited`].
+    fn begin_code(&self, address: &str, network: IpAddr, from: &Origin) -> Result<(), HostError>;
+
+    /// Whoever asked for a code to `address` has typed it: what it took is given back.
+    fn code_was_right(&self, address: &str, from: &Origin);
+
+    /// Takes one token of `who`'s bucket for proving something that is no password. Errors:
+    /// [`HostError::Limited`].
     fn limit_proof(&self, who: &str) -> Result<(), HostError>;
 
     /// Takes one token of a source address's bucket, which is much wider: whole organisations may
@@ -50,8 +74,10 @@ pub trait Host: Send + Sync {
     async fn hash_password(&self, password: &Zeroizing<String>) -> Result<PasswordHash, HostError>;
 
     /// Whether `password` is the one of `kept`. Takes as long, and is `false`, where there is none.
+    /// A guess that is right gives its place back.
     async fn password_matches(
         &self,
+        guess: Guess,
         password: &Zeroizing<String>,
         kept: Option<&PasswordHash>,
     ) -> Result<bool, HostError>;

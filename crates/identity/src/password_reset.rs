@@ -27,6 +27,7 @@ use crate::{
 const RESET: Purpose = Purpose {
     name: "reset",
     letter: CodeFor::Reset,
+    signed_in: false,
     start: "/_estafette/password/reset",
     page: "/_estafette/password/reset/code",
     next: "/_estafette/password/reset/new",

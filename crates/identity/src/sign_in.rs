@@ -153,21 +153,19 @@ async fn proven(
 ) -> Result<Option<UserId>, Trouble> {
     let identity = &browser.identity;
     let who = who.trim().to_lowercase();
-    // The same buckets as those of `POST /login`: guesses count together, by whatever name.
+    // As for `POST /login`: guesses count together, by whatever name.
     identity.host.limit_source(&format!("login from {}", browser.address))?;
-    let account = match user_of(identity, &who).await? {
-        Some(user_id) => {
-            identity.host.limit_proof(&format!("login as {user_id}"))?;
-            identity.store.account(&user_id).await?
-        }
-        None => {
-            identity.host.limit_proof(&format!("login as nobody, {who:.255}"))?;
-            None
-        }
+    let user_id = user_of(identity, &who).await?;
+    let subject =
+        user_id.as_ref().map_or_else(|| format!("nobody, {who:.255}"), UserId::to_string);
+    let guess = identity.host.begin_guess(&subject, &browser.origin(&subject))?;
+    let account = match user_id {
+        Some(user_id) => identity.store.account(&user_id).await?,
+        None => None,
     };
     let account = account.filter(|account| !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
-    let matches = identity.host.password_matches(password, kept).await?;
+    let matches = identity.host.password_matches(guess, password, kept).await?;
     match account.filter(|_| matches) {
         Some(account) if account.locked => Err(Trouble::Locked),
         account => Ok(account.map(|account| account.user_id)),

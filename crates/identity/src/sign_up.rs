@@ -26,6 +26,7 @@ use crate::{
 pub(crate) const SIGN_UP: Purpose = Purpose {
     name: "sign-up",
     letter: CodeFor::SignUp,
+    signed_in: false,
     start: "/_estafette/sign-up",
     page: "/_estafette/sign-up/code",
     next: "/_estafette/sign-up/account",

@@ -14,7 +14,10 @@ use std::{
 use async_trait::async_trait;
 use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use estafette_core::ids::{DeviceId, ServerName, UserId};
+use estafette_core::{
+    guesses::{Guess, Origin, Shares, Standing, Tally},
+    ids::{DeviceId, ServerName, UserId},
+};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::{NewAccount, NewLogin, PasswordHash, TokenHash, TokenPair},
@@ -56,6 +59,10 @@ pub(crate) struct TestHost {
     now_ms: AtomicI64,
     drawn: AtomicU64,
     buckets: Mutex<HashMap<String, (f64, i64)>>,
+    passwords: Mutex<Tally>,
+    codes: Mutex<Tally>,
+    /// From where people of this server use it.
+    pub(crate) houses: Mutex<Vec<IpAddr>>,
     /// What [`Host::public_base_url`] says.
     pub(crate) base_url: Mutex<Option<String>>,
     /// What [`Host::has_web_client`] says.
@@ -83,12 +90,17 @@ impl TestHost {
         self.now_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    fn limit(&self, who: &str, per_s: f64, burst: f64) -> Result<(), HostError> {
+    /// What every limit says that is switched off, or exhausted.
+    fn switched(&self) -> Option<Result<(), HostError>> {
         if self.exhausted.load(Ordering::SeqCst) {
-            return Err(HostError::Limited { retry_after_ms: 6_000 });
+            return Some(Err(HostError::Limited { retry_after_ms: 6_000 }));
         }
-        if !self.limits.load(Ordering::SeqCst) {
-            return Ok(());
+        (!self.limits.load(Ordering::SeqCst)).then_some(Ok(()))
+    }
+
+    fn limit(&self, who: &str, per_s: f64, burst: f64) -> Result<(), HostError> {
+        if let Some(switched) = self.switched() {
+            return switched;
         }
         let now_ms = self.now_ms();
         let mut buckets = self.buckets.lock();
@@ -139,6 +151,44 @@ impl Host for TestHost {
         given.and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
+    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin {
+        let known = known.and_then(|known| known.split_once('|'));
+        let known = known.filter(|(_, whose)| whose.split(',').any(|one| one == subject));
+        let standing = match known {
+            Some((name, _)) => Standing::Browser(name.to_owned()),
+            None if self.houses.lock().contains(&network) => Standing::House,
+            None => Standing::Stranger,
+        };
+        Origin { source: network.to_string(), standing }
+    }
+
+    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String {
+        match known {
+            Some(known) => format!("{known},{user_id}"),
+            None => format!("{}|{user_id}", self.drawn.fetch_add(1, Ordering::SeqCst)),
+        }
+    }
+
+    fn begin_guess(&self, subject: &str, from: &Origin) -> Result<Guess, HostError> {
+        if let Some(switched) = self.switched() {
+            return switched.map(|()| Guess::uncounted());
+        }
+        let taken = self.passwords.lock().take(subject, from, self.now_ms());
+        taken.map_err(|retry_after_ms| HostError::Limited { retry_after_ms })
+    }
+
+    fn begin_code(&self, address: &str, _: IpAddr, from: &Origin) -> Result<(), HostError> {
+        if let Some(switched) = self.switched() {
+            return switched;
+        }
+        let taken = self.codes.lock().take(address, from, self.now_ms());
+        taken.map(|_| ()).map_err(|retry_after_ms| HostError::Limited { retry_after_ms })
+    }
+
+    fn code_was_right(&self, address: &str, from: &Origin) {
+        self.codes.lock().was_right(address, from);
+    }
+
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {
         self.limit(who, PROOFS_PER_S, PROOFS_BURST)
     }
@@ -153,10 +203,15 @@ impl Host for TestHost {
 
     async fn password_matches(
         &self,
+        guess: Guess,
         password: &Zeroizing<String>,
         kept: Option<&PasswordHash>,
     ) -> Result<bool, HostError> {
-        Ok(kept.is_some_and(|kept| *kept == quick_hash(password)))
+        let right = kept.is_some_and(|kept| *kept == quick_hash(password));
+        if right {
+            self.passwords.lock().give_back(guess);
+        }
+        Ok(right)
     }
 
     fn check_new_password(&self, password: &str) -> Result<(), HostError> {
@@ -258,6 +313,9 @@ impl TestIdentity {
             now_ms: AtomicI64::new(1_700_000_000_000),
             drawn: AtomicU64::new(1),
             buckets: Mutex::default(),
+            passwords: Mutex::new(Tally::new(Shares::of_passwords(10), 10_000)),
+            codes: Mutex::new(Tally::new(Shares::CODES, 10_000)),
+            houses: Mutex::default(),
             base_url: Mutex::default(),
             web_client: AtomicBool::new(true),
             limits: AtomicBool::new(true),
@@ -319,6 +377,7 @@ impl TestIdentity {
         TestBrowser {
             site: self,
             cookie: None,
+            known: None,
             address: "127.0.0.1".into(),
             language: "en",
             page: None,
@@ -331,6 +390,8 @@ pub(crate) struct TestBrowser<'a> {
     site: &'a TestIdentity,
     /// `name=value`, once there is one.
     pub(crate) cookie: Option<String>,
+    /// The same of the cookie by which it is known.
+    pub(crate) known: Option<String>,
     /// Where it is.
     pub(crate) address: String,
     /// Its `Accept-Language`.
@@ -400,17 +461,23 @@ impl TestBrowser<'_> {
             .header("host", "x.fr")
             .header("accept-language", self.language)
             .header("x-test-address", &self.address);
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        let cookies = [&self.cookie, &self.known].into_iter().flatten();
+        let cookies: Vec<&str> = cookies.map(String::as_str).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
         }
         request
     }
 
     async fn keep(&mut self, request: Request<Body>) -> Answer {
         let answer = self.site.send(request).await;
-        if let Some(cookie) = answer.headers.get(header::SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap();
-            self.cookie = Some(cookie.split(';').next().unwrap().to_owned());
+        for cookie in answer.headers.get_all(header::SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+            match cookie.trim_start_matches("__Host-").split('=').next() {
+                Some("estafette") => self.cookie = Some(cookie.to_owned()),
+                Some("estafette-known") => self.known = Some(cookie.to_owned()),
+                _ => {}
+            }
         }
         self.page = Some(answer.clone());
         answer

@@ -105,6 +105,22 @@ fn what_was_right_gives_its_own_place_back() {
     assert_eq!(tries(&mut tally, &one, 9, 1), 0);
 }
 
+/// Otherwise who has typed a code waits for the next, or a stranger's place is given back.
+#[test]
+fn what_proves_right_later_gives_the_place_of_its_asker_back() {
+    let mut tally = Tally::new(Shares::CODES, 10);
+    let (one, other) = (Origin::stranger("one"), Origin::stranger("other"));
+    assert_eq!(tries(&mut tally, &other, 9, 0), 1);
+    tally.was_right(SUBJECT, &one);
+    assert_eq!(tries(&mut tally, &other, 9, 0), 0);
+    for _ in 0..3 {
+        assert_eq!(tries(&mut tally, &one, 9, 0), 1);
+        tally.was_right(SUBJECT, &one);
+    }
+    tally.was_right("@bob:x.fr", &other);
+    assert_eq!((tries(&mut tally, &other, 9, 0), tally.len()), (0, 1));
+}
+
 /// Otherwise whoever makes up enough names resets what holds a guesser back, or fills memory.
 #[test]
 fn a_flood_of_names_drives_out_its_own() {

@@ -6,7 +6,11 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use estafette_core::{ids::UserId, limits::UIA_REMEMBERED_BYTES_MAX};
+use estafette_core::{
+    guesses::{Origin, Standing},
+    ids::UserId,
+    limits::UIA_REMEMBERED_BYTES_MAX,
+};
 use estafette_store::{AccountStore as _, accounts::RegistrationToken};
 use http::StatusCode;
 use serde::Deserialize;
@@ -56,7 +60,7 @@ impl Stage {
 pub struct UiaRequest<'a> {
     /// Who asks, where that is known before.
     pub user_id: Option<&'a UserId>,
-    /// Where the request comes from or who asks: for rate limits.
+    /// Where the request comes from, or in which session of `user_id`: for rate limits.
     pub who: &'a str,
     /// The HTTP method.
     pub method: &'static str,
@@ -308,6 +312,8 @@ pub(crate) async fn complete(
     let auth = AuthData { token: given.clone(), password: given, ..AuthData::default() };
     let body = Map::new();
     let user_id = user_id.as_ref();
+    // Whoever has the session's id has it from a device of the account.
+    let who = if stage == Stage::Password { "page of a stage" } else { who };
     let request = UiaRequest { user_id, who, method: "POST", path: "", body: &body };
     let proven = prove(server, &request, &auth, stage).await?.map_err(ApiError::forbidden)?;
     let completed = server.auth.uia.with(session_id, server.now_ms(), |session| {
@@ -341,7 +347,7 @@ async fn prove(
         }
         Stage::Password => {
             let right = match request.user_id {
-                Some(user_id) => prove_password(server, user_id, auth).await?,
+                Some(user_id) => prove_password(server, user_id, request.who, auth).await?,
                 None => false,
             };
             let refused = "The password is not right.".to_owned();
@@ -356,7 +362,12 @@ async fn prove(
     }
 }
 
-async fn prove_password(server: &Server, user_id: &UserId, auth: &AuthData) -> ApiResult<bool> {
+async fn prove_password(
+    server: &Server,
+    user_id: &UserId,
+    session: &str,
+    auth: &AuthData,
+) -> ApiResult<bool> {
     let named = match (&auth.identifier, &auth.user) {
         (Some(identifier), _) => login::named(server, identifier).await?,
         (None, Some(user)) => login::named_by_id(server, user),
@@ -365,13 +376,15 @@ async fn prove_password(server: &Server, user_id: &UserId, auth: &AuthData) -> A
     if named != login::Named::User(user_id.clone()) {
         return Err(ApiError::forbidden("This may be confirmed by the account's own user alone."));
     }
-    // The same bucket as that of signing in: guesses count together.
-    server.rate_limiter.check(Cost::Login, &format!("login as {user_id}"), server.now_ms())?;
+    // They count together with those of signing in.
+    let standing = Standing::Session(session.to_owned());
+    let from = Origin { source: format!("session {session}"), standing };
+    let guess = server.guesses.begin(user_id.as_str(), &from, server.now_ms())?;
     let account = server.store.account(user_id).await?;
     let kept = account.as_ref().filter(|account| !account.deactivated && !account.locked);
     let kept = kept.and_then(|account| account.password_hash.as_ref());
     let password = auth.password.as_deref().unwrap_or_default();
-    server.auth.passwords.matches(password, kept).await
+    server.weigh(guess, password, kept).await
 }
 
 /// Whether an account may be made with this invitation: `None` when not.

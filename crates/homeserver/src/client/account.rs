@@ -67,7 +67,7 @@ async fn change_password(
     }
     let request = UiaRequest {
         user_id: Some(user_id),
-        who: user_id.as_str(),
+        who: &requester.session(),
         method: "POST",
         path: uri.path(),
         body: &body,
@@ -115,7 +115,7 @@ async fn deactivate_own(
         let flows = password_flows(&server, &requester).await?;
         let uia = UiaRequest {
             user_id: Some(user_id),
-            who: user_id.as_str(),
+            who: &requester.session(),
             method: "POST",
             path: uri.path(),
             body: &body,

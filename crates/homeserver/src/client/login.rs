@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Client-Server API, "Login" (legacy API): flows, logging in, login tokens.
 
+use std::net::IpAddr;
+
 use axum::{
     Router,
     extract::State,
@@ -15,7 +17,7 @@ use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::{Account, LoginOutcome},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +29,7 @@ use crate::{
         tokens::{IssuedPair, new_login, new_token},
         uia::{self, UiaRequest},
     },
+    guesses::known_cookie,
     http::{Json, OptionalJson, RemoteAddress},
     people::{self, AccountNews},
     rate_limit::Cost,
@@ -56,6 +59,16 @@ pub(crate) enum Named {
     User(UserId),
     /// Nobody whom there could be; under what their tries are counted.
     Nobody(String),
+}
+
+impl Named {
+    /// At whom it is that somebody guesses.
+    fn subject(&self) -> &str {
+        match self {
+            Self::User(user_id) => user_id.as_str(),
+            Self::Nobody(who) => who,
+        }
+    }
 }
 
 /// Whom an identifier names. Errors: 400 for a kind by which nobody is known here, whoever it is
@@ -91,7 +104,7 @@ async fn named_by_address(server: &Server, typed: &str) -> ApiResult<Named> {
 
 /// Counted by name as somebody is, so that the limit tells nobody who there is (F-24).
 fn nobody(typed: &str) -> Named {
-    Named::Nobody(format!("login as nobody, {typed:.255}"))
+    Named::Nobody(format!("nobody, {typed:.255}"))
 }
 
 /// The user whom somebody typed: a user id of this server, or a localpart.
@@ -172,6 +185,7 @@ async fn login(
     State(server): State<Shared>,
     OptionalAppservice(appservice): OptionalAppservice,
     RemoteAddress(address): RemoteAddress,
+    headers: HeaderMap,
     Json(request): Json<LoginRequest>,
 ) -> ApiResult<Json<Value>> {
     let account = match request.kind.as_str() {
@@ -181,7 +195,7 @@ async fn login(
                 &format!("login from {address}"),
                 server.now_ms(),
             )?;
-            by_password(&server, &request).await?
+            by_password(&server, &request, address, known_cookie(&headers)).await?
         }
         "m.login.token" => {
             server.rate_limiter.check(
@@ -218,25 +232,27 @@ pub(super) fn exclusive() -> ApiError {
 
 /// Checks a password. Whether the account exists shows neither in the answer nor in its time
 /// (F-24).
-async fn by_password(server: &Server, request: &LoginRequest) -> ApiResult<Account> {
+async fn by_password(
+    server: &Server,
+    request: &LoginRequest,
+    network: IpAddr,
+    known: Option<&str>,
+) -> ApiResult<Account> {
     let refused = || ApiError::forbidden("The user name or the password is not right.");
     let Some(password) = &request.password else {
         return Err(ApiError::missing_param("`password` is missing."));
     };
-    let account = match request.named(server).await? {
-        Named::User(user_id) => {
-            let who = format!("login as {user_id}");
-            server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
-            server.store.account(&user_id).await?
-        }
-        Named::Nobody(who) => {
-            server.rate_limiter.check(Cost::Login, &who, server.now_ms())?;
-            None
-        }
+    let named = request.named(server).await?;
+    let (subject, now_ms) = (named.subject(), server.now_ms());
+    let from = server.guesses.origin(subject, network, known, now_ms);
+    let guess = server.guesses.begin(subject, &from, now_ms)?;
+    let account = match &named {
+        Named::User(user_id) => server.store.account(user_id).await?,
+        Named::Nobody(_) => None,
     };
     let account = account.filter(|account| !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
-    if !server.auth.passwords.matches(password, kept).await? {
+    if !server.weigh(guess, password, kept).await? {
         return Err(refused());
     }
     account.ok_or_else(refused)
@@ -316,7 +332,7 @@ async fn get_token(
     let flows = session::password_flows(&server, &requester).await?;
     let request = UiaRequest {
         user_id: Some(user_id),
-        who: user_id.as_str(),
+        who: &requester.session(),
         method: "POST",
         path: uri.path(),
         body: &body,

@@ -4,14 +4,18 @@
 //! The cookie is 32 random bytes. The store knows its SHA-256, and only once somebody is signed in;
 //! until then nothing is kept. What is bound to the browser (form tokens, codes sent by mail) is
 //! keyed with the cookie itself, so whoever reads the database can use none of it.
+//!
+//! A second cookie outlives sign-outs: it says that somebody has signed in here before, to nobody
+//! but the host, and opens nothing ([`estafette_core::guesses`]).
 
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{extract::FromRequestParts, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::{
+    guesses::{Origin, Standing},
     ids::UserId,
-    limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX},
+    limits::{BROWSER_SESSION_S, CONTINUE_BYTES_MAX, KNOWN_BROWSER_S},
 };
 use estafette_store::{
     IdentityStore as _, UpstreamStore as _,
@@ -37,6 +41,9 @@ use crate::{Identity, account_pages, sign_in::NOWHERE_ELSE, validity::RENEW};
 const SECURE_COOKIE: &str = "__Host-estafette";
 /// Its name over plain http, for development on loopback.
 const PLAIN_COOKIE: &str = "estafette";
+/// The cookie by which a browser is known as one of its owner's, over https and over plain http.
+const SECURE_KNOWN_COOKIE: &str = "__Host-estafette-known";
+const PLAIN_KNOWN_COOKIE: &str = "estafette-known";
 /// How often the use of a session is written down.
 const SEEN_INTERVAL_MS: i64 = 60 * 60 * 1000;
 const SECRET_BYTES: usize = 32;
@@ -54,6 +61,9 @@ pub(crate) struct Browser {
     is_new: bool,
     is_secure: bool,
     session: Option<SignedIn>,
+    /// By what the browser is known (`Host::remember_browser`), and whether that has to be set.
+    known: Option<String>,
+    is_known_anew: bool,
 }
 
 impl FromRequestParts<Arc<Identity>> for Browser {
@@ -73,6 +83,8 @@ impl FromRequestParts<Arc<Identity>> for Browser {
             is_new: presented.is_none(),
             is_secure,
             session: None,
+            known: values(&parts.headers, known_cookie(is_secure)).next().map(str::to_owned),
+            is_known_anew: false,
         };
         if browser.is_new {
             identity.host.fill_random(&mut browser.cookie);
@@ -199,6 +211,8 @@ impl Browser {
             expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
         };
         self.identity.store.start_browser_session(self.key(), session).await?;
+        self.known = Some(self.identity.host.remember_browser(self.known.as_deref(), user_id));
+        self.is_known_anew = true;
         self.session = self.identity.store.browser_session(self.key(), now_ms).await?;
         Ok(())
     }
@@ -224,6 +238,16 @@ impl Browser {
     /// What the browser is called where rate limits are counted.
     pub(crate) fn name(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.key().0)
+    }
+
+    /// How it stands to whoever is guessed at.
+    pub(crate) fn origin(&self, subject: &str) -> Origin {
+        self.identity.host.origin(subject, self.address, self.known.as_deref())
+    }
+
+    /// The same for whoever is signed in, who proves something about themselves again.
+    pub(crate) fn session_origin(&self) -> Origin {
+        Origin { source: self.address.to_string(), standing: Standing::Session(self.name()) }
     }
 
     /// A keyed hash that only this browser's cookie can make again. The parts are kept apart by
@@ -305,15 +329,21 @@ impl Browser {
     }
 
     fn set_cookie(&self, headers: &mut HeaderMap) {
-        if !self.is_new {
-            return;
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        let mut set = |name: &str, value: &str, lasts: &str| {
+            let cookie = format!("{name}={value}; Path=/{lasts}; HttpOnly; SameSite=Lax{secure}");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                headers.append(header::SET_COOKIE, cookie);
+            }
+        };
+        if self.is_new {
+            set(session_cookie(self.is_secure), &URL_SAFE_NO_PAD.encode(self.cookie), "");
         }
-        let (name, secure) =
-            if self.is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
-        let value = URL_SAFE_NO_PAD.encode(self.cookie);
-        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            headers.append(header::SET_COOKIE, cookie);
+        if self.is_known_anew
+            && let Some(known) = &self.known
+        {
+            let lasts = format!("; Max-Age={KNOWN_BROWSER_S}");
+            set(known_cookie(self.is_secure), known, &lasts);
         }
     }
 }
@@ -344,6 +374,14 @@ fn is_named(name: &str) -> bool {
     [SECURE_COOKIE, PLAIN_COOKIE].contains(&name)
 }
 
+fn session_cookie(is_secure: bool) -> &'static str {
+    if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE }
+}
+
+fn known_cookie(is_secure: bool) -> &'static str {
+    if is_secure { SECURE_KNOWN_COOKIE } else { PLAIN_KNOWN_COOKIE }
+}
+
 /// All `name=value` of a header.
 fn pairs(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = (&str, &str)> {
     headers
@@ -354,10 +392,14 @@ fn pairs(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = 
         .filter_map(|pair| pair.trim().split_once('='))
 }
 
+/// The values of the cookies of that name.
+fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let cookies = pairs(headers, header::COOKIE);
+    cookies.filter(move |(found, _)| *found == name).map(|(_, value)| value)
+}
+
 /// The cookie that the request carries, where it is one of ours.
 fn presented(headers: &HeaderMap, is_secure: bool) -> Option<[u8; SECRET_BYTES]> {
-    let name = if is_secure { SECURE_COOKIE } else { PLAIN_COOKIE };
-    pairs(headers, header::COOKIE)
-        .filter(|(found, _)| *found == name)
-        .find_map(|(_, value)| URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok())
+    values(headers, session_cookie(is_secure))
+        .find_map(|value| URL_SAFE_NO_PAD.decode(value).ok()?.try_into().ok())
 }

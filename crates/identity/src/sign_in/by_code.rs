@@ -24,6 +24,7 @@ use crate::{
 const SIGN_IN: Purpose = Purpose {
     name: "sign-in",
     letter: CodeFor::SignIn,
+    signed_in: false,
     start: START,
     page: "/_estafette/sign-in/mail/code",
     next: START,

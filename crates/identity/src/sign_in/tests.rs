@@ -136,6 +136,7 @@ async fn guessing_is_slowed_down_whatever_the_sources() {
     let details = PersonDetails { email: Some("a@x.fr".into()), ..PersonDetails::default() };
     site.identity.store.put_person(&alice, details).await.unwrap();
     let mut allowed = 0;
+    // None of these places is known: they have the common lane.
     for (source, who) in (0..40).zip(["alice", "@alice:x.fr", "a@x.fr", "A@x.FR"].iter().cycle()) {
         let mut browser = site.browser();
         browser.address = format!("10.0.0.{source}");
@@ -148,9 +149,9 @@ async fn guessing_is_slowed_down_whatever_the_sources() {
             allowed += 1;
         }
     }
-    assert_eq!(allowed, 10, "whatever name is used");
+    assert_eq!(allowed, 4, "whatever name is used");
     let mut last = StatusCode::OK;
-    for source in 0..11 {
+    for source in 0..5 {
         let mut browser = site.browser();
         browser.address = format!("10.0.1.{source}");
         browser.open("/_estafette/sign-in").await;

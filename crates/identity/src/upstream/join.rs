@@ -81,7 +81,7 @@ pub(super) async fn join(
 ) -> PageResult {
     let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
     let password = Zeroizing::new(form.password);
-    // The same buckets as those of the sign-in page: guesses count together.
+    // As on the sign-in page: guesses count together.
     identity.host.limit_source(&format!("login from {}", browser.address))?;
     let ended = || {
         let ended = Some(Refused::JoinEnded);
@@ -91,13 +91,13 @@ pub(super) async fn join(
         return ended();
     };
     // Who has to wait loses no try.
-    identity.host.limit_proof(&format!("login as {owner}"))?;
+    let guess = identity.host.begin_guess(owner.as_str(), &browser.origin(owner.as_str()))?;
     let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else { return ended() };
     let user_id = &join.user_id;
     let account = identity.store.account(user_id).await?;
     let account = account.filter(|account| !account.deactivated && !account.locked);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
-    if !identity.host.password_matches(&password, kept).await? {
+    if !identity.host.password_matches(guess, &password, kept).await? {
         let wrong = browser.words().upstream.join_wrong;
         return Ok(page(&browser, provider.config, &form.join, Some(wrong)));
     }

@@ -126,7 +126,7 @@ async fn prove_identity(
     let user_id = &requester.user_id;
     let request = UiaRequest {
         user_id: Some(user_id),
-        who: user_id.as_str(),
+        who: &requester.session(),
         method: "POST",
         path: "/keys/device_signing/upload",
         body: &body,

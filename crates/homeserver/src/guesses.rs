@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Guesses at the passwords and mailboxes of accounts: who is who, for the rule of
+//! [`estafette_core::guesses`], which is where it is explained.
+//!
+//! Every password that somebody types is weighed by [`Server::weigh`] and nowhere else, which takes
+//! a [`Guess`]: leave that only [`Guesses::begin`] gives, after the rule. The names of nobody are
+//! counted as those of somebody are, in the same lanes, so that no limit tells who there is (F-24).
+//! What is remembered is in memory: a restart forgets at most a minute of guesses, and learns anew
+//! with the first request of each device where the people of this server are.
+
+mod known_browser;
+
+use std::{collections::HashMap, net::IpAddr};
+
+use estafette_core::{
+    guesses::{Guess, Origin, Shares, Standing, Tally},
+    ids::UserId,
+    limits::{HOUSE_S, HOUSES_MAX, RATE_LIMIT_KEYS_MAX},
+};
+use estafette_store::accounts::PasswordHash;
+use http::{HeaderMap, header};
+use parking_lot::Mutex;
+
+use self::known_browser::KnownBrowsers;
+use crate::{ApiError, ApiResult, Server, clock::Random, config::RateLimits, rate_limit::Cost};
+
+/// The cookie of a browser that has proved to be somebody's, over https and over plain http.
+const KNOWN_COOKIES: [&str; 2] = ["__Host-estafette-known", "estafette-known"];
+
+/// Who guessed lately, and who is known.
+#[derive(Debug)]
+pub struct Guesses {
+    enabled: bool,
+    passwords: Mutex<Tally>,
+    codes: Mutex<Tally>,
+    /// The networks that devices of this server were used from, and when last.
+    houses: Mutex<HashMap<IpAddr, i64>>,
+    browsers: KnownBrowsers,
+}
+
+impl Guesses {
+    /// Nobody has guessed. `secret` is the server's own; cookies are made with a key derived of it.
+    pub fn new(limits: &RateLimits, secret: &[u8]) -> Self {
+        let passwords = Shares::of_passwords(limits.guesses_per_minute);
+        Self {
+            enabled: limits.enabled,
+            passwords: Mutex::new(Tally::new(passwords, RATE_LIMIT_KEYS_MAX)),
+            codes: Mutex::new(Tally::new(Shares::CODES, RATE_LIMIT_KEYS_MAX)),
+            houses: Mutex::default(),
+            browsers: KnownBrowsers::new(secret),
+        }
+    }
+
+    /// Notes that a device of this server is used from `network`.
+    pub(crate) fn note_house(&self, network: IpAddr, now_ms: i64) {
+        let mut houses = self.houses.lock();
+        if houses.len() >= HOUSES_MAX && !houses.contains_key(&network) {
+            let mut seen: Vec<i64> = houses.values().copied().collect();
+            let (_, oldest, _) = seen.select_nth_unstable(HOUSES_MAX / 4);
+            let oldest = *oldest;
+            houses.retain(|_, seen_ms| *seen_ms > oldest);
+        }
+        houses.insert(network, now_ms);
+    }
+
+    fn is_house(&self, network: IpAddr, now_ms: i64) -> bool {
+        let seen_ms = self.houses.lock().get(&network).copied();
+        let lasts_ms = (HOUSE_S * 1000).cast_signed();
+        seen_ms.is_some_and(|seen_ms| now_ms.saturating_sub(seen_ms) < lasts_ms)
+    }
+
+    /// How somebody at `network` stands to `subject`, who shows `known` (the value of the cookie,
+    /// if there is one).
+    pub fn origin(
+        &self,
+        subject: &str,
+        network: IpAddr,
+        known: Option<&str>,
+        now_ms: i64,
+    ) -> Origin {
+        let browser = known.and_then(|known| self.browsers.name(known, subject));
+        let standing = match browser {
+            Some(name) => Standing::Browser(name),
+            None if self.is_house(network, now_ms) => Standing::House,
+            None => Standing::Stranger,
+        };
+        Origin { source: network.to_string(), standing }
+    }
+
+    /// Leave to try one password of `subject`. Errors: 429 with the time to wait.
+    pub fn begin(&self, subject: &str, from: &Origin, now_ms: i64) -> ApiResult<Guess> {
+        if !self.enabled {
+            return Ok(Guess::uncounted());
+        }
+        self.passwords.lock().take(subject, from, now_ms).map_err(ApiError::limit_exceeded)
+    }
+
+    /// Leave to have one code sent to `address`. Errors: 429 with the time to wait.
+    pub fn begin_code(&self, address: &str, from: &Origin, now_ms: i64) -> ApiResult<()> {
+        if !self.enabled {
+            return Ok(());
+        }
+        let taken = self.codes.lock().take(address, from, now_ms);
+        taken.map(|_code| ()).map_err(ApiError::limit_exceeded)
+    }
+
+    /// Whoever asked for a code has typed it: what it took is given back.
+    pub fn code_was_right(&self, address: &str, from: &Origin) {
+        self.codes.lock().was_right(address, from);
+    }
+
+    /// The value of the cookie by which the browser that shows `known` is known from now on as
+    /// `user_id`'s, and still as those whom it was known for.
+    pub fn remember_browser(
+        &self,
+        known: Option<&str>,
+        user_id: &UserId,
+        random: &dyn Random,
+    ) -> String {
+        self.browsers.remember(known, user_id.as_str(), random)
+    }
+}
+
+/// The value of the cookie of a known browser, where a request has one.
+pub(crate) fn known_cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| KNOWN_COOKIES.contains(&name).then_some(value))
+}
+
+impl Server {
+    /// Weighs one guess at a password. Takes as long, and is `false`, where there is none to
+    /// guess. A guess that is right, or cannot be weighed, gives its place back.
+    pub async fn weigh(
+        &self,
+        guess: Guess,
+        password: &str,
+        kept: Option<&PasswordHash>,
+    ) -> ApiResult<bool> {
+        let right = self.auth.passwords.matches(password, kept).await;
+        if !matches!(right, Ok(false)) {
+            self.guesses.passwords.lock().give_back(guess);
+        }
+        right
+    }
+
+    /// Leave to have one code sent to `address` from `network`, which may have more than one sent
+    /// to each address, but not to all of them at once. Errors: 429 with the time to wait.
+    pub fn begin_code(&self, address: &str, network: IpAddr, from: &Origin) -> ApiResult<()> {
+        let now_ms = self.now_ms();
+        self.rate_limiter.check(Cost::Code, &format!("codes for {network}"), now_ms)?;
+        self.guesses.begin_code(address, from, now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests;
