@@ -140,17 +140,16 @@ async fn a_person_is_shown_the_address_that_the_account_has() {
 async fn guesses_at_a_password_count_together_with_those_of_signing_in() {
     let server = TestServer::with(|config| {
         config.rate_limits.enabled = true;
-        config.rate_limits.login_burst = 4.0;
-        config.rate_limits.login_per_s = 0.001;
     })
     .await;
     let token = server.register("alice").await;
     let mut statuses = Vec::new();
-    for _ in 0..3 {
+    // The common lane has four places; a session and a place where devices are have one of their own.
+    for _ in 0..4 {
         let body = json!({ "type": "m.login.password", "user": "alice", "password": "wrong" });
         statuses.push(server.request("POST", "/v3/login", "", body).await.0.as_u16());
         let body = json!({ "new_password": NEW, "auth": auth("wrong") });
         statuses.push(server.request("POST", CHANGE, &token, body).await.0.as_u16());
     }
-    assert_eq!(statuses, [403, 401, 403, 401, 429, 429]);
+    assert_eq!(statuses, [403, 401, 403, 401, 403, 401, 429, 429]);
 }

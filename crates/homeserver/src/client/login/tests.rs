@@ -318,29 +318,3 @@ async fn guesses_are_limited_per_place() {
         assert_eq!(statuses, expected, "place {nr}");
     }
 }
-
-/// F-23: guesses are counted for the account, wherever they come from.
-#[tokio::test]
-async fn guesses_are_limited_per_account() {
-    let server = TestServer::with(|config| {
-        config.rate_limits.enabled = true;
-        config.rate_limits.login_burst = 3.0;
-        config.rate_limits.login_per_s = 0.1;
-        config.listener.behind_proxy = true;
-    })
-    .await;
-    let mut statuses = Vec::new();
-    for source in 1..=5 {
-        let request = http::Request::builder()
-            .method("POST")
-            .uri("/_matrix/client/v3/login")
-            .header("x-forwarded-for", format!("203.0.113.{source}"));
-        let body = by_password("alice", "wrong").to_string();
-        let answer = server.send(request.body(body.into()).unwrap()).await;
-        statuses.push(answer.status.as_u16());
-        if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            assert_eq!(answer.headers["retry-after"], "10");
-        }
-    }
-    assert_eq!(statuses, [403, 403, 403, 429, 429]);
-}
