@@ -6,9 +6,9 @@
 //! nothing in another browser. It is tried five times at most, used once, and ends after ten
 //! minutes. What it proves holds for one purpose, and is used up by it.
 //!
-//! Guesses at a mailbox are bounded by the codes that it is sent, which are shared out as guesses at
-//! passwords are ([`estafette_core::guesses`]), never by what others try: whoever has a code in hand
-//! types it, whatever strangers do meanwhile.
+//! Guesses at a mailbox are bounded by the codes that it is sent, which are shared out as guesses
+//! at passwords are ([`estafette_core::guesses`]), never by what others try: whoever has a code in
+//! hand types it, whatever strangers do meanwhile.
 
 use axum::response::Response;
 use estafette_core::{

@@ -156,8 +156,7 @@ async fn proven(
     // As for `POST /login`: guesses count together, by whatever name.
     identity.host.limit_source(&format!("login from {}", browser.address))?;
     let user_id = user_of(identity, &who).await?;
-    let subject =
-        user_id.as_ref().map_or_else(|| format!("nobody, {who:.255}"), UserId::to_string);
+    let subject = user_id.as_ref().map_or_else(|| format!("nobody, {who:.255}"), UserId::to_string);
     let guess = identity.host.begin_guess(&subject, &browser.origin(&subject))?;
     let account = match user_id {
         Some(user_id) => identity.store.account(&user_id).await?,

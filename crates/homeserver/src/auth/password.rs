@@ -80,7 +80,11 @@ impl Passwords {
     }
 
     /// Whether `password` is the one of `kept`. Takes as long, and is `false`, where there is none.
-    pub(crate) async fn matches(&self, password: &str, kept: Option<&PasswordHash>) -> ApiResult<bool> {
+    pub(crate) async fn matches(
+        &self,
+        password: &str,
+        kept: Option<&PasswordHash>,
+    ) -> ApiResult<bool> {
         let (argon2, exists) = (self.argon2.clone(), kept.is_some());
         let kept = kept.unwrap_or(&self.nobodys).clone();
         let password = Zeroizing::new(password.to_owned());

@@ -164,7 +164,8 @@ async fn confirm(
     }
     let user_id = &requester.user_id;
     let flows = password_flows(server, requester).await?;
-    let request = UiaRequest { user_id: Some(user_id), who: &requester.session(), method, path, body };
+    let request =
+        UiaRequest { user_id: Some(user_id), who: &requester.session(), method, path, body };
     uia::authenticate(server, request, flows).await?;
     Ok(())
 }

@@ -36,7 +36,8 @@ async fn log_in(server: &TestServer, who: &str, password: &str, at: &str, known:
         request = request.header("cookie", format!("a=b; __Host-estafette-known={known}"));
     }
     let identifier = json!({ "type": "m.id.user", "user": who });
-    let body = json!({ "type": "m.login.password", "identifier": identifier, "password": password });
+    let body =
+        json!({ "type": "m.login.password", "identifier": identifier, "password": password });
     server.send(request.body(body.to_string().into()).unwrap()).await
 }
 
