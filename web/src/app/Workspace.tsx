@@ -9,7 +9,7 @@ import { BackgroundViewModel } from "../viewmodels/background.ts";
 import { EncryptionViewModel } from "../viewmodels/encryption.ts";
 import type { ComposerServices } from "../viewmodels/composer.ts";
 import { kindOf } from "../viewmodels/failure.ts";
-import { OtherAccountsViewModel } from "../viewmodels/other-accounts.ts";
+import { accountLabel, OtherAccountsViewModel } from "../viewmodels/other-accounts.ts";
 import { RoomListViewModel } from "../viewmodels/room-list.ts";
 import { AccountMenu } from "../ui/Accounts/AccountMenu.tsx";
 import { IconButton } from "../ui/Button/Button.tsx";
@@ -81,7 +81,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const safe = encryptionState.status.phase === "ready";
   // Asked once the account is set up, when the answer is worth something; the settings show it.
   useEffect(() => { if (safe) void browserStorage.persisted().then((kept) => (kept ? true : browserStorage.persist())).catch(() => undefined); }, [safe]);
-  useBackground(core, background, preferences, summaries, others, switchTo);
+  useBackground(core, auth, background, preferences, summaries, others, switchTo);
   const unread = listState.unreadRooms + othersState.unread;
   useEffect(() => showTitle(unread), [unread]);
   // What is said of the account before its profile is known is a part of the identifier alone.
@@ -171,8 +171,9 @@ function useOthers(core: Core, auth: AuthPort, preferences: AppServicesView["pre
     listener: {
       // A page that has the account open tells of everything itself.
       alert: (alert) => void isOpen(alert.account).then((elsewhere) => {
-        const name = auth.accounts().find((one) => one.key === alert.account.key)?.name ?? alert.account.userId;
-        return elsewhere ? undefined : notifyOther(alert, name, preferences.get(), () => open(alert.account.key, alert.roomId));
+        const all = auth.accounts();
+        const account = all.find((one) => one.key === alert.account.key) ?? alert.account;
+        return elsewhere ? undefined : notifyOther(alert, accountLabel(account, all), preferences.get(), () => open(alert.account.key, alert.roomId));
       }),
       read: (account, roomId) => void closeOne(account, roomId),
     },
@@ -186,7 +187,7 @@ function useOthers(core: Core, auth: AuthPort, preferences: AppServicesView["pre
 
 /** Web Push for the life of the session: subscription, names for the worker, its questions. */
 function useBackground(
-  core: Core, background: BackgroundViewModel, preferences: AppServicesView["preferences"], rooms: readonly RoomSummary[],
+  core: Core, auth: AuthPort, background: BackgroundViewModel, preferences: AppServicesView["preferences"], rooms: readonly RoomSummary[],
   others: OtherAccountsViewModel, switchTo: (key: string, roomId: string) => void,
 ): void {
   const online = useSnapshot(core.connection) === "online";
@@ -204,7 +205,8 @@ function useBackground(
   const { name } = useSnapshot(core.profile.me);
   useEffect(() => {
     if (rooms.length === 0) return undefined;
-    const timer = setTimeout(() => void Promise.all([keepNames(core.account, name, rooms), closeRead(core.account, rooms)]).catch(() => undefined), NAMES_DELAY_MS);
+    const label = accountLabel({ ...core.account, name }, auth.accounts());
+    const timer = setTimeout(() => void Promise.all([keepNames(core.account, label, rooms), closeRead(core.account, rooms)]).catch(() => undefined), NAMES_DELAY_MS);
     return () => clearTimeout(timer);
-  }, [core, name, rooms]);
+  }, [core, auth, name, rooms]);
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { AccountNews, AccountWatch } from "../core/port/accounts.ts";
 import { Cell } from "../core/port/observable.ts";
 import type { AccountRef } from "../core/port/session.ts";
-import { OtherAccountsViewModel } from "./other-accounts.ts";
+import { accountLabel, OtherAccountsViewModel } from "./other-accounts.ts";
 
 const account = (key: string, name?: string): AccountRef => ({ key, userId: `@${key}:x`, deviceId: key, ...(name ? { name } : {}) });
 const turn = () => new Promise((resolve) => { setTimeout(resolve, 0); });
@@ -52,4 +52,9 @@ test("stops every watch at its end, also one that was not there yet", async () =
   vm.dispose();
   await turn();
   expect(calls.slice(2).sort()).toEqual(["stop b", "stop c"]);
+});
+
+test("accounts of one name are told apart", () => {
+  const all = [account("a", "Camille"), account("b", "Camille"), account("c", "Jean"), account("d")];
+  expect(all.map((one) => accountLabel(one, all))).toEqual(["Camille (@a:x)", "Camille (@b:x)", "Jean", "@d:x"]);
 });

@@ -23,6 +23,13 @@ export interface OtherAccountsServices {
   readonly listener: AccountListener;
 }
 
+/** What an account is called among all of this browser: the identifier is said where the name does not tell them apart. */
+export function accountLabel(account: AccountRef, all: readonly AccountRef[]): string {
+  const { name, userId } = account;
+  if (name === undefined) return userId;
+  return all.some((one) => one.key !== account.key && one.name === name) ? `${name} (${userId})` : name;
+}
+
 interface Watched {
   account: AccountRef;
   watch: AccountWatch | null;
@@ -77,7 +84,8 @@ export class OtherAccountsViewModel extends ViewModel<OtherAccountsSnapshot> {
   }
 
   #show(): void {
-    const accounts = [...this.#watched.values()].map(({ account, watch }) => ({ account, name: account.name ?? account.userId, ...(watch?.news.get() ?? NOTHING) }));
+    const all = this.#services.auth.accounts();
+    const accounts = [...this.#watched.values()].map(({ account, watch }) => ({ account, name: accountLabel(account, all), ...(watch?.news.get() ?? NOTHING) }));
     this.merge({
       accounts,
       unread: accounts.reduce((sum, one) => sum + one.unread, 0),

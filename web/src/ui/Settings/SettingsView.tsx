@@ -53,7 +53,7 @@ export function SettingsView(props: SettingsProps) {
       <Part title={w.session}>
         {props.others.map(({ account, name, unread }) => (
           <Button key={account.key} icon="people" onClick={() => props.onSwitch(account.key)}>
-            {w.switchAccount(name)}{unread > 0 ? ` (${words.accounts.news(unread)})` : ""}
+            {w.switchAccount(name.includes(account.userId) ? name : `${name} (${account.userId})`)}{unread > 0 ? ` (${words.accounts.news(unread)})` : ""}
           </Button>
         ))}
         <Button icon="plus" onClick={props.onAddAccount}>{w.addAccount}</Button>
