@@ -34,7 +34,7 @@ const STEPS: &[Step] = &[
     ("crash: kill", || crash::run(&crash::Options::short(25, crash::How::Kill))),
     ("crash: power loss", || power_loss(12, crash::How::PowerLoss)),
     ("crash: power loss, control", || power_loss(12, crash::How::PowerLossControl)),
-    ("who is there", || timing::run(&timing::Options::SHORT)),
+    ("who is there", || timing::run(&timing::Options::short())),
     ("stress", || stress::run(&stress::Options::default())),
     ("bench, small", || bench::run(&bench::Options::small())),
 ];

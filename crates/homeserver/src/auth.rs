@@ -484,3 +484,6 @@ impl Server {
             .ok_or_else(|| ApiError::forbidden("The application service's user is deactivated."))
     }
 }
+
+#[cfg(test)]
+mod constant_time;

@@ -90,4 +90,6 @@ pub(crate) fn local_path(given: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod constant_time;
+#[cfg(test)]
 mod tests;

@@ -4,6 +4,10 @@
 use std::path::PathBuf;
 
 use estafette_core::ids::{RoomAlias, ServerName, UserId};
+use estafette_testkit::{
+    random::Random,
+    secret_times::{Trial, guess},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -371,4 +375,16 @@ async fn interest_is_as_of_the_event() {
         let told = interest.in_event(&server.server, &stored).await.unwrap();
         assert_eq!(told, expected, "{}", stored.event.content_json());
     }
+}
+
+/// Otherwise a bridge's token is found letter by letter (F-25). For `cargo xtask timing --secrets`.
+#[test]
+#[ignore = "measures"]
+fn tokens_in_constant_time() {
+    let token = "long-secret-of-an-application-service";
+    let appservices = load(&[&FILE.replace("as-secret", token)]).unwrap();
+    let wrong = |class, random: &mut Random| guess(token, 0, class, random);
+    let look = |token: &String| appservices.by_token(token).is_some();
+    let trial = Trial::from_environment();
+    trial.compare("token of an application service", wrong, look).check().unwrap();
 }

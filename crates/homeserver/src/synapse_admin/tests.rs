@@ -5,6 +5,10 @@ use estafette_core::ids::UserId;
 use estafette_store::{
     AccountStore as _, PeopleStore as _, accounts::AccountFlag, people::AuditPage,
 };
+use estafette_testkit::{
+    random::Random,
+    secret_times::{Trial, guess},
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -278,4 +282,28 @@ async fn a_change_of_a_user_is_done_whole_or_not_at_all() {
     assert_eq!(server.request("GET", &path, &root, Value::Null).await.1, before);
     assert_eq!(server.request("GET", "/v3/account/whoami", &bob, Value::Null).await.0, 200);
     assert_eq!(acts().await, lines);
+}
+
+/// Otherwise a MAC is found letter by letter (F-25). For `cargo xtask timing --secrets`.
+#[test]
+#[ignore = "measures"]
+fn macs_in_constant_time() {
+    let of_nonce = |nonce: &str| mac("secret", &[nonce, "bob", PASSWORD, "notadmin"]);
+    // Letters are read otherwise than digits: what a guess replaces has to be of one kind.
+    let is_even = |right: &str| {
+        let edges = right[..4].bytes().chain(right[36..].bytes());
+        edges.into_iter().all(|byte| byte.is_ascii_digit())
+    };
+    let nonce = (0..).map(|n: u32| n.to_string()).find(|nonce| is_even(&of_nonce(nonce))).unwrap();
+    let right = of_nonce(&nonce);
+    let wrong = |class, random: &mut Random| {
+        let body = json!({
+            "nonce": nonce, "username": "bob", "password": PASSWORD,
+            "mac": guess(&right, 0, class, random),
+        });
+        serde_json::from_value::<super::SecretRegistration>(body).unwrap()
+    };
+    let look = |request: &super::SecretRegistration| request.is_authentic("secret");
+    let trial = Trial::from_environment();
+    trial.compare("MAC of the shared-secret registration", wrong, look).check().unwrap();
 }

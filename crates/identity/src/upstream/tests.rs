@@ -18,6 +18,10 @@ use estafette_store::{
     accounts::{NewLogin, TokenHash, TokenPair},
     people::PersonDetails,
 };
+use estafette_testkit::{
+    random::Random,
+    secret_times::{Trial, guess},
+};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use jsonwebtoken::Algorithm;
 use parking_lot::Mutex;
@@ -25,7 +29,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use self::keys::{published, sign};
-use super::config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig};
+use super::{
+    claims::{ClaimError, Expected, check_id_token},
+    config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig},
+};
 use crate::{
     Host as _, HostError,
     host::{FetchRequest, FetchResponse},
@@ -792,4 +799,27 @@ async fn a_sessions_name_alone_reaches_the_devices() {
     assert_eq!(world.site.identity.sweep_upstream().await.unwrap(), 1, "the browser");
     world.site.host.advance(30 * 24 * 60 * 60 * 1000);
     assert_eq!(world.site.identity.sweep_upstream().await.unwrap(), 1, "the name");
+}
+
+/// Otherwise a sign-in under way is found letter by letter, or the nonce of its token (F-25). For
+/// `cargo xtask timing --secrets`.
+#[test]
+#[ignore = "measures"]
+fn nonces_in_constant_time() {
+    let nonce = "xJ5nNLZpQmzV0pWcU9rTbGkYhE3sDfA2yHqOeX7iKvM";
+    let wrong = |class, random: &mut Random| {
+        let given = guess(nonce, 0, class, random);
+        let claims = json!({
+            "iss": ISSUER, "aud": "estafette", "sub": "s", "nonce": given,
+            "iat": NOW_S, "exp": NOW_S + 60,
+        });
+        let Value::Object(claims) = claims else { panic!("{claims}") };
+        claims
+    };
+    let expected = Expected { issuer: ISSUER, client_id: "estafette", now_s: NOW_S };
+    let look = |claims: &serde_json::Map<String, Value>| {
+        assert_eq!(check_id_token(claims, &expected, nonce), Err(ClaimError::Nonce));
+    };
+    let trial = Trial::from_environment();
+    trial.compare("nonce of an ID token", wrong, look).check().unwrap();
 }

@@ -2,7 +2,12 @@
 //! Without these notifications could go where nobody asked them to go.
 
 use axum::body::Body;
+use estafette_testkit::{
+    random::Random,
+    secret_times::{Trial, guess},
+};
 use http::Method;
+use sha2::Digest as _;
 
 use super::*;
 use crate::testing::{Answer, TestServer};
@@ -90,4 +95,24 @@ async fn the_number_of_pushers_is_bounded() {
             if n < PUSHERS_PER_USER_MAX { StatusCode::OK } else { StatusCode::FORBIDDEN };
         assert_eq!(answer.status, expected);
     }
+}
+
+/// Otherwise a token of activation is found letter by letter (F-25). For `cargo xtask timing
+/// --secrets`.
+#[tokio::test]
+#[ignore = "measures"]
+async fn activation_in_constant_time() {
+    let server = TestServer::start().await;
+    let token = "abcdefghijklmnopqrstuvwxyz012345";
+    let key = (estafette_core::ids::UserId::parse("@a:x.fr").unwrap(), "fr.app".to_owned());
+    let ack = crate::push::PendingAck {
+        token_hash: sha2::Sha256::digest(token).into(),
+        pushkey: "key".into(),
+        expires_ms: i64::MAX,
+    };
+    server.server.push.acks.lock().insert(key.clone(), ack);
+    let wrong = |class, random: &mut Random| guess(token, 0, class, random);
+    let look = |token: &String| web_push::take_ack(&server.server, &key, token).is_ok();
+    let trial = Trial::from_environment();
+    trial.compare("activation of a pusher", wrong, look).check().unwrap();
 }

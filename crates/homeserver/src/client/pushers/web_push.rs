@@ -146,7 +146,7 @@ pub(super) async fn acknowledge(
 }
 
 /// The pusher that a token activates. The token is used up by it.
-fn take_ack(
+pub(super) fn take_ack(
     server: &Shared,
     key: &(estafette_core::ids::UserId, String),
     token: &str,

@@ -3,6 +3,7 @@
 
 use estafette_core::limits::{OAUTH_CODE_MEMORY_MS, OAUTH_CODES_PER_USER_MAX};
 use rusqlite::{Connection, OptionalExtension as _};
+use subtle::ConstantTimeEq as _;
 
 use super::{
     grant::{Grant, give},
@@ -97,10 +98,12 @@ pub(super) fn exchange(
     tx.conn
         .prepare_cached("UPDATE oauth_code SET spent = 1 WHERE sha256 = ?1")?
         .execute((exchange.code.0,))?;
+    let challenge = exchange.code_challenge.as_bytes();
+    let is_proven = bool::from(found.code_challenge.as_bytes().ct_eq(challenge));
     let fits = found.expires_ms > exchange.now_ms
         && found.grant.client_id == exchange.client_id
         && found.redirect_uri == exchange.redirect_uri
-        && found.code_challenge == exchange.code_challenge;
+        && is_proven;
     if !fits {
         return Ok(GrantOutcome::Invalid);
     }
