@@ -200,7 +200,7 @@ fn squared(times: &[f64]) -> Vec<f64> {
     times.iter().map(|time| (time - mean).powi(2)).collect()
 }
 
-/// Mean and variance of a sample (Welford's way: no square of a large number is taken from another).
+/// Mean and variance of a sample (Welford: no square of a large number is taken from another).
 fn moments(times: &[f64]) -> (f64, f64) {
     let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
     for time in times {
