@@ -356,9 +356,12 @@ pub const DIRECTORY_TERMS_MAX: usize = 8;
 /// People in one answer of the user directory.
 pub const DIRECTORY_RESULTS_MAX: u64 = 50;
 /// Index entries that one search looks at.
-pub const DIRECTORY_CANDIDATES_MAX: u64 = 3_000;
-/// Index entries that are counted to tell a rare word from a common one.
-pub const DIRECTORY_COUNT_MAX: u64 = 1_000;
+pub const DIRECTORY_CANDIDATES_MAX: u64 = 4_000;
+/// Index entries that are counted to tell a word whose owners can all be looked at from a common
+/// one.
+pub const DIRECTORY_COUNT_MAX: u64 = 3_000;
+/// Organisations that one word of a search is looked for in.
+pub const DIRECTORY_ORGANISATIONS_MAX: u64 = 300;
 /// Accounts whose remaining searches are in memory.
 pub const SEARCH_BUDGETS_MAX: usize = 100_000;
 /// How often remaining searches are written down.

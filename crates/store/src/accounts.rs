@@ -439,14 +439,18 @@ pub trait AccountStore: Send + Sync {
     /// All rooms of a user were told of the change of this number. A later one stays noted.
     async fn profile_told(&self, user_id: &UserId, change: i64) -> StoreResult<()>;
 
-    /// People whose name, organisation or localpart has, for every word that was typed, a word that
-    /// begins with it. First those whose name begins with all of it, then those who have a whole
-    /// word, then by name. What looks like an e-mail address finds its owner alone.
+    /// People whose name or organisation has, for every word that was typed, a word that begins
+    /// with it. First those whose name begins with all of it, then by the word that was found and
+    /// by name. What looks like an e-mail address finds its owner alone, a whole user id or
+    /// localpart its owner; parts of a localpart find nobody who has an address, as it was
+    /// drawn.
     ///
     /// Guests are not found and find nobody. Whoever is on the red list is found by the exact
     /// address alone. Deactivated, locked and expired accounts are not found. The work is bounded
     /// by [`DIRECTORY_CANDIDATES_MAX`](estafette_core::limits::DIRECTORY_CANDIDATES_MAX) whatever
-    /// is typed and however many people there are; beyond it the answer is `limited`.
+    /// is typed and however many people there are; beyond it the answer is `limited`. Also where each
+    /// word alone is commoner than that, who has two that follow each other in the name, the last
+    /// followed by the first, or one in the name and one in the organisation, is found.
     async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<DirectoryPage>;
 
     /// Adds an invitation, or replaces its bounds. The count of its uses stays.

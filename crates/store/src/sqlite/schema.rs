@@ -46,11 +46,12 @@ const STEPS: &[Step] = &[
     sql(include_str!("schema/062_event_time.sql")),
     sql(include_str!("schema/032_closed_accounts.sql")),
     sql(include_str!("schema/033_password_links.sql")),
+    sql(include_str!("schema/063_older_accounts.sql")),
+    sql(include_str!("schema/054_address_time.sql")),
     Step {
-        sql: include_str!("schema/063_older_accounts.sql"),
+        sql: include_str!("schema/065_directory_by_organisation.sql"),
         then: Some(directory::enter_whoever_is_missing),
     },
-    sql(include_str!("schema/054_address_time.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

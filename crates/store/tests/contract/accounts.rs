@@ -297,7 +297,7 @@ async fn profiles_are_kept_and_erased_with_their_owner() {
     store.deactivate_account(&alice, true).await.unwrap();
     assert_eq!(set("displayname", Some("\"B\"")).await, ProfileOutcome::NoAccount);
     assert_eq!(store.profile(&alice).await.unwrap(), Some(Vec::new()));
-    assert_eq!(world.count("directory_word") + world.count("directory_entry"), 0);
+    assert_eq!(world.count("directory_name") + world.count("directory_entry"), 0);
 }
 
 /// Without it a change that came while rooms were being told would never reach them, or one that

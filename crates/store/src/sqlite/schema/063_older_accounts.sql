@@ -6,5 +6,3 @@ UPDATE account SET closed_by_admin = 0 WHERE closed_by_admin = 1 AND 'account.re
     SELECT act FROM audit WHERE audit.subject = account.user_id
     AND act IN ('account.deactivate', 'account.erase', 'account.reactivate')
     ORDER BY seq DESC LIMIT 1);
-
--- Accounts that are older than the directory's index are entered by the program, which folds names.
