@@ -171,8 +171,7 @@ fn fill(path: &Path, people: u64) {
         conn.prepare("INSERT INTO directory_organisation VALUES (?1, ?2)").unwrap();
     let mut organisation_word =
         conn.prepare("INSERT INTO directory_organisation_word VALUES (?1, ?2)").unwrap();
-    let mut entry =
-        conn.prepare("INSERT INTO directory_entry VALUES (?1, ?2, ?3, ?4, 0)").unwrap();
+    let mut entry = conn.prepare("INSERT INTO directory_entry VALUES (?1, ?2, ?3, ?4, 0)").unwrap();
     for n in 1..=people {
         let who = somebody(n);
         let details = details(&who);
@@ -202,7 +201,8 @@ fn fill(path: &Path, people: u64) {
             .unwrap();
         entry.execute((n as i64, &folded, all.join(" "), organisation_nid)).unwrap();
         for first in 0..all.len() {
-            let turned: Vec<&str> = all.iter().cycle().skip(first).take(all.len()).copied().collect();
+            let turned: Vec<&str> =
+                all.iter().cycle().skip(first).take(all.len()).copied().collect();
             let turned: String = turned.join(" ").chars().take(40).collect();
             index.push((turned.into_boxed_str(), organisation_nid, n as i64));
         }
@@ -284,13 +284,7 @@ fn processor_ms() -> f64 {
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) * 10.0
 }
 
-fn report(
-    kind: &str,
-    mut times: Vec<Duration>,
-    found: usize,
-    missed: usize,
-    processor_ms: f64,
-) {
+fn report(kind: &str, mut times: Vec<Duration>, found: usize, missed: usize, processor_ms: f64) {
     times.sort_unstable();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     println!(

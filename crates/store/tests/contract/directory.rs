@@ -99,7 +99,11 @@ async fn a_drawn_localpart_is_found_whole_alone() {
         assert_eq!(find(&world, &me, typed).await.0, ["@je7k2mq:x"], "{typed}");
     }
     for typed in ["veil", "bot", "jour", "journal bot"] {
-        assert_eq!(find(&world, &me, typed).await.0, ["@veille-bot:x"], "{typed}: chosen, not drawn");
+        assert_eq!(
+            find(&world, &me, typed).await.0,
+            ["@veille-bot:x"],
+            "{typed}: chosen, not drawn"
+        );
     }
 }
 

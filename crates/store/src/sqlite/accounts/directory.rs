@@ -167,7 +167,8 @@ impl Search<'_> {
         } else {
             format!("@{id}:{}", self.query.searcher.server_name())
         };
-        let mut statement = self.conn.prepare_cached("SELECT nid FROM account WHERE user_id = ?1")?;
+        let mut statement =
+            self.conn.prepare_cached("SELECT nid FROM account WHERE user_id = ?1")?;
         match statement.query_row((user_id,), |row| row.get(0)).optional()? {
             Some(nid) => self.consider(nid, false),
             None => Ok(()),
@@ -194,7 +195,8 @@ impl Search<'_> {
     /// it.
     fn by_terms(&mut self, typed: &[&str]) -> StoreResult<()> {
         let (terms, organisations) = self.look_up(typed)?;
-        let by_cost = terms.iter().enumerate().min_by_key(|(_, term)| (!term.is_rare(), term.cost()));
+        let by_cost =
+            terms.iter().enumerate().min_by_key(|(_, term)| (!term.is_rare(), term.cost()));
         let Some((index, lead)) = by_cost else { return Ok(()) };
         let end = DIRECTORY_CANDIDATES_MAX;
         if lead.is_rare() {
@@ -208,7 +210,11 @@ impl Search<'_> {
         } else {
             self.by_neighbours(None, typed, self.share(end, 4))?;
         }
-        self.by_organisations(&organisations.iter().collect::<Vec<_>>(), &terms, self.share(end, 2))?;
+        self.by_organisations(
+            &organisations.iter().collect::<Vec<_>>(),
+            &terms,
+            self.share(end, 2),
+        )?;
         self.by_word(None, lead.text, typed, end)
     }
 
@@ -351,8 +357,7 @@ impl Search<'_> {
         let (mut from, until) = (first.to_owned(), after(first));
         while self.goes_on(end) {
             let parameters = (&from, &until, organisation);
-            let turned: Option<String> =
-                next.query_row(parameters, |row| row.get(0)).optional()?;
+            let turned: Option<String> = next.query_row(parameters, |row| row.get(0)).optional()?;
             let Some(turned) = turned else { break };
             let word = turned.split(' ').next().unwrap_or(&turned);
             self.by_word(organisation, &format!("{word} {second}"), terms, end)?;

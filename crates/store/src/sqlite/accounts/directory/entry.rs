@@ -141,8 +141,8 @@ fn take_out(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
         .query_row((nid,), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((words, organisation)) = gone else { return Ok(None) };
-    let mut delete = conn
-        .prepare_cached("DELETE FROM directory_name WHERE turned = ?1 AND account_nid = ?2")?;
+    let mut delete =
+        conn.prepare_cached("DELETE FROM directory_name WHERE turned = ?1 AND account_nid = ?2")?;
     let mut part = conn.prepare_cached(
         "DELETE FROM directory_member
          WHERE organisation_nid = ?1 AND turned = ?2 AND account_nid = ?3",
