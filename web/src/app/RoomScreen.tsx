@@ -102,15 +102,16 @@ function Conversation({ core, room, roomId, eventId, memory, files, now, onAtten
   useEffect(() => { if (eventId) void timeline?.focus(eventId); }, [timeline, eventId]);
   // Keys are given to those who are there: what is written now, nobody who comes later could read.
   const alone = details.direct && details.otherUserId === null;
+  const writes = !details.removedBy && details.membership === "join" && !alone && details.rights.send;
   if (!timeline || !composer) return null;
   return (
-    <DropZone onFiles={(files) => void composer.addFiles(files)}>
+    <DropZone onFiles={writes ? (files) => void composer.addFiles(files) : null}>
       <Messages timeline={timeline} composer={composer} name={details.name} direct={details.direct} now={now}
         onAttend={(reason) => (reason === "backupMissing" ? onImportKeys() : onAttendEncryption())} />
       {details.removedBy ? <Notice tone="warn">{words.room.removedBy[details.membership === "ban" ? "ban" : "leave"](details.removedBy.name, details.removedBy.reason)}</Notice>
         : details.membership !== "join" ? <Notice>{words.room.left}</Notice>
         : alone ? <Notice>{words.people.notYet(details.name)}</Notice>
-        : details.rights.send ? <><PublicNotice details={details} memory={memory} /><Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} /></>
+        : writes ? <><PublicNotice details={details} memory={memory} /><Writing composer={composer} timeline={timeline} name={details.name} encrypted={details.encrypted} /></>
         : <Notice>{words.room.readOnly}</Notice>}
     </DropZone>
   );

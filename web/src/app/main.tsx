@@ -29,6 +29,15 @@ preferences.subscribe(dress);
 dark.addEventListener("change", dress);
 contrast.addEventListener("change", dress);
 
+// A file dropped beside the conversation would replace the application by what is in it.
+for (const name of ["dragover", "drop"] as const) {
+  window.addEventListener(name, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "none";
+  });
+}
+
 const auth = createAuth();
 if (startAccount !== null && auth.accounts().some((one) => one.key === startAccount)) auth.activate(startAccount);
 const app = new AppViewModel({

@@ -44,6 +44,18 @@ describe("composer", () => {
     expect(first.memory.size).toBe(0);
   });
 
+  test("files too many are said, not dropped in silence; an edit without words is not sent for them", async () => {
+    const { vm } = make();
+    await vm.addFiles(Array.from({ length: 22 }, (_, index) => file(`${index}.png`, 1)));
+    expect([vm.get().uploads.length, vm.get().tooMany]).toEqual([20, 2]);
+    vm.dismissTooLarge();
+    expect(vm.get().tooMany).toBe(0);
+    vm.edit(ITEM);
+    type(vm, "");
+    vm.removeFile(vm.get().uploads[0]?.id ?? 0);
+    expect(vm.get().canSend).toBe(false);
+  });
+
   // Files chosen for a long while would be gone after a look at another conversation.
   test("files that wait outlive a look at another conversation, and leave when they are sent or taken out", async () => {
     const first = make();

@@ -31,6 +31,8 @@ export interface ComposerSnapshot {
   readonly selected: number;
   readonly canSend: boolean;
   readonly tooLarge: { readonly name: string; readonly limit: number } | null;
+  /** Files left out because too many were chosen. */
+  readonly tooMany: number;
   readonly failure: FailureKind | null;
 }
 
@@ -41,7 +43,7 @@ interface Draft {
 }
 
 /** Files that may wait for sending at once. */
-const MAX_UPLOADS = 20;
+export const MAX_UPLOADS = 20;
 const NEW: ComposerMode = { kind: "new" };
 
 export interface ComposerServices {
@@ -65,7 +67,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   constructor(services: ComposerServices) {
     super({
       text: "", caret: null, mode: NEW, uploads: [], suggestions: [], selected: 0, canSend: false,
-      tooLarge: null, failure: null,
+      tooLarge: null, tooMany: 0, failure: null,
     });
     this.#services = services;
     this.#draftKey = `draft.${services.room.details.get().id}`;
@@ -78,7 +80,8 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   #setUploads(uploads: readonly PendingUpload[]): void {
     if (uploads.length > 0) this.#services.files.set(this.#draftKey, uploads);
     else this.#services.files.delete(this.#draftKey);
-    this.merge({ uploads, canSend: uploads.length > 0 || this.get().text.trim() !== "" });
+    this.merge({ uploads });
+    this.merge({ canSend: this.#sendable(this.get().text) });
   }
 
   #restore(): void {
@@ -179,8 +182,11 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   };
 
   addFiles = async (files: readonly File[]): Promise<void> => {
+    // An edit changes words; what was dropped on it is not lost, and goes with the next message.
     const limit = await this.#services.uploadLimit();
-    for (const file of files.slice(0, MAX_UPLOADS - this.get().uploads.length)) {
+    const room = MAX_UPLOADS - this.get().uploads.length;
+    this.merge({ tooLarge: null, tooMany: Math.max(0, files.length - room) });
+    for (const file of files.slice(0, room)) {
       if (limit !== null && file.size > limit) {
         this.merge({ tooLarge: { name: file.name, limit } });
         continue;
@@ -190,7 +196,6 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
       };
       this.#nextUpload += 1;
       this.#setUploads([...this.get().uploads, upload]);
-      this.merge({ tooLarge: null });
     }
   };
 
@@ -198,7 +203,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     this.#setUploads(this.get().uploads.filter((upload) => upload.id !== id));
   };
 
-  dismissTooLarge = (): void => this.merge({ tooLarge: null });
+  dismissTooLarge = (): void => this.merge({ tooLarge: null, tooMany: 0 });
 
   /** Hands everything to the send queue. What the queue refuses comes back, before what was written meanwhile. */
   send = async (): Promise<void> => {

@@ -13,6 +13,8 @@ const PREVIEW_FROM = 200_000;
 interface Picture {
   readonly width: number;
   readonly height: number;
+  /** Milliseconds of a video that says how long it is. */
+  readonly duration?: number;
   readonly preview: { readonly blob: Blob; readonly width: number; readonly height: number } | null;
 }
 
@@ -36,7 +38,7 @@ export async function uploadedContent(
   const picture = await inspect(file);
   const stored = await store(file.blob, true);
   const info: Record<string, unknown> = { mimetype: file.mime, size: file.blob.size };
-  if (picture) Object.assign(info, { w: picture.width, h: picture.height });
+  if (picture) Object.assign(info, { w: picture.width, h: picture.height, ...(picture.duration === undefined ? {} : { duration: picture.duration }) });
   if (picture?.preview) {
     const { blob, width, height } = picture.preview;
     const preview = await store(blob, false);
@@ -91,7 +93,9 @@ async function inspectVideo(blob: Blob): Promise<Picture | null> {
       video.src = url;
     });
     const size = { width: video.videoWidth, height: video.videoHeight };
-    return size.width > 0 ? { ...size, preview: await shrink(video, size) } : null;
+    if (size.width === 0) return null;
+    const length = Number.isFinite(video.duration) ? { duration: Math.round(video.duration * 1000) } : {};
+    return { ...size, ...length, preview: await shrink(video, size) };
   } finally {
     video.removeAttribute("src");
     URL.revokeObjectURL(url);

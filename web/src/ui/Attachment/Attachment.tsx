@@ -48,13 +48,15 @@ function Viewer({ content, onClose }: { readonly content: Picture; readonly onCl
   const words = useWords();
   const media = useContext(MediaContext);
   const file = useFile(content.media);
+  const [unplayable, setUnplayable] = useState(false);
   return (
     <Dialog title={content.media.name} size="full" onClose={onClose}>
       <div className={styles.viewer}>
         {file.state === "loading" ? <p role="status">{words.app.loading}</p> : null}
         {file.state === "failed" ? <p role="alert">{words.timeline.mediaFailed}</p> : null}
         {file.state === "ready" && content.kind === "image" ? <img src={file.url} alt={content.caption || content.media.name} /> : null}
-        {file.state === "ready" && content.kind === "video" ? <video src={file.url} controls autoPlay aria-label={content.media.name} /> : null}
+        {file.state === "ready" && content.kind === "video" && !unplayable ? <video src={file.url} controls autoPlay playsInline aria-label={content.media.name} onError={() => setUnplayable(true)} /> : null}
+        {unplayable ? <p role="alert">{words.timeline.unplayable}</p> : null}
       </div>
       <div className={styles.viewerFoot}>
         <span>{content.caption}</span>

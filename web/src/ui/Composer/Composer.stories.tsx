@@ -3,7 +3,7 @@ import type { ComposerSnapshot } from "../../viewmodels/composer.ts";
 import { idle, nothing } from "../samples.ts";
 import { ComposerView } from "./ComposerView.tsx";
 
-const empty: ComposerSnapshot = { text: "", caret: null, mode: { kind: "new" }, uploads: [], suggestions: [], selected: 0, canSend: false, tooLarge: null, failure: null };
+const empty: ComposerSnapshot = { text: "", caret: null, mode: { kind: "new" }, uploads: [], suggestions: [], selected: 0, canSend: false, tooLarge: null, tooMany: 0, failure: null };
 const show = (change: Partial<ComposerSnapshot>, encrypted = true) => (
   <ComposerView state={{ ...empty, ...change }} actions={idle()} name="Jean Martin" encrypted={encrypted} emoji={() => Promise.resolve([])} onEditLast={nothing} />
 );

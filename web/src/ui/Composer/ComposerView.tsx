@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type ClipboardEvent, type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { fileSize } from "../../i18n/format.ts";
-import type { ComposerSnapshot, ComposerViewModel } from "../../viewmodels/composer.ts";
+import { type ComposerSnapshot, type ComposerViewModel, MAX_UPLOADS } from "../../viewmodels/composer.ts";
 import type { EmojiSource } from "../../viewmodels/suggestions.ts";
 import { IconButton } from "../Button/Button.tsx";
+import { pastedFiles } from "../files.ts";
 import { EmojiPicker } from "../EmojiPicker/EmojiPicker.tsx";
 import { Icon } from "../Icon/Icon.tsx";
 import { Notice } from "../Notice/Notice.tsx";
@@ -34,6 +35,7 @@ export function ComposerView({ state, actions, name, encrypted, emoji, onEditLas
   const text = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const [picking, setPicking] = useState(false);
+  const { mode } = state;
   const open = state.suggestions.length > 0;
 
   useLayoutEffect(() => {
@@ -78,13 +80,13 @@ export function ComposerView({ state, actions, name, encrypted, emoji, onEditLas
     return true;
   };
   const onPaste = (event: ClipboardEvent): void => {
-    const pasted = [...event.clipboardData.files];
+    if (mode.kind === "edit") return;
+    const pasted = pastedFiles(event.clipboardData, new Date());
     if (pasted.length === 0) return;
     event.preventDefault();
     void actions.addFiles(pasted);
   };
 
-  const { mode } = state;
   return (
     <div className={styles.composer}>
       {mode.kind !== "new" ? (
@@ -98,6 +100,7 @@ export function ComposerView({ state, actions, name, encrypted, emoji, onEditLas
         </div>
       ) : null}
       {state.tooLarge ? <Notice tone="warn" actions={<IconButton icon="close" size={16} label={words.app.close} onClick={actions.dismissTooLarge} />}>{words.composer.tooLarge(state.tooLarge.name, fileSize(state.tooLarge.limit))}</Notice> : null}
+      {state.tooMany > 0 ? <Notice tone="warn" actions={<IconButton icon="close" size={16} label={words.app.close} onClick={actions.dismissTooLarge} />}>{words.composer.tooMany(state.tooMany, MAX_UPLOADS)}</Notice> : null}
       {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
       {state.uploads.length > 0 ? <Uploads uploads={state.uploads} onRemove={actions.removeFile} /> : null}
       {open ? <Suggestions id={id} suggestions={state.suggestions} selected={state.selected} onChoose={actions.accept} /> : null}

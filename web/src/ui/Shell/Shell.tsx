@@ -2,6 +2,7 @@
 import { type DragEvent, type ReactNode, useState, useSyncExternalStore } from "react";
 import type { RoomDetails } from "../../core/port/rooms.ts";
 import { Button } from "../Button/Button.tsx";
+import { droppedFiles } from "../files.ts";
 import { Icon } from "../Icon/Icon.tsx";
 import { Notice } from "../Notice/Notice.tsx";
 import { useWords } from "../words.ts";
@@ -60,19 +61,24 @@ export function NothingOpen({ onBack }: { readonly onBack?: () => void }) {
   );
 }
 
-/** Takes files dropped anywhere on the conversation. */
-export function DropZone({ children, onFiles }: { readonly children: ReactNode; readonly onFiles: (files: readonly File[]) => void }) {
+/** Takes files dropped anywhere on the conversation; `onFiles` is null where nothing can be sent. */
+export function DropZone({ children, onFiles }: { readonly children: ReactNode; readonly onFiles: ((files: readonly File[]) => void) | null }) {
   const words = useWords();
   const [over, setOver] = useState(false);
   const onDrag = (event: DragEvent, inside: boolean): void => {
-    if (!event.dataTransfer.types.includes("Files")) return;
+    if (!onFiles || !event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
     if (inside !== over) setOver(inside);
   };
+  const onDrop = (event: DragEvent): void => {
+    onDrag(event, false);
+    const files = droppedFiles(event.dataTransfer);
+    if (files.length > 0) onFiles?.(files);
+  };
   return (
     <div
-      className={styles.drop} onDragOver={(event) => onDrag(event, true)} onDragLeave={(event) => { if (event.currentTarget === event.target) onDrag(event, false); }}
-      onDrop={(event) => { onDrag(event, false); onFiles([...event.dataTransfer.files]); }}
+      className={styles.drop} onDragOver={(event) => onDrag(event, true)} onDrop={onDrop}
+      onDragLeave={(event) => { if (!event.currentTarget.contains(event.relatedTarget as Node | null)) onDrag(event, false); }}
     >
       {children}
       {over ? <div className={styles.dropHint}><Icon name="attach" size={32} /> {words.composer.drop}</div> : null}
