@@ -2,13 +2,17 @@
 //! Changing the address of one's account: the password, a code sent to the new address, and a
 //! notice to the old one. Whoever has no password proves anew who they are, by a code sent to the
 //! old address or at their provider. The new address has to be of the same organisation: who
-//! somebody works for is not theirs to change.
+//! somebody works for is not theirs to change. A guest's has to be invited as their first one was:
+//! the name follows the address, and outside of the policy anybody may have any.
 
 use std::sync::Arc;
 
 use axum::{Router, extract::Query, routing::get};
 use estafette_core::{email_address::EmailAddress, ids::UserId};
-use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _, people::Person};
+use estafette_store::{
+    AccountStore as _, IdentityStore as _, PeopleStore as _, identity::AddressOutcome,
+    people::Person,
+};
 use http::{StatusCode, Uri};
 use maud::html;
 use serde::Deserialize;
@@ -180,12 +184,14 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
     });
     let now_ms = identity.host.now_ms();
     let changed = identity.store.change_address(&user_id, address.as_str(), now_ms, notice).await?;
-    let (title, text) = if changed {
-        identity.mailer.wake();
-        identity.follow(&user_id, &address).await;
-        words.changed
-    } else {
-        words.taken
+    let (title, text) = match changed {
+        AddressOutcome::Changed => {
+            identity.mailer.wake();
+            identity.follow(&user_id, &address).await;
+            words.changed
+        }
+        AddressOutcome::Taken => words.taken,
+        AddressOutcome::NotInvited => words.not_invited,
     };
     let body = html! {
         h1 { (title) }

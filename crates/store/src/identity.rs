@@ -98,6 +98,18 @@ pub enum CodeOutcome {
     },
 }
 
+/// What became of a change of address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressOutcome {
+    /// It is durable.
+    Changed,
+    /// Nothing was written: the address belongs to somebody else, or to an account that an
+    /// administrator closed, or there is no such account.
+    Taken,
+    /// Nothing was written: the account is a guest's, and nobody has invited the address.
+    NotInvited,
+}
+
 /// What became of a code that was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TryOutcome {
@@ -340,14 +352,14 @@ pub trait IdentityStore: Send + Sync {
     /// unknown, used or has ended, or the account is deactivated.
     async fn renew(&self, token: TokenHash, now_ms: i64, expires_ms: i64) -> StoreResult<bool>;
 
-    /// Gives an account another address since now, and ends the links that lie in the mailbox before. With
-    /// the change, or not at all, `notice` is queued. `false`: the address belongs to somebody
-    /// else, or to an account that an administrator closed, or there is no such account.
+    /// Gives an account another address since now, and ends the links that lie in the mailbox
+    /// before. With the change, or not at all, `notice` is queued, and the invitation used up by
+    /// which a guest may have the address.
     async fn change_address(
         &self,
         user_id: &UserId,
         address: &str,
         now_ms: i64,
         notice: Option<NewMail>,
-    ) -> StoreResult<bool>;
+    ) -> StoreResult<AddressOutcome>;
 }

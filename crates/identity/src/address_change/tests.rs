@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-use estafette_store::PeopleStore as _;
+use estafette_store::{IdentityStore as _, PeopleStore as _};
 use http::StatusCode;
 
-use crate::sign_up::tests::Site;
+use crate::{
+    Host as _,
+    sign_up::tests::Site,
+    testing::{Answer, TestBrowser},
+};
 
 const PASSWORD: &str = "ocean lantern granite violin";
 
@@ -84,4 +88,39 @@ async fn whoever_has_no_password_proves_the_old_address_and_the_new_one() {
     browser.submit("/_estafette/account/address/done", &[]).await;
     let store = &site.test.identity.store;
     assert!(store.person_by_email("new@important.com").await.unwrap().is_some());
+}
+
+/// Otherwise a guest takes any address in the world and with it anybody's name.
+#[tokio::test]
+async fn a_guest_changes_to_an_invited_address_alone() {
+    let site = Site::start();
+    let sponsor = site.test.account("sponsor", PASSWORD).await;
+    let store = &site.test.identity.store;
+    let expires_ms = site.test.host.now_ms() + 1_000_000;
+    store.invite_guest("bob@evil.org", &sponsor, expires_ms).await.unwrap();
+    let (mut browser, _) = site.sign_up("bob@evil.org").await;
+    let done = to(&site, &mut browser, "prime.minister@evil.org").await;
+    assert!(done.body.contains("not invited"), "{}", done.body);
+    let bob = store.person_by_email("bob@evil.org").await.unwrap().unwrap();
+
+    let other = site.test.account("other", PASSWORD).await;
+    store.invite_guest("bob@partner.org", &other, expires_ms).await.unwrap();
+    let done = to(&site, &mut browser, "bob@partner.org").await;
+    assert!(done.body.contains("Your address has changed"), "{}", done.body);
+    let now = store.person(&bob.user_id).await.unwrap().unwrap();
+    assert_eq!(now.details.email.as_deref(), Some("bob@partner.org"));
+    assert_eq!(now.invited_by.as_deref(), Some(other.as_str()), "who invited the address");
+    let now_ms = site.test.host.now_ms();
+    assert!(!store.is_invited("bob@partner.org", now_ms).await.unwrap(), "it is used up");
+}
+
+async fn to(site: &Site, browser: &mut TestBrowser<'_>, address: &str) -> Answer {
+    let path = "/_estafette/account/address";
+    browser.open(path).await;
+    browser.submit(path, &[("address", address), ("password", PASSWORD)]).await;
+    let code = site.code_for(address).await;
+    browser.follow().await;
+    browser.submit("/_estafette/account/address/code", &[("code", &code)]).await;
+    browser.follow().await;
+    browser.submit("/_estafette/account/address/done", &[]).await
 }

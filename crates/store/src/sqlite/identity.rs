@@ -22,8 +22,8 @@ use crate::{
     StoreError, StoreResult,
     accounts::{PasswordHash, ProfileOutcome, TokenHash},
     identity::{
-        BrowserSession, CodeOutcome, GuestInvitation, IdentityStore, NewCode, NewMail, Reminder,
-        Renewal, Return, SignedIn, TryOutcome, WaitingMail,
+        AddressOutcome, BrowserSession, CodeOutcome, GuestInvitation, IdentityStore, NewCode,
+        NewMail, Reminder, Renewal, Return, SignedIn, TryOutcome, WaitingMail,
     },
     people::{Person, PersonDetails, PutPersonOutcome},
 };
@@ -199,25 +199,43 @@ impl IdentityStore for SqliteStore {
         address: &str,
         now_ms: i64,
         notice: Option<NewMail>,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<AddressOutcome> {
         let (indexes, user_id, address) = (self.indexes(), user_id.clone(), address.to_owned());
         self.write(move |tx| {
-            let Some(person) = person::one(tx.conn, &user_id)? else { return Ok(false) };
-            if person::is_closed(tx.conn, &address)? {
-                return Ok(false);
-            }
-            let details = PersonDetails { email: Some(address), ..person.details };
-            if person::put(&indexes, tx, &user_id, &details)? != PutPersonOutcome::Put {
-                return Ok(false);
-            }
-            person::note_address(tx.conn, &user_id, now_ms)?;
-            if let Some(notice) = &notice {
-                outbox::put(tx.conn, notice)?;
-            }
-            Ok(true)
+            change_address(&indexes, tx, (&user_id, &address), now_ms, notice.as_ref())
         })
         .await
     }
+}
+
+fn change_address(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    (user_id, address): (&UserId, &str),
+    now_ms: i64,
+    notice: Option<&NewMail>,
+) -> StoreResult<AddressOutcome> {
+    let Some(person) = person::one(tx.conn, user_id)? else { return Ok(AddressOutcome::Taken) };
+    if person::is_closed(tx.conn, address)? {
+        return Ok(AddressOutcome::Taken);
+    }
+    let is_new = person.details.email.as_deref() != Some(address);
+    let needs_invitation = person.details.guest && is_new;
+    if needs_invitation && !guests::is_invited(tx.conn, address, now_ms)? {
+        return Ok(AddressOutcome::NotInvited);
+    }
+    let details = PersonDetails { email: Some(address.to_owned()), ..person.details };
+    if person::put(indexes, tx, user_id, &details)? != PutPersonOutcome::Put {
+        return Ok(AddressOutcome::Taken);
+    }
+    if needs_invitation {
+        person::use_invitation(tx.conn, user_id, address)?;
+    }
+    person::note_address(tx.conn, user_id, now_ms)?;
+    if let Some(notice) = notice {
+        outbox::put(tx.conn, notice)?;
+    }
+    Ok(AddressOutcome::Changed)
 }
 
 fn bring_back(indexes: &Indexes, tx: &mut Tx<'_>, back: &Return) -> StoreResult<bool> {

@@ -10,7 +10,7 @@ use estafette_store::{
         AccountFlag, DeviceSeen, Devices, DirectoryQuery, NewAccount, NewLogin, PasswordHash,
         TokenHash, TokenPair,
     },
-    identity::{GuestInvitation, NewMail, Reminder, Return},
+    identity::{AddressOutcome, GuestInvitation, NewMail, Reminder, Return},
     people::{
         AdminAct, AdminOutcome, AuditEntry, AuditPage, CreatePersonOutcome, DirectoryBudget,
         PersonDetails, PutPersonOutcome, RED_LIST,
@@ -430,15 +430,14 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     };
     assert!(store.remind(reminder).await.unwrap());
     let link = || store.renewal(TokenHash::of("link"), 2);
-    assert!(
-        !store.change_address(&alice, "c@x.fr", 7, None).await.unwrap(),
-        "an administrator closed it"
-    );
+    let changed = store.change_address(&alice, "c@x.fr", 7, None).await.unwrap();
+    assert_eq!(changed, AddressOutcome::Taken, "an administrator closed it");
     let closed = store.person_by_email("c@x.fr").await.unwrap();
     assert_eq!(closed.map(|person| person.user_id), Some(user("@c:x")));
     assert!(link().await.unwrap().is_some(), "the address is the same");
     assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 0);
-    assert!(store.change_address(&alice, "b@x.fr", 7, None).await.unwrap(), "its owner ended it");
+    let changed = store.change_address(&alice, "b@x.fr", 7, None).await.unwrap();
+    assert_eq!(changed, AddressOutcome::Changed, "its owner ended it");
     assert!(link().await.unwrap().is_none(), "a link in the mailbox before works");
     assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 1, "the new one has none");
 }
@@ -460,7 +459,8 @@ async fn an_address_changes_with_the_notice_or_not_at_all() {
         })
     };
     let waiting = async || store.due_mail(1, 10).await.unwrap().len();
-    assert!(!store.change_address(&alice, "b@x.fr", 7, notice()).await.unwrap());
+    let changed = store.change_address(&alice, "b@x.fr", 7, notice()).await.unwrap();
+    assert_eq!(changed, AddressOutcome::Taken);
     assert_eq!(waiting().await, 0, "nothing has changed");
     let trigger = "CREATE TRIGGER broken BEFORE INSERT ON outgoing_mail
                    BEGIN SELECT RAISE(ABORT, 'broken'); END";
@@ -469,7 +469,8 @@ async fn an_address_changes_with_the_notice_or_not_at_all() {
     let email = async || store.person(&alice).await.unwrap().unwrap().details.email;
     assert_eq!(email().await.as_deref(), Some("a@x.fr"), "changed without the notice");
     world.file().execute_batch("DROP TRIGGER broken").unwrap();
-    assert!(store.change_address(&alice, "new@x.fr", 7, notice()).await.unwrap());
+    let changed = store.change_address(&alice, "new@x.fr", 7, notice()).await.unwrap();
+    assert_eq!(changed, AddressOutcome::Changed);
     assert_eq!((email().await.as_deref(), waiting().await), (Some("new@x.fr"), 1));
     let since_ms = async || store.person(&alice).await.unwrap().unwrap().email_since_ms;
     assert_eq!(since_ms().await, 7);

@@ -5,7 +5,9 @@
 use std::sync::atomic::Ordering;
 
 use estafette_core::third_party_invite::KIND;
-use estafette_store::{AccountStore as _, IdentityStore as _, PeopleStore as _};
+use estafette_store::{
+    AccountStore as _, IdentityStore as _, PeopleStore as _, identity::AddressOutcome,
+};
 use serde_json::{Value, json};
 
 use crate::testing::{TestServer, eventually};
@@ -288,7 +290,8 @@ async fn every_way_to_an_address_redeems_it() {
         server.post(ALICE, &invite, email(address)).await;
     }
     assert_eq!(offers(&server, ALICE, &room).await.len(), 2, "a deactivated account is none");
-    assert!(store.change_address(&user(PARTNER), "new@org.fr", 7, None).await.unwrap());
+    let changed = store.change_address(&user(PARTNER), "new@org.fr", 7, None).await.unwrap();
+    assert_eq!(changed, AddressOutcome::Changed);
     assert!(store.reactivate_account(&user(BOB), None).await.unwrap());
     eventually(async || {
         let offers = offers(&server, ALICE, &room).await;

@@ -13,6 +13,7 @@ pub(crate) struct Address {
     pub(crate) change: &'static str,
     pub(crate) changed: (&'static str, &'static str),
     pub(crate) taken: (&'static str, &'static str),
+    pub(crate) not_invited: (&'static str, &'static str),
 }
 
 pub(super) const FRENCH: Address = Address {
@@ -27,6 +28,11 @@ pub(super) const FRENCH: Address = Address {
     change: "Changer l’adresse",
     changed: ("Votre adresse a changé", "Connectez-vous désormais avec"),
     taken: ("Cette adresse a déjà un compte", "Elle ne peut pas être aussi la vôtre."),
+    not_invited: (
+        "Cette adresse n’est pas invitée",
+        "Vous êtes ici l’invité d’un agent\u{a0}: demandez-lui d’inviter votre nouvelle adresse, puis \
+         recommencez. Votre adresse actuelle reste la vôtre.",
+    ),
 };
 
 pub(super) const ENGLISH: Address = Address {
@@ -40,4 +46,9 @@ pub(super) const ENGLISH: Address = Address {
     change: "Change the address",
     changed: ("Your address has changed", "From now on sign in with"),
     taken: ("This address already has an account", "It cannot be yours too."),
+    not_invited: (
+        "This address is not invited",
+        "You are here as the guest of an agent: ask them to invite your new address, then try \
+         again. Your current address stays yours.",
+    ),
 };

@@ -152,15 +152,24 @@ pub(super) fn create(
         CreateOutcome::TokenInvalid => return Ok(CreatePersonOutcome::TokenInvalid),
     }
     put(indexes, tx, &account.user_id, details)?;
-    if let Some(email) = &details.email
-        && let Some(invited_by) = guests::end(tx.conn, email)?
-        && let Some(nid) = life::nid(tx.conn, &account.user_id)?
-    {
-        tx.conn
-            .prepare_cached("UPDATE person SET invited_by = ?2 WHERE account_nid = ?1")?
-            .execute((nid, invited_by))?;
+    if let Some(email) = &details.email {
+        use_invitation(tx.conn, &account.user_id, email)?;
     }
     Ok(CreatePersonOutcome::Created)
+}
+
+/// Uses up the invitation of an address that is somebody's now, where there is one: who invited
+/// answers for the guest.
+pub(in crate::sqlite) fn use_invitation(
+    conn: &Connection,
+    user_id: &UserId,
+    address: &str,
+) -> StoreResult<()> {
+    let Some(invited_by) = guests::end(conn, address)? else { return Ok(()) };
+    let Some(nid) = life::nid(conn, user_id)? else { return Ok(()) };
+    conn.prepare_cached("UPDATE person SET invited_by = ?2 WHERE account_nid = ?1")?
+        .execute((nid, invited_by))?;
+    Ok(())
 }
 
 /// Whether the address is that of an account which an administrator alone brings back.
