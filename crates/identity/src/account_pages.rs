@@ -86,7 +86,9 @@ async fn show(
         ("org.matrix.cross_signing_reset", device_id) => {
             keys_reset::confirm(&identity, &browser, &user_id, device_id.as_ref()).await?
         }
-        ("org.matrix.account_deactivate", _) => deactivation::confirm(&browser, &user_id, None),
+        ("org.matrix.account_deactivate", _) => {
+            deactivation::confirm(&browser, &user_id, None).await?
+        }
         _ => overview(&identity, &browser, &user_id).await?,
     };
     Ok(browser.show(&page))

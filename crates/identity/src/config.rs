@@ -71,6 +71,8 @@ pub struct SignUp {
     pub passwordless: bool,
     /// Whether whoever holds the mailbox of a deactivated account may bring it back.
     pub reactivation: bool,
+    /// For how many days after the account ended.
+    pub reactivation_days: u32,
     /// Whether people may change the display name that was made from their address.
     pub display_name_editable: bool,
 }
@@ -82,6 +84,7 @@ impl Default for SignUp {
             password_length_min: 12,
             passwordless: true,
             reactivation: true,
+            reactivation_days: 30,
             display_name_editable: false,
         }
     }
@@ -239,6 +242,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("sign_up.password_length_min", "How many characters a password chosen on the pages has."),
     ("sign_up.passwordless", "Whether one may have no password and sign in by codes sent by mail."),
     ("sign_up.reactivation", "Whether the owner of its mailbox may bring back an account."),
+    ("sign_up.reactivation_days", "For how many days after it ended; then the address is free."),
     (
         "sign_up.display_name_editable",
         "Whether people may change the name made from their address.",

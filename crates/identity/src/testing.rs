@@ -230,7 +230,7 @@ impl Host for TestHost {
     }
 
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
-        let done = self.store.deactivate_account(user_id, erase).await;
+        let done = self.store.deactivate_account(user_id, erase, self.now_ms()).await;
         done.map_err(|error| HostError::Internal(error.to_string()))
     }
 

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) const RENEW: &str = "/_estafette/renew";
 const SIGN_IN: &str = "/_estafette/sign-in";
 const SEND: &str = "/_estafette/renew/mail";
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new().route(RENEW, get(show).post(renew)).route(SEND, axum::routing::post(send_again))

@@ -341,9 +341,14 @@ pub trait AccountStore: Send + Sync {
 
     /// Ends an account: password, devices (E10) and directory entry go, rights end. With `erase`
     /// also profile, account data and filters. `false` when there is no such account. This is the
-    /// owner's own act: whoever holds the mailbox may bring the account back. A lock and a
-    /// suspension stay.
-    async fn deactivate_account(&self, user_id: &UserId, erase: bool) -> StoreResult<bool>;
+    /// owner's own act: whoever holds the mailbox may bring the account back for a while. A lock
+    /// and a suspension stay.
+    async fn deactivate_account(
+        &self,
+        user_id: &UserId,
+        erase: bool,
+        now_ms: i64,
+    ) -> StoreResult<bool>;
 
     /// Everybody who asked that their content be erased.
     async fn erased_users(&self) -> StoreResult<Vec<UserId>>;

@@ -84,6 +84,9 @@ pub struct Person {
     pub deactivated: bool,
     /// Whether an administrator ended the account, who alone brings it back.
     pub closed_by_admin: bool,
+    /// When the account ended, in ms since the epoch. `None`: it has not, or longer ago than that
+    /// is written down.
+    pub deactivated_ms: Option<i64>,
     /// Who invited a guest: a user id, or `operator (uid 1000)`.
     pub invited_by: Option<String>,
     /// Since when the account has its address, in ms since the epoch: since it was made, where

@@ -131,7 +131,7 @@ async fn deactivate_own(
 pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiResult<bool> {
     server.account_changes.check_room()?;
     let mailbox = people::mailbox(server, user_id).await?;
-    let known = server.store.deactivate_account(user_id, erase).await?;
+    let known = server.store.deactivate_account(user_id, erase, server.now_ms()).await?;
     if known {
         if erase {
             server.erased.forget();

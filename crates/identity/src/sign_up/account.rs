@@ -113,11 +113,7 @@ async fn way(identity: &Identity, address: &EmailAddress) -> Result<Way, Trouble
             return Ok(if is_long_expired { Way::Closed } else { Way::Exists });
         }
         // The mailbox may have passed on: whoever has it now gets an account of their own.
-        Some(person)
-            if person.may_come_back() && identity.is_long_expired(person.details.expires_ms) =>
-        {
-            None
-        }
+        Some(person) if person.may_come_back() && identity.is_long_gone(&person) => None,
         Some(person) if !reactivation || !person.may_come_back() => return Ok(Way::Closed),
         // The mailbox alone would be a way around the provider, which shuts out who left.
         Some(person) if identity.known_by_subject(&person.user_id).await? => {

@@ -370,6 +370,33 @@ async fn a_deactivated_account_comes_back_where_the_policy_says_so() {
     }
 }
 
+/// Otherwise whoever is given the address years later gets the account of who had it before: the
+/// rooms' memory of its name, its settings, and its keys.
+#[tokio::test]
+async fn an_account_comes_back_for_days_and_then_the_address_makes_another() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    for (days, title) in [(29, "Reactivate my account"), (30, "Create my account")] {
+        let site = Site::with(|config| config.sign_up.reactivation_days = 30);
+        site.sign_up("a@important.com").await;
+        let store = &site.test.identity.store;
+        let before = store.person_by_email("a@important.com").await.unwrap().unwrap().user_id;
+        site.test.identity.host.deactivate(&before, false).await.unwrap();
+        site.test.host.advance(days * DAY_MS);
+        let mut browser = site.test.browser();
+        ask(&mut browser, "a@important.com").await;
+        let code = site.code_for("a@important.com").await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        let page = browser.follow().await;
+        assert!(page.body.contains(title), "{days}: {}", page.body);
+        let fields = [("password", PASSWORD), ("again", PASSWORD)];
+        browser.submit("/_estafette/sign-up/account", &fields).await;
+        let now = store.person_by_email("a@important.com").await.unwrap().unwrap();
+        assert_eq!((now.user_id == before, now.deactivated), (days < 30, false));
+        assert_eq!(store.person(&before).await.unwrap().unwrap().deactivated, days >= 30);
+    }
+}
+
 /// Otherwise the mailbox brings back, without the provider, whom the provider shuts out; or a guest
 /// is back whom nobody invited again.
 #[tokio::test]
@@ -465,7 +492,7 @@ async fn an_invited_address_signs_up_once() {
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/oauth2/authorize?x"));
     let guest = store.person_by_email("g@y.com").await.unwrap().unwrap();
     assert!(guest.details.guest);
-    store.deactivate_account(&guest.user_id, true).await.unwrap();
+    store.deactivate_account(&guest.user_id, true, 1).await.unwrap();
     let fields = [("password", PASSWORD), ("again", PASSWORD)];
     let answer = late.submit("/_estafette/sign-up/account", &fields).await;
     assert!(answer.body.contains("You need an invitation"), "{}", answer.body);

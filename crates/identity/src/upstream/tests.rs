@@ -440,7 +440,7 @@ async fn an_account_is_found_by_its_address_once() {
     let answer = world.sign_in(&mut world.site.browser(), &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.body.contains("another person"), "{}", answer.body);
-    world.site.identity.store.deactivate_account(&user_id, false).await.unwrap();
+    world.site.identity.store.deactivate_account(&user_id, false, 1).await.unwrap();
     world.say(|script| {
         script.id_token = claims(json!({}));
         script.user_info = json!({ "sub": "subject" });

@@ -16,7 +16,7 @@ use estafette_core::{
 };
 use estafette_store::{
     PeopleStore as _, UpstreamStore as _,
-    people::{AdminAct, AdminOutcome},
+    people::{AdminAct, AdminOutcome, Person},
 };
 
 use super::DAY_MS;
@@ -177,6 +177,16 @@ impl Identity {
         let providers = self.store.upstream_providers(user_id).await?;
         let mut theirs = self.config.upstream.iter().filter(|one| providers.contains(&one.id));
         Ok(theirs.any(|one| !one.mailbox_opens_accounts))
+    }
+
+    /// Whether a deactivated account ended so long ago, by its owner or by its validity, that its
+    /// mailbox is not believed to be the same person's.
+    pub(crate) fn is_long_gone(&self, person: &Person) -> bool {
+        let days = i64::from(self.config.sign_up.reactivation_days);
+        let since_ms = self.host.now_ms().saturating_sub(days.saturating_mul(DAY_MS));
+        let ended_long_ago = person.deactivated_ms.is_none_or(|ended_ms| ended_ms <= since_ms);
+        self.config.sign_up.reactivation && ended_long_ago
+            || self.is_long_expired(person.details.expires_ms)
     }
 
     /// Whether an account that ends at `expires_ms` has been expired for longer than its mailbox is

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use estafette_core::ids::{DeviceId, UserId};
 
+use self::life::End;
 use super::{SqliteStore, device_rows::Indexes, oauth};
 use crate::{
     StoreResult,
@@ -77,9 +78,15 @@ impl AccountStore for SqliteStore {
         self.write(move |tx| life::set_flag(&indexes, tx, &user_id, flag, value)).await
     }
 
-    async fn deactivate_account(&self, user_id: &UserId, erase: bool) -> StoreResult<bool> {
+    async fn deactivate_account(
+        &self,
+        user_id: &UserId,
+        erase: bool,
+        now_ms: i64,
+    ) -> StoreResult<bool> {
         let (indexes, user_id) = (self.indexes(), user_id.clone());
-        self.write(move |tx| life::deactivate(&indexes, tx, &user_id, (erase, false))).await
+        let end = End { erase, by_admin: false, now_ms };
+        self.write(move |tx| life::deactivate(&indexes, tx, &user_id, end)).await
     }
 
     async fn erased_users(&self) -> StoreResult<Vec<UserId>> {

@@ -52,6 +52,7 @@ const STEPS: &[Step] = &[
         sql: include_str!("schema/065_directory_by_organisation.sql"),
         then: Some(directory::enter_whoever_is_missing),
     },
+    sql(include_str!("schema/068_end_time.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -78,7 +78,7 @@ async fn a_name_is_given_once_for_ever() {
     let alice = world.create("@a:x").await;
     let again = world.store.create_account(new("@a:x")).await.unwrap();
     assert_eq!(again, CreateOutcome::Taken);
-    world.store.deactivate_account(&alice, true).await.unwrap();
+    world.store.deactivate_account(&alice, true, 1).await.unwrap();
     let again = world.store.create_account(new("@a:x")).await.unwrap();
     assert_eq!(again, CreateOutcome::Taken, "a deactivated user's name is not for somebody else");
     let both = tokio::join!(
@@ -137,7 +137,7 @@ async fn what_ends_a_session_ends_it_at_once() {
     store.set_account_flag(&alice, AccountFlag::Suspended, true).await.unwrap();
     let session = store.session(&TokenHash::of("four")).await.unwrap().unwrap();
     assert!(session.locked && session.suspended);
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(!world.is_in("four").await);
     let refused = world.log_in(&alice, "B", "five").await;
     assert_eq!(refused, LoginOutcome::NoAccount);
@@ -294,7 +294,7 @@ async fn profiles_are_kept_and_erased_with_their_owner() {
     let fields = store.profile(&alice).await.unwrap().unwrap();
     assert_eq!(fields, [("displayname".to_owned(), "\"A\"".to_owned())]);
     assert_eq!(store.profile(&user("@b:x")).await.unwrap(), None);
-    store.deactivate_account(&alice, true).await.unwrap();
+    store.deactivate_account(&alice, true, 1).await.unwrap();
     assert_eq!(set("displayname", Some("\"B\"")).await, ProfileOutcome::NoAccount);
     assert_eq!(store.profile(&alice).await.unwrap(), Some(Vec::new()));
     assert_eq!(world.count("directory_name") + world.count("directory_entry"), 0);
@@ -321,7 +321,7 @@ async fn a_changed_profile_is_noted_until_this_very_change_was_told() {
     store.profile_told(&alice, second).await.unwrap();
     assert_eq!(store.profile_change_to_tell(&alice).await.unwrap(), None);
     set("displayname", "\"B\"").await;
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert_eq!(store.profiles_to_tell(9).await.unwrap(), []);
 }
 
@@ -331,7 +331,7 @@ async fn accounts_are_listed_page_by_page() {
     for id in ["@a:x", "@b:x", "@c:x"] {
         world.create(id).await;
     }
-    world.store.deactivate_account(&user("@b:x"), false).await.unwrap();
+    world.store.deactivate_account(&user("@b:x"), false, 1).await.unwrap();
     let list = async |page: AccountPage| {
         let (accounts, total) = world.store.accounts(page).await.unwrap();
         (accounts.into_iter().map(|account| account.user_id.to_string()).collect::<Vec<_>>(), total)

@@ -111,6 +111,6 @@ async fn they_end_with_their_device_and_with_their_account() {
     store.put_delayed_event(event("account", 100), 9).await.unwrap();
     store.delete_devices(&user(), Devices::These(vec![device_id])).await.unwrap();
     assert_eq!(ids(&store.delayed_events(&user()).await.unwrap()), ["account"]);
-    store.deactivate_account(&user(), false).await.unwrap();
+    store.deactivate_account(&user(), false, 1).await.unwrap();
     assert_eq!(ids(&store.delayed_events(&user()).await.unwrap()), Vec::<&str>::new());
 }

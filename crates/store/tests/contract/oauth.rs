@@ -83,7 +83,7 @@ async fn a_code_ends_with_its_time_and_with_what_it_rests_on() {
         match act {
             0 => world.store.set_password(&world.alice, None, None).await.unwrap(),
             1 => drop(world.store.delete_devices(&world.alice, Devices::All).await.unwrap()),
-            _ => drop(world.store.deactivate_account(&world.alice, false).await.unwrap()),
+            _ => drop(world.store.deactivate_account(&world.alice, false, 1).await.unwrap()),
         }
         assert_eq!(world.exchange(&code, 0).await, GrantOutcome::Invalid, "{act}");
     }

@@ -100,13 +100,13 @@ async fn an_address_belongs_to_one_living_account() {
     let bob = world.create("@b:x", "Bob", "b@x.fr").await;
     let outcome = store.put_person(&bob, details("a@x.fr")).await.unwrap();
     assert_eq!(outcome, PutPersonOutcome::EmailTaken);
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(store.person_by_email("a@x.fr").await.unwrap().unwrap().deactivated);
     let outcome = store.put_person(&bob, details("a@x.fr")).await.unwrap();
     assert_eq!(outcome, PutPersonOutcome::Put, "a deactivated account gives the address up");
     assert_eq!(store.person_by_email("a@x.fr").await.unwrap().unwrap().user_id, bob);
     assert_eq!(store.person(&alice).await.unwrap().unwrap().details.email, None);
-    store.deactivate_account(&bob, true).await.unwrap();
+    store.deactivate_account(&bob, true, 1).await.unwrap();
     assert_eq!(store.person_by_email("a@x.fr").await.unwrap(), None, "erased with the account");
 }
 
@@ -361,7 +361,7 @@ async fn an_invited_address_makes_one_account_and_no_other() {
     let guest_now = store.person(&user("@g:x")).await.unwrap().unwrap();
     assert_eq!(guest_now.invited_by.as_deref(), Some("@h:x"), "who answers for the guest");
     // The erased account gives the address up, but the invitation does not come back.
-    store.deactivate_account(&user("@g:x"), true).await.unwrap();
+    store.deactivate_account(&user("@g:x"), true, 1).await.unwrap();
     assert_eq!(create("@g2:x", "g@y.fr").await, CreatePersonOutcome::NotInvited);
 }
 
@@ -408,7 +408,7 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     let alice = world.create("@a:x", "Alice", "a@x.fr").await;
     let ended = world.create("@b:x", "Bob", "b@x.fr").await;
     world.create("@c:x", "Carol", "c@x.fr").await;
-    store.deactivate_account(&ended, false).await.unwrap();
+    store.deactivate_account(&ended, false, 1).await.unwrap();
     world.act("@c:x", AdminAct::Deactivate(false)).await;
     let expiring = PersonDetails { expires_ms: Some(100), ..details("a@x.fr") };
     store.put_person(&alice, expiring).await.unwrap();
@@ -498,7 +498,7 @@ async fn only_what_its_owner_ended_comes_back_by_the_mailbox() {
     let may = async || store.person(&alice).await.unwrap().unwrap().may_come_back();
     assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "it is not deactivated");
     world.act("@a:x", AdminAct::SetFlag(AccountFlag::Suspended, true)).await;
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(may().await);
     assert!(!store.bring_back(back("@a:x", "b@x.fr")).await.unwrap(), "another mailbox");
     assert!(store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
@@ -509,16 +509,16 @@ async fn only_what_its_owner_ended_comes_back_by_the_mailbox() {
     let name = store.profile(&alice).await.unwrap().unwrap();
     assert_eq!(name, [("displayname".into(), "\"Back\"".into())]);
     // An administrator's word stays, also about one that its owner had ended before.
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     world.act("@a:x", AdminAct::Deactivate(false)).await;
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(!may().await);
     assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap());
     let anew = store.create_person(account("@b:x", "B"), details("a@x.fr")).await.unwrap();
     assert_eq!(anew, CreatePersonOutcome::Closed, "or by a new account");
     world.act("@a:x", AdminAct::Reactivate(None)).await;
     world.act("@a:x", AdminAct::SetFlag(AccountFlag::Locked, true)).await;
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "it is locked");
     world.act("@a:x", AdminAct::Reactivate(None)).await;
     let account_now = store.account(&alice).await.unwrap().unwrap();
@@ -541,7 +541,7 @@ async fn the_way_back_keeps_an_administrators_word_and_takes_a_guests_invitation
         ..details("a@x.fr")
     };
     store.put_person(&alice, placed.clone()).await.unwrap();
-    store.deactivate_account(&alice, false).await.unwrap();
+    store.deactivate_account(&alice, false, 1).await.unwrap();
     assert!(!store.bring_back(back("@a:x", "a@x.fr")).await.unwrap(), "not invited");
     assert!(store.person(&alice).await.unwrap().unwrap().deactivated);
     store.invite_guest("a@x.fr", &alice, 50).await.unwrap();
@@ -555,7 +555,7 @@ async fn the_way_back_keeps_an_administrators_word_and_takes_a_guests_invitation
 async fn a_way_back_that_fails_in_the_middle_leaves_nothing() {
     let world = World::new();
     let alice = world.create("@a:x", "Alice", "a@x.fr").await;
-    world.store.deactivate_account(&alice, false).await.unwrap();
+    world.store.deactivate_account(&alice, false, 1).await.unwrap();
     let before = world.store.account(&alice).await.unwrap();
     for (table, what) in [("person", "UPDATE"), ("profile_field", "INSERT")] {
         let trigger = format!(

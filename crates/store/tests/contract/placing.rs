@@ -80,7 +80,7 @@ async fn people_are_moved_once_and_only_where_their_address_is_still_the_one_tha
     let cy = create(&store, "cy", "cy", None).await;
     let di = create(&store, "di", "Di [Externe]", Some("Di [Externe]")).await;
     let gone = create(&store, "gone", "Gone", None).await;
-    store.deactivate_account(&gone, false).await.unwrap();
+    store.deactivate_account(&gone, false, 1).await.unwrap();
     let before = lines(&store).await;
     let nobody = UserId::parse("@nobody:x").unwrap();
     let wanted = vec![

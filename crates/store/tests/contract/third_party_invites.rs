@@ -138,7 +138,7 @@ async fn it_is_redeemable_from_the_account_until_its_event_is_replaced() {
     end(&mut hall, 2).await;
     assert!(redeemable(&hall.store, None, 99).await.is_empty());
     hall.store.change_address(&user("@p:x.fr"), "p@y.fr", 7, None).await.unwrap();
-    hall.store.deactivate_account(&user("@p:x.fr"), false).await.unwrap();
+    hall.store.deactivate_account(&user("@p:x.fr"), false, 1).await.unwrap();
     assert!(redeemable(&hall.store, None, 99).await.is_empty(), "the account is gone");
     let ended = hall.store.ended_invites(100, 0, 10).await.unwrap();
     assert_eq!(ended.iter().map(|ended| &*ended.token).collect::<Vec<_>>(), ["token1"]);

@@ -126,12 +126,12 @@ async fn who_lapsed_or_is_erased_is_no_subject_any_more_and_who_left_still_is() 
     let entry = AuditEntry { actor: "policy".into(), reason: None, now_ms: 20 };
     let outcome = store.administer(entry, Some("@c:x"), AdminAct::Lapse(15)).await.unwrap();
     assert_eq!(outcome, AdminOutcome::Done);
-    store.deactivate_account(&user("@a:x"), false).await.unwrap();
-    store.deactivate_account(&user("@b:x"), false).await.unwrap();
+    store.deactivate_account(&user("@a:x"), false, 1).await.unwrap();
+    store.deactivate_account(&user("@b:x"), false, 1).await.unwrap();
     let subject = |name: &'static str| store.upstream_user("p", name);
     assert_eq!(subject("c").await.unwrap(), None, "lapsed");
     assert_eq!(subject("a").await.unwrap(), Some(user("@a:x")), "may come back");
-    store.deactivate_account(&user("@b:x"), true).await.unwrap();
+    store.deactivate_account(&user("@b:x"), true, 1).await.unwrap();
     assert_eq!(subject("b").await.unwrap(), None, "erased");
     for table in ["upstream_link", "upstream_session", "upstream_sid"] {
         let sql = format!("SELECT group_concat(subject) FROM {table}");

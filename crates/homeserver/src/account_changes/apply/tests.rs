@@ -35,7 +35,7 @@ async fn whoever_is_gone_leaves_also_when_the_server_was_stopped_meanwhile() {
     let room = server.room(ALICE, json!({ "preset": "public_chat" })).await;
     server.post("@bob:x.fr", &format!("/v3/rooms/{room}/join"), json!({})).await;
     let bob = UserId::parse("@bob:x.fr").unwrap();
-    assert!(server.server.store.deactivate_account(&bob, false).await.unwrap());
+    assert!(server.server.store.deactivate_account(&bob, false, 1).await.unwrap());
     let server = server.restart(|_| {}).await;
     let path = format!("/v3/rooms/{room}/state/m.room.member/{bob}");
     eventually(async || server.get(ALICE, &path).await["membership"] == "leave").await;
@@ -77,7 +77,7 @@ async fn whoever_is_gone_leaves_rooms_and_rejects_invitations() {
     server.post("@bob:x.fr", &format!("/v3/rooms/{joined}/join"), json!({})).await;
     let invited = server.room(ALICE, json!({ "invite": ["@bob:x.fr"] })).await;
     let bob = UserId::parse("@bob:x.fr").unwrap();
-    assert!(server.server.store.deactivate_account(&bob, false).await.unwrap());
+    assert!(server.server.store.deactivate_account(&bob, false, 1).await.unwrap());
     apply_one(&server.server, &bob, AccountChange::Leave).await.unwrap();
     for room in [joined, invited] {
         let path = format!("/v3/rooms/{room}/state/m.room.member/{bob}");

@@ -44,7 +44,7 @@ async fn existing_and_missing_accounts_get_the_same_answer() {
     assert_eq!((status, &wrong["errcode"]), (StatusCode::FORBIDDEN, &json!("M_FORBIDDEN")));
     let deactivated = UserId::parse("@gone:x.fr").unwrap();
     server.register("gone").await;
-    server.server.store.deactivate_account(&deactivated, false).await.unwrap();
+    server.server.store.deactivate_account(&deactivated, false, 1).await.unwrap();
     // One who has no password: absence satisfies nothing.
     server.token_of("@nopass:x.fr").await;
     for body in [
@@ -82,7 +82,7 @@ async fn an_address_names_its_owner_by_its_one_form() {
         server.server.store.put_person(&user_id, details).await.unwrap();
     }
     let gone = UserId::parse("@gone:x.fr").unwrap();
-    server.server.store.deactivate_account(&gone, false).await.unwrap();
+    server.server.store.deactivate_account(&gone, false, 1).await.unwrap();
     let by_address = |address: &str, password: &str| {
         json!({ "type": "m.login.password", "password": password, "identifier": {
             "type": "m.id.thirdparty", "medium": "email", "address": address } })

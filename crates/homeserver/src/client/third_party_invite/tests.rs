@@ -285,7 +285,7 @@ async fn every_way_to_an_address_redeems_it() {
     server.person(BOB, "bob@org.fr", false).await;
     let store = &server.server.store;
     let user = |id: &str| estafette_core::ids::UserId::parse(id).unwrap();
-    store.deactivate_account(&user(BOB), false).await.unwrap();
+    store.deactivate_account(&user(BOB), false, 1).await.unwrap();
     for address in ["new@org.fr", "bob@org.fr"] {
         server.post(ALICE, &invite, email(address)).await;
     }

@@ -151,7 +151,7 @@ async fn what_ends_sessions_ends_codes_that_wait() {
                 store.delete_devices(&user_id, Devices::All).await.unwrap();
             }
             "deactivation" => {
-                store.deactivate_account(&user_id, false).await.unwrap();
+                store.deactivate_account(&user_id, false, 1).await.unwrap();
             }
             _ => {
                 store.set_account_flag(&user_id, AccountFlag::Locked, true).await.unwrap();

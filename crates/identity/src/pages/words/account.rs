@@ -51,13 +51,15 @@ pub(crate) struct Account {
     pub(crate) reset_done: &'static str,
     pub(crate) deactivate_title: &'static str,
     pub(crate) deactivate_text: &'static str,
-    pub(crate) deactivate_consequences: [&'static str; 4],
+    pub(crate) deactivate_consequences: [&'static str; 3],
+    pub(crate) deactivate_way_back: fn(u32) -> String,
     pub(crate) deactivate_type: &'static str,
     pub(crate) deactivate_mistyped: &'static str,
     pub(crate) erase: &'static str,
     pub(crate) deactivate_button: &'static str,
     /// Title and text.
     pub(crate) deactivated: (&'static str, &'static str),
+    pub(crate) deactivated_until: fn(&str) -> String,
 }
 
 pub(super) const FRENCH: Account = Account {
@@ -115,18 +117,28 @@ pub(super) const FRENCH: Account = Account {
     reset_done_title: "Réinitialisation autorisée",
     reset_done: "Retournez à l’application dans les dix minutes pour terminer.",
     deactivate_title: "Supprimer mon compte",
-    deactivate_text: "La suppression est définitive\u{a0}:",
+    deactivate_text: "Si vous continuez\u{a0}:",
     deactivate_consequences: [
         "vous quittez tous vos salons\u{a0};",
         "tous vos appareils sont déconnectés\u{a0};",
-        "votre identifiant ne pourra plus servir à personne\u{a0};",
         "les messages déjà envoyés restent chez leurs destinataires.",
     ],
+    deactivate_way_back: |days| {
+        format!(
+            "Pendant {days} jours, qui lit le courrier de votre adresse peut rouvrir ce compte. \
+             Cochez la case ci-dessous pour que personne ne le puisse, pas même vous."
+        )
+    },
     deactivate_type: "Pour confirmer, recopiez votre identifiant",
     deactivate_mistyped: "Ce n’est pas votre identifiant. Recopiez-le exactement.",
     erase: "Effacer aussi mon profil et cacher mes messages aux nouveaux arrivants",
-    deactivate_button: "Supprimer définitivement",
-    deactivated: ("Compte supprimé", "Votre compte n’existe plus. Vous pouvez fermer cette page."),
+    deactivate_button: "Supprimer mon compte",
+    deactivated: ("Compte supprimé", "Vous pouvez fermer cette page."),
+    deactivated_until: |until| {
+        format!(
+            "Jusqu’au {until}, votre adresse permet de le rouvrir\u{a0}: inscrivez-vous avec elle."
+        )
+    },
 };
 
 pub(super) const ENGLISH: Account = Account {
@@ -185,16 +197,24 @@ pub(super) const ENGLISH: Account = Account {
     reset_done_title: "Reset allowed",
     reset_done: "Go back to the application within ten minutes to finish.",
     deactivate_title: "Delete my account",
-    deactivate_text: "This cannot be undone:",
+    deactivate_text: "If you go on:",
     deactivate_consequences: [
         "you leave all your rooms;",
         "all your devices are signed out;",
-        "your user id can never be used again;",
         "messages you sent stay with those who received them.",
     ],
+    deactivate_way_back: |days| {
+        format!(
+            "For {days} days, whoever reads the mail of your address can open this account again. \
+             Tick the box below so that nobody can, not even you."
+        )
+    },
     deactivate_type: "To confirm, type your user id",
     deactivate_mistyped: "This is not your user id. Type it exactly.",
     erase: "Also erase my profile, and hide my messages from those who join later",
-    deactivate_button: "Delete for good",
-    deactivated: ("Account deleted", "Your account is gone. You may close this page."),
+    deactivate_button: "Delete my account",
+    deactivated: ("Account deleted", "You may close this page."),
+    deactivated_until: |until| {
+        format!("Until {until} your address can open it again: sign up with it.")
+    },
 };

@@ -212,7 +212,7 @@ async fn a_mistyped_file_takes_the_organisation_from_nobody_at_a_start() {
     assert_eq!((held.moves.len() as u64, guests().await), (all, 0));
     // Few are no mistake of the file.
     let one = UserId::parse("@u0:x.fr").unwrap();
-    store.deactivate_account(&one, false).await.unwrap();
+    store.deactivate_account(&one, false, 1).await.unwrap();
     let few = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
     assert_eq!((few.moved, few.held_back, few.complete), (all - 1, 0, true));
     assert_eq!(guests().await as u64, all - 1);

@@ -67,7 +67,7 @@ async fn strangers_locked_and_ended_accounts_are_answered_alike_and_not_written_
     let locked = store.person_by_email("locked@important.com").await.unwrap().unwrap().user_id;
     store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
     let gone = store.person_by_email("gone@important.com").await.unwrap().unwrap().user_id;
-    store.deactivate_account(&gone, false).await.unwrap();
+    store.deactivate_account(&gone, false, 1).await.unwrap();
     let mut mails = site.mails().await.len();
     let mut shown = Vec::new();
     for (address, written_to) in [

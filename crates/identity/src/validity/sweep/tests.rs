@@ -148,8 +148,8 @@ async fn an_account_that_its_owner_ended_comes_back_only_while_the_mailbox_is_be
         let site = site();
         site.sign_up(ADDRESS).await;
         let before = owner(&site, ADDRESS).await.unwrap();
-        site.test.identity.store.deactivate_account(&before, false).await.unwrap();
         site.test.host.advance(days * DAY_MS);
+        site.test.identity.host.deactivate(&before, false).await.unwrap();
         let (_, answer) = site.sign_up(ADDRESS).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
         assert_eq!(owner(&site, ADDRESS).await.unwrap() == before, comes_back, "{days} days");

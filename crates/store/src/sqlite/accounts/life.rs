@@ -166,22 +166,35 @@ pub(in crate::sqlite) fn set_flag(
     Ok(true)
 }
 
-/// A lock and a suspension stay, so that no way back lifts them.
+/// How an account ends.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sqlite) struct End {
+    /// Whether what it said of its owner goes too.
+    pub(in crate::sqlite) erase: bool,
+    /// Whether an administrator alone brings it back.
+    pub(in crate::sqlite) by_admin: bool,
+    /// When, in ms since the epoch.
+    pub(in crate::sqlite) now_ms: i64,
+}
+
+/// A lock and a suspension stay, so that no way back lifts them. Who ends it again does not put off
+/// the day after which it does not come back.
 pub(in crate::sqlite) fn deactivate(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     user_id: &UserId,
-    (erase, by_admin): (bool, bool),
+    End { erase, by_admin, now_ms }: End,
 ) -> StoreResult<bool> {
     let Some(nid) = nid(tx.conn, user_id)? else { return Ok(false) };
     devices::delete(indexes, tx, user_id, &Devices::All)?;
     tx.conn
         .prepare_cached(
             "UPDATE account SET deactivated = 1, password_hash = NULL, is_admin = 0,
-                erased = max(erased, ?2), closed_by_admin = max(closed_by_admin, ?3)
+                erased = max(erased, ?2), closed_by_admin = max(closed_by_admin, ?3),
+                deactivated_ts = iif(deactivated, deactivated_ts, ?4)
              WHERE nid = ?1",
         )?
-        .execute((nid, erase, by_admin))?;
+        .execute((nid, erase, by_admin, now_ms))?;
     password_links::end(tx.conn, user_id)?;
     directory::leave(tx.conn, nid)?;
     forget_browsers(tx.conn, user_id, None)?;

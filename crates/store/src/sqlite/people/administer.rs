@@ -144,7 +144,10 @@ fn on_account(
             }
             known
         }
-        AdminAct::Deactivate(erase) => life::deactivate(indexes, tx, user_id, (*erase, true))?,
+        AdminAct::Deactivate(erase) => {
+            let end = life::End { erase: *erase, by_admin: true, now_ms };
+            life::deactivate(indexes, tx, user_id, end)?
+        }
         AdminAct::LinkPassword(link) => link_password(indexes, tx, user_id, link, now_ms)?,
         AdminAct::Reactivate(hash) => life::reactivate(tx, user_id, hash.as_ref())?,
         AdminAct::DeleteDevices(gone) => {

@@ -36,7 +36,8 @@ pub(super) fn lapse(
         expired && !known.deactivated && !known.locked
     });
     let (true, Some(nid)) = (lapsing, life::nid(tx.conn, user_id)?) else { return Ok(false) };
-    life::deactivate(indexes, tx, user_id, (false, false))?;
+    let end = life::End { erase: false, by_admin: false, now_ms };
+    life::deactivate(indexes, tx, user_id, end)?;
     upstream::forget(tx.conn, user_id)?;
     tx.conn
         .prepare_cached("UPDATE person SET email = NULL, lapsed_ts = ?2 WHERE account_nid = ?1")?

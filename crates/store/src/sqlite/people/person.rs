@@ -19,7 +19,8 @@ use crate::{
 const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisation_name,
     coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated,
     p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0), a.suspended,
-    a.closed_by_admin, p.invited_by, coalesce(p.email_ts, a.created_ts)
+    a.closed_by_admin, p.invited_by, coalesce(p.email_ts, a.created_ts),
+    iif(a.deactivated, a.deactivated_ts, NULL)
     FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Person> {
@@ -42,6 +43,7 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
         closed_by_admin: row.get(13)?,
         invited_by: row.get(14)?,
         email_since_ms: row.get(15)?,
+        deactivated_ms: row.get(16)?,
     })
 }
 
