@@ -178,6 +178,8 @@ pub struct Smtp {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// Who we say we are (EHLO): a name that resolves. Empty: the server's name.
+    pub hello_name: String,
     /// `starttls`, `tls` or `none`.
     pub security: SmtpSecurity,
     /// Who we are to it. Empty: nobody in particular.
@@ -193,6 +195,7 @@ impl Default for Smtp {
         Self {
             host: String::new(),
             port: 587,
+            hello_name: String::new(),
             security: SmtpSecurity::default(),
             user: String::new(),
             password_file: PathBuf::new(),
@@ -266,6 +269,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("mail.tell_new_devices", "Whether people are told by mail of each new device of theirs."),
     ("mail.smtp.host", "The next mail server; its certificate must be for this name."),
     ("mail.smtp.port", "Its port."),
+    ("mail.smtp.hello_name", "Who we say we are (EHLO), a full name; empty: the server's."),
     (
         "mail.smtp.security",
         "`starttls` (required, never optional), `tls`, or `none` on the loopback.",

@@ -103,7 +103,7 @@ impl Identity {
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>, OpenError> {
         let policy = read_policy(&config, host.server_name())?;
-        let mailer = Mailer::open(&config.mail)?;
+        let mailer = Mailer::open(&config.mail, host.server_name())?;
         if config.sign_up.enabled && !mailer.works() {
             return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
         }

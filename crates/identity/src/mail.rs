@@ -10,7 +10,10 @@ mod transport;
 
 use std::{sync::Arc, time::Duration};
 
-use estafette_core::limits::{MAIL_LIFETIME_S, MAIL_TIMEOUT_S, OUTBOX_BATCH_MAX};
+use estafette_core::{
+    ids::ServerName,
+    limits::{MAIL_LIFETIME_S, MAIL_TIMEOUT_S, OUTBOX_BATCH_MAX},
+};
 use estafette_store::{IdentityStore as _, StoreResult, identity::NewMail};
 use tokio::sync::Notify;
 
@@ -34,8 +37,8 @@ pub(crate) struct Mailer {
 
 impl Mailer {
     /// Reads what the operator decided.
-    pub(crate) fn open(config: &config::Mail) -> Result<Self, MailError> {
-        Ok(Self { transport: Transport::open(config)?, wake: Notify::new() })
+    pub(crate) fn open(config: &config::Mail, here: &ServerName) -> Result<Self, MailError> {
+        Ok(Self { transport: Transport::open(config, here)?, wake: Notify::new() })
     }
 
     /// Whether mail can be sent at all.

@@ -136,6 +136,8 @@ async fn a_mail_is_handed_over_under_tls() {
     assert_eq!(site.identity.deliver_due().await.unwrap(), 1);
     assert_eq!(waiting(&site).await, 0, "an accepted mail is kept");
     let heard = server.heard.lock().clone();
+    // Strict servers refuse who calls itself localhost.
+    assert!(heard.iter().filter(|line| line.starts_with("EHLO")).all(|line| line == "EHLO x.fr"));
     let tls = heard.iter().position(|line| line == "(TLS)").unwrap();
     assert!(heard[..tls].iter().all(|line| !line.contains('@')), "{heard:?}");
     let data = heard.iter().position(|line| line == "DATA").unwrap();

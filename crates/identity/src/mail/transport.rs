@@ -12,7 +12,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use estafette_core::{email_address::EmailAddress, limits::MAIL_TIMEOUT_S};
+use estafette_core::{email_address::EmailAddress, ids::ServerName, limits::MAIL_TIMEOUT_S};
 use estafette_store::identity::WaitingMail;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -71,7 +71,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// `None` when no mail is sent.
-    pub(super) fn open(config: &Mail) -> Result<Option<Self>, MailError> {
+    pub(super) fn open(config: &Mail, here: &ServerName) -> Result<Option<Self>, MailError> {
         let way = match config.transport {
             MailTransport::None => return Ok(None),
             MailTransport::Folder => {
@@ -80,7 +80,7 @@ impl Transport {
                 })?;
                 Way::Folder(config.folder.clone())
             }
-            MailTransport::Smtp => Way::Smtp(Box::new(smtp(&config.smtp)?)),
+            MailTransport::Smtp => Way::Smtp(Box::new(smtp(&config.smtp, here)?)),
         };
         let from: Mailbox = config
             .from
@@ -137,7 +137,18 @@ impl Transport {
     }
 }
 
-fn smtp(config: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+/// Who we say we are, RFC 5321 §4.1.1.1: our name, or our address where we have none. Mail servers
+/// that are strict refuse `localhost`.
+fn hello(config: &Smtp, here: &ServerName) -> ClientId {
+    let name = if config.hello_name.is_empty() { here.host() } else { &config.hello_name };
+    match name.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
+        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
+        Err(_) => ClientId::Domain(name.to_owned()),
+    }
+}
+
+fn smtp(config: &Smtp, here: &ServerName) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
     if config.host.is_empty() {
         return Err(MailError::Smtp("`host` is missing".into()));
     }
@@ -153,7 +164,7 @@ fn smtp(config: &Smtp) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> 
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&*config.host)
         .port(config.port)
         .tls(tls)
-        .hello_name(ClientId::Domain("localhost".into()))
+        .hello_name(hello(config, here))
         .timeout(Some(Duration::from_secs(MAIL_TIMEOUT_S / 2)));
     if !config.user.is_empty() {
         let password = read(&config.password_file)?;
