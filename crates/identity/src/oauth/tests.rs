@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     config::MailTransport,
-    testing::{Answer, TestBrowser, TestIdentity},
+    testing::{Answer, TestBrowser, TestIdentity, hidden_fields},
 };
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

@@ -163,14 +163,18 @@ async fn work_off(
     let Ok(body) = body.collect().await else { return };
     let response = Response::from_parts(parts, body.to_bytes());
     let status = response.status();
-    let is_answer = status.is_success()
-        || status.is_redirection()
-        || status == StatusCode::UNPROCESSABLE_ENTITY;
-    if is_answer && response.body().len() <= FORM_ANSWER_BYTES_MAX {
+    let is_answer = status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY;
+    if (is_answer || leads_on_here(&response)) && response.body().len() <= FORM_ANSWER_BYTES_MAX {
         forget.not();
     }
     let cookie = answered_cookie(response.headers()).map(str::to_owned);
     sender.send_replace(Some(Arc::new(Answer { response, cookie })));
+}
+
+/// What is handed to an application, such as a code, is used by it: a later click is worth another.
+fn leads_on_here<T>(response: &Response<T>) -> bool {
+    let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+    response.status().is_redirection() && to.is_some_and(|to| to.starts_with('/'))
 }
 
 /// Forgets a form when it is dropped.

@@ -122,7 +122,7 @@ async fn an_organisation_is_known_as_long_as_somebody_is_in_it() {
     assert_eq!(find(&world, &me, "culture").await.0, Vec::<String>::new());
     assert_eq!(find(&world, &me, "alice dinum").await.0, ["@a:x"]);
     assert_eq!(world.count("directory_organisation_word"), 5, "dinum and its name, dinum alone");
-    world.store.deactivate_account(&user("@a:x"), false).await.unwrap();
+    world.store.deactivate_account(&user("@a:x"), false, 1).await.unwrap();
     assert_eq!(world.count("directory_organisation"), 1);
     assert_eq!(world.count("directory_name"), 1);
     assert_eq!(world.count("directory_member"), 1);

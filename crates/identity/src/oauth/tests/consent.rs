@@ -148,3 +148,21 @@ async fn a_locked_accounts_refresh_token_waits_and_is_not_used_up() {
     let (status, answer) = client.refresh(&refresh).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
 }
+
+/// Otherwise an application that is opened again from the page gets a used code, and the session
+/// that the first one began ends.
+#[tokio::test]
+async fn an_application_opened_twice_gets_a_code_each_time() {
+    let site = TestIdentity::start();
+    let client = Client::register(&site).await;
+    let (_, mut browser) = alice(&site).await;
+    browser.open(&client.authorize(&[])).await;
+    let page = browser.follow().await;
+    let (path, mut form) = hidden_fields(&page.body, "/_estafette/consent");
+    form.push(("decision".into(), "allow".into()));
+    let form = serde_urlencoded::to_string(form).unwrap();
+    let first = browser.post(&path, &form).await;
+    let second = browser.post(&path, &form).await;
+    assert!(first.location().starts_with(REDIRECT), "{}", first.location());
+    assert_ne!(param(first.location(), "code"), param(second.location(), "code"));
+}
