@@ -31,8 +31,8 @@ use estafette_store::{
 use http::{StatusCode, request::Parts};
 use zeroize::Zeroizing;
 
-/// What identity is lent.
-pub(crate) struct HomeserverHost(pub(crate) Shared);
+/// What identity is lent: the server, and the key of mail at rest.
+pub(crate) struct HomeserverHost(pub(crate) Shared, pub(crate) Zeroizing<[u8; 32]>);
 
 #[async_trait]
 impl Host for HomeserverHost {
@@ -47,6 +47,10 @@ impl Host for HomeserverHost {
 
     fn serves_tls(&self) -> bool {
         !self.0.config.listener.tls_certificate.as_os_str().is_empty()
+    }
+
+    fn mail_key(&self) -> &[u8; 32] {
+        &self.1
     }
 
     fn has_web_client(&self) -> bool {

@@ -10,7 +10,7 @@ use std::{
 use estafette_homeserver::{
     Server,
     clock::{OsRandom, SystemClock},
-    http,
+    http, key_file,
 };
 use estafette_identity::{
     Identity,
@@ -24,6 +24,10 @@ use crate::{
     people::IdentityPeople,
     settings::Settings,
 };
+
+/// The file in the data folder by whose key mail that waits is sealed. Not to be kept where copies of
+/// the database are.
+const MAIL_KEY: &str = "mail.key";
 
 /// Runs until SIGTERM or SIGINT. As process 1 too: both signals have handlers of their own.
 pub(crate) fn run(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
@@ -48,7 +52,9 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         data_dir = %server.config.data_dir.display(),
         "estafette is ready"
     );
-    let host = Arc::new(HomeserverHost(Arc::clone(&server)));
+    let mail_key = server.config.data_dir.join(MAIL_KEY);
+    let mail_key = key_file::secret(&mail_key, &*server.random)?;
+    let host = Arc::new(HomeserverHost(Arc::clone(&server), mail_key));
     let enabled = settings.identity.enabled;
     let imposed = enabled && !settings.identity.sign_up.display_name_editable;
     server.names_are_imposed.store(imposed, Ordering::Relaxed);

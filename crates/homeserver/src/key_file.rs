@@ -58,6 +58,19 @@ pub(crate) fn read_or_create(
     outcome.map_err(|error| KeyFileError::File(path.to_owned(), error))
 }
 
+/// Reads a secret at `path`, or makes one there when there is none. Its file is unpadded Base64 of
+/// 32 bytes.
+pub fn secret(path: &Path, random: &dyn Random) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+    let text = read_or_create(path, || {
+        let mut secret = Zeroizing::new([0; 32]);
+        random.fill(secret.as_mut_slice());
+        Zeroizing::new(format!("{}\n", STANDARD_NO_PAD.encode(*secret)))
+    })?;
+    let bytes = STANDARD_NO_PAD.decode(text.trim()).map(Zeroizing::new);
+    let secret = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+    secret.map(Zeroizing::new).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))
+}
+
 fn parse(text: &str) -> Option<StoredKey> {
     let mut words = text.split_ascii_whitespace();
     let ("ed25519", version, secret, None) =

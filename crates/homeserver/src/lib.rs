@@ -19,7 +19,7 @@ pub mod guesses;
 mod guests;
 pub mod history;
 pub mod http;
-mod key_file;
+pub mod key_file;
 pub mod media;
 mod notification;
 pub mod notify;

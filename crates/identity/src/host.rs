@@ -29,6 +29,9 @@ pub trait Host: Send + Sync {
     /// Whether this server itself speaks TLS to browsers.
     fn serves_tls(&self) -> bool;
 
+    /// The key of mail at rest. It is kept beside the database, not in it.
+    fn mail_key(&self) -> &[u8; 32];
+
     /// Whether there is a client for people at `/`.
     fn has_web_client(&self) -> bool;
 

@@ -2,10 +2,13 @@
 //! Mail: queued in the store, in the transaction of what it is about, and handed to the next server
 //! behind the requests. A request never waits for a mail server, and a restart loses no mail.
 //!
+//! What they say is sealed while they wait ([`seal`]).
+//!
 //! Mails are plain text made of our own words. The one thing in them that somebody else chose is
 //! the display name of the recipient, which the policy makes (T-I9).
 
 pub(crate) mod letters;
+pub(crate) mod seal;
 mod transport;
 
 use std::{sync::Arc, time::Duration};
@@ -64,8 +67,7 @@ impl Identity {
         let lifetime_ms = (MAIL_LIFETIME_S * 1000).cast_signed();
         NewMail {
             recipient: recipient.to_owned(),
-            subject: letter.subject,
-            body: letter.body,
+            sealed: seal::seal(&*self.host, recipient, &letter),
             now_ms,
             expires_ms: expires_ms.unwrap_or_else(|| now_ms.saturating_add(lifetime_ms)),
         }

@@ -65,6 +65,7 @@ pub(crate) struct TestHost {
     pub(crate) houses: Mutex<Vec<IpAddr>>,
     /// What [`Host::public_base_url`] says.
     pub(crate) base_url: Mutex<Option<String>>,
+    mail_key: [u8; 32],
     /// What [`Host::has_web_client`] says.
     pub(crate) web_client: AtomicBool,
     /// Whether [`Host::limit_proof`] refuses anything.
@@ -128,6 +129,10 @@ impl Host for TestHost {
 
     fn serves_tls(&self) -> bool {
         false
+    }
+
+    fn mail_key(&self) -> &[u8; 32] {
+        &self.mail_key
     }
 
     fn has_web_client(&self) -> bool {
@@ -317,6 +322,7 @@ impl TestIdentity {
             codes: Mutex::new(Tally::new(Shares::CODES, 10_000)),
             houses: Mutex::default(),
             base_url: Mutex::default(),
+            mail_key: [7; 32],
             web_client: AtomicBool::new(true),
             limits: AtomicBool::new(true),
             exhausted: AtomicBool::default(),

@@ -129,14 +129,26 @@ pub enum TryOutcome {
 pub struct NewMail {
     /// To whom: the canonical address.
     pub recipient: String,
-    /// Its subject.
-    pub subject: String,
-    /// Its plain text.
-    pub body: String,
+    /// What it says, sealed with a key that the store does not know.
+    pub sealed: Vec<u8>,
     /// Now, in ms since the epoch.
     pub now_ms: i64,
     /// After which it is of no use and no longer sent.
     pub expires_ms: i64,
+}
+
+/// What a mail says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailText {
+    /// As it was [queued](NewMail::sealed).
+    Sealed(Vec<u8>),
+    /// In clear, by a program that did not seal yet.
+    Clear {
+        /// Its subject.
+        subject: String,
+        /// Its plain text.
+        body: String,
+    },
 }
 
 /// A mail that waits to be accepted by the next server.
@@ -146,10 +158,8 @@ pub struct WaitingMail {
     pub id: i64,
     /// To whom; empty: to nobody.
     pub recipient: String,
-    /// Its subject.
-    pub subject: String,
-    /// Its plain text.
-    pub body: String,
+    /// What it says.
+    pub text: MailText,
     /// How often it was tried.
     pub tries: u32,
 }

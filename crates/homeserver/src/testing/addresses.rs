@@ -14,7 +14,7 @@ use estafette_core::{
 use estafette_store::{
     IdentityStore as _, PeopleStore as _,
     accounts::{NewAccount, NewLogin, TokenHash, TokenPair},
-    identity::NewMail,
+    identity::{MailText, NewMail},
     people::{CreatePersonOutcome, PersonDetails, PutPersonOutcome},
 };
 
@@ -55,8 +55,7 @@ impl AddressBook for Book {
     ) -> Option<NewMail> {
         Some(NewMail {
             recipient: address.to_string(),
-            subject: "invitation".into(),
-            body: inviter.map_or("nobody in particular", EmailAddress::as_str).into(),
+            sealed: inviter.map_or("nobody in particular", EmailAddress::as_str).into(),
             now_ms: 0,
             expires_ms,
         })
@@ -117,6 +116,10 @@ impl TestServer {
     /// Who was written to, and what.
     pub(crate) async fn mails(&self) -> Vec<(String, String)> {
         let mails = self.server.store.due_mail(self.server.now_ms(), 1_000).await.unwrap();
-        mails.into_iter().map(|mail| (mail.recipient, mail.body)).collect()
+        let text = |text| match text {
+            MailText::Sealed(sealed) => String::from_utf8(sealed).unwrap(),
+            MailText::Clear { body, .. } => body,
+        };
+        mails.into_iter().map(|mail| (mail.recipient, text(mail.text))).collect()
     }
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 use std::{path::PathBuf, sync::Arc};
 
-use estafette_store::IdentityStore as _;
+use estafette_store::{
+    IdentityStore as _,
+    identity::{MailText, NewMail, WaitingMail},
+};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
@@ -15,7 +18,7 @@ use tokio_rustls::{
     },
 };
 
-use super::letters::Letter;
+use super::{letters::Letter, seal};
 use crate::{
     config::{MailTransport, SmtpSecurity},
     testing::TestIdentity,
@@ -181,6 +184,54 @@ async fn what_is_not_accepted_is_tried_later_and_what_is_refused_is_not() {
     post(&refusing).await;
     refusing.identity.deliver_due().await.unwrap();
     assert_eq!(waiting(&refusing).await, 0);
+}
+
+/// Otherwise whoever has a copy of the database has the links and codes that open accounts: those
+/// that wait, and those that left their traces.
+#[tokio::test]
+async fn what_a_mail_says_is_not_in_the_database() {
+    let site = crate::sign_up::tests::Site::start();
+    let store = &site.test.identity.store;
+    let letter = || Letter { subject: "314159 : code".into(), body: "the link of Jeanne".into() };
+    let kept_in = |database: &[u8]| {
+        ["314159", "the link of Jeanne"]
+            .iter()
+            .any(|text| database.windows(text.len()).any(|window| window == text.as_bytes()))
+    };
+    site.test.identity.post("jane.smith@important.com", letter()).await.unwrap();
+    assert!(!kept_in(&site.database()), "while it waits");
+    let mails = site.mails().await;
+    assert!(mails[0].contains("314159") && mails[0].contains("the link of Jeanne"), "{mails:?}");
+    assert!(!kept_in(&site.database()), "when it is gone");
+    // It says nothing to anybody else.
+    let mail = site.test.identity.compose("a@x.fr", letter(), None);
+    let open = |recipient: &str, sealed: &[u8]| {
+        let letter = seal::open(&*site.test.host, recipient, sealed);
+        letter.map(|letter| (letter.subject, letter.body))
+    };
+    assert_eq!(open("a@x.fr", &mail.sealed), Some((letter().subject, letter().body)));
+    assert_eq!(open("b@x.fr", &mail.sealed), None, "for another mailbox");
+    let mut changed = mail.sealed.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    for broken in [changed.as_slice(), &mail.sealed[..11], &[]] {
+        assert_eq!(open("a@x.fr", broken), None);
+    }
+    assert_ne!(site.test.identity.compose("a@x.fr", letter(), None).sealed, mail.sealed);
+    // What cannot be read is given up, and holds nothing back.
+    store.put_mail(NewMail { sealed: changed, ..mail }).await.unwrap();
+    site.test.identity.post("jane.smith@important.com", letter()).await.unwrap();
+    assert_eq!(site.mails().await.len(), 2);
+    assert_eq!(waiting(&site.test).await, 0);
+}
+
+/// Otherwise an upgrade loses the mail that waits.
+#[test]
+fn mail_that_was_queued_in_clear_is_sent() {
+    let site = TestIdentity::start();
+    let text = MailText::Clear { subject: "Sujet".into(), body: "Bonjour".into() };
+    let mail = WaitingMail { id: 1, recipient: "a@x.fr".into(), text, tries: 0 };
+    let letter = seal::letter(&*site.host, &mail).unwrap();
+    assert_eq!((letter.subject.as_str(), letter.body.as_str()), ("Sujet", "Bonjour"));
 }
 
 /// Otherwise a wrong password in the configuration would empty the outbox.

@@ -29,6 +29,7 @@ use lettre::{
     },
 };
 
+use super::seal;
 use crate::{
     Identity,
     config::{Mail, MailTransport, Smtp, SmtpSecurity},
@@ -118,6 +119,8 @@ impl Transport {
         let recipient = EmailAddress::parse(&mail.recipient).map_err(|error| error.to_string())?;
         let to = Address::new(recipient.local_part(), recipient.domain())
             .map_err(|error| error.to_string())?;
+        let letter = seal::letter(&*identity.host, mail);
+        let letter = letter.ok_or("it was sealed with another key than the server has now")?;
         let mut random = [0; 16];
         identity.host.fill_random(&mut random);
         let id = format!("<{}@{}>", URL_SAFE_NO_PAD.encode(random), self.from.email.domain());
@@ -127,12 +130,12 @@ impl Transport {
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(mail.subject.clone())
+            .subject(letter.subject)
             .date(UNIX_EPOCH + Duration::from_millis(now_ms))
             .message_id(Some(id))
             .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
             .header(ContentType::TEXT_PLAIN)
-            .body(mail.body.clone())
+            .body(letter.body)
             .map_err(|error| error.to_string())
     }
 }

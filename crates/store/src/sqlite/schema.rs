@@ -53,6 +53,7 @@ const STEPS: &[Step] = &[
         then: Some(directory::enter_whoever_is_missing),
     },
     sql(include_str!("schema/068_end_time.sql")),
+    sql(include_str!("schema/055_sealed_mail.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

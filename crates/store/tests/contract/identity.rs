@@ -9,7 +9,9 @@ use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _,
     accounts::{AccountFlag, NewAccount, PasswordHash, TokenHash},
     fact::NoSink,
-    identity::{BrowserSession, CodeOutcome, NewCode, NewMail, PasswordLink, TryOutcome},
+    identity::{
+        BrowserSession, CodeOutcome, MailText, NewCode, NewMail, PasswordLink, TryOutcome,
+    },
     people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
     sqlite::{SqliteOptions, SqliteStore},
 };
@@ -45,8 +47,7 @@ fn code(browser: &str, mac: [u8; 32], now_ms: i64) -> NewCode {
 fn mail(recipient: &str, expires_ms: i64) -> NewMail {
     NewMail {
         recipient: recipient.into(),
-        subject: "s".into(),
-        body: "b".into(),
+        sealed: b"s".to_vec(),
         now_ms: 10,
         expires_ms,
     }
@@ -256,8 +257,18 @@ async fn mail_waits_until_it_is_accepted_or_of_no_use() {
     assert!(store.due_mail(59, 10).await.unwrap().is_empty(), "b@x.fr has ended at 50");
     let again = store.due_mail(60, 10).await.unwrap();
     assert_eq!((again[0].id, again[0].tries), (due[0].id, 1), "lost by a restart");
+    assert_eq!(again[0].text, MailText::Sealed(b"s".to_vec()));
     store.mail_done(again[0].id).await.unwrap();
     assert!(store.due_mail(900, 10).await.unwrap().is_empty());
+    let file = rusqlite::Connection::open(folder.path().join("db")).unwrap();
+    file.execute_batch(
+        "INSERT INTO outgoing_mail
+            (recipient, subject, body, created_ts, expires_ts, next_try_ts, tries)
+         VALUES ('a@x.fr', 'Sujet', 'Bonjour', 0, 9999, 0, 0)",
+    )
+    .unwrap();
+    let clear = MailText::Clear { subject: "Sujet".into(), body: "Bonjour".into() };
+    assert_eq!(store.due_mail(900, 10).await.unwrap()[0].text, clear, "of an older program");
 }
 
 #[tokio::test]

@@ -414,8 +414,7 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     store.put_person(&alice, expiring).await.unwrap();
     let mail = NewMail {
         recipient: "a@x.fr".into(),
-        subject: "s".into(),
-        body: "b".into(),
+        sealed: b"s".to_vec(),
         now_ms: 1,
         expires_ms: 90,
     };
@@ -452,8 +451,7 @@ async fn an_address_changes_with_the_notice_or_not_at_all() {
     let notice = || {
         Some(NewMail {
             recipient: "a@x.fr".into(),
-            subject: "s".into(),
-            body: "b".into(),
+            sealed: b"s".to_vec(),
             now_ms: 1,
             expires_ms: 90,
         })

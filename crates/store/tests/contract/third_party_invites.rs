@@ -43,8 +43,7 @@ fn invitation(seed: u8, address: &str, guest: bool, expires_ms: i64) -> NewThird
         guest,
         mail: NewMail {
             recipient: address.into(),
-            subject: "s".into(),
-            body: "b".into(),
+            sealed: b"s".to_vec(),
             now_ms: 0,
             expires_ms,
         },

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     StoreError, StoreResult,
-    identity::{NewMail, WaitingMail},
+    identity::{MailText, NewMail, WaitingMail},
 };
 
 /// Queues a mail and returns its number.
@@ -19,32 +19,28 @@ pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<i
     }
     conn.prepare_cached(
         "INSERT INTO outgoing_mail
-            (recipient, subject, body, created_ts, expires_ts, next_try_ts, tries)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?4, 0)",
+            (recipient, subject, body, sealed, created_ts, expires_ts, next_try_ts, tries)
+         VALUES (?1, '', '', ?2, ?3, ?4, ?3, 0)",
     )?
-    .execute(params![
-        mail.recipient,
-        mail.subject,
-        mail.body,
-        mail.now_ms,
-        mail.expires_ms
-    ])?;
+    .execute(params![mail.recipient, mail.sealed, mail.now_ms, mail.expires_ms])?;
     Ok(conn.last_insert_rowid())
 }
 
 pub(super) fn due(conn: &Connection, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {
     conn.prepare_cached("DELETE FROM outgoing_mail WHERE expires_ts <= ?1")?.execute((now_ms,))?;
     let mut statement = conn.prepare_cached(
-        "SELECT id, recipient, subject, body, tries FROM outgoing_mail
+        "SELECT id, recipient, sealed, subject, body, tries FROM outgoing_mail
          WHERE next_try_ts <= ?1 ORDER BY next_try_ts, id LIMIT ?2",
     )?;
     let mails = statement.query_map((now_ms, limit.cast_signed()), |row| {
         Ok(WaitingMail {
             id: row.get(0)?,
             recipient: row.get(1)?,
-            subject: row.get(2)?,
-            body: row.get(3)?,
-            tries: row.get(4)?,
+            text: match row.get(2)? {
+                Some(sealed) => MailText::Sealed(sealed),
+                None => MailText::Clear { subject: row.get(3)?, body: row.get(4)? },
+            },
+            tries: row.get(5)?,
         })
     })?;
     Ok(mails.collect::<Result<_, _>>()?)
