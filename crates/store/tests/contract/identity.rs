@@ -9,9 +9,7 @@ use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _,
     accounts::{AccountFlag, NewAccount, PasswordHash, TokenHash},
     fact::NoSink,
-    identity::{
-        BrowserSession, CodeOutcome, MailText, NewCode, NewMail, PasswordLink, TryOutcome,
-    },
+    identity::{BrowserSession, CodeOutcome, MailText, NewCode, NewMail, PasswordLink, TryOutcome},
     people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
     sqlite::{SqliteOptions, SqliteStore},
 };
@@ -45,12 +43,7 @@ fn code(browser: &str, mac: [u8; 32], now_ms: i64) -> NewCode {
 }
 
 fn mail(recipient: &str, expires_ms: i64) -> NewMail {
-    NewMail {
-        recipient: recipient.into(),
-        sealed: b"s".to_vec(),
-        now_ms: 10,
-        expires_ms,
-    }
+    NewMail { recipient: recipient.into(), sealed: b"s".to_vec(), now_ms: 10, expires_ms }
 }
 
 #[tokio::test]

@@ -412,12 +412,8 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     world.act("@c:x", AdminAct::Deactivate(false)).await;
     let expiring = PersonDetails { expires_ms: Some(100), ..details("a@x.fr") };
     store.put_person(&alice, expiring).await.unwrap();
-    let mail = NewMail {
-        recipient: "a@x.fr".into(),
-        sealed: b"s".to_vec(),
-        now_ms: 1,
-        expires_ms: 90,
-    };
+    let mail =
+        NewMail { recipient: "a@x.fr".into(), sealed: b"s".to_vec(), now_ms: 1, expires_ms: 90 };
     let reminder = Reminder {
         user_id: alice.clone(),
         expires_ms: 100,

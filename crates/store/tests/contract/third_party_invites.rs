@@ -41,12 +41,7 @@ fn invitation(seed: u8, address: &str, guest: bool, expires_ms: i64) -> NewThird
         public_key: key(&[seed; 32]).public_base64(),
         is_direct: false,
         guest,
-        mail: NewMail {
-            recipient: address.into(),
-            sealed: b"s".to_vec(),
-            now_ms: 0,
-            expires_ms,
-        },
+        mail: NewMail { recipient: address.into(), sealed: b"s".to_vec(), now_ms: 0, expires_ms },
         now_ms: 0,
         expires_ms,
     }
