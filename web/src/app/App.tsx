@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The composition root: services to view models, view models to views. */
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { prefetchCore } from "../core/index.ts";
 import type { AccountRef, AuthPort } from "../core/port/session.ts";
 import { type AppSnapshot, type AppViewModel } from "../viewmodels/app.ts";
 import { AuthViewModel, MIN_PASSWORD } from "../viewmodels/auth.ts";
 import type { PreferencesViewModel } from "../viewmodels/preferences.ts";
 import { Cover } from "../ui/Shell/Cover.tsx";
-import { SignInView } from "../ui/SignIn/SignInView.tsx";
+import { removalText, SignInView } from "../ui/SignIn/SignInView.tsx";
 import { useWords } from "../ui/words.ts";
 import { loadWorkspace } from "./lazy.ts";
 import { oauthReturn } from "./oauth-return.ts";
@@ -31,9 +31,7 @@ export function App(services: AppServicesView) {
     case "opening": return <Cover text={words.app.loading} busy />;
     case "otherTab":
       return <Cover text={words.app.otherTab} help={words.app.otherTabHelp} action={words.app.useHere} onAction={() => void services.app.takeOver()} />;
-    case "failed":
-      return <Cover text={words.app.startFailed} help={words.app.startFailedHelp} action={words.app.retry} onAction={() => window.location.reload()}
-        last={{ action: words.app.removeHere, text: words.app.removeHereHelp, run: () => void services.app.remove(state.account) }} />;
+    case "failed": return <CannotOpen {...services} account={state.account} />;
     case "signedOut": return <Cover text={words.app.signedOut} action={words.app.signInAgain} onAction={() => void services.app.start()} />;
     case "open":
       return (
@@ -44,11 +42,30 @@ export function App(services: AppServicesView) {
   }
 }
 
+function CannotOpen({ app, auth, account }: AppServicesView & { readonly account: AccountRef }) {
+  const words = useWords();
+  const unsent = useUnsent(auth, account);
+  return (
+    <Cover
+      text={words.app.startFailed} help={words.app.startFailedHelp} action={words.app.retry} onAction={() => window.location.reload()}
+      last={{ action: words.app.removeHere, text: removalText(words, unsent), run: () => void app.remove(account) }}
+    />
+  );
+}
+
+/** Messages of an account that is not open, and that wait on this device. */
+function useUnsent(auth: AuthPort, account: AccountRef | null): number {
+  const [count, setCount] = useState(0);
+  useEffect(() => { if (account) void auth.unsent(account).then((found) => setCount(found ?? 0)); }, [auth, account]);
+  return count;
+}
+
 function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly again: AccountRef | null }) {
   const words = useWords();
   const vm = useMemo(() => new AuthViewModel(auth, (account) => void app.open(account), (url) => window.location.assign(url), again), [app, auth, again]);
   const state = useSnapshot(vm);
   const settings = useSnapshot(preferences);
+  const unsent = useUnsent(auth, again);
   useEffect(() => {
     const returned = oauthReturn(window.location.search);
     if (returned) window.history.replaceState(null, "", window.location.pathname);
@@ -64,7 +81,7 @@ function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly 
       <title>{words.app.name}</title>
       <SignInView
         state={state} actions={vm} minPassword={MIN_PASSWORD} accounts={auth.accounts().filter((one) => one.key !== again?.key)}
-        onAccount={(key) => void app.switchTo(key)} {...(again ? { onRemove: () => void app.remove(again) } : {})}
+        onAccount={(key) => void app.switchTo(key)} unsent={unsent} {...(again ? { onRemove: () => void app.remove(again) } : {})}
         onLanguage={() => preferences.set({ language: settings.language === "fr" ? "en" : "fr" })}
       />
     </>

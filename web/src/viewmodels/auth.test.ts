@@ -11,7 +11,7 @@ function make(change: Partial<AuthPort>, methods = PASSWORD) {
   const gone: string[] = [];
   const port: AuthPort = {
     methods: async () => methods, signIn: async () => ACCOUNT, signUp: async () => ACCOUNT, beginOAuth: async (action) => `https://x/${action}`,
-    finishOAuth: async () => ACCOUNT, accounts: () => [], active: () => null, activate: () => undefined, name: () => undefined, forget: async () => undefined, ...change,
+    finishOAuth: async () => ACCOUNT, accounts: () => [], active: () => null, activate: () => undefined, name: () => undefined, unsent: async () => 0, forget: async () => undefined, ...change,
   };
   return { vm: new AuthViewModel(port, (account) => opened.push(account), (url) => gone.push(url)), opened, gone };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The settings that concern the account: profile, devices, keys, password. */
-import type { Core } from "../core/port/core.ts";
+import type { Core, Losses } from "../core/port/core.ts";
 import type { Confirmation, Device } from "../core/port/encryption.ts";
 import type { FailureKind } from "../core/port/session.ts";
 import type { Person } from "../core/port/timeline.ts";
@@ -25,13 +25,18 @@ export interface SettingsSnapshot {
   /** Where the account is managed, when it is not here. */
   readonly accountPage: string | null;
   readonly persisted: boolean | null;
-  /** Messages that a sign-out would throw away unsent. */
-  readonly unsent: number;
+  /** What a sign-out would lose: null while nobody asks, `checking` until it is known. */
+  readonly losses: Losses | "checking" | null;
   /** The server cannot be told of a sign-out now. */
   readonly offline: boolean;
   /** The display name may be changed here. */
   readonly mayRename: boolean;
 }
+
+/** Longest wait for what a sign-out would lose, and how often it is looked at again, in milliseconds. */
+const CHECK_MS = 10_000;
+const AGAIN_MS = 1_500;
+const UNKNOWN: Losses = { unsent: null, keys: null, saving: false };
 
 /** What the browser offers for keeping data; the application gives the real one. */
 export interface PersistentStorage {
@@ -45,16 +50,19 @@ export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
   #answerPage: ((visited: boolean) => void) | null = null;
   #answer: ((password: string | null) => void) | null = null;
   #asked = 0;
+  #checks = 0;
+  #checkAgain: ReturnType<typeof setTimeout> | undefined;
 
   constructor(core: Core, storage: PersistentStorage) {
     super({
       me: core.profile.me.get(), devices: null, busy: false, notice: null, passwordAsked: false,
-      passwordAgain: false, pageAsked: null, accountPage: null, persisted: null, unsent: 0, offline: false, mayRename: true,
+      passwordAgain: false, pageAsked: null, accountPage: null, persisted: null, losses: null, offline: false, mayRename: true,
     });
     this.#core = core;
     this.#storage = storage;
     this.follow(core.profile.me, (me) => this.merge({ me }));
-    this.follow(core.unsent, (unsent) => this.merge({ unsent }));
+    this.undo.add(core.unsent.subscribe(() => { if (this.get().losses !== null) void this.#check(); }));
+    this.undo.add(() => this.stayHere());
     this.follow(core.connection, (connection) => this.merge({ offline: connection === "offline" || connection === "starting" }));
     this.follow(core.allowances, ({ rename }) => this.merge({ mayRename: rename }));
     this.follow(core.encryption.status, () => void this.#loadDevices());
@@ -65,6 +73,30 @@ export class SettingsViewModel extends ViewModel<SettingsSnapshot> {
   async #loadDevices(): Promise<void> {
     const devices = await this.#core.encryption.devices().catch(() => null);
     if (devices) this.merge({ devices: [...devices].sort((a, b) => Number(b.current) - Number(a.current) || (b.lastSeen ?? 0) - (a.lastSeen ?? 0)) });
+  }
+
+  /** The person thinks of signing out: says what that would lose, until it loses nothing or they stay. */
+  thinkOfLeaving = (): void => {
+    this.merge({ losses: "checking" });
+    void this.#check();
+  };
+
+  stayHere = (): void => {
+    clearTimeout(this.#checkAgain);
+    this.#checks += 1;
+    this.merge({ losses: null });
+  };
+
+  async #check(): Promise<void> {
+    clearTimeout(this.#checkAgain);
+    this.#checks += 1;
+    const check = this.#checks;
+    const tooLong = new Promise<Losses>((resolve) => { this.#checkAgain = setTimeout(() => resolve(UNKNOWN), CHECK_MS); });
+    const losses = await Promise.race([this.#core.losses().catch(() => UNKNOWN), tooLong]);
+    if (check !== this.#checks) return;
+    clearTimeout(this.#checkAgain);
+    this.merge({ losses });
+    if (losses.unsent !== 0 || losses.keys !== 0) this.#checkAgain = setTimeout(() => void this.#check(), AGAIN_MS);
   }
 
   askPersistence = async (): Promise<void> => this.merge({ persisted: await this.#storage.persist() });

@@ -196,6 +196,11 @@ export class Auth implements AuthPort {
     rememberName(key, name);
   }
 
+  async unsent({ key }: AccountRef): Promise<number | null> {
+    const { waitingOnDisk } = await import("./outbox-count.ts");
+    return waitingOnDisk(key);
+  }
+
   async forget({ key, userId }: AccountRef): Promise<void> {
     removeAccount(key);
     removeFilters(userId);

@@ -18,6 +18,7 @@ import { guarded } from "./errors.ts";
 import { openKeyFile, sealKeyFile } from "./keyfile.ts";
 import { holdsIdentity, resetIdentity } from "./reset.ts";
 import { confirmed } from "./uia.ts";
+import { unsavedKeys } from "./unsaved-keys.ts";
 import { Verification } from "./verification.ts";
 
 /** The secret-storage key of this page's life: asked once, never written down. */
@@ -292,6 +293,22 @@ export class Encryption implements EncryptionPort {
       await this.#crypto.importRoomKeysAsJson(keys);
       return (JSON.parse(keys) as unknown[]).length;
     });
+  }
+
+  /**
+   * The SDK looks for the backup once, at its start: a page that started without a network would save
+   * no key for the rest of its life.
+   */
+  async resumeBackup(): Promise<void> {
+    if (this.#changing) return;
+    const active = await this.#crypto.getActiveSessionBackupVersion().catch(() => null);
+    if (active === null) await this.#crypto.checkKeyBackupAndEnable().catch(() => undefined);
+  }
+
+  /** Keys that a sign-out would lose, and whether the backup takes them up. */
+  async unsaved(): Promise<{ readonly keys: number | null; readonly saving: boolean }> {
+    const saving = (await this.#crypto.getActiveSessionBackupVersion().catch(() => null)) !== null;
+    return { keys: await unsavedKeys(this.#crypto), saving };
   }
 
   dispose(): void {

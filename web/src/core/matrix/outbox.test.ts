@@ -5,6 +5,7 @@ import { EventStatus, MatrixError, type MatrixClient, MatrixEvent, PendingEventO
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { databases } from "./database-names.ts";
 import { Outbox } from "./outbox.ts";
+import { waitingOnDisk } from "./outbox-count.ts";
 
 interface Sent { readonly room: string; readonly text: unknown; readonly txn: string }
 
@@ -63,6 +64,21 @@ afterEach(async () => {
 });
 
 describe("the send queue: what was written is neither lost, nor doubled, nor out of order", () => {
+  test("what waits on the disk is counted before the queue was opened, and by whoever does not open it", async () => {
+    online = false;
+    const box = await open();
+    await Promise.all([write(box, "un"), write(box, "deux")]);
+    box.stop();
+    await box.close();
+    const fresh = new Outbox(client, account, () => online);
+    boxes.push(fresh);
+    expect(fresh.entries.get()).toEqual([]);
+    expect(await fresh.waiting()).toBe(2);
+    expect(await waitingOnDisk(account)).toBe(2);
+    expect(await waitingOnDisk(`${account}-other`)).toBe(0);
+    indexedDB.deleteDatabase(databases(`${account}-other`).outbox);
+  });
+
   test("sends in order, once, and forgets when the sync shows it", async () => {
     const box = await open();
     await Promise.all([write(box, "un"), write(box, "deux"), write(box, "trois")]);

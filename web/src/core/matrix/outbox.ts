@@ -77,6 +77,12 @@ export class Outbox {
     return this.#loading;
   }
 
+  /** Messages not sent yet, also those that only the disk knows of; null when the disk cannot be read. */
+  async waiting(): Promise<number | null> {
+    await this.load();
+    return this.#loading === null ? null : this.#entries.get().filter((one) => one.state.phase !== "sent").length;
+  }
+
   async #takeUp(): Promise<void> {
     const stored = (await this.#table.all()).filter((one) => one.state.phase !== "sent");
     const queued = stored.map((one): OutboxEntry =>

@@ -6,7 +6,7 @@ import {
 } from "matrix-js-sdk";
 import { OnlySignedDevicesIsolationMode } from "matrix-js-sdk/lib/crypto-api";
 import { Cell } from "../port/observable.ts";
-import type { Alert, Connection, Core } from "../port/core.ts";
+import type { Alert, Connection, Core, Losses } from "../port/core.ts";
 import type { RoomPort } from "../port/rooms.ts";
 import { type AccountRef, CoreError } from "../port/session.ts";
 import type { TimelinePort } from "../port/timeline.ts";
@@ -75,6 +75,7 @@ class MatrixCore implements Core {
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     this.#keeper = new StoreKeeper(client);
+    this.connection.subscribe(() => { if (this.connection.get() === "online") void this.encryption.resumeBackup(); });
     client.on(ClientEvent.Sync, this.#onSync);
     window.addEventListener("offline", this.#onNetworkLost);
     window.addEventListener("online", this.#onNetworkBack);
@@ -145,6 +146,11 @@ class MatrixCore implements Core {
 
   onAlert(listener: (alert: Alert) => void): () => void {
     return this.#alerts.listen(listener);
+  }
+
+  async losses(): Promise<Losses> {
+    const [unsent, { keys, saving }] = await Promise.all([this.#outbox.waiting(), this.encryption.unsaved()]);
+    return { unsent, keys, saving };
   }
 
   async signOut(): Promise<void> {

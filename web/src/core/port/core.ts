@@ -67,6 +67,16 @@ export interface AccountPort {
   accountPage(deviceId?: string): Promise<string | null>;
 }
 
+/** What a sign-out would lose now; null where it cannot be told. */
+export interface Losses {
+  /** Messages not sent, those of earlier visits that wait on the disk included. */
+  readonly unsent: number | null;
+  /** Keys of messages that this device alone has. */
+  readonly keys: number | null;
+  /** Whether those keys are on their way to the backup; else nothing saves them. */
+  readonly saving: boolean;
+}
+
 export interface Core {
   readonly account: AccountRef;
   readonly allowances: Observable<Allowances>;
@@ -84,6 +94,7 @@ export interface Core {
   /** Whether one of them is not on the disk, and would go with the page. */
   readonly unkept: Observable<boolean>;
   onAlert(listener: (alert: Alert) => void): () => void;
+  losses(): Promise<Losses>;
   signOut(): Promise<void>;
   stop(): void;
 }

@@ -81,6 +81,8 @@ export interface AuthPort {
   activate(key: string): void;
   /** Remembers what the person of an account is called. */
   name(key: string, name: string): void;
+  /** Messages of an account that is not open, and that wait to be sent; null when it cannot be told. */
+  unsent(account: AccountRef): Promise<number | null>;
   /** Removes everything of an account from this browser, without opening it or asking the server. */
   forget(account: AccountRef): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { CAMILLE, idle, nothing } from "../samples.ts";
 import { SettingsView } from "./SettingsView.tsx";
 
 const state: SettingsSnapshot = {
-  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, pageAsked: null, accountPage: null, persisted: false, unsent: 2, offline: true, mayRename: true,
+  me: CAMILLE, busy: false, notice: null, passwordAsked: false, passwordAgain: false, pageAsked: null, accountPage: null, persisted: false, losses: null, offline: true, mayRename: true,
   devices: [{ id: "A", name: "Firefox", current: true, verified: true, lastSeen: null, lastAddress: null }, { id: "B", name: "Téléphone", current: false, verified: false, lastSeen: 1, lastAddress: null }],
 };
 const show = (change: Partial<SettingsSnapshot>, hasRecovery = true) => (
@@ -16,5 +16,6 @@ const show = (change: Partial<SettingsSnapshot>, hasRecovery = true) => (
 );
 
 export const stories = {
-  settings: () => show({}), notice: () => show({ notice: { kind: "imported", count: 3 } }, false), page: () => show({ pageAsked: "https://compte.example/", accountPage: "https://compte.example/" }), password: () => show({ passwordAsked: true, devices: null }),
+  settings: () => show({}), leavingChecks: () => show({ losses: "checking" }), leavingSafe: () => show({ losses: { unsent: 0, keys: 0, saving: true } }),
+  leavingLoses: () => show({ losses: { unsent: 2, keys: 3, saving: true } }), leavingOnlyHere: () => show({ losses: { unsent: null, keys: 3, saving: false } }), leavingUnsafe: () => show({ losses: { unsent: 1, keys: null, saving: false } }, false), notice: () => show({ notice: { kind: "imported", count: 3 } }, false), page: () => show({ pageAsked: "https://compte.example/", accountPage: "https://compte.example/" }), password: () => show({ passwordAsked: true, devices: null }),
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useRef } from "react";
+import type { Losses } from "../../core/port/core.ts";
 import { AUTONYMS } from "../../i18n/index.ts";
 import type { BackgroundPhase } from "../../viewmodels/background.ts";
 import type { OtherAccount } from "../../viewmodels/other-accounts.ts";
@@ -20,7 +21,7 @@ import { KeyFile } from "./KeyFile.tsx";
 import styles from "./Settings.module.css";
 
 export type SettingsActions = Pick<SettingsViewModel,
-  "setName" | "setAvatar" | "verifyDevice" | "renameDevice" | "removeDevice" | "answerPassword" | "answerPage" | "changePassword" | "importKeys" | "askPersistence">;
+  "setName" | "setAvatar" | "verifyDevice" | "renameDevice" | "removeDevice" | "answerPassword" | "answerPage" | "changePassword" | "importKeys" | "askPersistence" | "thinkOfLeaving" | "stayHere">;
 
 export interface SettingsProps {
   readonly state: SettingsSnapshot;
@@ -45,7 +46,6 @@ export function SettingsView(props: SettingsProps) {
   const { state, actions, onClose } = props;
   const words = useWords();
   const w = words.settings;
-  const [leaving, setLeaving] = useState(false);
   return (
     <Dialog title={w.title} size="large" onClose={onClose}>
       {state.notice ? <Notice tone={isBad(state.notice) ? "danger" : "ok"}><NoticeText notice={state.notice} /></Notice> : null}
@@ -57,7 +57,7 @@ export function SettingsView(props: SettingsProps) {
           </Button>
         ))}
         <Button icon="plus" onClick={props.onAddAccount}>{w.addAccount}</Button>
-        <Button look="danger" icon="leave" onClick={() => setLeaving(true)}>{w.signOut}</Button>
+        <Button look="danger" icon="leave" onClick={actions.thinkOfLeaving}>{w.signOut}</Button>
       </Part>
       <Appearance {...props} />
       <Notifications {...props} />
@@ -78,17 +78,7 @@ export function SettingsView(props: SettingsProps) {
           <p><a href={state.accountPage} target="_blank" rel="noopener noreferrer">{w.accountOpen}</a></p>
         </Part>
       )}
-      {leaving ? (
-        <Dialog title={w.signOutConfirm} onClose={() => setLeaving(false)} footer={<>
-          <Button onClick={() => setLeaving(false)}>{words.app.cancel}</Button>
-          {props.hasRecovery ? null : <Button look="primary" onClick={() => { setLeaving(false); props.onRecovery(); }}>{w.getCodeFirst}</Button>}
-          <Button look="danger" onClick={props.onSignOut}>{w.signOut}</Button>
-        </>}>
-          <Notice tone={props.hasRecovery ? "info" : "warn"}>{props.hasRecovery ? w.signOutSafe : w.signOutDanger}</Notice>
-          {state.unsent > 0 ? <Notice tone="danger">{w.signOutUnsent(state.unsent)}</Notice> : null}
-          {state.offline ? <Notice tone="warn">{w.signOutOffline}</Notice> : null}
-        </Dialog>
-      ) : null}
+      {state.losses !== null ? <Leaving {...props} losses={state.losses} /> : null}
       {state.pageAsked !== null ? (
         <Dialog title={words.encryption.page.title} onClose={() => actions.answerPage(false)}>
           <PageForm url={state.pageAsked} onVisited={() => actions.answerPage(true)} onCancel={() => actions.answerPage(false)} />
@@ -100,6 +90,28 @@ export function SettingsView(props: SettingsProps) {
           <PasswordForm wrong={state.passwordAgain} onSubmit={actions.answerPassword} onCancel={() => actions.answerPassword(null)} />
         </Dialog>
       ) : null}
+    </Dialog>
+  );
+}
+
+function Leaving({ state, actions, losses, hasRecovery, onRecovery, onSignOut }: SettingsProps & { readonly losses: Losses | "checking" }) {
+  const words = useWords();
+  const w = words.settings;
+  const checking = losses === "checking";
+  return (
+    <Dialog title={w.signOutConfirm} onClose={actions.stayHere} footer={<>
+      <Button onClick={actions.stayHere}>{words.app.cancel}</Button>
+      {hasRecovery ? null : <Button look="primary" onClick={() => { actions.stayHere(); onRecovery(); }}>{w.getCodeFirst}</Button>}
+      <Button look="danger" disabled={checking} onClick={onSignOut}>{w.signOut}</Button>
+    </>}>
+      {checking ? <p role="status">{w.signOutChecking}</p> : <>
+        {losses.unsent === null || losses.keys === null ? <Notice tone="warn">{w.signOutUnknown}</Notice> : null}
+        {losses.unsent ? <Notice tone="danger">{w.signOutUnsent(losses.unsent)}</Notice> : null}
+        {!hasRecovery ? <Notice tone="warn">{w.signOutDanger}</Notice>
+          : losses.keys ? <Notice tone="danger">{losses.saving ? w.signOutSaving(losses.keys) : w.signOutOnlyHere}</Notice>
+          : losses.keys === 0 ? <Notice>{w.signOutSafe}</Notice> : null}
+        {state.offline ? <Notice tone="warn">{w.signOutOffline}</Notice> : null}
+      </>}
     </Dialog>
   );
 }

@@ -6,6 +6,7 @@ import { Button, IconButton } from "../Button/Button.tsx";
 import { Confirm } from "../Dialog/Dialog.tsx";
 import { Field } from "../Field/Field.tsx";
 import { Notice } from "../Notice/Notice.tsx";
+import type { Messages } from "../../i18n/index.ts";
 import { useWords } from "../words.ts";
 import styles from "./SignIn.module.css";
 
@@ -20,10 +21,16 @@ interface Props {
   readonly onAccount: (key: string) => void;
   /** Removes the account whose session expired from this browser. */
   readonly onRemove?: () => void;
+  /** Messages of that account that wait to be sent, and would go with it. */
+  readonly unsent?: number;
   readonly onLanguage: () => void;
 }
 
-export function SignInView({ state, actions, minPassword, accounts, onAccount, onRemove, onLanguage }: Props) {
+/** What removing an account from this browser costs. */
+export const removalText = (words: Messages, unsent: number): string =>
+  (unsent > 0 ? `${words.settings.signOutUnsent(unsent)} ${words.app.removeHereHelp}` : words.app.removeHereHelp);
+
+export function SignInView({ state, actions, minPassword, accounts, onAccount, onRemove, unsent = 0, onLanguage }: Props) {
   const words = useWords();
   const { methods, mode, phase } = state;
   // A form of our own only where the server makes no accounts on its pages.
@@ -52,7 +59,7 @@ export function SignInView({ state, actions, minPassword, accounts, onAccount, o
             </Button>
           </p>
         ) : closed ? <p className={styles.tagline}>{words.auth.closed}</p> : null}
-        {accounts.length > 0 || onRemove ? <Others accounts={accounts} onAccount={onAccount} {...(onRemove ? { onRemove } : {})} /> : null}
+        {accounts.length > 0 || onRemove ? <Others accounts={accounts} onAccount={onAccount} unsent={unsent} {...(onRemove ? { onRemove } : {})} /> : null}
       </main>
       <Button look="quiet" icon="globe" className={styles.language} onClick={onLanguage}>
         <span lang={words.auth.language === "English" ? "en" : "fr"}>{words.auth.language}</span>
@@ -61,7 +68,7 @@ export function SignInView({ state, actions, minPassword, accounts, onAccount, o
   );
 }
 
-function Others({ accounts, onAccount, onRemove }: Pick<Props, "accounts" | "onAccount" | "onRemove">) {
+function Others({ accounts, onAccount, onRemove, unsent }: Pick<Props, "accounts" | "onAccount" | "onRemove"> & { readonly unsent: number }) {
   const words = useWords();
   const [asking, setAsking] = useState(false);
   return (
@@ -69,7 +76,7 @@ function Others({ accounts, onAccount, onRemove }: Pick<Props, "accounts" | "onA
       {accounts.map((one) => <Button key={one.key} look="quiet" icon="back" wide onClick={() => onAccount(one.key)}>{words.auth.backTo(one.userId)}</Button>)}
       {onRemove ? <Button look="quiet" wide onClick={() => setAsking(true)}>{words.app.removeHere}</Button> : null}
       {asking && onRemove ? (
-        <Confirm title={words.app.removeHere} text={words.app.removeHereHelp} action={words.app.removeHere} danger onCancel={() => setAsking(false)} onConfirm={onRemove} />
+        <Confirm title={words.app.removeHere} text={removalText(words, unsent)} action={words.app.removeHere} danger onCancel={() => setAsking(false)} onConfirm={onRemove} />
       ) : null}
     </div>
   );
