@@ -66,6 +66,34 @@ test("a private room is opened to guests before one is invited, and everybody se
   await guest.say("Merci de m’accueillir");
   await expect(camille.message("Merci de m’accueillir")).toBeVisible({ timeout: 40_000 });
   await expect(panel.getByText("Externe", { exact: true })).toBeVisible();
+  // Seen at once, in the list too: also after a new start.
+  const row = page.getByRole("link", { name: /Projet.*Externes/ });
+  await expect(row).toBeVisible();
+  await page.reload();
+  await expect(row).toBeVisible({ timeout: 40_000 });
+
+  // By identifier, which does not tell that she is a guest: the refusal does, and shows the way.
+  const { joined } = await me.call("GET", `v3/rooms/${encodeURIComponent(room)}/joined_members`) as { joined: Record<string, unknown> };
+  const eveId = Object.keys(joined).find((id) => id !== me.userId) ?? "";
+  await page.getByRole("button", { name: "Nouvelle conversation" }).click();
+  await page.getByRole("button", { name: "Créer un salon" }).click();
+  await page.getByLabel("Nom du salon").fill("Entre agents");
+  await page.getByRole("button", { name: "Créer le salon" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: /Entre agents/ })).toBeVisible();
+  await expect(page.getByRole("link", { name: /Entre agents.*Externes/ })).toHaveCount(0);
+  await page.getByRole("button", { name: "Informations" }).click();
+  await panel.getByLabel("Inviter des personnes").fill(`${eveId},`);
+  await panel.getByRole("button", { name: "Inviter", exact: true }).click();
+  await expect(panel.getByText("Cette personne est extérieure à l’administration, et cette conversation est réservée aux agents.")).toBeVisible();
+  await look(camille, "agents-only");
+  await panel.getByLabel("Ouvrir cette conversation aux personnes extérieures").check();
+  await panel.getByRole("button", { name: "Inviter", exact: true }).click();
+  await expect(panel.getByText("Ouverte aux externes")).toBeVisible();
+  await expect(page.getByRole("link", { name: /Entre agents.*Externes/ })).toBeVisible();
+
+  // She sees it as well.
+  await guest.page.getByRole("button", { name: "Retour" }).click();
+  await expect(guest.page.getByRole("link", { name: /Projet.*Externes/ })).toBeVisible();
 });
 
 test("creation says what each kind means; guests need the open kind, a public room is clear and findable", async ({ person }) => {

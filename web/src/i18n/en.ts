@@ -46,6 +46,7 @@ export const en: Messages = {
     tooLarge: "This file is too large for this server.",
     notExpected: "Nobody is expected here from this address. Check it, or ask your administration.",
     inviteBlocked: "This person does not accept an invitation from you.",
+    agentsOnly: "This person is from outside the administration, and this conversation is for agents only.",
     limit: "Too many requests at once. Wait a moment.",
     unsupported: "This server does not offer this yet.",
     cancelled: "The sign-in was interrupted. Try again whenever you like.",

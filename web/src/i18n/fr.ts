@@ -45,6 +45,7 @@ export const fr = {
     tooLarge: "Ce fichier est trop lourd pour ce serveur.",
     notExpected: "Personne n’est attendu ici à cette adresse. Vérifiez-la, ou demandez à votre administration.",
     inviteBlocked: "Cette personne n’accepte pas d’invitation de votre part.",
+    agentsOnly: "Cette personne est extérieure à l’administration, et cette conversation est réservée aux agents.",
     limit: "Trop de demandes à la fois. Patientez quelques instants.",
     unsupported: "Ce serveur ne propose pas encore cette possibilité.",
     cancelled: "La connexion a été interrompue. Recommencez quand vous voulez.",

@@ -23,7 +23,7 @@ export function message(id: string, content: ItemContent, change: Partial<Timeli
 
 export function summary(id: string, name: string, change: Partial<RoomSummary> = {}): RoomSummary {
   return {
-    id, name, alias: null, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false,
+    id, name, alias: null, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false, externals: false,
     unread: 0, mentions: 0, markedUnread: false, favourite: false, lowPriority: false, notifications: "all", lastActivity: NOW - 3_600_000,
     preview: { senderName: "Jean Martin", mine: false, kind: "text", text: "À demain" }, memberCount: 4, ...change,
   };

@@ -188,7 +188,7 @@ export class InviteesViewModel extends ViewModel<InviteesSnapshot> {
         this.remove(key);
         this.merge({ sent: [...this.get().sent, entry.name] });
       } catch (error) {
-        this.#change(key, { outcome: kindOf(error) });
+        this.#refused(key, kindOf(error));
       }
     }
   }
@@ -197,6 +197,11 @@ export class InviteesViewModel extends ViewModel<InviteesSnapshot> {
   refuse(target: InviteTarget, failure: FailureKind): void {
     const key = "address" in target ? target.address : target.userId;
     const entry = this.get().entries.find((one) => one.key === key || one.person?.id === key);
-    if (entry) this.#change(entry.key, { outcome: failure });
+    if (entry) this.#refused(entry.key, failure);
+  }
+
+  /** Who is a guest is learnt from the refusal: an identifier does not tell. */
+  #refused(key: string, failure: FailureKind): void {
+    this.#change(key, { outcome: failure, ...(failure === "agentsOnly" ? { fate: "guest" as const } : {}) });
   }
 }

@@ -8,7 +8,7 @@ import { type RoomFilter, RoomListViewModel, sectionsOf } from "./room-list.ts";
 
 function room(id: string, change: Partial<RoomSummary> = {}): RoomSummary {
   return {
-    id, name: id, alias: null, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false,
+    id, name: id, alias: null, direct: false, otherUserId: null, avatar: null, membership: "join", inviter: null, encrypted: true, isPublic: false, externals: false,
     unread: 0, mentions: 0, markedUnread: false, favourite: false, lowPriority: false, notifications: "all", lastActivity: 0, preview: null, memberCount: 2, ...change,
   };
 }

@@ -46,6 +46,21 @@ test("a guest is not invited into a closed room before somebody agrees to open i
   expect(vm.get()).toMatchObject({ needsOpening: false, opening: false, invitees: { entries: [], sent: ["lea@x.gouv.fr", "eve@acme.fr"] } });
 });
 
+test("who turns out to be a guest can be let in after all", async () => {
+  let refused = true;
+  const { vm, calls } = make({ invite: async (target) => { if (refused) throw new CoreError("agentsOnly"); calls.push(`invite ${Object.values(target)[0]}`); } });
+  vm.invitees.choose({ id: "@eve:x", name: "Ève", avatar: null, organisation: "x" });
+  await vm.invite();
+  expect(vm.get()).toMatchObject({ needsOpening: true, opening: false, invitees: { entries: [{ key: "@eve:x", fate: "guest", outcome: "agentsOnly" }] } });
+  refused = false;
+  await vm.invite();
+  expect(calls).toEqual([]);
+  vm.setOpening(true);
+  await vm.invite();
+  expect(calls).toEqual(["open", "invite @eve:x"]);
+  expect(vm.get().invitees).toMatchObject({ entries: [], sent: ["Ève"] });
+});
+
 test("nobody is invited when the room cannot be opened", async () => {
   const { vm, calls } = make({ openToGuests: async () => { throw new CoreError("forbidden"); } });
   vm.invitees.paste("eve@acme.fr");

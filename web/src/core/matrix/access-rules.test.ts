@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Room } from "matrix-js-sdk";
+import { MatrixError, type Room } from "matrix-js-sdk";
 import { expect, test } from "vitest";
-import { guestRule, openedRules } from "./access-rules.ts";
+import { explainRefusal, guestRule, hasGuests, openedRules } from "./access-rules.ts";
 
 const room = (content: object | null): Room => ({
   currentState: { getStateEvents: () => (content ? { getContent: () => content } : null) },
@@ -18,4 +18,22 @@ test("opening a room changes nothing else that its rules say", () => {
   expect(openedRules(room({ rule: "restricted", visibility: "private", force_unencrypted_at_creation: true })))
     .toEqual({ rule: "unrestricted", visibility: "private", force_unencrypted_at_creation: true });
   expect(openedRules(room(null))).toEqual({ rule: "unrestricted" });
+});
+
+// Otherwise whoever invites a guest reads of a right that is missing, and has it.
+test.each([
+  [403, "M_FORBIDDEN", "Guests may not be in this room.", "closed", "agentsOnly"],
+  [403, "M_FORBIDDEN", "Guests may not be in this room.", "open", "forbidden"],
+  [403, "M_FORBIDDEN", "You cannot invite.", "closed", "forbidden"],
+  [403, "M_INVITE_BLOCKED", "This guest wants no invitations.", "closed", "inviteBlocked"],
+  [500, "M_UNKNOWN", "A guest broke the server.", "closed", "server"],
+] as const)("%d %s %j in a room that is %s to guests is %s", (status, errcode, error, rule, kind) => {
+  expect(explainRefusal(new MatrixError({ errcode, error }, status), rule).kind).toBe(kind);
+});
+
+test("a room has guests while one is in it or asked into it", () => {
+  const member = (membership: string, guest: boolean) => ({ membership, events: { member: { getContent: () => (guest ? { "org.estafette.guest": true } : {}) } } });
+  const of = (...members: object[]) => hasGuests({ getMembers: () => members } as unknown as Room);
+  expect([of(member("join", false)), of(member("join", false), member("join", true)), of(member("invite", true)), of(member("leave", true)), of(member("ban", true))])
+    .toEqual([false, true, true, false, false]);
 });

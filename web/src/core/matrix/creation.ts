@@ -3,10 +3,10 @@
 import { EventType, type ICreateRoomOpts, type MatrixClient, Preset, type Room, Visibility } from "matrix-js-sdk";
 import type { InviteTarget } from "../port/invites.ts";
 import type { CreatedRoom, NewRoom } from "../port/rooms.ts";
-import { ACCESS_RULES } from "./access-rules.ts";
+import { ACCESS_RULES, explainRefusal } from "./access-rules.ts";
 import { directPartner, directWith, markDirect } from "./directs.ts";
 import { EmailInvites } from "./email-invites.ts";
-import { guarded, toCoreError } from "./errors.ts";
+import { guarded } from "./errors.ts";
 
 const ENCRYPTION = { type: EventType.RoomEncryption, state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
 const OPEN = { type: ACCESS_RULES, state_key: "", content: { rule: "unrestricted" } };
@@ -24,7 +24,7 @@ export async function createRoom(client: MatrixClient, request: NewRoom): Promis
   const { room_id: id } = await guarded(() => client.createRoom(options));
   const refused: CreatedRoom["refused"][number][] = [];
   for (const target of request.invite) {
-    await invite(client, id, target).catch((error: unknown) => refused.push({ target, failure: toCoreError(error).kind }));
+    await invite(client, id, target).catch((error: unknown) => refused.push({ target, failure: explainRefusal(error, request.guests ? "open" : "closed").kind }));
   }
   return { id, refused };
 }

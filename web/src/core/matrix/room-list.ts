@@ -9,6 +9,7 @@ import { Cell, Disposables } from "../port/observable.ts";
 import type { InviteTarget } from "../port/invites.ts";
 import type { CreatedRoom, NewRoom, Preview, RoomListPort, RoomSummary } from "../port/rooms.ts";
 import { summaryOf } from "../port/plain-text.ts";
+import { guestRule, hasGuests, isGuest } from "./access-rules.ts";
 import { createDirect, createRoom } from "./creation.ts";
 import { directWith, settleDirect } from "./directs.ts";
 import { guarded } from "./errors.ts";
@@ -26,6 +27,8 @@ export class RoomList implements RoomListPort {
   readonly #undo = new Disposables();
   readonly #cache = new Map<string, RoomSummary>();
   readonly #dirty = new Set<string>();
+  /** Whether guests are in a room, until its members change: a thousand of them are not looked through for each message. */
+  readonly #guests = new Map<string, boolean>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: MatrixClient) {
@@ -57,6 +60,7 @@ export class RoomList implements RoomListPort {
     };
     this.#client.on(RoomMemberEvent.Membership, arrived);
     this.#undo.add(() => this.#client.off(RoomMemberEvent.Membership, arrived));
+    on(RoomStateEvent.Members, (event: MatrixEvent) => { this.#guests.delete(event.getRoomId() ?? ""); return event.getRoomId(); });
     on(RoomStateEvent.Events, (event: MatrixEvent) => event.getRoomId());
     on(MatrixEventEvent.Decrypted, (event: MatrixEvent) => event.getRoomId());
     const all = (event: MatrixEvent): void => {
@@ -81,7 +85,10 @@ export class RoomList implements RoomListPort {
       const room = this.#client.getRoom(roomId);
       const summary = room ? this.#summarise(room) : null;
       if (summary) this.#cache.set(roomId, summary);
-      else this.#cache.delete(roomId);
+      else {
+        this.#cache.delete(roomId);
+        this.#guests.delete(roomId);
+      }
     }
     this.#dirty.clear();
     this.summaries.set([...this.#cache.values()].sort((a, b) => b.lastActivity - a.lastActivity));
@@ -109,6 +116,7 @@ export class RoomList implements RoomListPort {
       inviter: membership === "invite" ? this.#inviter(room, me) : null,
       encrypted: room.hasEncryptionStateEvent(),
       isPublic: joinRule === "public",
+      externals: this.#externals(room, direct !== null, partner),
       ...counts,
       favourite: "m.favourite" in room.tags,
       lowPriority: "m.lowpriority" in room.tags,
@@ -117,6 +125,21 @@ export class RoomList implements RoomListPort {
       preview: last ? this.#preview(room, last, me) : null,
       memberCount: room.getJoinedMemberCount(),
     };
+  }
+
+  /** In a direct conversation the other one tells; elsewhere anybody, and the rule of the room. */
+  #externals(room: Room, direct: boolean, partner: string | null): boolean {
+    if (direct) {
+      const other = partner === null ? null : room.getMember(partner);
+      return other !== null && isGuest(other);
+    }
+    if (guestRule(room, false) === "open") return true;
+    let present = this.#guests.get(room.roomId);
+    if (present === undefined) {
+      present = hasGuests(room);
+      this.#guests.set(room.roomId, present);
+    }
+    return present;
   }
 
   #replacedByJoined(room: Room): boolean {

@@ -7,7 +7,7 @@ import {
 import { Cell, Disposables, type Observable } from "../port/observable.ts";
 import type { InviteTarget } from "../port/invites.ts";
 import type { Member, NotificationLevel, Role, RoomDetails, RoomPort } from "../port/rooms.ts";
-import { ACCESS_RULES, guestRule, isGuest, openedRules } from "./access-rules.ts";
+import { ACCESS_RULES, explainRefusal, guestRule, isGuest, openedRules } from "./access-rules.ts";
 import { directWith, markDirect } from "./directs.ts";
 import { EmailInvites } from "./email-invites.ts";
 import { guarded } from "./errors.ts";
@@ -163,8 +163,12 @@ export class MatrixRoom implements RoomPort {
   }
 
   async invite(target: InviteTarget): Promise<void> {
-    if ("address" in target) await this.#mail.send(target.address);
-    else await guarded(() => this.#client.invite(this.#room.roomId, target.userId));
+    try {
+      if ("address" in target) await this.#mail.send(target.address);
+      else await this.#client.invite(this.#room.roomId, target.userId);
+    } catch (error) {
+      throw explainRefusal(error, guestRule(this.#room, this.#accessRules()));
+    }
     this.#refresh();
   }
 

@@ -27,6 +27,8 @@ export interface RoomSummary {
   readonly inviter: { readonly id: string; readonly name: string } | null;
   readonly encrypted: boolean;
   readonly isPublic: boolean;
+  /** People from outside the administration are in it, or can be asked into it. */
+  readonly externals: boolean;
   readonly unread: number;
   readonly mentions: number;
   readonly markedUnread: boolean;

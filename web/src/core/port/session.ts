@@ -44,6 +44,8 @@ export type FailureKind =
   | "notFound"
   | "notExpected"
   | "inviteBlocked"
+  /** The person is a guest, and the room is not open to guests. */
+  | "agentsOnly"
   | "tooLarge"
   | "limit"
   | "unsupported"

@@ -25,8 +25,9 @@ export function typingText(names: readonly string[], words: Messages): string {
 export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: Props) {
   const words = useWords();
   const typing = typingText(details.typing, words);
-  const guest = details.members.find((member) => member.id === details.otherUserId)?.guest ?? false;
-  const open = details.direct ? guest : details.guests === "open";
+  // In a direct conversation the other one tells; who reads this may be from outside too.
+  const present = details.members.some((member) => member.guest && member.membership !== "ban" && (!details.direct || member.id === details.otherUserId));
+  const externals = present || (!details.direct && details.guests === "open");
   const facts = [
     // Before joining, the server tells of some members only.
     details.direct ? details.otherUserId ?? "" : details.membership === "invite" ? "" : words.room.members(details.memberCount),
@@ -44,7 +45,9 @@ export function RoomHeadView({ details, panelOpen, verified, onBack, onPanel }: 
             <span className="sr">{details.encrypted ? words.room.encrypted : words.room.notEncrypted}</span>
           </span>
           {details.isPublic ? <span className={styles.tag}>{words.room.public}</span> : null}
-          {open ? <span className={styles.tag} data-warn title={words.people.openRoomHelp}>{words.people.guests}</span> : null}
+          {externals ? (
+            <span className={styles.tag} data-warn title={details.direct ? words.people.guestHelp : words.people.externalsHelp}>{details.direct ? words.people.guest : words.people.guests}</span>
+          ) : null}
         </h1>
         <p className={styles.facts} data-typing={typing ? "" : undefined} aria-live="polite">{typing || facts}</p>
       </div>

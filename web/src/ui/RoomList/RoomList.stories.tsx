@@ -7,7 +7,7 @@ import { RoomListView } from "./RoomListView.tsx";
 
 const rooms = [
   summary("!1:x", "Cellule de crise", { unread: 3, mentions: 1 }), summary("!2:x", "Jean Martin", { direct: true, otherUserId: "@jean:x", unread: 120 }),
-  summary("!3:x", "Café du matin", { notifications: "mute", favourite: true }), summary("!4:x", "Nouveau salon", { membership: "invite", inviter: { id: "@j:x", name: "Jean" } }),
+  summary("!5:x", "Projet avec des partenaires", { externals: true }), summary("!6:x", "Ève", { direct: true, externals: true, otherUserId: "@eve:x" }), summary("!3:x", "Café du matin", { notifications: "mute", favourite: true }), summary("!4:x", "Nouveau salon", { membership: "invite", inviter: { id: "@j:x", name: "Jean" } }),
 ];
 const state: RoomListSnapshot = { ready: true, offline: false, filter: "all", query: "", sections: sectionsOf(rooms, "all", ""), selected: "!1:x", total: 4, unreadRooms: 2, mentions: 1, drafts: new Set(["!2:x"]) };
 const show = (change: Partial<RoomListSnapshot>) => <RoomListView state={{ ...state, ...change }} actions={idle()} now={NOW} onOpen={nothing} onCreate={nothing} onSettings={nothing} />;

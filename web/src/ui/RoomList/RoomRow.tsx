@@ -34,6 +34,7 @@ export const RoomRow = memo(function RoomRow({ room, line, selected, reachable, 
         <span className={styles.rowText}>
           <span className={styles.rowTop}>
             <span className={styles.rowName}>{room.name}</span>
+            {room.externals ? <span className={styles.external} title={room.direct ? words.people.guestHelp : words.people.externalsHelp}>{room.direct ? words.people.guest : words.people.guests}</span> : null}
             {room.notifications === "mute" ? <span className={styles.muted}><Icon name="bellOff" size={14} /><span className="sr">{words.rooms.muted}</span></span> : null}
             <span className={styles.when}>{shortWhen(room.lastActivity, now)}</span>
           </span>

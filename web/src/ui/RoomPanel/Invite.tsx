@@ -29,7 +29,7 @@ export function Invite({ state, actions, invitees }: Pick<RoomPanelProps, "state
             <label className={styles.check}>
               <input type="checkbox" checked={state.opening} onChange={(event) => actions.setOpening(event.target.checked)} /> {words.people.openingAgree}
             </label>
-          ) : <p>{words.failure.forbidden}</p>}
+          ) : <p>{words.people.openingByAdmin}</p>}
         </Notice>
       ) : null}
       {count > 0 || text.includes("@") ? (

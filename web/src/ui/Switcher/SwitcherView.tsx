@@ -45,6 +45,7 @@ export function SwitcherView({ rooms, onOpen, onClose }: Props) {
           <div key={room.id} id={`${id}-${index}`} role="option" aria-selected={index === selected} className={styles.option} onClick={() => choose(index)}>
             <Avatar id={room.otherUserId ?? room.id} name={room.name} mxc={room.avatar} size={32} square={!room.direct} />
             <span className={styles.name}>{room.name}</span>
+            {room.externals ? <span className={styles.external}>{room.direct ? words.people.guest : words.people.guests}</span> : null}
           </div>
         ))}
       </div>
