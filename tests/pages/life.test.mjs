@@ -123,7 +123,7 @@ for (const reader of READERS) {
     await press(page, SUBMIT);
     await look(page, "address-code");
     const code = await site.codeFor(next, 1);
-    await page.fill("#code", String((Number(code) + 1) % 1_000_000).padStart(6, "0"));
+    await page.fill("#code", String((Number(code) + 1) % 100_000_000).padStart(8, "0"));
     await press(page, SUBMIT);
     await look(page, "address-code-wrong");
     await page.fill("#code", code);
@@ -155,7 +155,7 @@ for (const reader of READERS) {
     await page.fill("#address", address);
     await press(page, SUBMIT);
     const code = await site.codeFor(address, 1);
-    const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, "0");
+    const wrong = String((Number(code) + 1) % 100_000_000).padStart(8, "0");
     for (let tries = 0; tries < 5; tries += 1) {
       await page.fill("#code", wrong);
       await press(page, SUBMIT);

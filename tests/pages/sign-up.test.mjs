@@ -39,7 +39,7 @@ for (const reader of READERS) {
     await enter(page);
     await look(page, "sign-up-code");
     const code = await site.codeFor(address, 1);
-    await tabTo(page, "#code", String((Number(code) + 1) % 1_000_000).padStart(6, "0"));
+    await tabTo(page, "#code", String((Number(code) + 1) % 100_000_000).padStart(8, "0"));
     await enter(page);
     await look(page, "sign-up-code-wrong");
     await focusIsOnWhatIsWrong(page);

@@ -135,7 +135,7 @@ ${settings}
   /** The code of the newest mail to `address`, once there are `count` mails to it. */
   async codeFor(address, count) {
     const [newest] = await this.mails(address, count);
-    return /Subject: (\d{6})/u.exec(newest)[1];
+    return /Subject: (\d{4} \d{4})/u.exec(newest)[1].replace(" ", "");
   }
 
   /** A page of a browser of its own. */

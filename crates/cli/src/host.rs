@@ -85,8 +85,12 @@ impl Host for HomeserverHost {
         self.0.begin_code(address, network, from).map_err(|error| told(&error))
     }
 
-    fn code_was_right(&self, address: &str, from: &Origin) {
-        self.0.guesses.code_was_right(address, from);
+    fn begin_code_try(&self, network: IpAddr, from: &Origin) -> Result<(), HostError> {
+        self.0.begin_code_try(network, from).map_err(|error| told(&error))
+    }
+
+    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin) {
+        self.0.code_was_right(address, network, from);
     }
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {

@@ -125,7 +125,7 @@ impl Site {
         assert!(browser.page.contains(&format!("value=\"{address}\"")), "{}", browser.page);
         browser.submit("/_estafette/sign-up", &[("address", address)]);
         let mail = self.mail_to(address, mails);
-        let code = &mail.split("Subject: ").nth(1).unwrap()[..6];
+        let code = &mail.split("Subject: ").nth(1).unwrap()[..9];
         browser.submit("/_estafette/sign-up/code", &[("code", code)]);
         let chosen = [("password", PASSWORD), ("again", PASSWORD)];
         browser.submit("/_estafette/sign-up/account", &chosen);

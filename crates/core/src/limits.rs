@@ -399,7 +399,7 @@ pub const FORM_ANSWER_BYTES_MAX: usize = 32 * 1024;
 /// A path of this server to go on to after a page.
 pub const CONTINUE_BYTES_MAX: usize = 4_096;
 /// A code that is sent by mail: digits, tries, and how long it lives.
-pub const EMAIL_CODE_DIGITS: u32 = 6;
+pub const EMAIL_CODE_DIGITS: u32 = 8;
 /// See [`EMAIL_CODE_DIGITS`].
 pub const EMAIL_CODE_TRIES: u32 = 5;
 /// Tries that each code asked for the same address lately takes away from the next, and how many

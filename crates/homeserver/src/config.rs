@@ -179,6 +179,9 @@ pub struct RateLimits {
     pub codes_per_s: f64,
     /// Such codes at once.
     pub codes_burst: f64,
+    /// Wrong codes that are borne with from one network in an hour; ten times as many from where
+    /// people of this server are, and from all networks of one IPv6 /48 together.
+    pub wrong_codes_per_hour: u32,
     /// Tries to log in, to register, to type a code and the like, per second, for one source
     /// address. Whole organisations may share one.
     pub source_per_s: f64,
@@ -201,6 +204,7 @@ impl Default for RateLimits {
             login_burst: 10.0,
             codes_per_s: 1.0,
             codes_burst: 200.0,
+            wrong_codes_per_hour: 60,
             source_per_s: 5.0,
             source_burst: 300.0,
             writes_per_s: 20.0,

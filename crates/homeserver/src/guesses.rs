@@ -10,7 +10,10 @@
 
 mod known_browser;
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use estafette_core::{
     guesses::{Guess, Origin, Shares, Standing, Tally},
@@ -105,7 +108,7 @@ impl Guesses {
     }
 
     /// Whoever asked for a code has typed it: what it took is given back.
-    pub fn code_was_right(&self, address: &str, from: &Origin) {
+    fn code_was_right(&self, address: &str, from: &Origin) {
         self.codes.lock().was_right(address, from);
     }
 
@@ -121,6 +124,25 @@ impl Guesses {
     }
 }
 
+/// The counters of wrong codes typed at `network`, by somebody who stands so to whose code it is. In
+/// the owner's browser none count: it has the tries of each code.
+///
+/// Tries are bounded per code and per address. This bounds whoever spreads guesses over many
+/// addresses: with eight digits a network would take centuries to meet one code (F-23).
+fn wrong_code_counters(network: IpAddr, from: &Origin) -> Vec<(Cost, String)> {
+    if matches!(from.standing, Standing::Browser(_)) {
+        return Vec::new();
+    }
+    let wide = from.standing == Standing::House;
+    let mut counters = vec![(Cost::WrongCode { wide }, format!("wrong codes from {network}"))];
+    if let IpAddr::V6(address) = network {
+        let site = u128::from(address) >> 80 << 80;
+        let site = format!("wrong codes from {}/48", Ipv6Addr::from(site));
+        counters.push((Cost::WrongCode { wide: true }, site));
+    }
+    counters
+}
+
 /// The value of the cookie of a known browser, where a request has one.
 pub(crate) fn known_cookie(headers: &HeaderMap) -> Option<&str> {
     headers
@@ -133,6 +155,33 @@ pub(crate) fn known_cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Server {
+    /// Leave to try one code at `network`. Counts as wrong until [`Self::code_was_right`]. Errors:
+    /// 429 where so many were wrong lately that somebody is guessing.
+    pub fn begin_code_try(&self, network: IpAddr, from: &Origin) -> ApiResult<()> {
+        let now_ms = self.now_ms();
+        let mut taken: Vec<(Cost, String)> = Vec::new();
+        for (cost, who) in wrong_code_counters(network, from) {
+            if let Err(refused) = self.rate_limiter.check(cost, &who, now_ms) {
+                tracing::warn!(%network, "codes are being guessed");
+                for (cost, who) in taken {
+                    self.rate_limiter.give_back(cost, &who, now_ms);
+                }
+                return Err(refused);
+            }
+            taken.push((cost, who));
+        }
+        Ok(())
+    }
+
+    /// Whoever asked for a code to `address` has typed it at `network`: what asking and trying took
+    /// is given back.
+    pub fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin) {
+        self.guesses.code_was_right(address, from);
+        for (cost, who) in wrong_code_counters(network, from) {
+            self.rate_limiter.give_back(cost, &who, self.now_ms());
+        }
+    }
+
     /// Weighs one guess at a password. Takes as long, and is `false`, where there is none to
     /// guess. A guess that is right, or cannot be weighed, gives its place back.
     pub async fn weigh(

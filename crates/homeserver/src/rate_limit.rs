@@ -20,6 +20,11 @@ pub enum Cost {
     /// The same from one source address, and whatever else strangers may ask for. Whole ministries
     /// have one address.
     Source,
+    /// Typing a code that is wrong, from one network; `wide` where many people share it.
+    WrongCode {
+        /// Whether ten times as many are borne with.
+        wide: bool,
+    },
     /// Anything else that changes something.
     Write,
 }
@@ -65,6 +70,15 @@ impl RateLimiter {
         Ok(())
     }
 
+    /// Puts back what [`check`](Self::check) took.
+    pub fn give_back(&self, cost: Cost, who: &str, now_ms: i64) {
+        let (per_s, burst) = self.rate(cost);
+        if let Some(bucket) = self.buckets.lock().get_mut(&(cost, who.to_owned())) {
+            bucket.refill(per_s, burst, now_ms);
+            bucket.tokens = (bucket.tokens + 1.0).min(burst);
+        }
+    }
+
     fn rate(&self, cost: Cost) -> (f64, f64) {
         let limits = &self.limits;
         match cost {
@@ -72,6 +86,11 @@ impl RateLimiter {
             Cost::Login => (limits.login_per_s, limits.login_burst),
             Cost::Code => (limits.codes_per_s, limits.codes_burst),
             Cost::Source => (limits.source_per_s, limits.source_burst),
+            Cost::WrongCode { wide } => {
+                let per_hour =
+                    f64::from(limits.wrong_codes_per_hour) * if wide { 10.0 } else { 1.0 };
+                (per_hour / 3_600.0, per_hour)
+            }
             Cost::Write => (limits.writes_per_s, limits.writes_burst),
         }
     }

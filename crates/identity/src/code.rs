@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Codes sent by mail: six digits that prove a mailbox, in the browser that asked for them.
+//! Codes sent by mail: eight digits that prove a mailbox, in the browser that asked for them.
 //!
 //! A code is kept as a MAC keyed with the browser's cookie, which is not kept: whoever reads the
 //! database cannot try the million codes, and a code that somebody is talked out of is worth
@@ -159,15 +159,15 @@ pub(crate) async fn check(
         let page = page(browser, purpose, &address, onward, Some(words.not_a_code.into()));
         return Ok(browser.show(&page));
     }
+    let Some(asked_for) = parsed(Some(address.clone()))? else { return Err(Trouble::NotFound) };
+    let from = asker(browser, purpose, &asked_for).await?;
+    identity.host.begin_code_try(browser.address, &from)?;
     let mac = browser.mac(&["code", purpose.name, &digits]);
     let until_ms = now_ms.saturating_add((EMAIL_PROOF_S * 1000).cast_signed());
     let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
     match tried.await? {
         TryOutcome::Proven(_) => {
-            if let Some(address) = parsed(Some(address))? {
-                let from = asker(browser, purpose, &address).await?;
-                identity.host.code_was_right(address.as_str(), &from);
-            }
+            identity.host.code_was_right(&address, browser.address, &from);
             Ok(browser.redirect(&with_onward(purpose.next, onward)))
         }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
@@ -285,7 +285,7 @@ fn draw(host: &dyn Host) -> String {
         host.fill_random(&mut bytes);
         let drawn = u32::from_le_bytes(bytes);
         if drawn < fair {
-            return format!("{:06}", drawn % codes);
+            return format!("{:08}", drawn % codes);
         }
     }
 }

@@ -62,8 +62,12 @@ pub trait Host: Send + Sync {
     /// sent to whomever. Errors: [`HostError::Limited`].
     fn begin_code(&self, address: &str, network: IpAddr, from: &Origin) -> Result<(), HostError>;
 
-    /// Whoever asked for a code to `address` has typed it: what it took is given back.
-    fn code_was_right(&self, address: &str, from: &Origin);
+    /// Leave to try one code at `network`, by somebody who stands so to whose code it is. Errors:
+    /// [`HostError::Limited`], where many were wrong lately.
+    fn begin_code_try(&self, network: IpAddr, from: &Origin) -> Result<(), HostError>;
+
+    /// Whoever asked for a code to `address` has typed it at `network`: what it took is given back.
+    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin);
 
     /// Takes one token of `who`'s bucket for proving something that is no password. Errors:
     /// [`HostError::Limited`].

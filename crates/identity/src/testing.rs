@@ -190,7 +190,11 @@ impl Host for TestHost {
         taken.map(|_| ()).map_err(|retry_after_ms| HostError::Limited { retry_after_ms })
     }
 
-    fn code_was_right(&self, address: &str, from: &Origin) {
+    fn begin_code_try(&self, _: IpAddr, _: &Origin) -> Result<(), HostError> {
+        self.switched().unwrap_or(Ok(()))
+    }
+
+    fn code_was_right(&self, address: &str, _: IpAddr, from: &Origin) {
         self.codes.lock().was_right(address, from);
     }
 

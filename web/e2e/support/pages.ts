@@ -18,7 +18,7 @@ export async function throughPages(person: Person, address: string, look: (scree
   await field.press("Enter");
   await expect(page.getByRole("heading", { name: "Entrez le code reçu" })).toBeVisible();
   await look("mail");
-  const [, code = ""] = await mailTo(address, /Subject: (\d{6})/u);
+  const [, code = ""] = await mailTo(address, /Subject: (\d{4} \d{4})/u);
   await page.getByLabel("Code").pressSequentially(code, { delay: TYPING_MS });
   await page.keyboard.press("Enter");
   await expect(page.getByText(address)).toBeVisible();

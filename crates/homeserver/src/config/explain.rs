@@ -33,6 +33,10 @@ const OPTIONS: &[(&str, &str)] = &[
     ("rate_limits.login_burst", "Such tries at once."),
     ("rate_limits.codes_per_s", "Codes sent by mail per second at the request of one source."),
     ("rate_limits.codes_burst", "Such codes at once. Whole organisations may share a source."),
+    (
+        "rate_limits.wrong_codes_per_hour",
+        "Wrong codes from one network; ten times as many at ours.",
+    ),
     ("rate_limits.source_per_s", "Tries to log in, register and the like per second and source."),
     ("rate_limits.source_burst", "Such tries at once. Whole organisations may share a source."),
     ("rate_limits.writes_per_s", "Other changing requests per second and account."),

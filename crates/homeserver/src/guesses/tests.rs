@@ -232,3 +232,35 @@ async fn who_knows_the_password_never_waits() {
     assert_eq!(serde_json::from_slice::<Value>(&wrong.bytes).unwrap()["errcode"], "M_FORBIDDEN");
     assert_eq!(server.server.guesses.passwords.lock().len(), 1);
 }
+
+/// Otherwise one machine takes an account every few days by a handful of guesses at each of
+/// thousands of mailboxes.
+#[tokio::test]
+async fn wrong_codes_count_for_the_network_whosever_they_are() {
+    let server = start().await;
+    at_home(&server).await;
+    let server_ref = &server.server;
+    let network = |text: &str| text.parse::<IpAddr>().unwrap();
+    let tries = |at: &str, standing: &Standing, most: usize| {
+        let from = Origin { source: at.into(), standing: standing.clone() };
+        let one = |_: &usize| server_ref.begin_code_try(network(at), &from).is_ok();
+        (0..most).filter(one).count()
+    };
+    let stranger = Standing::Stranger;
+    assert_eq!(tries("203.0.113.1", &stranger, 1_000), 60);
+    assert_eq!(tries("203.0.113.2", &stranger, 1), 1, "another network");
+    assert_eq!(tries("203.0.113.1", &Standing::Browser("b".into()), 100), 100, "the owner's");
+    assert_eq!(tries(HOME, &Standing::House, 1_000), 600, "many people are there");
+    // Who may be at each network of a site has ten times as many in all.
+    let site = |net: u32| format!("2001:db8:7:{net:x}::");
+    let from_site: usize = (0..30).map(|net| tries(&site(net), &stranger, 100)).sum();
+    assert_eq!(from_site, 600);
+    // What was right is not counted, however often.
+    let from = Origin { source: "203.0.113.3".into(), standing: stranger.clone() };
+    for _ in 0..200 {
+        server_ref.begin_code_try(network("203.0.113.3"), &from).unwrap();
+        server_ref.code_was_right("a@x.fr", network("203.0.113.3"), &from);
+    }
+    server.clock.advance(60 * MINUTE_MS);
+    assert_eq!(tries("203.0.113.1", &stranger, 1_000), 60, "an hour later");
+}

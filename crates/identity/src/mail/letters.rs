@@ -24,6 +24,9 @@ pub(crate) enum CodeFor {
 
 /// A code to be typed.
 pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str) -> Letter {
+    // In two halves, as people read and copy them. Blanks are no part of it.
+    let code = code.split_at_checked(code.len() / 2);
+    let code = code.map(|(first, last)| format!("{first} {last}")).unwrap_or_default();
     match language {
         Language::French => {
             let what = match what {

@@ -91,7 +91,7 @@ impl Site {
         let mail = self.mails().await.pop().expect("a mail was sent");
         assert!(mail.contains(&format!("To: {address}\r\n")), "{mail}");
         let subject = mail.split("Subject: ").nth(1).unwrap();
-        let code = subject[..6].to_owned();
+        let code = subject[..9].replace(' ', "");
         assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{mail}");
         code
     }
@@ -148,7 +148,7 @@ pub(crate) async fn ask(browser: &mut TestBrowser<'_>, address: &str) -> Answer 
 
 /// Another code than this one.
 fn wrong(code: &str) -> String {
-    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+    format!("{:08}", (code.parse::<u32>().unwrap() + 1) % 100_000_000)
 }
 
 /// Otherwise an agent does not get from an address to an account, or the account is not theirs.
@@ -249,7 +249,7 @@ async fn a_code_is_tried_five_times_used_once_and_worth_nothing_elsewhere() {
     assert_eq!(stolen.status, StatusCode::UNPROCESSABLE_ENTITY);
     // What is no code costs no try.
     let slip = browser.submit("/_estafette/sign-up/code", &[("code", "12345")]).await;
-    assert!(slip.body.contains("six digits"));
+    assert!(slip.body.contains("eight digits"));
     for left in (1..5).rev() {
         let answer = browser.submit("/_estafette/sign-up/code", &[("code", &wrong(&code))]).await;
         assert!(answer.body.contains(&format!("You have {left} ")), "{}", answer.body);

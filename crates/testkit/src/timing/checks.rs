@@ -169,7 +169,7 @@ fn trying(server: SocketAddr, first: usize, people: usize) -> Ask {
             ensure!(sent.status == 303, "no code was asked for: {} {}", sent.status, sent.body);
             browser.open(sent.location())?;
         }
-        let fields = [("address", address.as_str()), ("code", "000000")];
+        let fields = [("address", address.as_str()), ("code", "00000000")];
         let answer = browser.submit(&Request::form("/_estafette/password/reset/code", &fields))?;
         Ok((answer, vec![escaped(&address), address]))
     })

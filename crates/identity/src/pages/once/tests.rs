@@ -55,7 +55,7 @@ async fn two_clicks_at_once_are_one() {
     let mut browser = site.test.browser();
     ask(&mut browser, ADDRESS).await;
     let page = browser.follow().await;
-    let form = filled(&page, CODE, &[("code", "000000")]);
+    let form = filled(&page, CODE, &[("code", "00000000")]);
     let mut second = site.test.browser();
     second.cookie = browser.cookie.clone();
     let (first, second) = tokio::join!(browser.post(CODE, &form), second.post(CODE, &form));
@@ -87,13 +87,13 @@ async fn an_answer_is_kept_for_seconds_and_a_refusal_not_at_all() {
     let mut browser = site.test.browser();
     ask(&mut browser, ADDRESS).await;
     let page = browser.follow().await;
-    let form = filled(&page, CODE, &[("code", "000000")]);
+    let form = filled(&page, CODE, &[("code", "00000000")]);
     let first = browser.post(CODE, &form).await;
     site.test.host.advance((FORM_ANSWER_S * 1000).cast_signed());
     assert_ne!(browser.post(CODE, &form).await.body, first.body, "a second try");
 
     site.test.host.exhausted.store(true, std::sync::atomic::Ordering::SeqCst);
-    let form = filled(&page, CODE, &[("code", "000001")]);
+    let form = filled(&page, CODE, &[("code", "00000001")]);
     assert_eq!(browser.post(CODE, &form).await.status, StatusCode::TOO_MANY_REQUESTS);
     site.test.host.exhausted.store(false, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(browser.post(CODE, &form).await.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -37,11 +37,11 @@ pub(crate) fn address_error(words: &Code, error: EmailAddressError) -> &'static 
 
 pub(super) const FRENCH: Code = Code {
     title: "Entrez le code reçu",
-    sent: "Nous avons envoyé un code à six chiffres à",
+    sent: "Nous avons envoyé un code à huit chiffres à",
     label: "Code",
     hint: "Six chiffres. Il est valable 10 minutes.",
     submit: "Continuer",
-    not_a_code: "Le code a six chiffres : recopiez-le tel qu’il est dans le message.",
+    not_a_code: "Le code a huit chiffres : recopiez-le tel qu’il est dans le message.",
     wrong: |left| {
         let essais = if left > 1 { "essais" } else { "essai" };
         format!("Ce n’est pas le bon code. Il vous reste {left} {essais}.")
@@ -60,11 +60,11 @@ pub(super) const FRENCH: Code = Code {
 
 pub(super) const ENGLISH: Code = Code {
     title: "Enter the code",
-    sent: "We have sent a code of six digits to",
+    sent: "We have sent a code of eight digits to",
     label: "Code",
     hint: "Six digits. It works for 10 minutes.",
     submit: "Continue",
-    not_a_code: "The code has six digits: copy it as it is in the message.",
+    not_a_code: "The code has eight digits: copy it as it is in the message.",
     wrong: |left| {
         let tries = if left > 1 { "tries" } else { "try" };
         format!("This is not the right code. You have {left} {tries} left.")

@@ -25,7 +25,7 @@ async fn guess_at(browser: &mut TestBrowser<'_>, address: &str, path: &str) -> u
     let (mut guesses, mut page) = (0, browser.follow().await);
     while page.body.contains("one-time-code") {
         // No code that the seed draws is this one.
-        page = browser.submit(&format!("{path}/code"), &[("code", "000000")]).await;
+        page = browser.submit(&format!("{path}/code"), &[("code", "00000000")]).await;
         guesses += u32::from(page.status == StatusCode::UNPROCESSABLE_ENTITY);
     }
     guesses
