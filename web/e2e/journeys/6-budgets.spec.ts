@@ -77,7 +77,7 @@ test("sign in, start again and open a room with 50 rooms; the view does not move
   await page.getByRole("link", { name: /Salon 49/ }).waitFor();
   budget("warm start, 50 rooms", await markedAt(page, "estafette:list"), 1000, "ms");
   // What was put off is not asked again at each start: a banner is enough.
-  await expect(page.getByText("Vos messages ne sont pas encore protégés")).toBeVisible();
+  await expect(page.getByText("Sans code de récupération")).toBeVisible();
   await expect(page.getByRole("dialog")).toHaveCount(0);
 
   await camille.open(/Salon 48/);

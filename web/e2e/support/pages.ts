@@ -29,10 +29,14 @@ export async function throughPages(person: Person, address: string, look: (scree
 }
 
 export async function authorize(person: Person, look: (screen: string) => Promise<void> = async () => undefined): Promise<void> {
+  await consent(person, look);
+  await person.setUpEncryption(look);
+}
+
+async function consent(person: Person, look: (screen: string) => Promise<void> = async () => undefined): Promise<void> {
   await expect(person.page.getByRole("button", { name: "Autoriser" })).toBeVisible();
   await look("consent");
   await person.page.getByRole("button", { name: "Autoriser" }).click();
-  await person.setUpEncryption(look);
 }
 
 /** Signs up from the client's first screen. */
@@ -43,4 +47,13 @@ export async function signUpOnPages(person: Person, address: string, look: (scre
   await person.page.getByRole("button", { name: "Créer un compte" }).click();
   await throughPages(person, address, look);
   await authorize(person, look);
+}
+
+/** The same, and wants no recovery code for now. */
+export async function signUpOnPagesWithoutCode(person: Person, address: string): Promise<void> {
+  await person.page.goto("/");
+  await person.page.getByRole("button", { name: "Créer un compte" }).click();
+  await throughPages(person, address);
+  await consent(person);
+  await person.putOff();
 }

@@ -26,6 +26,17 @@ export class Person {
 
   /** `look` is called on each screen of the way. */
   async signUp(look: Look = async () => undefined): Promise<void> {
+    await this.register();
+    await this.setUpEncryption(look);
+  }
+
+  /** Signs up, and wants no recovery code for now. */
+  async signUpWithoutCode(): Promise<void> {
+    await this.register();
+    await this.putOff();
+  }
+
+  private async register(): Promise<void> {
     const { page } = this;
     await page.goto("/");
     await page.getByRole("button", { name: "Créer un compte" }).click();
@@ -33,7 +44,12 @@ export class Person {
     await page.getByLabel("Identifiant").fill(this.username);
     await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
     await page.getByRole("button", { name: "Créer un compte" }).click();
-    await this.setUpEncryption(look);
+  }
+
+  /** Answers "later" to whatever is asked about encryption. */
+  async putOff(): Promise<void> {
+    await this.page.getByRole("dialog").getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+    await expect(this.page.getByRole("dialog")).toHaveCount(0);
   }
 
   async setUpEncryption(look: Look = async () => undefined): Promise<void> {

@@ -78,8 +78,8 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   useEffect(() => { if (listState.sections.length > 0) performance.mark("estafette:list"); }, [listState.sections.length]);
   useEffect(() => list.select(roomId), [list, roomId]);
   useEffect(() => core.onAlert((alert) => void notify(alert, core.account, preferences.get())), [core, preferences]);
-  const safe = encryptionState.status.phase === "ready";
-  // Asked once the account is set up, when the answer is worth something; the settings show it.
+  const safe = encryptionState.status.phase === "ready" || encryptionState.status.phase === "noRecovery";
+  // Asked once there is something to keep, when the answer is worth something; the settings show it.
   useEffect(() => { if (safe) void browserStorage.persisted().then((kept) => (kept ? true : browserStorage.persist())).catch(() => undefined); }, [safe]);
   useBackground(core, auth, background, preferences, summaries, others, switchTo);
   const unread = listState.unreadRooms + othersState.unread;

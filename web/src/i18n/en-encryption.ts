@@ -4,7 +4,7 @@ import type { frEncryption } from "./fr-encryption.ts";
 export const enEncryption: typeof frEncryption = {
   setUp: {
     title: "Protect your messages",
-    text: "Your messages are encrypted: only you and the people you write to can read them. To get them back on another device, or if you lose this one, you need a recovery code.",
+    text: "Your messages are encrypted: only you and the people you write to can read them. Without a recovery code they are lost if you sign out or lose this device.",
     action: "Get my recovery code",
     working: "Preparing encryption…",
     later: "Later",
@@ -36,7 +36,7 @@ export const enEncryption: typeof frEncryption = {
   },
   verify: {
     title: "Confirm this device",
-    text: "To read your past messages and be recognised by the people you write to, confirm that this device is yours.",
+    text: "Confirm that this device is yours. Until then it can neither send nor read encrypted messages.",
     withCode: "With my recovery code",
     withDevice: "With another of my devices",
     noDevice: "No other device is connected.",
@@ -86,9 +86,9 @@ export const enEncryption: typeof frEncryption = {
   ready: { title: "All set", text: "This device is confirmed. Your past messages arrive as they are fetched.", action: "Open my conversations" },
   failed: { title: "That did not work", retry: "Try again", later: "Later" },
   banner: {
-    fresh: "Your messages are not protected against loss yet.",
-    unverified: "This device is not confirmed: some messages stay unreadable.",
-    noRecovery: "You have no recovery code.",
+    fresh: "Encryption is not in place yet: you can neither send nor read encrypted messages.",
+    unverified: "This device is not confirmed: you can neither send nor read encrypted messages.",
+    noRecovery: "Without a recovery code, your messages are lost if you sign out or lose this device.",
     unsure: "Your recovery code may not have been kept.",
     act: "Take care of it",
     hide: "Hide until next sign-in",
@@ -100,7 +100,7 @@ export const enEncryption: typeof frEncryption = {
     beforeYouJoined: { text: "Message sent before you joined", help: "It was encrypted for the people present at the time. Ask one of them to pass it on to you." },
     beforeThisDevice: { text: "Message older than this device", help: "Your backup does not help to read it. Open Estafette on a device that can read it: it will soon be readable here too." },
     backupMissing: { text: "Message older than this device", help: "Nothing was backed up yet at the time. Import the backup file of an old device, or ask the sender to send it again." },
-    withheldUnverified: { text: "The sender did not share this message with this device", help: "Their application only writes to confirmed devices. Confirm this device, then ask them to send it again." },
+    withheldUnverified: { text: "The sender did not share this message with this device", help: "Their application only writes to confirmed devices. Confirm this device: if the message does not become readable by itself then, ask the sender to send it again." },
     senderNotTrusted: { text: "Message from a device its owner has not confirmed", help: "It is hidden for your safety. Ask the sender to confirm their device: the message will then appear by itself." },
     senderIdentityChanged: { text: "The sender’s verified identity has changed", help: "Verify their identity again, by voice or in person, before reading their messages." },
     unknown: { text: "This message could not be decrypted", help: "Ask the sender to send it again." },

@@ -69,7 +69,7 @@ export const enSettings: typeof frSettings = {
   signOut: "Sign out",
   signOutConfirm: "Sign out of this device?",
   signOutSafe: "You will get your encrypted messages back with your recovery code.",
-  signOutDanger: "You have no recovery code: your encrypted messages will be lost on this device.",
+  signOutDanger: "You have no recovery code. Unless another of your devices is confirmed, you will lose your encrypted messages and the identity by which the people you write to know you: when you come back, you will have to start from scratch.",
   signOutChecking: "Checking what has not been sent or saved yet…",
   signOutUnknown: "It cannot be checked whether everything has been sent and saved. What has not will be lost.",
   signOutSaving: (n) => `What it takes to read some messages again has not been saved yet (${n} left). Wait a moment: it happens by itself. Leaving now would make them unreadable.`,

@@ -52,6 +52,11 @@ export const en: Messages = {
     cancelled: "The sign-in was interrupted. Try again whenever you like.",
     signedOut: "Your session has ended. Sign in again.",
     storageFull: "This device has no room left to keep the message until the network is back. Free some space, then try again.",
+    unconfirmed: "This device is not confirmed. As soon as it is, this message leaves by itself.",
+    identityMissing: "The encryption of your account is not ready yet. As soon as it is, this message leaves by itself.",
+    identityAway: "The encryption identity of your account is not on this device. Open Estafette on the device you used before, then try again.",
+    recipientChanged: "The verified identity of somebody in this conversation has changed. Verify it with them again, then resend.",
+    internal: "This application could not do it; the server is not the cause. Reload the page, then try again.",
     server: "The server had a problem. Try again in a moment.",
   },
   auth: {

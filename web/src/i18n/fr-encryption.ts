@@ -4,7 +4,7 @@
 export const frEncryption = {
   setUp: {
     title: "Protégez vos messages",
-    text: "Vos messages sont chiffrés : vous seul et vos correspondants pouvez les lire. Pour les retrouver sur un autre appareil, ou si vous perdez celui-ci, il vous faut un code de récupération.",
+    text: "Vos messages sont chiffrés : vous seul et vos correspondants pouvez les lire. Sans code de récupération, ils sont perdus si vous vous déconnectez ou si vous perdez cet appareil.",
     action: "Obtenir mon code de récupération",
     working: "Préparation du chiffrement…",
     later: "Plus tard",
@@ -36,7 +36,7 @@ export const frEncryption = {
   },
   verify: {
     title: "Confirmez cet appareil",
-    text: "Pour lire vos messages passés et être reconnu de vos correspondants, confirmez que cet appareil est bien à vous.",
+    text: "Confirmez que cet appareil est bien à vous. D’ici là, il ne peut ni envoyer ni lire de messages chiffrés.",
     withCode: "Avec mon code de récupération",
     withDevice: "Avec un autre de mes appareils",
     noDevice: "Aucun autre appareil n’est connecté.",
@@ -86,9 +86,9 @@ export const frEncryption = {
   ready: { title: "Tout est prêt", text: "Cet appareil est confirmé. Vos messages passés arrivent au fur et à mesure.", action: "Ouvrir mes conversations" },
   failed: { title: "Cela n’a pas abouti", retry: "Réessayer", later: "Plus tard" },
   banner: {
-    fresh: "Vos messages ne sont pas encore protégés contre la perte.",
-    unverified: "Cet appareil n’est pas confirmé : certains messages restent illisibles.",
-    noRecovery: "Vous n’avez pas de code de récupération.",
+    fresh: "Le chiffrement n’est pas encore en place : vous ne pouvez ni envoyer ni lire de messages chiffrés.",
+    unverified: "Cet appareil n’est pas confirmé : vous ne pouvez ni envoyer ni lire de messages chiffrés.",
+    noRecovery: "Sans code de récupération, vos messages sont perdus si vous vous déconnectez ou si vous perdez cet appareil.",
     unsure: "Votre code de récupération n’a peut-être pas été conservé.",
     act: "S’en occuper",
     hide: "Masquer jusqu’à la prochaine connexion",
@@ -100,7 +100,7 @@ export const frEncryption = {
     beforeYouJoined: { text: "Message envoyé avant votre arrivée", help: "Il a été chiffré pour les personnes présentes à ce moment-là. Demandez à l’une d’elles de vous le transmettre." },
     beforeThisDevice: { text: "Message antérieur à cet appareil", help: "Votre sauvegarde ne permet pas de le lire. Ouvrez Estafette sur un appareil où il se lit : il se lira bientôt ici aussi." },
     backupMissing: { text: "Message antérieur à cet appareil", help: "Rien n’était encore sauvegardé à ce moment-là. Importez le fichier de secours d’un ancien appareil, ou demandez à l’expéditeur de renvoyer le message." },
-    withheldUnverified: { text: "L’expéditeur n’a pas partagé ce message avec cet appareil", help: "Son application n’écrit qu’aux appareils confirmés. Confirmez cet appareil, puis demandez-lui de renvoyer le message." },
+    withheldUnverified: { text: "L’expéditeur n’a pas partagé ce message avec cet appareil", help: "Son application n’écrit qu’aux appareils confirmés. Confirmez cet appareil : si le message ne se lit pas alors tout seul, demandez à l’expéditeur de le renvoyer." },
     senderNotTrusted: { text: "Message d’un appareil non confirmé par son propriétaire", help: "Par sécurité il n’est pas affiché. Demandez à l’expéditeur de confirmer son appareil : le message se lira tout seul." },
     senderIdentityChanged: { text: "L’identité vérifiée de l’expéditeur a changé", help: "Vérifiez de nouveau son identité, de vive voix, avant de lire ses messages." },
     unknown: { text: "Ce message n’a pas pu être lu", help: "Demandez à l’expéditeur de le renvoyer." },

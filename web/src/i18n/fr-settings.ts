@@ -67,7 +67,7 @@ export const frSettings = {
   signOut: "Se déconnecter",
   signOutConfirm: "Se déconnecter de cet appareil ?",
   signOutSafe: "Vos messages chiffrés se retrouveront avec votre code de récupération.",
-  signOutDanger: "Vous n’avez pas de code de récupération : vos messages chiffrés seront perdus sur cet appareil.",
+  signOutDanger: "Vous n’avez pas de code de récupération. Si aucun autre de vos appareils n’est confirmé, vous perdrez vos messages chiffrés et l’identité à laquelle vos correspondants vous reconnaissent : à votre retour, il faudra repartir de zéro.",
   signOutChecking: "Vérification de ce qui n’est pas encore envoyé ou sauvegardé…",
   signOutUnknown: "Impossible de vérifier que tout est envoyé et sauvegardé. Ce qui ne l’est pas sera perdu.",
   signOutSaving: (n: number) => `De quoi relire certains messages n’est pas encore sauvegardé (${n} restant${n > 1 ? "s" : ""}). Patientez quelques instants\u00a0: cela se fait tout seul. Partir maintenant les rendrait illisibles.`,

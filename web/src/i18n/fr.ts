@@ -51,6 +51,11 @@ export const fr = {
     cancelled: "La connexion a été interrompue. Recommencez quand vous voulez.",
     signedOut: "Votre session a pris fin. Reconnectez-vous.",
     storageFull: "Cet appareil n’a plus de place pour garder le message jusqu’au retour du réseau. Libérez de l’espace, puis réessayez.",
+    unconfirmed: "Cet appareil n’est pas confirmé. Dès qu’il le sera, ce message partira tout seul.",
+    identityMissing: "Le chiffrement de votre compte n’est pas encore prêt. Dès qu’il le sera, ce message partira tout seul.",
+    identityAway: "L’identité chiffrée de votre compte n’est pas sur cet appareil. Ouvrez Estafette sur l’appareil que vous utilisiez avant, puis réessayez.",
+    recipientChanged: "L’identité vérifiée d’une personne de cette conversation a changé. Vérifiez-la de nouveau avec elle, puis renvoyez.",
+    internal: "Cette application n’y est pas parvenue ; le serveur n’est pas en cause. Rechargez la page, puis réessayez.",
     server: "Le serveur a rencontré un problème. Réessayez dans un moment.",
   },
   auth: {

@@ -38,6 +38,31 @@ describe("encryption screens", () => {
     expect(name(late.vm)).toBe("offerSetUp");
   });
 
+  test("an account whose identity is made is offered a code, and put off keeps only the reminder", () => {
+    const first = make();
+    first.become("noRecovery");
+    expect(name(first.vm)).toBe("offerSetUp");
+    first.become("noRecovery");
+    expect(name(first.vm)).toBe("offerSetUp");
+    first.vm.later();
+    first.become("noRecovery");
+    expect(first.vm.get()).toMatchObject({ state: { name: "hidden" }, bannerHidden: false });
+    const elsewhere = make();
+    elsewhere.become("noRecovery");
+    elsewhere.become("ready");
+    expect(name(elsewhere.vm)).toBe("hidden");
+  });
+
+  test("a device that was confirmed is told so before it is offered a code", () => {
+    const { vm, become } = make();
+    become("unverified");
+    become("noRecovery");
+    expect(name(vm)).toBe("ready");
+    vm.send({ type: "finish" });
+    become("noRecovery");
+    expect(name(vm)).toBe("offerSetUp");
+  });
+
   test("set up shows the code until it is kept, even when the account became safe meanwhile", async () => {
     const { vm, become } = make();
     become("fresh");

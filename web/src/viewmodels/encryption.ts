@@ -52,9 +52,10 @@ export class EncryptionViewModel extends ViewModel<EncryptionSnapshot> {
 
   #onStatus(status: EncryptionStatus): void {
     this.merge({ status });
-    if (status.phase === "ready" || status.phase === "noRecovery") this.#dispatch({ type: "satisfied" });
+    const { phase } = status;
+    if (phase === "ready" || (phase === "noRecovery" && this.get().state.name !== "offerSetUp")) this.#dispatch({ type: "satisfied" });
     if (this.get().putOff) return;
-    if (status.phase === "fresh") this.#dispatch({ type: "needSetUp" });
+    if (phase === "fresh" || phase === "noRecovery") this.#dispatch({ type: "needSetUp" });
     if (status.phase === "unverified") this.#dispatch({ type: "needVerify" });
     if (status.phase === "ready" && this.get().codeUnsure) this.#dispatch({ type: "codeUnsure" });
   }

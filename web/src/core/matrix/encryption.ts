@@ -14,7 +14,8 @@ import type {
 } from "../port/encryption.ts";
 import { CoreError } from "../port/session.ts";
 import { listDevices, removeDevice, renameDevice } from "./devices.ts";
-import { guarded } from "./errors.ts";
+import { guarded, isTransient } from "./errors.ts";
+import { ensureIdentity, UNASKED } from "./identity.ts";
 import { openKeyFile, sealKeyFile } from "./keyfile.ts";
 import { holdsIdentity, resetIdentity } from "./reset.ts";
 import { confirmed } from "./uia.ts";
@@ -41,6 +42,9 @@ export class SecretKeys {
 /** How long after the start the dehydrated device is renewed, in milliseconds. */
 const DEHYDRATE_AFTER_MS = 60_000;
 
+/** How long after a reading that failed it is tried again, in milliseconds. */
+const READ_AGAIN_MS = 20_000;
+
 const LOADING: EncryptionStatus = { phase: "loading", hasRecovery: false, otherDevices: false, restoring: null };
 
 export class Encryption implements EncryptionPort {
@@ -57,6 +61,8 @@ export class Encryption implements EncryptionPort {
   #changing = false;
   #next: VerificationRequest | null = null;
   #dehydration: ReturnType<typeof setTimeout> | undefined;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  #disposed = false;
 
   /** `resetPage`: where a new identity is confirmed, for accounts that are managed on the server's pages. */
   constructor(client: MatrixClient, secrets: SecretKeys, resetPage: () => Promise<string | null>) {
@@ -101,38 +107,54 @@ export class Encryption implements EncryptionPort {
       this.#again = true;
       return this.#refreshing;
     }
-    this.#refreshing = this.#read().catch(() => undefined).finally(() => {
+    this.#refreshing = this.#read().catch(() => this.#readLater()).finally(() => {
       this.#refreshing = null;
       if (this.#again) { this.#again = false; void this.refresh(); }
     });
     return this.#refreshing;
   }
 
+  #readLater(): void {
+    if (this.#disposed) return;
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => void this.refresh(), READ_AGAIN_MS);
+  }
+
   async #read(): Promise<void> {
     const me = this.#client.getSafeUserId();
     const deviceId = this.#client.getDeviceId() ?? "";
+    const hasRecovery = (await this.#client.secretStorage.getDefaultKeyId()) !== null;
+    // Where a recovery code is, its owner has to open what it protects first.
+    if (!hasRecovery) await this.#makeIdentity();
     const hasKeys = await this.#crypto.userHasCrossSigningKeys(me, true);
     const trust = await this.#crypto.getDeviceVerificationStatus(me, deviceId);
-    const hasRecovery = (await this.#client.secretStorage.getDefaultKeyId()) !== null;
     const devices = (await this.#crypto.getUserDeviceInfo([me])).get(me);
     const others = [...(devices?.values() ?? [])].filter((one) => one.deviceId !== deviceId && !one.dehydrated);
     const verified = trust?.crossSigningVerified ?? false;
-    const phase = !hasKeys ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
+    const phase = !hasKeys && !hasRecovery ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
     this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
     if (phase === "ready") this.#keepDehydrated();
   }
 
+  /** A server that refuses leaves the account without an identity: `setUp` asks the person. */
+  async #makeIdentity(): Promise<void> {
+    try {
+      await this.#change(() => ensureIdentity(this.#client, this.#crypto, UNASKED));
+    } catch (error) {
+      if (isTransient(error)) this.#readLater();
+    }
+  }
+
   async setUp(confirmation: Confirmation): Promise<string> {
-    return guarded(async () => {
-      await this.#change(() => this.#crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: confirmed(this.#client, confirmation) }));
-      return this.#newCode(true);
-    });
+    await this.#refreshing;
+    await guarded(() => this.#change(() => ensureIdentity(this.#client, this.#crypto, confirmed(this.#client, confirmation))));
+    return this.renewCode();
   }
 
   async renewCode(): Promise<string> {
     return guarded(async () => {
       // Without the private halves a "new code" would protect nothing: refuse instead of losing.
-      if (!(await holdsIdentity(this.#crypto))) throw new CoreError("forbidden", "this device does not hold the identity");
+      if (!(await holdsIdentity(this.#crypto))) throw new CoreError("identityAway", "this device does not hold the identity");
       const backup = await this.#crypto.getKeyBackupInfo();
       const backupHeld = (await this.#crypto.getSessionBackupPrivateKey()) !== null;
       return this.#newCode(!backup || !backupHeld);
@@ -193,6 +215,9 @@ export class Encryption implements EncryptionPort {
       const key = await this.#decode(code, info.passphrase);
       if (!(await this.#client.secretStorage.checkKey(key, info))) throw new CoreError("credentials");
       this.#secrets.hold(key);
+      await this.#change(() => ensureIdentity(this.#client, this.#crypto, UNASKED));
+      // What is not in there cannot be taken out: other keys would be made in its place.
+      if (!(await this.#client.secretStorage.isStored("m.cross_signing.master"))) throw new CoreError("identityAway");
       await this.#crypto.bootstrapCrossSigning({});
       await this.#crypto.crossSignDevice(this.#client.getDeviceId() ?? "");
       await this.refresh();
@@ -313,7 +338,9 @@ export class Encryption implements EncryptionPort {
 
   dispose(): void {
     this.dismissVerification();
+    this.#disposed = true;
     clearTimeout(this.#dehydration);
+    clearTimeout(this.#later);
     this.#secrets.hold(null);
     this.#undo.dispose();
   }

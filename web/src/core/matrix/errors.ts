@@ -28,6 +28,16 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   M_UNRECOGNIZED: "unsupported",
 };
 
+/**
+ * What the cryptography refuses to encrypt for, by its own words: its errors carry no code. In the
+ * order of `SessionRecipientCollectionError` of matrix-sdk-crypto; the test makes it throw them.
+ */
+const BY_WORDS: readonly (readonly [RegExp, FailureKind])[] = [
+  [/cross-signing is not set up on your account/, "identityMissing"],
+  [/your device is not verified/, "unconfirmed"],
+  [/users that were verified have changed their identity/, "recipientChanged"],
+];
+
 export function toCoreError(error: unknown): CoreError {
   if (error instanceof CoreError) return error;
   const failure = (typeof error === "object" && error !== null ? error : {}) as ServerFailure;
@@ -42,7 +52,9 @@ export function toCoreError(error: unknown): CoreError {
   if (failure.httpStatus === 413) return new CoreError("tooLarge", detail);
   if (failure.httpStatus === 404) return new CoreError("notFound", detail);
   if (failure.httpStatus === 403) return new CoreError("forbidden", detail);
-  return new CoreError("server", detail);
+  // Only what a server answered is a server's problem.
+  if (failure.httpStatus !== undefined || failure.errcode) return new CoreError("server", detail);
+  return new CoreError(BY_WORDS.find(([words]) => words.test(detail))?.[1] ?? "internal", detail);
 }
 
 /** True when trying again later can succeed without anybody changing anything. */

@@ -184,6 +184,21 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     expect(sent[0]?.txn).toBe(box.entries.get()[0]?.id);
   });
 
+  test("what an unconfirmed device refused is kept with its reason, and leaves in order once it may; other failures stay", async () => {
+    const box = await open();
+    const refused = (): Error => new Error("encryption failed due to an error collecting the recipient devices: Encryption failed because your device is not verified");
+    answers = [refused(), refused(), server(403, "M_FORBIDDEN")];
+    await Promise.all([write(box, "un"), write(box, "deux"), write(box, "interdit")]);
+    await vi.waitFor(() => expect(phases(box)).toEqual(["failed", "failed", "failed"]));
+    const again = await reload(box);
+    expect(again.entries.get().map((one) => one.state)).toEqual([
+      { phase: "failed", reason: "unconfirmed" }, { phase: "failed", reason: "unconfirmed" }, { phase: "failed", reason: "forbidden" },
+    ]);
+    await again.resume();
+    await vi.waitFor(() => expect(texts()).toEqual(["un", "deux"]));
+    expect(again.entries.get().filter((one) => one.state.phase === "failed").map((one) => one.content["body"])).toEqual(["interdit"]);
+  });
+
   test("a room that cannot take a message does not hold up another room", async () => {
     answers = [server(403, "M_FORBIDDEN")];
     const box = await open();

@@ -72,6 +72,10 @@ class MatrixCore implements Core {
       this.unsent.set(waiting.length);
       this.unkept.set(waiting.some((one) => !one.kept));
     });
+    this.encryption.status.subscribe(() => {
+      const { phase } = this.encryption.status.get();
+      if (phase === "ready" || phase === "noRecovery") void this.#outbox.resume();
+    });
     this.#alerts = new Alerts(client);
     this.#undecrypted = new Undecrypted(client);
     this.#keeper = new StoreKeeper(client);

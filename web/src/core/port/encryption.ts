@@ -3,9 +3,9 @@
 import type { Observable } from "./observable.ts";
 
 /**
- * - `fresh`: the account has no cryptographic identity yet, set-up must create one;
- * - `unverified`: the account has one, this device has not been confirmed;
- * - `noRecovery`: this device is confirmed but messages cannot be recovered elsewhere;
+ * - `fresh`: the account has no cryptographic identity, and the server would not take one unasked;
+ * - `unverified`: the account has one, this device has not been confirmed: it sends and reads nothing encrypted;
+ * - `noRecovery`: this device is confirmed, but messages and identity are lost with it;
  * - `ready`: nothing to do.
  */
 export type EncryptionPhase = "loading" | "unavailable" | "fresh" | "unverified" | "noRecovery" | "ready";
@@ -68,7 +68,7 @@ export interface EncryptionPort {
   readonly status: Observable<EncryptionStatus>;
   /** The verification in progress, started here or elsewhere. */
   readonly verification: Observable<VerificationFlow | null>;
-  /** Creates identity, backup and recovery; answers the recovery code to show once. */
+  /** Creates backup and recovery, and the identity where there is none; answers the recovery code to show once. */
   setUp(confirmation: Confirmation): Promise<string>;
   /** Confirms this device and fetches the keys of old messages. */
   recover(code: string): Promise<void>;

@@ -52,6 +52,16 @@ export type FailureKind =
   | "signedOut"
   | "cancelled"
   | "storageFull"
+  // This device has not been confirmed: it neither sends nor receives what is encrypted.
+  | "unconfirmed"
+  // The account has no cryptographic identity yet.
+  | "identityMissing"
+  // The identity is not on this device.
+  | "identityAway"
+  // Somebody whose identity was verified has another one now.
+  | "recipientChanged"
+  // Neither the server's doing nor the network's.
+  | "internal"
   | "server";
 
 /** The only error class that leaves the core. `detail` is the server's own sentence, if any. */

@@ -89,8 +89,10 @@ export const MessageRow = memo(function MessageRow({ item, first, last, active, 
         </div>
         {item.send?.phase === "failed" ? (
           <div className={styles.failed} role="alert">
-            <span>{words.timeline.failedWhy(words.failure[item.send.reason as keyof typeof words.failure] ?? words.failure.server)}</span>
-            <Button look="quiet" icon="retry" onClick={() => actions.retry(item)}>{words.timeline.retry}</Button>
+            <span>{words.timeline.failedWhy(words.failure[item.send.reason as keyof typeof words.failure] ?? words.failure.internal)}</span>
+            {item.send.reason === "unconfirmed" ? (
+              <Button look="quiet" icon="device" onClick={() => actions.attend("deviceNotVerified")}>{words.encryption.action.verify}</Button>
+            ) : <Button look="quiet" icon="retry" onClick={() => actions.retry(item)}>{words.timeline.retry}</Button>}
             <Button look="quiet" onClick={() => actions.cancel(item)}>{words.timeline.cancelSend}</Button>
           </div>
         ) : null}
