@@ -25,8 +25,8 @@ use crate::{
     settings::Settings,
 };
 
-/// The file in the data folder by whose key mail that waits is sealed. Not to be kept where copies of
-/// the database are.
+/// The file in the data folder by whose key mail that waits is sealed. Not to be kept where copies
+/// of the database are.
 const MAIL_KEY: &str = "mail.key";
 
 /// Runs until SIGTERM or SIGINT. As process 1 too: both signals have handlers of their own.

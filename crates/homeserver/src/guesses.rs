@@ -124,8 +124,8 @@ impl Guesses {
     }
 }
 
-/// The counters of wrong codes typed at `network`, by somebody who stands so to whose code it is. In
-/// the owner's browser none count: it has the tries of each code.
+/// The counters of wrong codes typed at `network`, by somebody who stands so to whose code it is.
+/// In the owner's browser none count: it has the tries of each code.
 ///
 /// Tries are bounded per code and per address. This bounds whoever spreads guesses over many
 /// addresses: with eight digits a network would take centuries to meet one code (F-23).

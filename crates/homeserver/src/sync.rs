@@ -93,9 +93,9 @@ impl DeviceMemory {
         known.map_or_else(SentMembers::default, |(_, members)| members.clone())
     }
 
-    /// The answer that goes on from `since` is finished: the device may go on from `token`, and then
-    /// knows `members`. Where several answers end at one token, it is not known which of them the
-    /// device has, so only what all of them sent counts.
+    /// The answer that goes on from `since` is finished: the device may go on from `token`, and
+    /// then knows `members`. Where several answers end at one token, it is not known which of them
+    /// the device has, so only what all of them sent counts.
     pub fn finish(&mut self, since: Option<Token>, token: Token, mut members: SentMembers) {
         if let Some(at) = self.answers.iter().position(|(known, _)| *known == token) {
             let Some((_, before)) = self.answers.remove(at) else { return };

@@ -288,7 +288,8 @@ fn report(kind: &str, mut times: Vec<Duration>, found: usize, missed: usize, pro
     times.sort_unstable();
     let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
     println!(
-        "{kind:26} p50 {:6.2}  p95 {:6.2}  p99 {:6.2}  max {:6.2}  cpu {:6.3} ms  {:4.1} found, {missed} without any",
+        "{kind:26} p50 {:6.2}  p95 {:6.2}  p99 {:6.2}  max {:6.2}  cpu {:6.3} ms  {:4.1} found, \
+         {missed} without any",
         at(0.5),
         at(0.95),
         at(0.99),

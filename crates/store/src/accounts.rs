@@ -453,9 +453,9 @@ pub trait AccountStore: Send + Sync {
     /// Guests are not found and find nobody. Whoever is on the red list is found by the exact
     /// address alone. Deactivated, locked and expired accounts are not found. The work is bounded
     /// by [`DIRECTORY_CANDIDATES_MAX`](estafette_core::limits::DIRECTORY_CANDIDATES_MAX) whatever
-    /// is typed and however many people there are; beyond it the answer is `limited`. Also where each
-    /// word alone is commoner than that, who has two that follow each other in the name, the last
-    /// followed by the first, or one in the name and one in the organisation, is found.
+    /// is typed and however many people there are; beyond it the answer is `limited`. Also where
+    /// each word alone is commoner than that, who has two that follow each other in the name, the
+    /// last followed by the first, or one in the name and one in the organisation, is found.
     async fn search_directory(&self, query: DirectoryQuery) -> StoreResult<DirectoryPage>;
 
     /// Adds an invitation, or replaces its bounds. The count of its uses stays.

@@ -340,8 +340,8 @@ pub trait IdentityStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Option<UserId>>;
 
-    /// Whose account is not locked and ends until `until_ms`, and who was not yet reminded `days` or fewer days before
-    /// that end, soonest first, at most `limit`.
+    /// Whose account is not locked and ends until `until_ms`, and who was not yet reminded `days`
+    /// or fewer days before that end, soonest first, at most `limit`.
     async fn to_remind(
         &self,
         now_ms: i64,

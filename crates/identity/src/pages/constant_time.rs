@@ -110,13 +110,8 @@ fn mailed_codes() {
     let runtime = runtime();
     let site = TestIdentity::start();
     let right = TokenHash::of("the code").0;
-    let mail = NewMail {
-        recipient: "a@b.fr".into(),
-        subject: String::new(),
-        body: String::new(),
-        now_ms: 0,
-        expires_ms: LATER,
-    };
+    let mail =
+        NewMail { recipient: "a@b.fr".into(), sealed: Vec::new(), now_ms: 0, expires_ms: LATER };
     let code = NewCode {
         browser: TokenHash::of("cookie"),
         purpose: "sign-up",

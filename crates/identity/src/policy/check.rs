@@ -55,8 +55,8 @@ pub(super) struct Page {
     pub(super) last: UserId,
     pub(super) accounts: u64,
     pub(super) fixed: u64,
-    /// Who is not where the policy places them, or cannot be here, and what would be written; `None`
-    /// where that is written already.
+    /// Who is not where the policy places them, or cannot be here, and what would be written;
+    /// `None` where that is written already.
     pub(super) moves: Vec<(Move, Option<(UserId, Placement)>)>,
 }
 

@@ -30,8 +30,8 @@ pub(super) const FRENCH: Address = Address {
     taken: ("Cette adresse a déjà un compte", "Elle ne peut pas être aussi la vôtre."),
     not_invited: (
         "Cette adresse n’est pas invitée",
-        "Vous êtes ici l’invité d’un agent\u{a0}: demandez-lui d’inviter votre nouvelle adresse, puis \
-         recommencez. Votre adresse actuelle reste la vôtre.",
+        "Vous êtes ici l’invité d’un agent\u{a0}: demandez-lui d’inviter votre nouvelle adresse, \
+         puis recommencez. Votre adresse actuelle reste la vôtre.",
     ),
 };
 

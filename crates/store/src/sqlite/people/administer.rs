@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{audit, lapsing, person, placing};
 use crate::{
     StoreError, StoreResult,
-    accounts::{AccountFlag, Devices, ProfileOutcome, TokenHash},
+    accounts::{AccountFlag, Devices, PasswordHash, ProfileOutcome, TokenHash},
     identity::{GuestInvitation, NewMail, PasswordLink},
     people::{
         AdminAct, AdminOutcome, AuditEntry, CreatePersonOutcome, PersonDetails, PutPersonOutcome,
@@ -118,6 +118,31 @@ fn link_password(
     Ok(true)
 }
 
+fn made(outcome: CreatePersonOutcome) -> AdminOutcome {
+    match outcome {
+        CreatePersonOutcome::Created => AdminOutcome::Done,
+        CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
+        CreatePersonOutcome::NotInvited => AdminOutcome::NoInvitation,
+        _ => AdminOutcome::Taken,
+    }
+}
+
+fn set_password(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    hash: Option<&PasswordHash>,
+    sign_out: Option<&Devices>,
+) -> StoreResult<bool> {
+    let known = life::active_nid(tx.conn, user_id)?.is_some();
+    life::set_password(tx.conn, user_id, hash)?;
+    if let (true, Some(gone)) = (known, sign_out) {
+        devices::delete(indexes, tx, user_id, gone)?;
+        forget_browsers(tx.conn, user_id, None)?;
+    }
+    Ok(known)
+}
+
 fn on_account(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
@@ -127,22 +152,11 @@ fn on_account(
 ) -> StoreResult<AdminOutcome> {
     let known = match act {
         AdminAct::Create(account, details) => {
-            return Ok(match person::create(indexes, tx, account, details)? {
-                CreatePersonOutcome::Created => AdminOutcome::Done,
-                CreatePersonOutcome::TokenInvalid => AdminOutcome::NoToken,
-                CreatePersonOutcome::NotInvited => AdminOutcome::NoInvitation,
-                _ => AdminOutcome::Taken,
-            });
+            return Ok(made(person::create(indexes, tx, account, details)?));
         }
         AdminAct::SetFlag(flag, value) => set_flag(indexes, tx, user_id, (*flag, *value))?,
         AdminAct::SetPassword(hash, sign_out) => {
-            let known = life::active_nid(tx.conn, user_id)?.is_some();
-            life::set_password(tx.conn, user_id, hash.as_ref())?;
-            if let (true, Some(gone)) = (known, sign_out) {
-                devices::delete(indexes, tx, user_id, gone)?;
-                forget_browsers(tx.conn, user_id, None)?;
-            }
-            known
+            set_password(indexes, tx, user_id, hash.as_ref(), sign_out.as_ref())?
         }
         AdminAct::Deactivate(erase) => {
             let end = life::End { erase: *erase, by_admin: true, now_ms };

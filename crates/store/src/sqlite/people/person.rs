@@ -98,9 +98,9 @@ pub(super) fn expiring(
     list(conn, rest, (from_ms, until_ms, limit.cast_signed()))
 }
 
-/// Those of [`expiring`] whose reminder of so many days, or fewer, was not sent for this end. Nobody
-/// who is locked: the account does not lapse meanwhile, and a lock may be there because of whoever
-/// has the mailbox. Whoever is suspended reads on, and is to keep what they read.
+/// Those of [`expiring`] whose reminder of so many days, or fewer, was not sent for this end.
+/// Nobody who is locked: the account does not lapse meanwhile, and a lock may be there because of
+/// whoever has the mailbox. Whoever is suspended reads on, and is to keep what they read.
 pub(in crate::sqlite) fn to_remind(
     conn: &Connection,
     (from_ms, until_ms): (i64, i64),
