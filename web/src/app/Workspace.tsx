@@ -17,6 +17,7 @@ import { Confirm } from "../ui/Dialog/Dialog.tsx";
 import { EncryptionBanner } from "../ui/Encryption/EncryptionBanner.tsx";
 import { EncryptionView } from "../ui/Encryption/EncryptionView.tsx";
 import { MediaContext } from "../ui/media.ts";
+import { Lapsed } from "../ui/Notice/Lapsed.tsx";
 import { Notice } from "../ui/Notice/Notice.tsx";
 import { RoomListView } from "../ui/RoomList/RoomListView.tsx";
 import { NothingOpen, Shell } from "../ui/Shell/Shell.tsx";
@@ -65,6 +66,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const listState = useSnapshot(list);
   const encryptionState = useSnapshot(encryption);
   const connection = useSnapshot(core.connection);
+  const renewalPage = useSnapshot(core.renewalPage);
   const current = useSnapshot(route);
   const [over, setOver] = useState<Over>(null);
   const roomId = current.page === "room" ? current.roomId : null;
@@ -123,6 +125,8 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
         inRoom={roomId !== null}
         banners={<>
           {connection === "locked" ? <Notice tone="danger">{words.app.locked}</Notice> : null}
+          {connection === "lapsed" ? <Lapsed page={renewalPage} /> : null}
+          {connection === "busy" ? <Notice>{words.app.busy}</Notice> : null}
           {connection === "offline" ? <Notice>{words.app.offline}</Notice> : null}
           <EncryptionBanner state={encryptionState} onAttend={encryption.attend} onHide={encryption.hideBanner} />
           {failure ? <Notice tone="danger" actions={<IconButton icon="close" label={words.app.close} onClick={() => setFailure(null)} />}>{words.failure[failure]}</Notice> : null}

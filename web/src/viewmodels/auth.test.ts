@@ -74,3 +74,12 @@ test("a server that cannot be reached is said, and asking again helps", async ()
   await vm.load();
   expect(vm.get().phase).toBe("ready");
 });
+
+test("what the server refuses is said with the way on", async () => {
+  const { vm } = make({ signIn: async () => { throw new CoreError("lapsed", "", 0, "https://x/renew"); } });
+  await vm.load();
+  vm.setField("username", "camille");
+  vm.setField("password", "right");
+  await vm.submit();
+  expect(vm.get()).toMatchObject({ failure: "lapsed", page: "https://x/renew", waitMs: 0 });
+});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Signing in and creating an account. */
-import type { AccountRef, AuthPort, FailureKind, SignInMethods } from "../core/port/session.ts";
+import { type AccountRef, type AuthPort, CoreError, type FailureKind, type SignInMethods } from "../core/port/session.ts";
 import { ViewModel } from "./base.ts";
 import { kindOf } from "./failure.ts";
 
@@ -22,7 +22,14 @@ export interface AuthSnapshot {
   readonly again: boolean;
   /** True while a sign-in on the server's pages is being finished here. */
   readonly returning: boolean;
+  /** Where what failed can be mended; how long the server wants to be left alone, in milliseconds. */
+  readonly page: string | null;
+  readonly waitMs: number;
 }
+
+const failureOf = (error: unknown): Pick<AuthSnapshot, "failure" | "page" | "waitMs"> => ({
+  failure: kindOf(error), page: error instanceof CoreError ? error.page : null, waitMs: error instanceof CoreError ? error.retryAfterMs : 0,
+});
 
 export class AuthViewModel extends ViewModel<AuthSnapshot> {
   readonly #auth: AuthPort;
@@ -36,7 +43,7 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
       phase: "loading", mode: "signIn", methods: null,
       again: again !== null,
       values: { username: again ? again.userId : "", password: "", displayName: "", token: "" },
-      problems: {}, failure: null, passwordShown: false, returning: false,
+      problems: {}, failure: null, passwordShown: false, returning: false, page: null, waitMs: 0,
     });
     this.#auth = auth;
     this.#again = again ?? undefined;
@@ -81,7 +88,7 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
     try {
       this.#go(await this.#auth.beginOAuth(action, this.#again));
     } catch (error) {
-      this.merge({ phase: "ready", failure: kindOf(error) });
+      this.merge({ phase: "ready", ...failureOf(error) });
     }
   };
 
@@ -100,7 +107,7 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
       this.merge({ values: { ...this.get().values, password: "" } });
       this.#opened(account);
     } catch (error) {
-      this.merge({ phase: "ready", failure: kindOf(error) });
+      this.merge({ phase: "ready", ...failureOf(error) });
     }
   }
 

@@ -42,7 +42,7 @@ async function call(method: string, path: string, body?: Json): Promise<Answer> 
 function failure(answer: Answer): CoreError {
   const base = toCoreError({
     errcode: answer.body["errcode"], httpStatus: answer.status,
-    data: { error: answer.body["error"], retry_after_ms: answer.body["retry_after_ms"] },
+    data: answer.body,
   });
   return base;
 }
@@ -140,7 +140,7 @@ export class Auth implements AuthPort {
       password,
       ...(again ? { device_id: again.deviceId } : { initial_device_display_name: deviceName() }),
     });
-    if (answer.status === 403) throw new CoreError("credentials", String(answer.body["error"] ?? ""));
+    if (answer.status === 403 && answer.body["errcode"] === "M_FORBIDDEN") throw new CoreError("credentials", String(answer.body["error"] ?? ""));
     if (answer.status !== 200) throw failure(answer);
     return remember(answer);
   }

@@ -2,10 +2,13 @@
 /** Turns whatever the SDK or the network threw into the one error the port speaks. */
 import { CoreError, type FailureKind } from "../port/session.ts";
 
+/** Where an account is renewed whose time is over (a member of this server's own). */
+export const RENEWAL_PAGE = "org.estafette.renewal_url";
+
 interface ServerFailure {
   readonly errcode?: string;
   readonly httpStatus?: number;
-  readonly data?: { readonly error?: string; readonly retry_after_ms?: number };
+  readonly data?: { readonly error?: string; readonly retry_after_ms?: number; readonly [RENEWAL_PAGE]?: unknown };
   readonly name?: string;
   readonly message?: string;
 }
@@ -25,6 +28,10 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   M_NOT_FOUND: "notFound",
   M_UNKNOWN_TOKEN: "signedOut",
   M_USER_DEACTIVATED: "credentials",
+  M_USER_LOCKED: "locked",
+  M_USER_SUSPENDED: "suspended",
+  // Of servers with a period of validity; not in the specification.
+  ORG_MATRIX_EXPIRED_ACCOUNT: "lapsed",
   M_UNRECOGNIZED: "unsupported",
 };
 
@@ -44,7 +51,7 @@ export function toCoreError(error: unknown): CoreError {
   const detail = failure.data?.error ?? failure.message ?? String(error);
   const retry = failure.data?.retry_after_ms ?? 0;
   const known = failure.errcode ? BY_CODE[failure.errcode] : undefined;
-  if (known) return new CoreError(known, detail, retry);
+  if (known) return new CoreError(known, detail, retry, pageOf(failure));
   if (failure.name === "ConnectionError" || error instanceof TypeError) {
     return new CoreError("offline", detail);
   }
@@ -57,11 +64,16 @@ export function toCoreError(error: unknown): CoreError {
   return new CoreError(BY_WORDS.find(([words]) => words.test(detail))?.[1] ?? "internal", detail);
 }
 
-/** True when trying again later can succeed without anybody changing anything. */
+function pageOf({ data }: ServerFailure): string | null {
+  const page = data?.[RENEWAL_PAGE];
+  return typeof page === "string" && /^https?:\/\//.test(page) ? page : null;
+}
+
+/** True when trying again later can succeed: the network is back, or the account is let in again. */
 export function isTransient(error: unknown): boolean {
   const failure = toCoreError(error);
   const status = (error as ServerFailure | null)?.httpStatus ?? 0;
-  return failure.kind === "offline" || failure.kind === "limit" || status >= 500;
+  return ["offline", "limit", "locked", "lapsed"].includes(failure.kind) || status >= 500;
 }
 
 /** Runs an operation and lets only `CoreError` out. */

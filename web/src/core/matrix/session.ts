@@ -17,6 +17,7 @@ import { homeserver } from "./auth.ts";
 import { databaseNames, databases, removeFilters } from "./database-names.ts";
 import { Directory } from "./directory.ts";
 import { Encryption, SecretKeys } from "./encryption.ts";
+import { toCoreError } from "./errors.ts";
 import { removeDatabases } from "./leftovers.ts";
 import { boundTimelines } from "./kept-rooms.ts";
 import { Media } from "./media.ts";
@@ -40,6 +41,7 @@ const MAX_WARM = 12;
 class MatrixCore implements Core {
   readonly account: AccountRef;
   readonly connection = new Cell<Connection>("starting");
+  readonly renewalPage = new Cell<string | null>(null);
   readonly allowances = new Cell(PLAIN);
   readonly unsent = new Cell(0);
   readonly unkept = new Cell(false);
@@ -96,13 +98,16 @@ class MatrixCore implements Core {
       void this.encryption.refresh();
       void fetchAllowances(this.#client).then((found) => { this.#accessRules.set(found.accessRules); this.allowances.set(found); }, () => undefined);
     }
-    const answered = state === SyncState.Prepared || state === SyncState.Syncing || state === SyncState.Catchup;
+    // That the server can be reached says nothing of an account that it does not let in.
+    const kept = this.connection.get() === "locked" || this.connection.get() === "lapsed";
+    const answered = state === SyncState.Prepared || state === SyncState.Syncing || (state === SyncState.Catchup && !kept);
     if (answered) void this.#outbox.load().then(() => this.#outbox.pump());
     // What the disk remembers is shown at once, but says nothing about the server.
     if (answered && !data?.fromCache) this.connection.set("online");
     if (state === SyncState.Reconnecting || state === SyncState.Error) {
-      const locked = (data?.error as { errcode?: unknown } | undefined)?.errcode === "M_USER_LOCKED";
-      this.connection.set(locked ? "locked" : "offline");
+      const { kind, page } = toCoreError(data?.error);
+      if (kind === "lapsed") this.renewalPage.set(page);
+      this.connection.set(kind === "locked" || kind === "lapsed" ? kind : kind === "limit" ? "busy" : "offline");
     }
     if (this.connection.get() === "online") this.#outbox.pump();
   };

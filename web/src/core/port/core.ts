@@ -12,9 +12,11 @@ import type { Allowances, Contact, DirectoryPerson } from "./invites.ts";
 /**
  * - `signedOut`: the server ended the session; nothing of it is of use any more;
  * - `locked`: an administrator locked the account; it may be unlocked again;
+ * - `lapsed`: the account's time is over until it is renewed;
+ * - `busy`: the server asks to be asked less often;
  * - `expired`: the server wants this device to sign in again, and then everything goes on.
  */
-export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired" | "locked";
+export type Connection = "starting" | "online" | "offline" | "signedOut" | "expired" | "locked" | "lapsed" | "busy";
 
 export type { DirectoryPerson };
 
@@ -81,6 +83,8 @@ export interface Core {
   readonly account: AccountRef;
   readonly allowances: Observable<Allowances>;
   readonly connection: Observable<Connection>;
+  /** Where a lapsed account is renewed; null where the server names no page. */
+  readonly renewalPage: Observable<string | null>;
   readonly rooms: RoomListPort;
   readonly directory: DirectoryPort;
   readonly media: MediaPort;

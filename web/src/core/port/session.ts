@@ -46,6 +46,12 @@ export type FailureKind =
   | "inviteBlocked"
   /** The person is a guest, and the room is not open to guests. */
   | "agentsOnly"
+  /** An administrator locked the account. */
+  | "locked"
+  /** The account may read, and not act. */
+  | "suspended"
+  /** The account's time is over; `page` is where it is renewed, if the server says so. */
+  | "lapsed"
   | "tooLarge"
   | "limit"
   | "unsupported"
@@ -69,13 +75,16 @@ export class CoreError extends Error {
   readonly kind: FailureKind;
   readonly detail: string;
   readonly retryAfterMs: number;
+  /** Where the person can mend it. */
+  readonly page: string | null;
 
-  constructor(kind: FailureKind, detail = "", retryAfterMs = 0) {
+  constructor(kind: FailureKind, detail = "", retryAfterMs = 0, page: string | null = null) {
     super(detail || kind);
     this.name = "CoreError";
     this.kind = kind;
     this.detail = detail;
     this.retryAfterMs = retryAfterMs;
+    this.page = page;
   }
 }
 

@@ -4,7 +4,7 @@ import { idle, nothing } from "../samples.ts";
 import { SignInView } from "./SignInView.tsx";
 
 const state: AuthSnapshot = {
-  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, signUpPages: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, again: false,
+  phase: "ready", mode: "signIn", methods: { password: true, oauth: false, signUpPages: false, registration: "token" }, problems: {}, failure: null, passwordShown: false, returning: false, page: null, waitMs: 0, again: false,
   values: { username: "", password: "", displayName: "", token: "" },
 };
 const others = [{ key: "b", userId: "@camille.durand:gouv.fr", deviceId: "B" }];
@@ -15,6 +15,7 @@ export const stories = {
   another: () => <SignInView state={state} actions={idle()} minPassword={8} accounts={others} onAccount={nothing} onRemove={nothing} onLanguage={nothing} />,
   again: () => show({ again: true, values: { ...state.values, username: "@camille:x" } }), wrong: () => show({ failure: "credentials" }), working: () => show({ phase: "working" }), unreachable: () => show({ phase: "unreachable", methods: null }),
   returning: () => show({ phase: "working", methods: null, returning: true }), pages: () => show({ methods: { password: false, oauth: true, signUpPages: true, registration: "closed" } }),
+  lapsed: () => show({ failure: "lapsed", page: "https://compte.example/renew" }), lapsedAsk: () => show({ failure: "lapsed" }), limited: () => show({ failure: "limit", waitMs: 30_000 }),
   pagesWithoutSignUp: () => show({ methods: { password: false, oauth: true, signUpPages: false, registration: "closed" }, failure: "offline" }),
   closed: () => show({ methods: { password: true, oauth: false, signUpPages: false, registration: "closed" } }),
 };

@@ -82,13 +82,25 @@ function Others({ accounts, onAccount, onRemove, unsent }: Pick<Props, "accounts
   );
 }
 
+/** Why it failed, and the way on. */
+function Failure({ state: { failure, page, waitMs } }: Pick<Props, "state">) {
+  const words = useWords();
+  if (!failure) return null;
+  return (
+    <Notice tone="danger">
+      <p>{failure === "lapsed" && page === null ? words.app.lapsedAsk : words.failure[failure]}{failure === "limit" && waitMs > 0 ? ` ${words.auth.wait(Math.ceil(waitMs / 1000))}` : ""}</p>
+      {page ? <p><a href={page}>{words.app.renew}</a></p> : null}
+    </Notice>
+  );
+}
+
 function PagesForm({ state, actions, signUp }: Pick<Props, "state" | "actions"> & { readonly signUp: boolean }) {
   const words = useWords();
   const waiting = state.phase !== "ready";
   return (
     <div className={styles.form}>
       <p>{words.auth.oauthHelp}</p>
-      {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
+      <Failure state={state} />
       <Button look="primary" wide disabled={waiting} onClick={() => void actions.continueWithOAuth("signIn")}>{words.auth.signIn}</Button>
       {signUp ? (
         <>
@@ -133,7 +145,7 @@ function PasswordForm({ state, actions, minPassword }: Pick<Props, "state" | "ac
         <Field label={words.auth.token} value={values.token} autoComplete="off" spellCheck={false} required
           problem={problems.token ? words.auth.tokenMissing : null} onText={(value) => actions.setField("token", value)} />
       ) : null}
-      {state.failure ? <Notice tone="danger">{words.failure[state.failure]}</Notice> : null}
+      <Failure state={state} />
       <Button look="primary" wide type="submit" disabled={working}>
         {working ? (signingUp ? words.auth.creating : words.auth.working) : signingUp ? words.auth.signUp : words.auth.signIn}
       </Button>
