@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One open conversation: its head, its messages, its composer, its panel. */
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { UnreadableReason } from "../core/port/content.ts";
 import type { Core } from "../core/port/core.ts";
 import type { TimelineItem } from "../core/port/timeline.ts";
@@ -16,7 +16,6 @@ import { Notice } from "../ui/Notice/Notice.tsx";
 import { IconButton } from "../ui/Button/Button.tsx";
 import { RichContext } from "../ui/Rich/Rich.tsx";
 import { RoomHeadView } from "../ui/RoomHead/RoomHeadView.tsx";
-import { RoomPanelView } from "../ui/RoomPanel/RoomPanelView.tsx";
 import { DropZone, InvitePrompt, RoomLayout } from "../ui/Shell/Shell.tsx";
 import { TimelineView } from "../ui/Timeline/TimelineView.tsx";
 import { useWords } from "../ui/words.ts";
@@ -26,6 +25,9 @@ import { LiveAnnouncer } from "./LiveAnnouncer.tsx";
 import { go } from "./routes.ts";
 import { PublicNotice } from "./WritingNotice.tsx";
 import { useAttention, useOwned, useSnapshot } from "./use-snapshot.ts";
+
+/** Fetched when first opened. */
+const RoomPanelView = lazy(() => import("../ui/RoomPanel/RoomPanelView.tsx").then((module) => ({ default: module.RoomPanelView })));
 
 interface Props {
   readonly core: Core;
@@ -70,9 +72,11 @@ function OpenRoom(props: Props & { readonly room: RoomViewModel }) {
       <RoomLayout
         head={<RoomHeadView details={details} panelOpen={state.panelOpen} verified={state.otherVerified} onBack={() => go({ page: "home" })} onPanel={room.togglePanel} />}
         panel={state.panelOpen ? (
-          <RoomPanelView
-            state={state} actions={{ ...bind(room), leave }} invitees={room.invitees} me={core.account.userId} onWrite={props.onWrite}
-          />
+          <Suspense fallback={null}>
+            <RoomPanelView
+              state={state} actions={{ ...bind(room), leave }} invitees={room.invitees} me={core.account.userId} onWrite={props.onWrite}
+            />
+          </Suspense>
         ) : null}
       >
         {details.membership === "invite" ? (

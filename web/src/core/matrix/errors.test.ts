@@ -1,5 +1,5 @@
-// @vitest-environment node
 // SPDX-License-Identifier: Apache-2.0
+// @vitest-environment node
 /** Without this: what the cryptography refuses on this device is shown as a problem of the server. */
 import * as Wasm from "@matrix-org/matrix-sdk-crypto-wasm";
 import { ConnectionError, HTTPError, MatrixError } from "matrix-js-sdk";
