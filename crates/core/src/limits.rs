@@ -118,6 +118,10 @@ pub const LAZY_MEMBERS_MAX: usize = 20_000;
 pub const PRESENCE_MET_MAX: usize = 50;
 /// Events that are looked at to count what is unread by rules of one's own.
 pub const UNREAD_SCAN_MAX: usize = 1_000;
+/// Rows of a timeline that are looked at for events that are in the order of time.
+pub const EVENT_TIME_SCAN_MAX: usize = 10_000;
+/// Steps of halving that find a place in a timeline: the bits of a position.
+pub const ROOM_PLACE_STEPS_MAX: usize = 64;
 /// Entries of one page of `/notifications` when the request says nothing.
 pub const NOTIFICATIONS_DEFAULT: usize = 50;
 /// Entries of one page of `/notifications` at most.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reading rooms: timelines, state at a position, relations.
 
+mod near;
 mod unread;
 
 use std::{collections::HashSet, fmt::Write as _, sync::Arc};
@@ -13,8 +14,11 @@ use estafette_core::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
-pub(super) use self::unread::{
-    last_sent_by, receipts, receipts_by, unread_counts, unread_in_threads,
+#[cfg(test)]
+pub(super) use self::near::behind_sql;
+pub(super) use self::{
+    near::events_near,
+    unread::{last_sent_by, receipts, receipts_by, unread_counts, unread_in_threads},
 };
 use super::room_writes::{event_id, room_nid};
 use crate::{
@@ -416,32 +420,4 @@ pub(super) fn threads(
         ],
         |row| Ok((event_id(row.get_ref(0)?.as_str().map_err(corrupt)?)?, position(row.get(1)?))),
     )
-}
-
-/// By the index `event_by_time`.
-pub(super) fn near_sql(compare: &str, order: &str) -> String {
-    format!(
-        "SELECT {EVENT_COLUMNS} FROM event e
-         CROSS JOIN timeline t ON t.room_nid = e.room_nid AND t.nid = e.nid
-         {EVENT_JOINS}
-         WHERE e.room_nid = ?1 AND json_extract(e.json, '$.origin_server_ts') {compare} ?2
-         ORDER BY json_extract(e.json, '$.origin_server_ts') {order}, e.nid {order} LIMIT ?3"
-    )
-}
-
-pub(super) fn events_near(
-    conn: &Connection,
-    room_id: &RoomId,
-    ts: i64,
-    direction: Direction,
-    limit: usize,
-) -> StoreResult<Vec<StoredEvent>> {
-    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
-    let (compare, order) = match direction {
-        Direction::Forward => (">=", "ASC"),
-        Direction::Backward => ("<=", "DESC"),
-    };
-    let sql = near_sql(compare, order);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    rows(conn, &sql, (nid, ts, limit), |row| stored_event(version, row))
 }

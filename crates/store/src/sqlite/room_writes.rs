@@ -181,9 +181,14 @@ fn show(
     pos: Position,
 ) -> StoreResult<()> {
     let nid = pos.0.cast_signed();
+    // The event is the last of its room: a position is new.
     tx.conn
-        .prepare_cached("INSERT INTO timeline (room_nid, nid, flags) VALUES (?1, ?2, ?3)")?
-        .execute((room_nid, nid, new.flags.0))?;
+        .prepare_cached(
+            "INSERT INTO timeline (room_nid, nid, flags, ts, behind) VALUES (?1, ?2, ?3, ?4,
+                max(0, coalesce((SELECT ts + behind FROM timeline WHERE room_nid = ?1
+                                 ORDER BY nid DESC LIMIT 1) - ?4, 0)))",
+        )?
+        .execute((room_nid, nid, new.flags.0, new.event.origin_server_ts()))?;
     for user in &new.highlights {
         tx.conn
             .prepare_cached(

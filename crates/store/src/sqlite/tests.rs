@@ -121,8 +121,8 @@ async fn what_grows_without_bound_is_found_by_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, Arc::default());
     for (sql, index) in [
-        (room_reads::near_sql(">=", "ASC"), "event_by_time"),
-        (room_reads::near_sql("<=", "DESC"), "event_by_time"),
+        (room_reads::behind_sql(">=", "ASC"), "timeline_behind"),
+        (room_reads::behind_sql("<=", "DESC"), "timeline_behind"),
         (delayed_events::FORGET_ENDED.to_owned(), "delayed_event_ended"),
     ] {
         let plan = store.read(move |conn| {

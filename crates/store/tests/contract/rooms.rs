@@ -382,6 +382,59 @@ async fn an_event_is_found_near_a_time() {
     assert!(all.is_sorted_by_key(|event| (event.event.origin_server_ts(), event.pos)));
 }
 
+/// What a bridge brings may be older than what is there, or of the same time. Without it one would
+/// jump to a day and land on another.
+#[tokio::test]
+async fn events_that_come_out_of_order_are_found_by_their_time() {
+    let mut hall = Hall::open().await;
+    let mut state = 0x2545_f491_u64;
+    let mut chance = move |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for number in 0..150_u64 {
+        // In order for a while, then some that are much older, some at one time.
+        hall.now_ms = match number % 10 {
+            0..=4 => 10_000 + i64::try_from(number * 400).unwrap(),
+            5 | 6 => hall.now_ms - 1_000,
+            _ => i64::try_from(chance(number * 400 + 14_000)).unwrap(),
+        };
+        hall.say(&number.to_string()).await;
+    }
+    let range = TimelineRange {
+        after: Position(0),
+        upto: hall.store.head(),
+        direction: Direction::Forward,
+        limit: 1_000,
+    };
+    let all = hall.store.timeline(hall.room_id(), range).await.unwrap();
+    let mut times: Vec<(i64, Position)> =
+        all.iter().map(|event| (event.event.origin_server_ts(), event.pos)).collect();
+    let behind = times.windows(2).filter(|two| two[1].0 < two[0].0).count();
+    assert!(behind > 20 && times.len() > 150, "{times:?}");
+    times.sort_unstable();
+    let places = times.iter().flat_map(|(ts, _)| [*ts - 1, *ts, *ts + 1]);
+    for ts in places.chain([i64::MIN, 0, 500_000, i64::MAX]) {
+        for (direction, limit) in [
+            (Direction::Forward, 1),
+            (Direction::Backward, 1),
+            (Direction::Forward, 25),
+            (Direction::Backward, 25),
+        ] {
+            let mut expected: Vec<_> = match direction {
+                Direction::Forward => times.iter().filter(|(of, _)| *of >= ts).collect(),
+                Direction::Backward => times.iter().rev().filter(|(of, _)| *of <= ts).collect(),
+            };
+            expected.truncate(limit);
+            let found = hall.store.events_near(hall.room_id(), ts, direction, limit).await.unwrap();
+            let found: Vec<_> =
+                found.iter().map(|event| (event.event.origin_server_ts(), event.pos)).collect();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{ts} {direction:?} {limit}");
+        }
+    }
+}
+
 /// Client-Server API, "Receipts": forward only, one per user, kind and thread.
 #[tokio::test]
 async fn receipts_only_move_forward() {

@@ -304,6 +304,31 @@ fn pushes_begin_after_what_there_was() {
     assert_eq!(strings(&connection, "SELECT pos || '' FROM push_progress"), ["1000"]);
 }
 
+/// Times that older events have are those by which they are found, in order or not.
+#[test]
+fn older_events_have_their_times() {
+    let (_folder, mut connection) = at_step(21);
+    for (nid, (room, ts)) in
+        (1..).zip([(1, 50), (2, 10), (1, 40), (1, 50), (2, 20), (1, 60), (1, 55), (2, 5)])
+    {
+        let json = format!(r#"{{"origin_server_ts":{ts}}}"#);
+        connection
+            .execute(
+                "INSERT INTO event (nid, room_nid, event_id, flags, json)
+                 VALUES (?1, ?2, ?1, 0, ?3)",
+                (nid, room, json),
+            )
+            .unwrap();
+        connection.execute("INSERT INTO timeline VALUES (?1, ?2, 0)", (room, nid)).unwrap();
+    }
+    migrate(&mut connection).unwrap();
+    let times = "SELECT nid || ' ' || ts || ' ' || behind FROM timeline ORDER BY nid";
+    assert_eq!(
+        strings(&connection, times),
+        ["1 50 0", "2 10 0", "3 40 10", "4 50 0", "5 20 0", "6 60 0", "7 55 5", "8 5 15"]
+    );
+}
+
 async fn search(store: &SqliteStore, text: &str) -> Vec<String> {
     let query = DirectoryQuery {
         text: text.into(),
