@@ -33,6 +33,10 @@ use crate::{
 /// Where somebody goes who wanted to go nowhere in particular.
 pub(crate) const NOWHERE_ELSE: &str = "/";
 
+/// The same for who is signed in here: the web client takes that as its own sign-in and does not
+/// ask once more, as it does strangers.
+pub(crate) const TO_THE_CLIENT: &str = "/?signed-in";
+
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route("/_estafette/sign-in", get(show).post(sign_in))

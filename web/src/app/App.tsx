@@ -10,7 +10,7 @@ import { Cover } from "../ui/Shell/Cover.tsx";
 import { removalText, SignInView } from "../ui/SignIn/SignInView.tsx";
 import { useWords } from "../ui/words.ts";
 import { loadWorkspace } from "./lazy.ts";
-import { oauthReturn } from "./oauth-return.ts";
+import { cameSignedIn, oauthReturn } from "./oauth-return.ts";
 import { useSnapshot } from "./use-snapshot.ts";
 import { lazy, Suspense } from "react";
 
@@ -68,14 +68,16 @@ function SignIn({ app, auth, preferences, again }: AppServicesView & { readonly 
   const unsent = useUnsent(auth, again);
   useEffect(() => {
     const returned = oauthReturn(window.location.search);
-    if (returned) window.history.replaceState(null, "", window.location.pathname);
+    const signedIn = again === null && cameSignedIn(window.location.search);
+    if (returned || signedIn) window.history.replaceState(null, "", window.location.pathname);
     if (returned?.kind === "code") void vm.finishOAuth(returned.code, returned.state, returned.issuer);
+    else if (signedIn) void vm.loadAndGoOn();
     else void vm.load(returned ? (returned.denied ? "cancelled" : "server") : null);
     performance.mark("estafette:sign-in");
     // What comes next is fetched while the person types, once the page is drawn.
     const timer = setTimeout(() => { prefetchCore(); void loadWorkspace(); }, 300);
     return () => { clearTimeout(timer); vm.dispose(); };
-  }, [vm]);
+  }, [vm, again]);
   return (
     <>
       <title>{words.app.name}</title>

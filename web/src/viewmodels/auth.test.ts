@@ -83,3 +83,14 @@ test("what the server refuses is said with the way on", async () => {
   await vm.submit();
   expect(vm.get()).toMatchObject({ failure: "lapsed", page: "https://x/renew", waitMs: 0 });
 });
+
+test("who has just signed in on the server's pages goes on, where the server has some", async () => {
+  for (const [methods, expected] of [[{ ...PASSWORD, oauth: true }, ["https://x/signIn"]], [PASSWORD, []]] as const) {
+    const { vm, gone } = make({}, methods);
+    await vm.loadAndGoOn();
+    expect(gone).toEqual(expected);
+  }
+  const { vm, gone } = make({ methods: async () => { throw new CoreError("offline"); } });
+  await vm.loadAndGoOn();
+  expect([vm.get().phase, gone]).toEqual(["unreachable", []]);
+});

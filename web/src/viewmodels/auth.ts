@@ -61,6 +61,12 @@ export class AuthViewModel extends ViewModel<AuthSnapshot> {
     }
   };
 
+  /** The same for who has just signed in on the server's pages: they are not asked once more. */
+  loadAndGoOn = async (): Promise<void> => {
+    await this.load();
+    if (this.get().phase === "ready" && this.get().methods?.oauth) await this.continueWithOAuth("signIn");
+  };
+
   setMode = (mode: "signIn" | "signUp"): void => this.merge({ mode, problems: {}, failure: null });
 
   togglePassword = (): void => this.merge({ passwordShown: !this.get().passwordShown });

@@ -35,7 +35,11 @@ use super::{
     layout,
     words::{self, Words},
 };
-use crate::{Identity, account_pages, sign_in::NOWHERE_ELSE, validity::RENEW};
+use crate::{
+    Identity, account_pages,
+    sign_in::{NOWHERE_ELSE, TO_THE_CLIENT},
+    validity::RENEW,
+};
 
 /// The cookie's name over https. The prefix makes browsers refuse it from anybody but this host.
 const SECURE_COOKIE: &str = "__Host-estafette";
@@ -310,8 +314,11 @@ impl Browser {
     /// Where a path leads on this server: whoever wants to go nowhere in particular goes to the web
     /// client, or where there is none to their account.
     pub(crate) fn place<'a>(&self, path: &'a str) -> &'a str {
-        let nowhere = path == NOWHERE_ELSE && !self.identity.host.has_web_client();
-        if nowhere { account_pages::PATH } else { path }
+        match (path, self.identity.host.has_web_client()) {
+            (NOWHERE_ELSE, false) => account_pages::PATH,
+            (NOWHERE_ELSE, true) if self.user_id().is_some() => TO_THE_CLIENT,
+            _ => path,
+        }
     }
 
     /// 303 to a path of this server, or to a URL that the caller has checked.

@@ -87,13 +87,14 @@ async fn the_title_says_that_something_did_not_work() {
 async fn without_a_web_client_whoever_goes_nowhere_goes_to_their_account() {
     let site = TestIdentity::start();
     site.account("alice", "correct horse").await;
-    for (client, place) in [(true, "/"), (false, "/_estafette/account")] {
+    let account = "/_estafette/account";
+    for (client, into, place) in [(true, "/?signed-in", "/"), (false, account, account)] {
         site.host.web_client.store(client, std::sync::atomic::Ordering::SeqCst);
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;
         let fields = [("who", "alice"), ("password", "correct horse")];
         let answer = browser.submit("/_estafette/sign-in", &fields).await;
-        assert_eq!(answer.location(), place);
+        assert_eq!(answer.location(), into, "a client asks once more whom it takes for a stranger");
         browser.open("/_estafette/account").await;
         let fields = [("continue", "/")];
         assert_eq!(browser.submit("/_estafette/sign-out", &fields).await.location(), place);
