@@ -94,6 +94,28 @@ test("a server that shows an identity never gets another: the second device wait
   expect(uploads).toEqual([]);
 });
 
+test("what is written before the server took the identity says so, and leaves by itself once it did", async ({ person }) => {
+  const jean = await person("Jean Martin");
+  await jean.signUpWithoutCode();
+  const camille = await person("Camille Durand");
+  await camille.context.route("**/keys/device_signing/upload", (route) => route.fulfill({
+    status: 503, contentType: "application/json", body: JSON.stringify({ errcode: "M_UNKNOWN", error: "not now" }),
+  }));
+  await camille.signUpWithoutCode();
+  await expect(camille.page.getByText(BLOCKED)).toBeVisible();
+  await camille.writeTo(jean);
+  await camille.say("Écrit trop tôt");
+  const refused = camille.message("Écrit trop tôt").getByRole("alert");
+  await expect(refused).toContainText("Le chiffrement de votre compte n’est pas encore prêt");
+  await expect(refused).not.toContainText("serveur");
+  await camille.page.screenshot({ path: "test-results/screens/no-identity-1280.png" });
+  await camille.context.unroute("**/keys/device_signing/upload");
+  await camille.sent("Écrit trop tôt");
+  await expect(camille.page.getByText(REMINDER)).toBeVisible();
+  await jean.accept(camille.name);
+  await expect(jean.message("Écrit trop tôt")).toBeVisible({ timeout: 40_000 });
+});
+
 for (const way of ["emoji", "code"] as const) {
   test(`a device not confirmed says that it neither sends nor reads; confirmed by ${way} it does both`, async ({ person }) => {
     const camille = await person("Camille Durand");

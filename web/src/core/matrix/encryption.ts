@@ -12,7 +12,7 @@ import { Cell, Disposables } from "../port/observable.ts";
 import type {
   Confirmation, Device, EncryptionPort, EncryptionStatus, VerificationFlow,
 } from "../port/encryption.ts";
-import { CoreError } from "../port/session.ts";
+import { CoreError, type FailureKind } from "../port/session.ts";
 import { listDevices, removeDevice, renameDevice } from "./devices.ts";
 import { guarded, isTransient } from "./errors.ts";
 import { ensureIdentity, UNASKED } from "./identity.ts";
@@ -131,9 +131,17 @@ export class Encryption implements EncryptionPort {
     const devices = (await this.#crypto.getUserDeviceInfo([me])).get(me);
     const others = [...(devices?.values() ?? [])].filter((one) => one.deviceId !== deviceId && !one.dehydrated);
     const verified = trust?.crossSigningVerified ?? false;
-    const phase = !hasKeys && !hasRecovery ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
+    // Who holds the identity needs nobody to confirm them: it has only not reached the server.
+    const missing = !verified && !hasRecovery && (!hasKeys || await holdsIdentity(this.#crypto));
+    const phase = missing ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
     this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
     if (phase === "ready") this.#keepDehydrated();
+  }
+
+  /** Why this device may encrypt nothing now, if so. */
+  refusal(): FailureKind | null {
+    const { phase } = this.status.get();
+    return phase === "fresh" ? "identityMissing" : phase === "unverified" ? "unconfirmed" : null;
   }
 
   /** A server that refuses leaves the account without an identity: `setUp` asks the person. */
@@ -146,7 +154,7 @@ export class Encryption implements EncryptionPort {
   }
 
   async setUp(confirmation: Confirmation): Promise<string> {
-    await this.#refreshing;
+    while (this.#refreshing) await this.#refreshing;
     await guarded(() => this.#change(() => ensureIdentity(this.#client, this.#crypto, confirmed(this.#client, confirmation))));
     return this.renewCode();
   }

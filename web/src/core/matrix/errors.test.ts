@@ -2,7 +2,7 @@
 // @vitest-environment node
 /** Without this: what the cryptography refuses on this device is shown as a problem of the server. */
 import * as Wasm from "@matrix-org/matrix-sdk-crypto-wasm";
-import { ConnectionError, HTTPError, MatrixError } from "matrix-js-sdk";
+import { ConnectionError, HTTPError, MatrixError, TokenRefreshError } from "matrix-js-sdk";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CoreError } from "../port/session.ts";
 import { kindOf } from "../../viewmodels/failure.ts";
@@ -113,8 +113,15 @@ describe("who is said to be the cause", () => {
     expect(kindOf(thrown)).toBe("internal");
   });
 
-  test("the network, for what never reached a server", () => {
-    expect(toCoreError(new ConnectionError("fetch failed")).kind).toBe("offline");
+  test.each([
+    new ConnectionError("x"), new TypeError("Failed to fetch"), new TypeError("NetworkError when attempting to fetch resource."),
+    new TypeError("Load failed"), new DOMException("signal is aborted", "AbortError"), new DOMException("too long", "TimeoutError"), new TokenRefreshError(),
+  ])("the network, for %o", (thrown) => {
+    expect(toCoreError(thrown).kind).toBe("offline");
+  });
+
+  test("nobody's network, for a mistake in a program: it would be tried again for ever", () => {
+    expect(isTransient(new TypeError("Cannot read properties of undefined (reading 'x')"))).toBe(false);
   });
 
   test("what was said already stays", () => {

@@ -35,6 +35,11 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   M_UNRECOGNIZED: "unsupported",
 };
 
+/** No answer came, or none in time. */
+const UNANSWERED: ReadonlySet<string> = new Set(["ConnectionError", "TokenRefreshError", "AbortError", "TimeoutError"]);
+/** How browsers word a `fetch` without an answer (Chromium, Firefox, Safari): any other `TypeError` is a mistake in a program. */
+const FETCH_FAILED = /fetch|NetworkError|load failed|network connection|internet connection/i;
+
 /**
  * What the cryptography refuses to encrypt for, by its own words: its errors carry no code. In the
  * order of `SessionRecipientCollectionError` of matrix-sdk-crypto; the test makes it throw them.
@@ -52,9 +57,8 @@ export function toCoreError(error: unknown): CoreError {
   const retry = failure.data?.retry_after_ms ?? 0;
   const known = failure.errcode ? BY_CODE[failure.errcode] : undefined;
   if (known) return new CoreError(known, detail, retry, pageOf(failure));
-  if (failure.name === "ConnectionError" || error instanceof TypeError) {
-    return new CoreError("offline", detail);
-  }
+  if (failure.name === "TokenRefreshLogoutError") return new CoreError("signedOut", detail);
+  if (UNANSWERED.has(failure.name ?? "") || (error instanceof TypeError && FETCH_FAILED.test(detail))) return new CoreError("offline", detail);
   if (failure.httpStatus === 429) return new CoreError("limit", detail, retry);
   if (failure.httpStatus === 413) return new CoreError("tooLarge", detail);
   if (failure.httpStatus === 404) return new CoreError("notFound", detail);

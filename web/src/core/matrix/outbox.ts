@@ -49,6 +49,7 @@ const HELD: ReadonlySet<string> = new Set<FailureKind>(["unconfirmed", "identity
 export class Outbox {
   readonly #client: MatrixClient;
   readonly #online: () => boolean;
+  readonly #refusal: () => FailureKind | null;
   readonly #table: Table<OutboxEntry>;
   readonly #entries = new Cell<readonly OutboxEntry[]>([]);
   readonly #busy = new Set<string>();
@@ -61,9 +62,13 @@ export class Outbox {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  /** `online` tells whether the server answers now; nothing is tried while it does not. */
-  constructor(client: MatrixClient, accountKey: string, online: () => boolean) {
+  /**
+   * `online` tells whether the server answers now; nothing is tried while it does not. `refusal`: why
+   * this device may encrypt nothing now; the cryptography itself counts an identity that nobody else sees.
+   */
+  constructor(client: MatrixClient, accountKey: string, online: () => boolean, refusal: () => FailureKind | null = () => null) {
     this.#client = client;
+    this.#refusal = refusal;
     this.#online = () => navigator.onLine && online();
     this.#table = new Table(databases(accountKey).outbox);
     window.addEventListener("online", this.#wake);
@@ -231,7 +236,10 @@ export class Outbox {
   /** False when the room must wait before the next try. */
   async #deliver(entry: OutboxEntry): Promise<boolean> {
     try {
-      const content = entry.file ? await this.#upload(entry, entry.file) : entry.content;
+      const encrypted = (await this.#client.getCrypto()?.isEncryptionEnabledInRoom(entry.roomId)) ?? false;
+      const refusal = encrypted ? this.#refusal() : null;
+      if (refusal) throw new CoreError(refusal);
+      const content = entry.file ? await this.#upload(entry, entry.file, encrypted) : entry.content;
       if (!this.#wanted(entry.id)) return true;
       this.#show(entry.id, { state: { phase: "sending" } });
       const eventId = await this.#send(entry, content);
@@ -259,11 +267,10 @@ export class Outbox {
     return true;
   }
 
-  async #upload(entry: OutboxEntry, file: PendingFile): Promise<MessageContent> {
+  async #upload(entry: OutboxEntry, file: PendingFile, encrypted: boolean): Promise<MessageContent> {
     const abort = new AbortController();
     this.#uploads.set(entry.id, abort);
     try {
-      const encrypted = (await this.#client.getCrypto()?.isEncryptionEnabledInRoom(entry.roomId)) ?? false;
       const uploaded = await uploadedContent(this.#client, file, encrypted, abort, (fraction) =>
         this.#show(entry.id, { state: { phase: "uploading", fraction } }));
       return { ...uploaded, ...entry.content };

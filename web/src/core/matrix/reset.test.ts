@@ -73,6 +73,6 @@ test("on the server's pages: one visit, before anything is touched", async () =>
 
 test("an identity that never stays is a failure, not an endless wait", async () => {
   const { crypto, calls } = make(99);
-  await expect(resetIdentity(client, crypto, answering(["right"]).confirmation, null)).rejects.toMatchObject({ kind: "server" });
+  await expect(resetIdentity(client, crypto, answering(["right"]).confirmation, null)).rejects.toMatchObject({ kind: "internal" });
   expect(calls.length).toBe(4);
 });

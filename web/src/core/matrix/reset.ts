@@ -53,7 +53,7 @@ export async function resetIdentity(client: MatrixClient, crypto: CryptoApi, con
   await remembered.first(page);
   await crypto.resetEncryption(confirmed(client, remembered.forRequest(page)));
   for (let tries = 0; !(await holdsIdentity(crypto)); tries += 1) {
-    if (tries >= MAX_TRIES) throw new CoreError("server", "the new identity could not be kept");
+    if (tries >= MAX_TRIES) throw new CoreError("internal", "the new identity could not be kept");
     await crypto.bootstrapCrossSigning({ setupNewCrossSigning: true, authUploadDeviceSigningKeys: confirmed(client, remembered.forRequest(page)) });
   }
 }

@@ -68,7 +68,7 @@ class MatrixCore implements Core {
     this.profile = new Profile(client, oauth);
     this.encryption = new Encryption(client, secrets, () => this.profile.resetPage());
     this.push = new Push(client);
-    this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online");
+    this.#outbox = new Outbox(client, account.key, () => this.connection.get() === "online", () => this.encryption.refusal());
     this.#outbox.entries.subscribe(() => {
       const waiting = this.#outbox.entries.get().filter((one) => one.state.phase !== "sent");
       this.unsent.set(waiting.length);

@@ -25,5 +25,7 @@ export const stories = {
   showCode: () => show({ name: "showCode", code: "EsTo u4aL orxL", kept: false }),
   ready: () => show({ name: "ready" }),
   failed: () => show({ name: "failed", work: "settingUp", kind: "offline" }),
+  noCodeBanner: () => <EncryptionBanner state={{ ...snapshot({ name: "hidden" }), status: { phase: "noRecovery", hasRecovery: false, otherDevices: false, restoring: null } }} onAttend={nothing} onHide={nothing} />,
+  blockedBanner: () => <EncryptionBanner state={{ ...snapshot({ name: "hidden" }), bannerHidden: true }} onAttend={nothing} onHide={nothing} />,
   banner: () => <EncryptionBanner state={snapshot({ name: "hidden" })} onAttend={nothing} onHide={nothing} />,
 };

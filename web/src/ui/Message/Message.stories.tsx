@@ -19,6 +19,7 @@ export const stories = {
   })),
   queued: () => show(message("4", text("En route"), { ...own, send: { phase: "queued" } })),
   uploading: () => show(message("5", { kind: "file", media: { mxc: "", name: "note.pdf", mime: "application/pdf", size: 9, keys: null }, caption: "", durationMs: 0 }, { ...own, send: { phase: "uploading", fraction: 0.4 } })),
+  unconfirmed: () => show(message("6", text("Trop tôt ?"), { ...own, send: { phase: "failed", reason: "unconfirmed" } })),
   failed: () => show(message("6", text("Perdu ?"), { ...own, send: { phase: "failed", reason: "forbidden" } })),
   deleted: () => show(message("7", { kind: "deleted", bySender: false })),
   unsupported: () => show(message("8", { kind: "unsupported", type: "poll", fallback: "" })),
