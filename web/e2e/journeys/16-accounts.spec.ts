@@ -101,4 +101,17 @@ test("keys that come while another account is open wait for their own", async ({
   await camille.page.getByRole("menuitem", { name: /Camille Durand/ }).click();
   await camille.open(jean.name);
   await expect(camille.message("La clé de ce message attend")).toBeVisible();
+
+  // Chosen files live in the page alone: they do not go with a change of accounts unasked.
+  await camille.page.setInputFiles("input[type=file][multiple]", { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("x") });
+  await expect(camille.page.getByText("note.txt")).toBeVisible();
+  await menu.click();
+  await camille.page.getByRole("menuitem", { name: /Astreinte nationale/ }).click();
+  await expect(camille.page.getByText("Changer de compte maintenant les perd.")).toBeVisible();
+  await camille.page.getByRole("button", { name: "Annuler" }).click();
+  await expect(camille.page.getByText("note.txt")).toBeVisible();
+  await menu.click();
+  await camille.page.getByRole("menuitem", { name: /Astreinte nationale/ }).click();
+  await camille.page.getByRole("button", { name: "Changer de compte" }).click();
+  await expect(menu).toHaveAccessibleName(/ouvert\u00a0: Astreinte nationale/);
 });

@@ -7,7 +7,6 @@ import { SettingsViewModel } from "../viewmodels/settings.ts";
 import { SettingsView } from "../ui/Settings/SettingsView.tsx";
 import type { AppServicesView } from "./App.tsx";
 import { allowNotifications, notificationsBlocked, saveFile } from "./browser.ts";
-import { go } from "./routes.ts";
 import { browserStorage } from "./storage.ts";
 import { useSnapshot } from "./use-snapshot.ts";
 
@@ -16,12 +15,13 @@ interface Props extends AppServicesView {
   readonly background: BackgroundViewModel;
   readonly others: readonly OtherAccount[];
   readonly onSwitch: (key: string) => void;
+  readonly onAddAccount: () => void;
   readonly hasRecovery: boolean;
   readonly onRecovery: () => void;
   readonly onClose: () => void;
 }
 
-export function SettingsScreen({ app, preferences, core, background, others, onSwitch, hasRecovery, onRecovery, onClose }: Props) {
+export function SettingsScreen({ app, preferences, core, background, others, onSwitch, onAddAccount, hasRecovery, onRecovery, onClose }: Props) {
   const vm = useMemo(() => new SettingsViewModel(core, browserStorage), [core]);
   const state = useSnapshot(vm);
   const settings = useSnapshot(preferences);
@@ -44,7 +44,7 @@ export function SettingsScreen({ app, preferences, core, background, others, onS
       onNotifications={(on) => void setNotifications(on)} background={phase}
       onBackground={(on) => void (on ? background.enable() : background.disable())} hasRecovery={hasRecovery} onRecovery={onRecovery}
       onExport={(passphrase) => void exportKeys(passphrase)} others={others} onSwitch={onSwitch}
-      onAddAccount={() => { app.addAccount(); go({ page: "home" }); }} onSignOut={() => void app.signOut()} onClose={onClose}
+      onAddAccount={onAddAccount} onSignOut={() => void app.signOut()} onClose={onClose}
     />
   );
 }

@@ -28,7 +28,7 @@ import type { AppServicesView } from "./App.tsx";
 import { copyText, looking, notify, notifying, notifyOther, saveFile, showTitle } from "./browser.ts";
 import { longDate } from "../i18n/format.ts";
 import { RoomScreen } from "./RoomScreen.tsx";
-import { askBeforeLeaving } from "./leaving.ts";
+import { askBeforeLeaving, loses } from "./leaving.ts";
 import { go, route } from "./routes.ts";
 import { browserStorage, localMemory } from "./storage.ts";
 import { browserPush, closeOne, closeRead, hearWorker, keepNames } from "./web-push.ts";
@@ -53,10 +53,17 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   const memory = useMemo(() => localMemory(core.account.key), [core]);
   const files = useMemo((): ComposerServices["files"] => new Map(), [core]);
   useEffect(() => askBeforeLeaving(() => files.size > 0 || core.unkept.get()), [files, core]);
-  const switchTo = useCallback((key: string, roomId: string | null = null): void => {
+  /** Leaves this account open for another, once the person agrees to what that loses. */
+  const [leave, setLeave] = useState<(() => void) | null>(null);
+  const leaveFor = useCallback((then: () => void): void => { if (loses()) setLeave(() => then); else then(); }, []);
+  const switchTo = useCallback((key: string, roomId: string | null = null): void => leaveFor(() => {
     void app.switchTo(key);
     go(roomId === null ? { page: "home" } : { page: "room", roomId, eventId: null });
-  }, [app]);
+  }), [app, leaveFor]);
+  const addAccount = useCallback((): void => leaveFor(() => {
+    app.addAccount();
+    go({ page: "home" });
+  }), [app, leaveFor]);
   const others = useOthers(core, auth, preferences, switchTo);
   const othersState = useSnapshot(others);
   const me = useSnapshot(core.profile.me);
@@ -133,7 +140,7 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
           <UpdatePrompt />
         </>}
         list={<RoomListView state={listState} actions={list} now={now}
-          accounts={<AccountMenu me={me} others={othersState} onSwitch={switchTo} onAdd={() => { app.addAccount(); go({ page: "home" }); }} />} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
+          accounts={<AccountMenu me={me} others={othersState} onSwitch={switchTo} onAdd={addAccount} />} onOpen={openRoom} onCreate={() => setOver("create")} onSettings={() => setOver("settings")} />}
         main={roomId && (known || read === roomId) ? (
           <RoomScreen
             key={roomId} core={core} roomId={roomId} eventId={current.page === "room" ? current.eventId : null} memory={memory} files={files} now={now}
@@ -145,12 +152,15 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
         <Confirm title={words.rooms.askWrite(asking.name)} text={words.rooms.askWriteText(asking.name)} action={words.rooms.write}
           onCancel={() => setAsking(null)} onConfirm={() => write(asking.userId)} />
       ) : null}
+      {leave ? (
+        <Confirm title={words.accounts.change} text={words.accounts.changeLoses} action={words.accounts.change} danger onCancel={() => setLeave(null)} onConfirm={() => { setLeave(null); leave(); }} />
+      ) : null}
       {over === "create" ? <Suspense fallback={null}><CreateScreen core={core} onOpen={openRoom} onClose={() => setOver(null)} /></Suspense> : null}
       {over === "switcher" ? <SwitcherView rooms={core.rooms.summaries.get()} onOpen={openRoom} onClose={() => setOver(null)} /> : null}
       {over === "settings" ? (
         <Suspense fallback={null}>
           <SettingsScreen
-            app={app} auth={auth} preferences={preferences} core={core} background={background} others={othersState.accounts} onSwitch={switchTo} hasRecovery={encryptionState.status.hasRecovery}
+            app={app} auth={auth} preferences={preferences} core={core} background={background} others={othersState.accounts} onSwitch={switchTo} onAddAccount={addAccount} hasRecovery={encryptionState.status.hasRecovery}
             onRecovery={() => { setOver(null); if (encryptionState.status.phase === "ready") encryption.send({ type: "renew" }); else encryption.attend(); }}
             onClose={() => setOver(null)}
           />

@@ -324,6 +324,8 @@ export const en: Messages = {
     news: (n) => `${n} conversation${s(n)} to read`,
     closed: "to be opened again",
     told: (name) => `Account: ${name}`,
+    change: "Change accounts",
+    changeLoses: "Files that were chosen, or messages that this device had no room to keep, have not been sent yet. Changing accounts now loses them.",
     invitation: "New invitation",
     someRoom: "New conversation",
   },

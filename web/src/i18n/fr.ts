@@ -323,6 +323,8 @@ export const fr = {
     news: (n: number) => `${n} conversation${s(n)} à lire`,
     closed: "à rouvrir",
     told: (name: string) => `Compte\u00a0: ${name}`,
+    change: "Changer de compte",
+    changeLoses: "Des fichiers choisis, ou des messages que cet appareil n’a pas eu la place de garder, ne sont pas encore envoyés. Changer de compte maintenant les perd.",
     invitation: "Nouvelle invitation",
     someRoom: "Nouvelle conversation",
   },

@@ -101,12 +101,12 @@ export class Encryption implements EncryptionPort {
 
   /** Reads the state again; concurrent calls share one reading and one more after it. */
   refresh(): Promise<void> {
-    // Half a change is no state to show, and asking for it could undo it.
-    if (this.#changing) return Promise.resolve();
     if (this.#refreshing) {
       this.#again = true;
       return this.#refreshing;
     }
+    // Half a change is no state to show, and asking for it could undo it. What changes in the midst of a reading is read after it.
+    if (this.#changing) return Promise.resolve();
     this.#refreshing = this.#read().catch(() => this.#readLater()).finally(() => {
       this.#refreshing = null;
       if (this.#again) { this.#again = false; void this.refresh(); }

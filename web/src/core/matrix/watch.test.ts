@@ -86,7 +86,7 @@ describe("an account that is not open", () => {
       [400, { errcode: "M_UNKNOWN_POS" }],
       [200, { pos: "9", rooms: { "!a": { initial: true, name: "A", notification_count: 2 } } }],
     ]);
-    await settled();
+    await vi.waitFor(() => expect(answers).toEqual([]), 5_000);
     await vi.waitFor(() => expect(now.news.get().unread).toBe(1));
     expect(alerts.map((one) => [one.roomId, one.count])).toEqual([["!a", 2]]);
     expect(asked[2]?.url.searchParams.has("pos")).toBe(false);

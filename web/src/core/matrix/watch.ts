@@ -20,6 +20,8 @@ const POLL_MS = 30_000;
 const ANSWER_MS = 30_000;
 /** Waits after failures, in milliseconds: longer each time, up to the last. */
 const RETRY_MS = [2_000, 5_000, 15_000, 60_000] as const;
+/** Wait before a connection that the server forgot is begun afresh, in milliseconds. */
+const AFRESH_MS = 1_000;
 /** An account that the server refuses may be let in again; how often that is tried, in milliseconds. */
 const REFUSED_MS = 10 * 60_000;
 
@@ -90,8 +92,12 @@ export class Watch implements AccountWatch {
         first = false;
       } catch (error) {
         if (this.#stopped) return;
-        if (error instanceof Refused && error.refusal.errcode === "M_UNKNOWN_POS") pos = null;
-        else await this.#after(error, stored);
+        if (error instanceof Refused && error.refusal.errcode === "M_UNKNOWN_POS") {
+          pos = null;
+          await this.#pause(this.news.get().phase, AFRESH_MS);
+        } else {
+          await this.#after(error, stored);
+        }
       }
     }
   }
@@ -102,9 +108,21 @@ export class Watch implements AccountWatch {
     url.searchParams.set("set_presence", "offline");
     if (pos !== null) url.searchParams.set("pos", pos);
     const list = { ranges: [[0, ROOMS_MAX - 1]], required_state: [], timeline_limit: 0 };
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
+    const timer = setTimeout(end, POLL_MS + ANSWER_MS);
+    this.#ended.signal.addEventListener("abort", end);
+    try {
+      return await this.#fetch(url, stored, list, ending.signal);
+    } finally {
+      clearTimeout(timer);
+      this.#ended.signal.removeEventListener("abort", end);
+    }
+  }
+
+  async #fetch(url: URL, stored: StoredAccount, list: object, signal: AbortSignal): Promise<Answer> {
     const response = await fetch(url, {
-      method: "POST",
-      signal: AbortSignal.any([this.#ended.signal, AbortSignal.timeout(POLL_MS + ANSWER_MS)]),
+      method: "POST", signal,
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${stored.accessToken}` },
       body: JSON.stringify({ conn_id: this.#connection, lists: { all: list } }),
     });
