@@ -159,7 +159,13 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             shell::run(running.told(&mut command))
         }
         Suite::Pages => {
-            let files = ["pages.test.mjs", "sign-up.test.mjs", "life.test.mjs", "twice.test.mjs"];
+            let files = [
+                "pages.test.mjs",
+                "sign-up.test.mjs",
+                "life.test.mjs",
+                "twice.test.mjs",
+                "people.test.mjs",
+            ];
             let mut command = node_test("tests/pages", &files)?;
             command.env("ESTAFETTE_BIN", shell::server_binary()?);
             shell::run(running.told(&mut command))

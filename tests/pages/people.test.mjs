@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pages that somebody meets rarely: those of another provider, the link by which a password is
+// chosen, the parts of the profile, the browsers that are signed in. Each is looked at with axe on a
+// small phone and on a dark desktop.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { TestProvider } from "./provider.mjs";
+import { focusIsOnWhatIsWrong, look, press, READERS, Site } from "./site.mjs";
+
+const PASSWORD = "ocean lantern granite violin";
+const NEW_PASSWORD = "copper meadow lighthouse zebra";
+const SUBMIT = "main form button[type=submit]";
+const ACCOUNT = "/_estafette/account";
+const LONG_AGO_S = 1_700_000_000;
+
+let site, provider;
+
+before(async () => {
+  provider = await TestProvider.start();
+  site = await Site.start(`[rate_limits]\nenabled = false\n${provider.settings}`);
+});
+
+after(async () => {
+  await site?.stop();
+  provider?.stop();
+});
+
+const path = (page) => new URL(page.url()).pathname;
+const action = (name) => `${site.base}${ACCOUNT}?action=org.matrix.${name}`;
+
+/** Signs somebody up, in a browser of their own. */
+async function newcomer(reader, address) {
+  const page = await site.page(reader);
+  await page.goto(`${site.base}/_estafette/sign-up?continue=${ACCOUNT}`);
+  await page.fill("#address", address);
+  await press(page, SUBMIT);
+  await page.fill("#code", await site.codeFor(address, 1));
+  await press(page, SUBMIT);
+  await page.fill("#password", PASSWORD);
+  await page.fill("#again", PASSWORD);
+  await press(page, "main form button[type=submit]:not([name])");
+  assert.equal(path(page), ACCOUNT);
+  return page;
+}
+
+/** Another browser in which somebody signs in. */
+async function signedIn(reader, address, password = PASSWORD) {
+  const page = await site.page(reader);
+  await page.goto(`${site.base}/_estafette/sign-in?continue=${ACCOUNT}`);
+  await page.fill("#who", address);
+  await page.fill("#password", password);
+  await press(page, SUBMIT);
+  return page;
+}
+
+for (const reader of READERS) {
+  const size = reader.viewport.width;
+  const called = `(${reader.locale}, ${size} px)`;
+  const addressOf = (name) => `${name}-${size}@important.fr`;
+
+  test(`an account is joined to a provider, and proven there again ${called}`, async () => {
+    const address = addressOf("jo.join");
+    await (await newcomer(reader, address)).context().close();
+    Object.assign(provider, { email: address, provenS: undefined, refuses: false });
+    const page = await site.page(reader);
+    await page.goto(`${site.base}/_estafette/sign-in?continue=${ACCOUNT}`);
+    await look(page, "sign-in-providers");
+    await press(page, "a[href^='/_estafette/upstream/idp']");
+    await look(page, "provider-join");
+    await page.fill("#password", "not the password");
+    await press(page, SUBMIT);
+    await look(page, "provider-join-wrong");
+    await focusIsOnWhatIsWrong(page);
+    await page.fill("#password", PASSWORD);
+    await press(page, SUBMIT);
+    assert.equal(path(page), ACCOUNT);
+    // Whoever proved themselves long ago is asked again before what cannot be undone.
+    await press(page, "form[action^='/_estafette/sign-out'] button");
+    provider.provenS = LONG_AGO_S;
+    await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
+    assert.equal(path(page), ACCOUNT);
+    await page.goto(action("cross_signing_reset"));
+    await press(page, SUBMIT);
+    assert.equal(path(page), "/_estafette/upstream/idp/again");
+    await look(page, "provider-again");
+    await press(page, "a.button:not(.second)");
+    await look(page, "provider-not-proven");
+    provider.provenS = undefined;
+    await page.goto(action("cross_signing_reset"));
+    await press(page, SUBMIT);
+    await press(page, "a.button:not(.second)");
+    await press(page, SUBMIT);
+    await look(page, "provider-keys-reset");
+    await page.context().close();
+  });
+
+  test(`a provider that signs nobody in is named, with another way ${called}`, async () => {
+    provider.refuses = true;
+    const page = await site.page(reader);
+    await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
+    await look(page, "provider-refused");
+    assert.match(await page.title(), reader.locale === "fr-FR" ? /^Erreur\s: / : /^Error: /);
+    provider.refuses = false;
+    Object.assign(provider, { email: addressOf("nobody.here"), provenS: undefined });
+    await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
+    await look(page, "provider-no-account");
+    await page.click("main ul.links a");
+    await page.waitForSelector("#who");
+    await page.context().close();
+  });
+
+  test(`a password is chosen by a link, once ${called}`, async () => {
+    const address = addressOf("lea.link");
+    await (await newcomer(reader, address)).context().close();
+    const { password_link: link } = await site.admin("users", "reset-password", address);
+    const page = await site.page(reader);
+    await page.goto(link);
+    await look(page, "password-link");
+    await page.fill("#password", "short");
+    await page.fill("#again", "short");
+    await press(page, SUBMIT);
+    await look(page, "password-link-wrong");
+    await focusIsOnWhatIsWrong(page);
+    await page.fill("#password", NEW_PASSWORD);
+    await page.fill("#again", NEW_PASSWORD);
+    await press(page, SUBMIT);
+    assert.equal(path(page), ACCOUNT);
+    const again = await site.page(reader);
+    await again.goto(link);
+    await look(again, "password-link-ended");
+    await again.context().close();
+    const elsewhere = await signedIn(reader, address, NEW_PASSWORD);
+    assert.equal(path(elsewhere), ACCOUNT);
+    await elsewhere.context().close();
+    await page.context().close();
+  });
+
+  test(`somebody hides from the directory and reads another language ${called}`, async () => {
+    const page = await newcomer(reader, addressOf("pia.profile"));
+    await page.goto(action("profile"));
+    await look(page, "profile-person");
+    await press(page, "form[action='/_estafette/account/directory'] button");
+    await look(page, "profile-hidden");
+    const other = reader.locale === "fr-FR" ? "en" : "fr";
+    await press(page, `button[name=language][value=${other}]`);
+    assert.equal(await page.getAttribute("html", "lang"), other);
+    await look(page, "profile-other-language");
+    await page.context().close();
+  });
+
+  test(`somebody signs the other browsers out ${called}`, async () => {
+    const address = addressOf("bea.browsers");
+    const page = await newcomer(reader, address);
+    const other = await signedIn(reader, address);
+    await page.goto(action("devices_list"));
+    await look(page, "browsers");
+    assert.equal(await page.locator("main ul li strong").count(), 1, "this one is marked");
+    await press(page, "form[action='/_estafette/account/browsers/end'] button");
+    await look(page, "browsers-ended");
+    assert.equal(await page.locator("form[action='/_estafette/account/browsers/end']").count(), 0);
+    await other.goto(`${site.base}${ACCOUNT}`);
+    assert.equal(path(other), "/_estafette/sign-in");
+    await other.context().close();
+    await page.context().close();
+  });
+}
