@@ -137,6 +137,31 @@ for (const reader of READERS) {
     await page.context().close();
   });
 
+  test(`whoever knows the password changes it and keeps the devices ${called}`, async () => {
+    const address = addressOf("pam.password");
+    const page = await newcomer(reader, address);
+    await press(page, "a[href='/_estafette/account/password']");
+    await look(page, "password-change");
+    await page.fill("#old", "not the password");
+    await page.fill("#password", NEW_PASSWORD);
+    await page.fill("#again", NEW_PASSWORD);
+    await page.check("#devices");
+    await press(page, SUBMIT);
+    await look(page, "password-change-wrong");
+    await focusIsOnWhatIsWrong(page);
+    assert.ok(await page.isChecked("#devices"), "what was chosen is kept");
+    await page.fill("#old", PASSWORD);
+    await page.fill("#password", NEW_PASSWORD);
+    await page.fill("#again", NEW_PASSWORD);
+    await page.uncheck("#devices");
+    await press(page, SUBMIT);
+    await look(page, "password-changed");
+    const other = await signedIn(reader, address, NEW_PASSWORD);
+    assert.equal(path(other), ACCOUNT);
+    await other.context().close();
+    await page.context().close();
+  });
+
   test(`somebody hides from the directory and reads another language ${called}`, async () => {
     const page = await newcomer(reader, addressOf("pia.profile"));
     await page.goto(action("profile"));

@@ -5,6 +5,7 @@
 mod deactivation;
 mod devices;
 mod keys_reset;
+mod password;
 mod profile;
 
 use std::sync::Arc;
@@ -16,16 +17,18 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::ids::{DeviceId, UserId};
-use estafette_store::PeopleStore as _;
+use estafette_store::{AccountStore as _, PeopleStore as _};
 use http::Uri;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::{
-    Identity, address_change,
+    Identity,
+    account_pages::deactivation::Deactivation,
+    address_change,
     owner::Owner,
     pages::{Browser, Page, PageResult, Trouble},
-    password_reset, upstream,
+    upstream,
     validity::RENEW,
 };
 
@@ -43,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
         .route(profile::LANGUAGE, post(profile::choose_language))
         .route(keys_reset::PATH, post(keys_reset::allow))
         .route(deactivation::PATH, post(deactivation::deactivate))
+        .route(password::PATH, get(password::show).post(password::change))
 }
 
 /// What a client asks for (Client-Server API, "Account management URL parameters").
@@ -87,7 +91,7 @@ async fn show(
             keys_reset::confirm(&identity, &browser, &user_id, device_id.as_ref()).await?
         }
         ("org.matrix.account_deactivate", _) => {
-            deactivation::confirm(&browser, &user_id, None).await?
+            deactivation::confirm(&browser, &user_id, &Deactivation::default(), None).await?
         }
         _ => overview(&identity, &browser, &user_id).await?,
     };
@@ -104,15 +108,20 @@ async fn overview(
     let person = identity.store.person(user_id).await?;
     let details = person.map(|person| person.details).unwrap_or_default();
     let email = details.email.filter(|_| identity.mailer.works());
+    let account = identity.store.account(user_id).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
     let body = html! {
         h1 { (words.title) }
+        @if browser.is_suspended() { p.notice { (browser.words().troubles.suspended.1) } }
         (Owner::of(identity, user_id).await?.shown())
         ul.links {
             (action("org.matrix.profile", words.profile_title))
             (action("org.matrix.devices_list", words.devices_title))
-            @if let Some(email) = &email {
+            @if email.is_some() {
                 li { a href=(address_change::PATH) { (browser.words().address.title) } }
-                li { a href=(password_reset::path_for(email)) { (words.password_title) } }
+            }
+            @if email.is_some() || has_password {
+                li { a href=(password::PATH) { (words.password_title) } }
             }
             @if details.expires_ms.is_some() {
                 li { a href=(RENEW) { (browser.words().validity.title) } }

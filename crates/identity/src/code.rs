@@ -152,11 +152,12 @@ pub(crate) async fn check(
     let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
     identity.host.limit_proof(&format!("code in {}", browser.name()))?;
     identity.host.limit_source(&format!("codes from {}", browser.address))?;
-    let digits: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
+    let digits = digits(&typed.code);
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
         // A slip of the finger costs no try.
-        let page = page(browser, purpose, &address, onward, Some(words.not_a_code.into()));
+        let wrong = Some((typed.code.as_str(), words.not_a_code.to_owned()));
+        let page = page(browser, purpose, &address, onward, wrong);
         return Ok(browser.show(&page));
     }
     let Some(asked_for) = parsed(Some(address.clone()))? else { return Err(Trouble::NotFound) };
@@ -173,7 +174,8 @@ pub(crate) async fn check(
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
         TryOutcome::Wrong { tries_left } => {
             let wrong = (words.wrong)(tries_left);
-            Ok(browser.show(&page(browser, purpose, &address, onward, Some(wrong))))
+            let wrong = Some((typed.code.as_str(), wrong));
+            Ok(browser.show(&page(browser, purpose, &address, onward, wrong)))
         }
     }
 }
@@ -208,6 +210,17 @@ pub(crate) async fn use_proof(
     parsed(browser.identity.store.use_proof(browser.key(), purpose.name, now_ms).await?)
 }
 
+/// The digits of a code as people type it: apart, with a dash or a final dot, or in full width.
+/// Anything else stays, and makes it none.
+fn digits(typed: &str) -> String {
+    let between = |c: &char| !c.is_whitespace() && !matches!(c, '-' | '–' | '.');
+    let digit = |c: char| match c {
+        '０'..='９' => char::from_digit(u32::from(c) - u32::from('０'), 10).unwrap_or(c),
+        c => c,
+    };
+    typed.chars().filter(between).map(digit).collect()
+}
+
 fn parsed(address: Option<String>) -> Result<Option<EmailAddress>, Trouble> {
     let parse = |address: String| {
         EmailAddress::parse(&address).map_err(|error| Trouble::Broken(error.to_string()))
@@ -237,22 +250,26 @@ fn page(
     purpose: &Purpose,
     address: &str,
     onward: &str,
-    wrong: Option<String>,
+    wrong: Option<(&str, String)>,
 ) -> Page {
     let words = &browser.words().code;
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|wrong| ("code", wrong.as_str())).collect();
+    let errors: Vec<(&str, &str)> = wrong.iter().map(|(_, why)| ("code", why.as_str())).collect();
+    let (typed, why) = wrong.as_ref().map(|(typed, why)| (*typed, why.as_str())).unzip();
+    // Who may have no account is not told that a mail is on its way.
+    let certain = !matches!(purpose.letter, CodeFor::Reset | CodeFor::SignIn);
+    let sent = if certain { words.sent } else { words.sent_if_known };
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (Field {
-            name: "code", label: words.label, kind: "text", value: "",
-            autocomplete: "one-time-code", hint: Some(words.hint), error: wrong.as_deref(),
+            name: "code", label: words.label, kind: "text", value: typed.unwrap_or_default(),
+            autocomplete: "one-time-code", hint: Some(words.hint), error: why,
         }.render())
         div.actions { button type="submit" { (words.submit) } }
     };
     let body = html! {
         h1 { (words.title) }
         (error_summary(browser.words().frame.errors_title, &errors))
-        p { (words.sent) " " strong { (address) } "." }
+        p { (sent) " " strong { (address) } "." }
         (browser.form(purpose.page, &form))
         (again(browser, purpose, address, onward))
     };

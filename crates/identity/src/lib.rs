@@ -53,7 +53,7 @@ pub use self::{
     policy::{Policy, PolicyError},
     validity::RenewalMail,
 };
-use self::{rendezvous::Rendezvous, upstream::Upstream};
+use self::{config::MailTransport, rendezvous::Rendezvous, upstream::Upstream};
 
 /// Why identity cannot start as configured. Each is a sentence that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,12 @@ impl Identity {
         let mailer = Mailer::open(&config.mail, host.server_name())?;
         if config.sign_up.enabled && !mailer.works() {
             return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
+        }
+        // Links in mails have secrets: they lead to this server and to no other of its name. In a
+        // folder nobody but its owner reads them.
+        if config.mail.transport == MailTransport::Smtp && host.public_base_url().is_none() {
+            let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
+            return Err(OpenError::Options(why));
         }
         let internal_secret = read_secret(&config)?;
         Ok(Arc::new(Self {

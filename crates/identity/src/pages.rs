@@ -14,10 +14,11 @@ pub(crate) mod session;
 mod trouble;
 pub(crate) mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{Router, middleware, routing::get};
 use http::{HeaderMap, HeaderValue, Uri, header};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::{
     date::Date,
@@ -35,8 +36,14 @@ use estafette_core::limits::CONTINUE_BYTES_MAX;
 
 /// What the pages look like.
 const STYLE: &str = include_str!("pages/style.css");
-/// Changes with [`STYLE`], which may therefore be kept for ever.
-const STYLE_PATH: &str = "/_estafette/static/pages-1.css";
+const STYLE_PATH: &str = "/_estafette/static/pages.css";
+
+/// Where the style is. It changes with [`STYLE`], which may therefore be kept for ever.
+static STYLE_URL: LazyLock<String> = LazyLock::new(|| {
+    let sha256 = Sha256::digest(STYLE);
+    let mark: String = sha256.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{STYLE_PATH}?{mark}")
+});
 
 /// What a handler of a page answers.
 pub(crate) type PageResult = Result<axum::response::Response, Trouble>;

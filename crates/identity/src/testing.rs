@@ -33,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Host, HostError, Identity, IdentityConfig,
+    config::MailTransport,
     host::{FetchRequest, FetchResponse},
 };
 
@@ -317,6 +318,9 @@ impl TestIdentity {
         change(&mut config);
         let options = SqliteOptions::new(folder.path().join("db"));
         let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
+        // Without one no mail leaves.
+        let smtp = config.mail.transport == MailTransport::Smtp;
+        let base_url = smtp.then(|| "http://x.fr".to_owned());
         let host = Arc::new(TestHost {
             server_name: ServerName::parse("x.fr").unwrap(),
             now_ms: AtomicI64::new(1_700_000_000_000),
@@ -325,7 +329,7 @@ impl TestIdentity {
             passwords: Mutex::new(Tally::new(Shares::of_passwords(10), 10_000)),
             codes: Mutex::new(Tally::new(Shares::CODES, 10_000)),
             houses: Mutex::default(),
-            base_url: Mutex::default(),
+            base_url: Mutex::new(base_url),
             mail_key: [7; 32],
             web_client: AtomicBool::new(true),
             limits: AtomicBool::new(true),

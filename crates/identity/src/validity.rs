@@ -195,7 +195,9 @@ async fn ask(browser: &Browser) -> PageResult {
         }
         (browser.form("/_estafette/sign-out", &html! {
             input type="hidden" name="continue" value=(RENEW);
-            button.second type="submit" { (browser.words().account.sign_out) }
+            div.actions {
+                button.second type="submit" { (browser.words().account.sign_out) }
+            }
         }))
     };
     Ok(browser.show(&Page::new(title, body)))
@@ -240,7 +242,13 @@ fn say(browser: &Browser, (title, text): (&str, &str), status: StatusCode) -> Pa
     let body = html! {
         h1 { (title) }
         p { (text) }
-        @if browser.owner().is_some() { (account_pages::back(browser)) }
+        @if browser.owner().is_some() {
+            (account_pages::back(browser))
+        } @else if status.is_client_error() {
+            ul.links {
+                li { a href=(with_onward(SIGN_IN, RENEW)) { (browser.words().sign_in.title) } }
+            }
+        }
     };
     Ok(browser.show(&Page::new(title, body).status(status)))
 }

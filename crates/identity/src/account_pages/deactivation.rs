@@ -24,6 +24,7 @@ pub(super) const PATH: &str = "/_estafette/account/deactivate";
 pub(super) async fn confirm(
     browser: &Browser,
     user_id: &UserId,
+    filled: &Deactivation,
     refused: Option<&str>,
 ) -> Result<Page, Trouble> {
     let way_back = way_back_days(&browser.identity, user_id).await?;
@@ -37,12 +38,14 @@ pub(super) async fn confirm(
         @if let Some(days) = way_back { p { ((words.deactivate_way_back)(days)) } }
         (browser.form(PATH, &html! {
             (Field {
-                name: "typed", label: words.deactivate_type, kind: "text", value: "",
+                name: "typed", label: words.deactivate_type, kind: "text",
+                value: &filled.typed,
                 autocomplete: "off", hint: Some(user_id.as_str()), error: refused,
             }.render())
             div.field {
                 label for="erase" {
-                    input id="erase" name="erase" type="checkbox" value="yes";
+                    input id="erase" name="erase" type="checkbox" value="yes"
+                        checked[filled.erase == "yes"];
                     " " (words.erase)
                 }
             }
@@ -68,7 +71,7 @@ async fn way_back_days(identity: &Identity, user_id: &UserId) -> Result<Option<u
     Ok((has_address && !is_subject).then_some(options.reactivation_days))
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Deactivation {
     #[serde(default)]
     typed: String,
@@ -88,7 +91,7 @@ pub(super) async fn deactivate(
     };
     let words = &browser.words().account;
     if form.typed.trim() != user_id.as_str() {
-        let page = confirm(&browser, &user_id, Some(words.deactivate_mistyped)).await?;
+        let page = confirm(&browser, &user_id, &form, Some(words.deactivate_mistyped)).await?;
         return Ok(browser.show(&page));
     }
     let way_back = way_back_days(&identity, &user_id).await?.filter(|_| form.erase != "yes");

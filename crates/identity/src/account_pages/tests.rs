@@ -146,7 +146,7 @@ async fn the_profile_shows_what_is_known_and_hides_from_the_directory_by_a_butto
         "Jane Smith [Important]",
         "jane.smith@important.com",
         "/_estafette/account/address",
-        "/_estafette/password/reset?login_hint=jane.smith%40important.com",
+        "/_estafette/account/password",
         "/_estafette/renew",
     ] {
         assert!(overview.contains(shown), "{shown}: {overview}");
@@ -216,4 +216,68 @@ async fn other_browsers_are_listed_and_signed_out_by_a_button() {
     assert_eq!(there.open(ACCOUNT).await.status, StatusCode::SEE_OTHER, "still signed in");
     assert_eq!(here.open(ACCOUNT).await.status, StatusCode::OK);
     assert_eq!(other.open(ACCOUNT).await.status, StatusCode::OK, "somebody else's browser");
+}
+
+/// Otherwise whoever knows the password needs the mailbox and loses every device to change it, or
+/// whoever finds an open browser changes it without the password.
+#[tokio::test]
+async fn whoever_knows_the_password_changes_it_and_keeps_the_devices_or_not() {
+    const PATH: &str = "/_estafette/account/password";
+    const NEW: &str = "copper meadow lighthouse zebra";
+    let site = TestIdentity::start();
+    let user_id = site.account("alice", "correct horse").await;
+    site.access_token(&user_id).await;
+    let devices = async || site.identity.store.devices(&user_id).await.unwrap().len();
+    let sign_in = async |password: &str| {
+        let mut browser = site.browser();
+        browser.open("/_estafette/sign-in").await;
+        let answer =
+            browser.submit("/_estafette/sign-in", &[("who", "alice"), ("password", password)]).await;
+        (browser, answer.status == StatusCode::SEE_OTHER)
+    };
+    let (mut browser, _) = sign_in("correct horse").await;
+    let (mut other, _) = sign_in("correct horse").await;
+    let change = |old, new, again| vec![("old", old), ("password", new), ("again", again)];
+    for (fields, wrong) in [
+        (change("correct horse", "short", "short"), "#password"),
+        (change("correct horse", NEW, "another"), "#again"),
+        (change("not it", NEW, NEW), "#old"),
+    ] {
+        browser.open(PATH).await;
+        let answer = browser.submit(PATH, &[&fields[..], &[("devices", "end")]].concat()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains(&format!("href=\"{wrong}\"")), "{}", answer.body);
+        assert!(answer.body.contains(" checked"), "the choice about devices is lost");
+        assert!(!answer.body.contains("correct horse") && !answer.body.contains(NEW));
+    }
+    assert!(sign_in("correct horse").await.1, "nothing has changed");
+    browser.open(PATH).await;
+    let answer = browser.submit(PATH, &change("correct horse", NEW, NEW)).await;
+    assert!(answer.body.contains("Your password has changed"), "{}", answer.body);
+    assert_eq!(devices().await, 1, "devices are kept");
+    assert!(site.host.forgotten.lock().contains(&user_id));
+    assert!(!sign_in("correct horse").await.1 && sign_in(NEW).await.1);
+    assert_eq!(browser.open("/_estafette/account").await.status, StatusCode::OK);
+    let ended = other.open("/_estafette/account").await;
+    assert!(ended.location().starts_with("/_estafette/sign-in"), "another browser goes on");
+    browser.open(PATH).await;
+    let fields = [&change(NEW, "ocean lantern granite violin", "ocean lantern granite violin")[..],
+        &[("devices", "end")]].concat();
+    browser.submit(PATH, &fields).await;
+    assert_eq!(devices().await, 0);
+}
+
+/// Otherwise whoever asked for erasure and mistyped the id deletes the account without it.
+#[tokio::test]
+async fn what_was_chosen_stays_when_the_id_is_mistyped() {
+    let site = TestIdentity::start();
+    site.account("alice", "correct horse").await;
+    let mut browser = site.browser();
+    browser.open("/_estafette/sign-in").await;
+    browser.submit("/_estafette/sign-in", &[("who", "alice"), ("password", "correct horse")]).await;
+    browser.open("/_estafette/account?action=org.matrix.account_deactivate").await;
+    let fields = [("typed", "@alicf:x.fr"), ("erase", "yes")];
+    let answer = browser.submit("/_estafette/account/deactivate", &fields).await;
+    assert!(answer.body.contains("value=\"@alicf:x.fr\""), "{}", answer.body);
+    assert!(answer.body.contains("value=\"yes\" checked"), "{}", answer.body);
 }

@@ -117,7 +117,7 @@ pub(crate) fn renewal(service: &str, days: u32, link: &str) -> Letter {
         days => (format!("expire dans {days} jours"), format!("expires in {days} days")),
     };
     Letter {
-        subject: format!("{service} : votre compte {quand}"),
+        subject: format!("{service} : votre compte {quand} / your account {when}"),
         body: format!(
             "Bonjour,\n\nVotre compte {service} {quand}. Pour le garder, ouvrez cette page et \
              appuyez sur le bouton :\n\n{link}\n\nSi vous n’en avez plus besoin, il n’y a rien à \
@@ -155,7 +155,7 @@ pub(crate) fn room_invitation(
 /// A link by which a password is chosen. Both languages: nobody is there to ask.
 pub(crate) fn password_link(service: &str, hours: u64, link: &str) -> Letter {
     Letter {
-        subject: format!("{service} : choisissez votre mot de passe"),
+        subject: format!("{service} : choisissez votre mot de passe / choose your password"),
         body: format!(
             "Bonjour,\n\nVotre support vous invite à choisir le mot de passe de votre compte \
              {service}, une seule fois et dans les {hours} heures, sur cette page :\n\n{link}\n\n\
@@ -187,7 +187,7 @@ pub(crate) fn guest_invitation(service: &str, by: &Inviter, days: u64, link: &st
         days => (format!("dans les {days} jours"), format!("within {days} days")),
     };
     Letter {
-        subject: format!("{service} : vous êtes invité"),
+        subject: format!("{service} : vous êtes invité / you are invited"),
         body: format!(
             "Bonjour,\n\n{qui} vous invite à créer un compte {service}, la messagerie chiffrée de \
              l’État, {jours} et à cette adresse :\n\n{link}\n\nSi vous ne connaissez pas cette \

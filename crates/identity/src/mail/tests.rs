@@ -165,6 +165,25 @@ async fn without_the_right_certificate_or_starttls_nothing_is_said() {
     }
 }
 
+/// Otherwise links with secrets lead to another server of the same name, or nowhere.
+#[test]
+fn no_mail_leaves_before_the_server_knows_where_it_is() {
+    let site = TestIdentity::start();
+    let mut config = crate::IdentityConfig::default();
+    config.mail.transport = MailTransport::Smtp;
+    config.mail.from = "no-reply@x.fr".into();
+    config.mail.smtp.host = "localhost".into();
+    config.mail.smtp.security = SmtpSecurity::None;
+    for base_url in [None, Some("https://chat.x.fr".to_owned())] {
+        let known = base_url.is_some();
+        *site.host.base_url.lock() = base_url;
+        let store = site.identity.store.clone();
+        let opened = crate::Identity::open(config.clone(), store, Arc::clone(&site.host) as _);
+        let why = opened.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(why.contains("public_base_url"), !known, "{why}");
+    }
+}
+
 /// Otherwise a mail server that is away for a moment loses mail, or is never left in peace.
 #[tokio::test]
 async fn what_is_not_accepted_is_tried_later_and_what_is_refused_is_not() {

@@ -5,7 +5,7 @@ use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
-use super::{STYLE_PATH, language::Language, words};
+use super::{STYLE_URL, language::Language, words};
 
 /// What a page shows.
 pub(crate) struct Page {
@@ -62,7 +62,7 @@ pub(super) fn response(service_name: &str, language: Language, page: &Page) -> R
                 meta name="robots" content="noindex";
                 // WCAG 2.4.2: who hears the title alone hears what happened.
                 title { (failed) (page.title) " · " (service_name) }
-                link rel="stylesheet" href=(STYLE_PATH);
+                link rel="stylesheet" href=(*STYLE_URL);
             }
             body {
                 a.skip href="#main" { (words.skip) }

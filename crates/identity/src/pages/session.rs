@@ -129,7 +129,7 @@ impl Browser {
     }
 
     /// Whether whoever is signed in may look and not act (Client-Server API, "Account suspension").
-    fn is_suspended(&self) -> bool {
+    pub(crate) fn is_suspended(&self) -> bool {
         self.session.as_ref().is_some_and(|signed_in| signed_in.suspended)
     }
 

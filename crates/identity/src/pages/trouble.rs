@@ -12,11 +12,16 @@ use estafette_store::StoreError;
 use http::{HeaderValue, StatusCode, Uri, header};
 use maud::{Markup, html};
 
-use super::{Page, language::Language, layout, words};
-use crate::{HostError, Identity};
+use super::{
+    Field, Page,
+    language::Language,
+    layout,
+    words::{self, Words},
+};
+use crate::{HostError, Identity, account_pages, validity};
 
-/// Fields that are not put into a page again. Without them a form would be another one.
-const PASSWORDS: &[&str] = &["password", "again"];
+/// Fields that are not put into a page again, but asked for again.
+const PASSWORDS: &[&str] = &["old", "password", "again"];
 
 /// Why a page cannot be shown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -94,16 +99,19 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// What was filled in, once the form is known to be this browser's. Nothing of one with a password.
+/// What was filled in, once the form is known to be this browser's. No password; that there was one.
 #[derive(Clone, Default)]
 pub(super) struct FilledIn(Arc<OnceLock<Vec<(String, String)>>>);
 
 impl FilledIn {
     /// Remembers the fields of a form for as long as the request lasts.
     pub(super) fn remember(&self, body: &[u8]) {
-        let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
-        if fields.iter().any(|(name, _)| PASSWORDS.contains(&&**name)) {
-            return;
+        let mut fields: Vec<(String, String)> =
+            serde_urlencoded::from_bytes(body).unwrap_or_default();
+        for (name, value) in &mut fields {
+            if PASSWORDS.contains(&&**name) {
+                zeroize::Zeroize::zeroize(value);
+            }
         }
         // A request has one form.
         let _ = self.0.set(fields);
@@ -111,13 +119,42 @@ impl FilledIn {
 }
 
 /// A button that sends the same form again: who has to wait loses nothing that was typed.
-fn once_more(action: &Uri, FilledIn(fields): &FilledIn, label: &str) -> Markup {
+/// Passwords are typed again: they stand in no page.
+fn once_more(action: &Uri, FilledIn(fields): &FilledIn, words: &Words) -> Markup {
     let Some(fields) = fields.get() else { return Markup::default() };
+    let label = |name: &str| match name {
+        "old" => words.password.old,
+        "again" => words.password.again,
+        _ => words.password.label,
+    };
     html! {
         form method="post" action=(action) {
-            @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
-            div.actions { button type="submit" { (label) } }
+            @for (name, value) in fields {
+                @if PASSWORDS.contains(&&**name) {
+                    (Field {
+                        name, label: label(name), kind: "password", value: "",
+                        autocomplete: "off", hint: None, error: None,
+                    }.render())
+                } @else {
+                    input type="hidden" name=(name) value=(value);
+                }
+            }
+            div.actions { button type="submit" { (words.troubles.again) } }
         }
+    }
+}
+
+/// Where a form begins that was posted to a path: a page that can be opened without more.
+fn beginning(path: &str) -> Option<&str> {
+    let account = path.strip_prefix("/_estafette/account/");
+    match (path, account) {
+        ("/_estafette/renew/mail", _) => Some(validity::RENEW),
+        ("/_estafette/sign-out", _) => Some(account_pages::PATH),
+        ("/_estafette/consent" | "/_estafette/single-sign-on", _) => None,
+        (_, Some(rest)) if !rest.starts_with("address") && rest != "password" => {
+            Some(account_pages::PATH)
+        }
+        _ => Some(path.strip_suffix("/join").unwrap_or(path)),
     }
 }
 
@@ -149,7 +186,12 @@ pub(super) async fn show(
         p { (text) }
         @if wait_s > 0 { p { ((words.wait)(wait_s)) } }
         @if matches!(trouble, Trouble::Limited { .. } | Trouble::Busy) {
-            (once_more(&action, &filled_in, words.again))
+            (once_more(&action, &filled_in, words::of(language)))
+        }
+        @if matches!(trouble, Trouble::FormTooOld)
+            && let Some(beginning) = beginning(action.path())
+        {
+            div.actions { a.button href=(beginning) { (words.start_again) } }
         }
     };
     let page = Page::new(title, body).status(trouble.status());

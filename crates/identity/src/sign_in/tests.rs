@@ -90,13 +90,14 @@ async fn who_has_to_wait_loses_nothing_typed_but_the_password() {
     browser.open("/_estafette/renew?token=unknown").await;
     let token = browser.form_token().await;
     let mut fields = vec![("form_token", &*token), ("token", "a&b"), ("password", PASSWORD)];
-    // One with a password would be sent again without it, which is a wrong guess.
-    for again in [false, true] {
+    // A password stands in no page: it is asked for again, so that nothing is sent without it.
+    for asks in [true, false] {
         let body = serde_urlencoded::to_string(&fields);
         let answer = browser.post("/_estafette/renew", &body.unwrap()).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        let offered = answer.body.contains("name=\"token\" value=\"a&amp;b\"");
-        assert_eq!(offered, again, "{}", answer.body);
+        assert!(answer.body.contains("name=\"token\" value=\"a&amp;b\""), "{}", answer.body);
+        let asked = answer.body.contains("name=\"password\" type=\"password\" value=\"\"");
+        assert_eq!(asked, asks, "{}", answer.body);
         assert!(!answer.body.contains(PASSWORD));
         fields.pop();
     }
@@ -105,6 +106,7 @@ async fn who_has_to_wait_loses_nothing_typed_but_the_password() {
     // What is not known to be of this browser is not offered to be sent.
     let forged = browser.post("/_estafette/renew", "form_token=forged&token=x").await;
     assert!(!forged.body.contains("<form"), "{}", forged.body);
+    assert!(forged.body.contains("href=\"/_estafette/renew\""), "no way on: {}", forged.body);
 }
 
 /// Otherwise a page of somebody else could sign the reader in or out (CSRF).

@@ -249,7 +249,7 @@ async fn a_code_is_tried_five_times_used_once_and_worth_nothing_elsewhere() {
     assert_eq!(stolen.status, StatusCode::UNPROCESSABLE_ENTITY);
     // What is no code costs no try.
     let slip = browser.submit("/_estafette/sign-up/code", &[("code", "12345")]).await;
-    assert!(slip.body.contains("eight digits"));
+    assert!(slip.body.contains("eight digits") && slip.body.contains("value=\"12345\""));
     for left in (1..5).rev() {
         let answer = browser.submit("/_estafette/sign-up/code", &[("code", &wrong(&code))]).await;
         assert!(answer.body.contains(&format!("You have {left} ")), "{}", answer.body);
@@ -264,7 +264,8 @@ async fn a_code_is_tried_five_times_used_once_and_worth_nothing_elsewhere() {
     ask(&mut browser, "a@important.com").await;
     let code = site.code_for("a@important.com").await;
     browser.follow().await;
-    let spaced = format!(" {} {}", &code[..3], &code[3..]);
+    let wide = char::from_u32(u32::from('０') + code[3..4].parse::<u32>().unwrap()).unwrap();
+    let spaced = format!(" {}-{wide} {}.", &code[..3], &code[4..]);
     let right = browser.submit("/_estafette/sign-up/code", &[("code", &spaced)]).await;
     assert_eq!(right.status, StatusCode::SEE_OTHER);
     browser.follow().await;

@@ -23,7 +23,7 @@ use super::{
     provider::{Provider, UpstreamError},
 };
 use crate::{
-    Identity,
+    Identity, account_pages,
     oauth::{base_url::base_url, secret},
     pages::{Browser, Page, PageResult, Trouble, local_path},
 };
@@ -254,7 +254,11 @@ pub(super) fn say(
             @if refused == Some(Refused::NoProof) && browser.identity.mailer.works() {
                 li { a href="/_estafette/password/reset" { (words.set_password) } }
             }
-            li { a href="/_estafette/sign-in" { (words.other_way) } }
+            @if browser.user_id().is_some() {
+                li { a href=(account_pages::PATH) { (browser.words().account.back) } }
+            } @else {
+                li { a href="/_estafette/sign-in" { (words.other_way) } }
+            }
         }
     };
     Ok(browser.show(&Page::new(&title, body).status(status)))

@@ -84,7 +84,7 @@ impl Administration<'_> {
         let by = Inviter { name, organisation: organisation.map(|found| found.name.clone()) };
         let left_ms = expires_ms.saturating_sub(identity.host.now_ms()).max(0).cast_unsigned();
         let service = &identity.config.service_name;
-        let letter = letters::guest_invitation(service, &by, left_ms / DAY_MS, link);
+        let letter = letters::guest_invitation(service, &by, left_ms.div_ceil(DAY_MS), link);
         Ok(identity.compose(email, letter, Some(expires_ms)))
     }
 

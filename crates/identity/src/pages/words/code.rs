@@ -7,6 +7,8 @@ use estafette_core::email_address::EmailAddressError;
 pub(crate) struct Code {
     pub(crate) title: &'static str,
     pub(crate) sent: &'static str,
+    /// Where nobody may know whether there is an account.
+    pub(crate) sent_if_known: &'static str,
     pub(crate) label: &'static str,
     pub(crate) hint: &'static str,
     pub(crate) submit: &'static str,
@@ -38,8 +40,9 @@ pub(crate) fn address_error(words: &Code, error: EmailAddressError) -> &'static 
 pub(super) const FRENCH: Code = Code {
     title: "Entrez le code reçu",
     sent: "Nous avons envoyé un code à huit chiffres à",
+    sent_if_known: "Si un compte ouvert a cette adresse, un code à huit chiffres y a été envoyé :",
     label: "Code",
-    hint: "Six chiffres. Il est valable 10 minutes.",
+    hint: "Huit chiffres. Il est valable 10 minutes.",
     submit: "Continuer",
     not_a_code: "Le code a huit chiffres : recopiez-le tel qu’il est dans le message.",
     wrong: |left| {
@@ -47,7 +50,8 @@ pub(super) const FRENCH: Code = Code {
         format!("Ce n’est pas le bon code. Il vous reste {left} {essais}.")
     },
     not_there: "Rien reçu ?",
-    not_there_hint: "Attendez une minute et regardez dans les courriers indésirables.",
+    not_there_hint: "Attendez une minute, regardez dans les courriers indésirables et vérifiez \
+                     l’adresse.",
     again: "Envoyer un nouveau code",
     other_address: "Changer d’adresse",
     ended_title: "Ce code n’est plus valable",
@@ -61,8 +65,9 @@ pub(super) const FRENCH: Code = Code {
 pub(super) const ENGLISH: Code = Code {
     title: "Enter the code",
     sent: "We have sent a code of eight digits to",
+    sent_if_known: "If an open account has this address, a code of eight digits was sent to it:",
     label: "Code",
-    hint: "Six digits. It works for 10 minutes.",
+    hint: "Eight digits. It works for 10 minutes.",
     submit: "Continue",
     not_a_code: "The code has eight digits: copy it as it is in the message.",
     wrong: |left| {
@@ -70,7 +75,7 @@ pub(super) const ENGLISH: Code = Code {
         format!("This is not the right code. You have {left} {tries} left.")
     },
     not_there: "Nothing received?",
-    not_there_hint: "Wait a minute and look into your junk mail.",
+    not_there_hint: "Wait a minute, look into your junk mail and check the address.",
     again: "Send a new code",
     other_address: "Use another address",
     ended_title: "This code no longer works",

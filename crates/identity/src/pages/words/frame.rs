@@ -39,6 +39,8 @@ pub(crate) struct Troubles {
     pub(crate) broken: (&'static str, &'static str),
     /// The button that sends once more what was not taken.
     pub(crate) again: &'static str,
+    /// The way back to where a form begins.
+    pub(crate) start_again: &'static str,
     /// How many seconds to wait.
     pub(crate) wait: fn(u64) -> String,
 }
@@ -64,6 +66,7 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
     ),
     limited: ("Trop d’essais", "Pour votre sécurité, les essais sont limités."),
     again: "Réessayer",
+    start_again: "Recommencer",
     busy: ("Service très demandé", "Réessayez dans un instant."),
     broken: (
         "Une erreur s’est produite",
@@ -99,6 +102,7 @@ pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
     ),
     limited: ("Too many tries", "For your safety the number of tries is limited."),
     again: "Try again",
+    start_again: "Start again",
     busy: ("The service is busy", "Try again in a moment."),
     broken: (
         "Something went wrong",

@@ -19,6 +19,13 @@ pub(crate) struct Password {
     pub(crate) new_title: &'static str,
     pub(crate) ends_sessions: &'static str,
     pub(crate) set: &'static str,
+    /// Another one for whoever knows the one before.
+    pub(crate) change_title: &'static str,
+    pub(crate) old: &'static str,
+    pub(crate) end_devices: &'static str,
+    pub(crate) end_devices_hint: &'static str,
+    /// Title and text.
+    pub(crate) changed: (&'static str, &'static str),
     pub(crate) link_title: &'static str,
     pub(crate) link_whose: &'static str,
     /// Title and text.
@@ -40,6 +47,15 @@ pub(super) const FRENCH: Password = Password {
     new_title: "Choisissez un nouveau mot de passe",
     ends_sessions: "Tous vos appareils seront déconnectés.",
     set: "Changer le mot de passe",
+    change_title: "Changer de mot de passe",
+    old: "Mot de passe actuel",
+    end_devices: "Déconnecter aussi tous mes appareils",
+    end_devices_hint: "Utile si quelqu’un d’autre a pu connaître votre mot de passe. Les messages \
+                       qui ne sont pas sauvegardés y seront perdus.",
+    changed: (
+        "Votre mot de passe a changé",
+        "Les autres navigateurs connectés à ces pages ont été déconnectés.",
+    ),
     link_title: "Choisissez votre mot de passe",
     link_whose: "Compte",
     link_ended: (
@@ -64,6 +80,15 @@ pub(super) const ENGLISH: Password = Password {
     new_title: "Choose a new password",
     ends_sessions: "All your devices will be signed out.",
     set: "Change the password",
+    change_title: "Change the password",
+    old: "Current password",
+    end_devices: "Sign all my devices out as well",
+    end_devices_hint: "Useful where somebody else may have known your password. Messages that are \
+                       not backed up will be lost on them.",
+    changed: (
+        "Your password has changed",
+        "The other browsers that were signed in to these pages have been signed out.",
+    ),
     link_title: "Choose your password",
     link_whose: "Account",
     link_ended: (
