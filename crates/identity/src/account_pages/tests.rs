@@ -231,8 +231,9 @@ async fn whoever_knows_the_password_changes_it_and_keeps_the_devices_or_not() {
     let sign_in = async |password: &str| {
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;
-        let answer =
-            browser.submit("/_estafette/sign-in", &[("who", "alice"), ("password", password)]).await;
+        let answer = browser
+            .submit("/_estafette/sign-in", &[("who", "alice"), ("password", password)])
+            .await;
         (browser, answer.status == StatusCode::SEE_OTHER)
     };
     let (mut browser, _) = sign_in("correct horse").await;
@@ -261,8 +262,11 @@ async fn whoever_knows_the_password_changes_it_and_keeps_the_devices_or_not() {
     let ended = other.open("/_estafette/account").await;
     assert!(ended.location().starts_with("/_estafette/sign-in"), "another browser goes on");
     browser.open(PATH).await;
-    let fields = [&change(NEW, "ocean lantern granite violin", "ocean lantern granite violin")[..],
-        &[("devices", "end")]].concat();
+    let fields = [
+        &change(NEW, "ocean lantern granite violin", "ocean lantern granite violin")[..],
+        &[("devices", "end")],
+    ]
+    .concat();
     browser.submit(PATH, &fields).await;
     assert_eq!(devices().await, 0);
 }
