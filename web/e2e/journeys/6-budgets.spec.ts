@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
-import { Api, freshName } from "../support/matrix.ts";
-import { expect, test } from "../support/person.ts";
+import { Api, freshName, PASSWORD } from "../support/matrix.ts";
+import { expect, type Person, test } from "../support/person.ts";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 /** Sizes and pixels are the same everywhere; times depend on what else the machine does. */
@@ -208,4 +208,26 @@ test("start again with 1,000 rooms", async ({ person }) => {
   const box = page.getByRole("searchbox", { name: "Rechercher une conversation" });
   await box.fill("Salon 777");
   await expect(page.getByRole("link", { name: /Salon 777/ })).toBeVisible();
+
+  // Another account is opened instead: what watching these thousand rooms takes is what it takes more than alone.
+  const alone = await person("Astreinte", { username: freshName("astreinte") });
+  await Api.register(alone.username, alone.name);
+  const open = async (browser: Person): Promise<void> => {
+    await browser.page.getByLabel("Identifiant").fill(alone.username);
+    await browser.page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
+    await browser.page.getByRole("button", { name: "Se connecter" }).click();
+    await browser.page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+    await browser.page.reload();
+    await expect(browser.page.getByText("Aucune conversation pour l’instant.")).toBeVisible();
+  };
+  await alone.page.goto("/");
+  await open(alone);
+  await alone.page.waitForTimeout(3000);
+  const before = await heapOf(alone.page);
+  await page.getByRole("button", { name: "Réglages" }).click();
+  await page.getByRole("button", { name: "Ajouter un compte" }).click();
+  await open(camille);
+  await expect(page.getByRole("button", { name: /^Comptes.*à lire/ })).toBeVisible();
+  await page.waitForTimeout(3000);
+  budget("heap more for watching an account of 1,000 rooms", await heapOf(page) - before, 4, "MB");
 });
