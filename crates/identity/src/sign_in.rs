@@ -162,11 +162,11 @@ async fn proven(
     let user_id = user_of(identity, &who).await?;
     let subject = user_id.as_ref().map_or_else(|| format!("nobody, {who:.255}"), UserId::to_string);
     let guess = identity.host.begin_guess(&subject, &browser.origin(&subject))?;
-    let account = match user_id {
+    let account = match user_id.clone().or_else(|| identity.stand_in()) {
         Some(user_id) => identity.store.account(&user_id).await?,
         None => None,
     };
-    let account = account.filter(|account| !account.deactivated);
+    let account = account.filter(|account| user_id.is_some() && !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
     let matches = identity.host.password_matches(guess, password, kept).await?;
     match account.filter(|_| matches) {

@@ -3,11 +3,12 @@
 //! in the same time, for what is there and what is not.
 
 mod browser;
+mod canaries;
 mod checks;
 mod statistics;
 mod world;
 
-use std::{fs, path::Path};
+use std::{cell::RefCell, fs, path::Path};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -22,13 +23,15 @@ use crate::{launch::Launch, random::Random};
 
 /// How far medians may be from each other, in ms (F-24).
 const DIFFERENCE_MS_MAX: f64 = 1.0;
+/// How likely two sets of times of one kind are at least, over all checks (F-24).
+const LIKELIHOOD_MIN: f64 = 0.01;
 /// Pairs that are asked before it counts.
 const WARM_UP: usize = 2;
 
 /// How much is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// People who are there, three at least.
+    /// People who are there, four at least.
     pub people: usize,
     /// Pairs of what costs little.
     pub pairs: usize,
@@ -40,10 +43,10 @@ pub struct Sizes {
 
 impl Sizes {
     /// Looks at what is answered: times mean nothing on a busy machine.
-    pub const SHORT: Self = Self { people: 6, pairs: 8, hashed_pairs: 4, judges_times: false };
+    pub const SHORT: Self = Self { people: 8, pairs: 8, hashed_pairs: 4, judges_times: false };
     /// Judges the times, on a machine that does nothing else.
     pub const LONG: Self =
-        Self { people: 180, pairs: 2_000, hashed_pairs: 300, judges_times: true };
+        Self { people: 2_000, pairs: 2_000, hashed_pairs: 500, judges_times: true };
 }
 
 /// What came of one check.
@@ -71,8 +74,11 @@ pub fn run(
     let mail = folder.join("mail");
     fs::create_dir_all(&mail)?;
     prepare(&mut launch, &mail);
+    if !sizes.judges_times {
+        launch.set("ESTAFETTE__LOG", "trace");
+    }
     let server = launch.start()?;
-    let world = World { address: server.address, mail };
+    let world = World { address: server.address, mail, secrets: RefCell::default() };
     let mut users = Vec::new();
     for number in 0..sizes.people {
         users.push(world.sign_up(&address(true, number))?);
@@ -83,16 +89,26 @@ pub fn run(
     let wanted = |check: &Check| {
         only.is_empty() || only.iter().any(|words| check.name.contains(words.as_str()))
     };
-    for check in checks::all(server.address, &users, sizes).into_iter().filter(wanted) {
-        let verdict = judge(check, &mut random, sizes.judges_times)?;
+    let checks = checks::all(&world, &users, sizes)?;
+    // All together may blame one that is alike as rarely as one alone would (Bonferroni).
+    let likelihood_min = sizes.judges_times.then(|| LIKELIHOOD_MIN / checks.len() as f64);
+    for check in checks.into_iter().filter(wanted) {
+        let verdict = judge(check, &mut random, likelihood_min)?;
         wrong += usize::from(verdict.wrong.is_some());
         told(&verdict);
     }
-    ensure!(wrong == 0, "{wrong} of the checks tell who is there");
+    if !sizes.judges_times {
+        let mut secrets = world.secrets.take();
+        secrets.extend([world::PASSWORD.to_owned(), checks::WRONG_PASSWORD.to_owned()]);
+        let verdict = canaries::look(&secrets, &[&launch.log, &launch.data_dir])?;
+        wrong += usize::from(verdict.wrong.is_some());
+        told(&verdict);
+    }
+    ensure!(wrong == 0, "{wrong} of the checks tell what they must not");
     Ok(())
 }
 
-fn judge(mut check: Check, random: &mut Random, judges_times: bool) -> Result<Verdict> {
+fn judge(mut check: Check, random: &mut Random, likelihood_min: Option<f64>) -> Result<Verdict> {
     let mut times = [Vec::new(), Vec::new()];
     let mut wrong = None;
     for at in 0..check.pairs {
@@ -115,8 +131,13 @@ fn judge(mut check: Check, random: &mut Random, judges_times: bool) -> Result<Ve
     let [there, absent] = times;
     let comparison = Comparison::of(there, absent);
     let difference_ms = comparison.difference_ms();
-    if judges_times && difference_ms > DIFFERENCE_MS_MAX && wrong.is_none() {
-        wrong = Some(format!("the medians are {difference_ms:.3} ms from each other"));
+    if let (Some(likelihood_min), None) = (likelihood_min, &wrong) {
+        let likelihood = comparison.likelihood;
+        if difference_ms > DIFFERENCE_MS_MAX {
+            wrong = Some(format!("the medians are {difference_ms:.3} ms from each other"));
+        } else if check.guessable && likelihood < likelihood_min {
+            wrong = Some(format!("the times are not of one kind (p = {likelihood:.5})"));
+        }
     }
     let rounded = |number: f64| (number * 1_000.0).round() / 1_000.0;
     let line = json!({
@@ -128,7 +149,7 @@ fn judge(mut check: Check, random: &mut Random, judges_times: bool) -> Result<Ve
         "difference_ms": rounded(difference_ms),
         "paired_difference_ms": rounded(comparison.paired_ms),
         "ks_distance": rounded(comparison.distance),
-        "ks_p": rounded(comparison.likelihood),
+        "ks_p": comparison.likelihood,
     });
     Ok(Verdict { line, wrong })
 }

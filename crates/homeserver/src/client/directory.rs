@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     create_room::check_alias_namespace,
-    room_access::{joined_room, readable_room, room_of_alias},
+    room_access::{is_hidden, joined_room, readable_room, room_of_alias},
     room_summary::{Summary, optional, write_summary},
     v3,
 };
@@ -200,8 +200,8 @@ async fn visibility(
     State(server): State<Shared>,
     Path(room_id): Path<RoomId>,
 ) -> ApiResult<Json<Value>> {
-    let listed = server.store.is_public(&room_id).await?;
-    let listed = listed.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
+    // Anybody may ask: a room that does not exist is as private as one that nobody is told of (F-24).
+    let listed = server.store.is_public(&room_id).await?.unwrap_or_default();
     Ok(Json(json!({ "visibility": if listed { "public" } else { "private" } })))
 }
 
@@ -228,7 +228,11 @@ async fn set_visibility(
     };
     let unknown = || ApiError::not_found("There is no such room here.");
     let room = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
-    if !manages(&room.snapshot().view, &requester.user_id) {
+    let view = &room.snapshot().view;
+    if !manages(view, &requester.user_id) {
+        if is_hidden(&server, &requester.user_id, view).await? {
+            return Err(unknown());
+        }
         return Err(ApiError::forbidden("You may not decide whether this room is listed."));
     }
     if public {

@@ -24,7 +24,7 @@ use serde_json::json;
 use super::{
     content::{Content, OptionalContent, text},
     profile::has_imposed_name,
-    room_access::{resolve, room},
+    room_access::{concealed, resolve, room},
     third_party_invite, v3,
 };
 use crate::{
@@ -85,8 +85,7 @@ async fn join(
     // Whoever is in the room stays as they are: their profile there may be of their own choice.
     if !snapshot.view.is_joined(&requester.user_id) {
         let target = (&requester.user_id, MemberAct::Join);
-        let request = member_request(&server, &requester, &snapshot.view, target, content).await?;
-        submit_to(&server, &room, request).await?;
+        ask(&server, &requester, &room, target, content).await?;
         super::upgrade::follow(&server, &requester.user_id, &room.snapshot().view).await?;
     }
     Ok(Json(json!({ "room_id": room_id })))
@@ -126,9 +125,7 @@ async fn leave(
     server_notices::check_may_decline(&server, view, user_id)?;
     // A retry after an answer that was lost finds that all is done.
     if view.membership(user_id) != Some(Membership::Leave) {
-        let target = (user_id, MemberAct::Leave);
-        let request = member_request(&server, &requester, view, target, content).await?;
-        submit_to(&server, &room, request).await?;
+        ask(&server, &requester, &room, (user_id, MemberAct::Leave), content).await?;
         typing::stop(&server, &room_id, user_id);
     }
     Ok(empty_object())
@@ -255,13 +252,28 @@ async fn act_on(
     content: Object,
 ) -> ApiResult<()> {
     let room = room(server, room_id).await?;
-    let view = &room.snapshot().view;
-    let request = member_request(server, requester, view, target, content).await?;
-    submit_to(server, &room, request).await?;
+    ask(server, requester, &room, target, content).await?;
     if !room.snapshot().view.is_joined(target.0) {
         typing::stop(server, room_id, target.0);
     }
     Ok(())
+}
+
+/// Asks a room for a change of membership.
+async fn ask(
+    server: &Shared,
+    requester: &Requester,
+    room: &Arc<HotRoom>,
+    target: (&UserId, MemberAct),
+    content: Object,
+) -> ApiResult<()> {
+    let view = &room.snapshot().view;
+    let outcome = async {
+        let request = member_request(server, requester, view, target, content).await?;
+        submit_to(server, room, request).await?;
+        Ok(())
+    };
+    concealed(server, &requester.user_id, view, outcome.await).await
 }
 
 fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {

@@ -12,7 +12,7 @@ use estafette_store::{
 };
 use serde::Deserialize;
 
-use super::{messages::no_such_event, room_access::room, v3};
+use super::{messages::no_such_event, room_access::is_hidden, v3};
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
@@ -51,7 +51,7 @@ async fn report_event(
     put(&server, requester, Subject::Event { room_id, event_id }, body).await
 }
 
-/// `POST /_matrix/client/v3/rooms/{roomId}/report`
+/// `POST /_matrix/client/v3/rooms/{roomId}/report`: for those who may know of the room.
 ///
 /// <https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidreport>
 async fn report_room(
@@ -60,12 +60,11 @@ async fn report_room(
     Path(room_id): Path<RoomId>,
     OptionalJson(body): OptionalJson<Body>,
 ) -> ApiResult<Response> {
-    room(&server, &room_id).await.map_err(|error| {
-        if error.errcode() == "M_FORBIDDEN" {
-            return ApiError::not_found("There is no such room here.");
-        }
-        error
-    })?;
+    let unknown = || ApiError::not_found("There is no such room here.");
+    let found = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
+    if is_hidden(&server, &requester.user_id, &found.snapshot().view).await? {
+        return Err(unknown());
+    }
     put(&server, requester, Subject::Room(room_id), body).await
 }
 

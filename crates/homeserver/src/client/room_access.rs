@@ -6,10 +6,12 @@ use std::sync::Arc;
 use estafette_core::{
     event::Membership,
     ids::{RoomAlias, RoomId, UserId},
+    room::RoomView,
 };
 use estafette_store::{Position, RoomStore as _};
+use http::StatusCode;
 
-use super::room_error::not_in_room;
+use super::{room_error::not_in_room, room_summary::may_preview};
 use crate::{ApiError, ApiResult, Shared, guests, rooms::HotRoom};
 
 /// The room, if it is one of this server; an unknown one answers like one that may not be seen.
@@ -25,6 +27,35 @@ pub(crate) async fn joined_room(
 ) -> ApiResult<Arc<HotRoom>> {
     let room = room(server, room_id).await?;
     if room.snapshot().view.is_joined(user_id) { Ok(room) } else { Err(not_in_room()) }
+}
+
+/// Whether somebody may not even know that there is such a room (F-24): they never were in it nor
+/// asked into it, and it is open to nobody like them.
+pub(crate) async fn is_hidden(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+) -> ApiResult<bool> {
+    Ok(view.membership(user_id).is_none() && !may_preview(server, Some(user_id), view).await?)
+}
+
+/// What becomes of a request about a room, said so that a room that is hidden and refuses answers
+/// as one that does not exist.
+pub(super) async fn concealed<T>(
+    server: &Shared,
+    user_id: &UserId,
+    view: &RoomView,
+    outcome: ApiResult<T>,
+) -> ApiResult<T> {
+    match outcome {
+        Err(refused)
+            if refused.status() == StatusCode::FORBIDDEN
+                && is_hidden(server, user_id, view).await? =>
+        {
+            Err(not_in_room())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Up to when somebody may know a room's state and members.

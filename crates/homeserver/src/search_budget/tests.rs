@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Without these one stolen account could copy the whole directory.
 
+use estafette_core::ids::UserId;
+use estafette_store::{PeopleStore as _, people::PersonDetails};
 use serde_json::json;
 
+use super::*;
 use crate::testing::TestServer;
 
 const PATH: &str = "/v3/user_directory/search";
@@ -68,4 +71,54 @@ async fn a_restart_gives_nothing_back() {
     // What a process that starts afresh knows.
     server.server.search_budgets.0.lock().clear();
     assert_eq!(search().await.0, 429);
+}
+
+/// Otherwise addresses are tried one after the other until one is somebody's, by a device after the
+/// other of the same account.
+#[tokio::test]
+async fn an_address_costs_a_search_found_or_not_and_whatever_the_device() {
+    let server = server(4).await;
+    let token = server.register("a").await;
+    server.token_of("@b:x.fr").await;
+    let bob = UserId::parse("@b:x.fr").unwrap();
+    let details = PersonDetails { email: Some("b@x.gouv.fr".into()), ..PersonDetails::default() };
+    server.server.store.put_person(&bob, details).await.unwrap();
+    let search = async |token: &str, address: &str| {
+        let (status, answer) =
+            server.request("POST", PATH, token, json!({ "search_term": address })).await;
+        (status.as_u16(), answer["results"].as_array().map(Vec::len))
+    };
+    assert_eq!(search(&token, "b@x.gouv.fr").await, (200, Some(1)));
+    assert_eq!(search(&token, "c@x.gouv.fr").await, (200, Some(0)));
+    assert_eq!(search(&token, "d@x.gouv.fr").await, (200, Some(0)));
+    server.request("POST", "/v3/logout", &token, json!({})).await;
+    let other = server.login("a", "OTHER").await;
+    let other = other["access_token"].as_str().unwrap();
+    assert_eq!(search(other, "e@x.gouv.fr").await, (200, Some(0)));
+    for address in ["b@x.gouv.fr", "f@x.gouv.fr"] {
+        assert_eq!(search(other, address).await, (429, None), "{address}");
+    }
+}
+
+/// Otherwise a write that fails gives everybody their searches back with the next restart.
+#[tokio::test]
+async fn what_could_not_be_written_down_is_written_the_next_time() {
+    let server = server(2).await;
+    let search =
+        async || server.request("POST", PATH, "@a:x.fr", json!({ "search_term": "x" })).await.0;
+    assert_eq!((search().await.as_u16(), search().await.as_u16()), (200, 200));
+    // No number: the database refuses the row, and with it all of that write.
+    server.token_of("@broken:x.fr").await;
+    let broken = UserId::parse("@broken:x.fr").unwrap();
+    let budget = DirectoryBudget { tokens: f64::NAN, filled_ms: 0 };
+    let budgets = &server.server.search_budgets;
+    budgets.0.lock().insert(broken.clone(), Left { budget, changed: true });
+    assert!(budgets.flush(&server.server).await.is_err());
+    let alice = UserId::parse("@a:x.fr").unwrap();
+    assert!(server.server.store.directory_budget(&alice).await.unwrap().is_none());
+    assert_eq!(search().await, 429, "what is in memory counts");
+    budgets.0.lock().remove(&broken);
+    budgets.flush(&server.server).await.unwrap();
+    budgets.0.lock().clear();
+    assert_eq!(search().await, 429);
 }

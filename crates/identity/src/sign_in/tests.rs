@@ -41,8 +41,17 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
     site.identity.host.deactivate(&gone, false).await.unwrap();
     let locked = site.account("lockd", PASSWORD).await;
     site.identity.store.set_account_flag(&locked, AccountFlag::Locked, true).await.unwrap();
+    // Who is looked up in the place of nobody lets nobody in.
+    site.account("nobody", PASSWORD).await;
     let mut answers = Vec::new();
-    let tried = [("alice", "wrong"), ("gonee", PASSWORD), ("lockd", "wrong"), ("nobod", "wrong")];
+    let tried = [
+        ("alice", "wrong"),
+        ("gonee", PASSWORD),
+        ("lockd", "wrong"),
+        ("nobod", "wrong"),
+        ("a@b.c", PASSWORD),
+        ("no id", PASSWORD),
+    ];
     for (who, password) in tried {
         let mut browser = site.browser();
         browser.open("/_estafette/sign-in").await;

@@ -166,9 +166,12 @@ impl Identity {
             let long_expired = self.is_long_expired(person.details.expires_ms);
             !person.deactivated && !person.locked && !long_expired
         });
-        let Some(person) = open else { return Ok(None) };
-        let known_there = self.known_by_subject(&person.user_id).await?;
-        Ok((!known_there).then_some(person.user_id))
+        let user_id = open.map(|person| person.user_id);
+        let known_there = match user_id.clone().or_else(|| self.stand_in()) {
+            Some(user_id) => self.known_by_subject(&user_id).await?,
+            None => false,
+        };
+        Ok(user_id.filter(|_| !known_there))
     }
 
     /// Whether a provider that lets no mailbox open its people's accounts knows the owner of one by

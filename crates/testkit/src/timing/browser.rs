@@ -3,6 +3,7 @@
 //! connection, a cookie, the token of a form.
 
 use std::{
+    collections::BTreeMap,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
@@ -12,6 +13,8 @@ use anyhow::{Context as _, Result, bail};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const HEADERS_MAX: usize = 64;
+/// How long a word is at least that is a secret.
+const SECRET_LETTERS: usize = 32;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What is asked.
@@ -76,13 +79,19 @@ impl Answer {
 pub(super) struct Browser {
     address: SocketAddr,
     stream: Option<TcpStream>,
-    cookie: Option<String>,
+    /// By their names.
+    cookies: BTreeMap<String, String>,
     form_token: Option<String>,
 }
 
 impl Browser {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, cookie: None, form_token: None }
+        Self { address, stream: None, cookies: BTreeMap::new(), form_token: None }
+    }
+
+    /// What its cookies say that are too long to be guessed.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.values().map(String::as_str).filter(|value| value.len() >= SECRET_LETTERS)
     }
 
     /// Opens a page and keeps the token of its form.
@@ -114,7 +123,8 @@ impl Browser {
         self.stream = stream;
         answer.headers.retain(|(name, value)| {
             if name == "set-cookie" {
-                self.cookie = value.split(';').next().map(str::to_owned);
+                let pair = value.split(';').next().and_then(|pair| pair.split_once('='));
+                self.cookies.extend(pair.map(|(name, value)| (name.to_owned(), value.to_owned())));
             }
             !matches!(name.as_str(), "set-cookie" | "date")
         });
@@ -124,8 +134,9 @@ impl Browser {
     fn written(&self, request: &Request) -> Vec<u8> {
         let Request { method, path, content_type, bearer, body } = request;
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
-        if let Some(cookie) = &self.cookie {
-            head.push_str(&format!("Cookie: {cookie}\r\n"));
+        if !self.cookies.is_empty() {
+            let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+            head.push_str(&format!("Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; ")));
         }
         if let Some(bearer) = bearer {
             head.push_str(&format!("Authorization: Bearer {bearer}\r\n"));

@@ -2,6 +2,8 @@
 //! Pairs of requests that must be answered alike: one about something that is there, one about
 //! something that is not.
 
+mod stranger;
+
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
@@ -10,9 +12,11 @@ use serde_json::json;
 use super::{
     Sizes,
     browser::{Answer, Browser, Request, escaped},
-    world::address,
+    world::{World, address},
 };
 
+/// What is typed in the place of every password.
+pub(super) const WRONG_PASSWORD: &str = "a wrong one that is nobody's";
 /// Codes that one address is sent within a minute at the request of one place, besides the one that
 /// everybody was sent before.
 const CODES: usize = 1;
@@ -21,66 +25,53 @@ const TRIES: usize = 2;
 
 /// One kind of pair.
 pub(super) struct Check {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) pairs: usize,
+    /// Whether it is about what somebody could guess or knows of others. Then the times must be of
+    /// one kind, and not only near each other.
+    pub(super) guessable: bool,
     /// Asks the request of that number about something that is there (or not), after whatever must
     /// come before. Returns what is about it and may stand in the answer.
     pub(super) ask: Box<dyn FnMut(bool, usize) -> Result<(Answer, Vec<String>)>>,
 }
 
 /// All checks, on people of those user ids; the addresses are numbered alike.
-pub(super) fn all(server: SocketAddr, users: &[String], sizes: &Sizes) -> Vec<Check> {
-    let third = (users.len() / 3).max(1);
+pub(super) fn all(world: &World, users: &[String], sizes: &Sizes) -> Result<Vec<Check>> {
+    let server = world.address;
+    let quarter = (users.len() / 4).max(1);
+    let (reset, sign_in) = ("/_estafette/password/reset", "/_estafette/sign-in/mail");
+    let mut checks = Vec::new();
+    let mut add = |name: &str, pairs, ask| {
+        checks.push(Check { name: name.to_owned(), pairs, guessable: true, ask });
+    };
     let hashed = sizes.hashed_pairs;
-    vec![
-        Check { name: "log-in by user id", pairs: hashed, ask: log_in_by_id(server, users) },
-        Check {
-            name: "log-in by address",
-            pairs: hashed,
-            ask: log_in_by_address(server, users.len()),
-        },
-        Check { name: "sign-in page", pairs: hashed, ask: sign_in_page(server, users.len()) },
-        Check {
-            name: "sign-up, sending a code",
-            pairs: third * CODES,
-            ask: sending(server, "/_estafette/sign-up", 0, third),
-        },
-        Check {
-            name: "password reset, sending a code",
-            pairs: third * CODES,
-            ask: sending(server, "/_estafette/password/reset", third, third),
-        },
-        Check {
-            name: "password reset, trying a code",
-            pairs: third * CODES * TRIES,
-            ask: trying(server, 2 * third, third),
-        },
-        Check {
-            name: "server of an address",
-            pairs: sizes.pairs,
-            ask: simple(server, users.len(), |number, known| {
-                let address = escaped(&address(known, number));
-                Request::get(format!("/_estafette/identity/v1/lookup?address={address}"))
-            }),
-        },
-        Check { name: "free user names", pairs: sizes.pairs, ask: free_names(server, users) },
-        Check {
-            name: "access token, unknown or malformed",
-            pairs: sizes.pairs,
-            ask: simple(server, users.len(), |number, known| Request {
-                bearer: Some(token("esa", known, number)),
-                ..Request::get("/_matrix/client/v3/account/whoami")
-            }),
-        },
-        Check {
-            name: "refresh token, unknown or malformed",
-            pairs: sizes.pairs,
-            ask: simple(server, users.len(), |number, known| {
-                let token = token("esr", known, number);
-                Request::json("/_matrix/client/v3/refresh", &json!({ "refresh_token": token }))
-            }),
-        },
-    ]
+    add("log-in by user id", hashed, log_in_by_id(server, users));
+    add("log-in by address", hashed, log_in_by_address(server, users.len()));
+    add("sign-in page", hashed, sign_in_page(server, users.len()));
+    let sent = |path, first| sending(server, path, first * quarter, quarter);
+    add("sign-up, sending a code", quarter * CODES, sent("/_estafette/sign-up", 0));
+    add("password reset, sending a code", quarter * CODES, sent(reset, 1));
+    add("sign-in, sending a code", quarter * CODES, sent(sign_in, 2));
+    let ask = trying(server, 3 * quarter, quarter);
+    add("password reset, trying a code", quarter * CODES * TRIES, ask);
+    let look_up = simple(server, users.len(), |number, known| {
+        let address = escaped(&address(known, number));
+        Request::get(format!("/_estafette/identity/v1/lookup?address={address}"))
+    });
+    add("server of an address", sizes.pairs, look_up);
+    add("free user names", sizes.pairs, free_names(server, users));
+    let access = simple(server, users.len(), |number, known| Request {
+        bearer: Some(token("esa", known, number)),
+        ..Request::get("/_matrix/client/v3/account/whoami")
+    });
+    add("access token, unknown or malformed", sizes.pairs, access);
+    let refresh = simple(server, users.len(), |number, known| {
+        let token = token("esr", known, number);
+        Request::json("/_matrix/client/v3/refresh", &json!({ "refresh_token": token }))
+    });
+    add("refresh token, unknown or malformed", sizes.pairs, refresh);
+    checks.extend(stranger::all(world, users, sizes)?);
+    Ok(checks)
 }
 
 /// A token of the right form, or one that no server gave, of the same length.
@@ -103,7 +94,7 @@ fn simple(server: SocketAddr, people: usize, request: fn(usize, bool) -> Request
 
 fn wrong_password(identifier: &serde_json::Value) -> Request {
     let body = json!({
-        "type": "m.login.password", "password": "not the password", "identifier": identifier,
+        "type": "m.login.password", "password": WRONG_PASSWORD, "identifier": identifier,
     });
     Request::json("/_matrix/client/v3/login", &body)
 }
@@ -112,8 +103,7 @@ fn log_in_by_id(server: SocketAddr, users: &[String]) -> Ask {
     let (users, mut browser) = (users.to_vec(), Browser::new(server));
     Box::new(move |known, at| {
         let user = users.get(at % users.len().max(1)).cloned().unwrap_or_default();
-        // As long, and nobody's: `~` is in no name that is made here.
-        let user = if known { user } else { user.replacen('@', "@=", 1).replacen('-', "", 1) };
+        let user = if known { user } else { stranger::nobody(&user) };
         let identifier = json!({ "type": "m.id.user", "user": user });
         Ok((browser.ask(&wrong_password(&identifier))?, vec![user]))
     })
@@ -137,7 +127,7 @@ fn sign_in_page(server: SocketAddr, people: usize) -> Ask {
             browser.open(path)?;
         }
         let address = address(known, at % people.max(1));
-        let fields = [("who", address.as_str()), ("password", "not the password")];
+        let fields = [("who", address.as_str()), ("password", WRONG_PASSWORD)];
         let answer = browser.submit(&Request::form(path, &fields))?;
         Ok((answer, vec![escaped(&address), address]))
     })

@@ -2,6 +2,7 @@
 //! A server with people in it, who signed up on its pages.
 
 use std::{
+    cell::RefCell,
     fs,
     net::SocketAddr,
     path::PathBuf,
@@ -9,11 +10,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
 use crate::launch::Launch;
 
-const PASSWORD: &str = "ocean lantern granite violin";
+pub(super) const PASSWORD: &str = "ocean lantern granite violin";
 const MAIL_WITHIN: Duration = Duration::from_secs(20);
 
 /// Has a server keep pages and mail ready, and let nobody register by the API.
@@ -22,6 +24,7 @@ pub(super) fn prepare(launch: &mut Launch, mail: &std::path::Path) {
         ("REGISTRATION__OPEN", "false"),
         ("REGISTRATION__SHARED_SECRET", ""),
         ("IDENTITY__SIGN_UP__ENABLED", "true"),
+        ("IDENTITY__SIGN_UP__PASSWORDLESS", "true"),
         ("IDENTITY__POLICY__OPEN", "true"),
         ("IDENTITY__MAIL__TRANSPORT", "folder"),
         ("IDENTITY__MAIL__FROM", "no-reply@bench.test"),
@@ -36,6 +39,8 @@ pub(super) fn prepare(launch: &mut Launch, mail: &std::path::Path) {
 pub(super) struct World {
     pub(super) address: SocketAddr,
     pub(super) mail: PathBuf,
+    /// What lets somebody in and must stand nowhere (F-22).
+    pub(super) secrets: RefCell<Vec<String>>,
 }
 
 /// Somebody who is there, or nobody, of the same length.
@@ -62,11 +67,12 @@ impl World {
         let made = browser.submit(&Request::form("/_estafette/sign-up/account", &fields))?;
         ensure!(made.status == 303, "no account is made: {}", made.body);
         let page = browser.open("/_estafette/account?action=org.matrix.profile")?.body;
+        self.secrets.borrow_mut().extend(browser.cookies().map(str::to_owned));
         let id = page.split('@').skip(1).find_map(|rest| {
             let id = rest.split(['<', '"', ' ']).next()?;
             id.ends_with(":bench.test").then(|| format!("@{id}"))
         });
-        id.context("the page names no user id")
+        id.with_context(|| format!("the page names no user id: {page}"))
     }
 
     /// Asks for a code for an address, and leaves it at that: how often one was asked for is then
@@ -78,6 +84,23 @@ impl World {
         let sent = browser.submit(&Request::form(start, &[("address", address)]))?;
         ensure!(sent.status == 303, "no code is sent: {} {}", sent.status, sent.body);
         Ok(())
+    }
+
+    /// Logs somebody in who signed up. Returns the access token and the device id.
+    pub(super) fn log_in(&self, user_id: &str) -> Result<(String, String)> {
+        let body = json!({
+            "type": "m.login.password", "password": PASSWORD, "refresh_token": true,
+            "identifier": { "type": "m.id.user", "user": user_id },
+        });
+        let login = Request::json("/_matrix/client/v3/login", &body);
+        let answer = Browser::new(self.address).ask(&login)?;
+        let body: Value = serde_json::from_str(&answer.body)?;
+        let said = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        let device = said("device_id").with_context(|| answer.body.clone())?;
+        self.secrets.borrow_mut().extend(said("refresh_token"));
+        let token = said("access_token").context("no token")?;
+        self.secrets.borrow_mut().push(token.clone());
+        Ok((token, device))
     }
 
     /// The code in the mail to an address, waited for.

@@ -81,6 +81,8 @@ async fn an_address_names_its_owner_by_its_one_form() {
         let details = PersonDetails { email: Some(email.into()), ..PersonDetails::default() };
         server.server.store.put_person(&user_id, details).await.unwrap();
     }
+    // Who is looked up in the place of nobody lets nobody in.
+    server.register("nobody").await;
     let gone = UserId::parse("@gone:x.fr").unwrap();
     server.server.store.deactivate_account(&gone, false, 1).await.unwrap();
     let by_address = |address: &str, password: &str| {
@@ -98,6 +100,8 @@ async fn an_address_names_its_owner_by_its_one_form() {
     for body in [
         by_address("a.dupont@x.gouv.fr", "wrong"),
         by_address("gone@x.gouv.fr", PASSWORD),
+        by_address("nobodys@x.gouv.fr", PASSWORD),
+        by_password("not an id", PASSWORD),
         by_address("a.dupont@x.gouv.fr@evil.fr", PASSWORD),
         by_address("evil@evil.fr,a.dupont@x.gouv.fr", PASSWORD),
         by_address("a.dupont@x.gouv.fr\n@x", PASSWORD),

@@ -395,3 +395,23 @@ async fn the_configuration_is_told_and_previews_are_refused() {
     let answer = get(&server, "preview_url?url=http%3A%2F%2F127.0.0.1").await;
     assert_eq!(errcode(&answer), (403, "M_FORBIDDEN".into()));
 }
+
+/// Otherwise files are found by trying: whoever knows the id of a file may read it, so that an id is
+/// as good as a secret (144 bits), and no two are alike or near each other.
+#[tokio::test]
+async fn nobody_guesses_the_id_of_a_file() {
+    let server = TestServer::start().await;
+    let ids: Vec<String> = (0..4_096).map(|_| crate::media::new_media_id(&server.server)).collect();
+    let distinct: std::collections::HashSet<&String> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len());
+    for at in 0..24 {
+        let mut counts = std::collections::HashMap::new();
+        for id in &ids {
+            *counts.entry(id.as_bytes()[at]).or_insert(0_u32) += 1;
+        }
+        // 64 letters, each 64 times on average; five standard deviations.
+        assert_eq!(counts.len(), 64, "letter {at}");
+        assert!(counts.values().all(|count| (24..=104).contains(count)), "letter {at}: {counts:?}");
+    }
+    assert!(ids.iter().all(|id| id.len() == 24));
+}

@@ -261,3 +261,43 @@ async fn a_restricted_room_opens_to_the_members_of_the_rooms_it_names() {
         }
     }
 }
+
+/// Otherwise anybody with an account finds out which rooms there are, by asking to do there what
+/// they may not (F-24).
+#[tokio::test]
+async fn a_room_that_is_hidden_refuses_as_one_that_does_not_exist() {
+    let server = TestServer::start().await;
+    let hidden = server.room(ALICE, json!({ "preset": "private_chat" })).await;
+    let open = server.room(ALICE, json!({ "preset": "public_chat" })).await;
+    let event = format!("/v3/rooms/{hidden}/send/m.x/1");
+    let event = server.put(ALICE, &event, json!({})).await["event_id"].clone();
+    let nowhere: String = "!".chars().chain(hidden.chars().skip(1).map(|_| 'A')).collect();
+    let requests = [
+        ("POST", "/v3/join/{room}".to_owned(), json!({})),
+        ("POST", "/v3/knock/{room}".to_owned(), json!({})),
+        ("POST", "/v3/rooms/{room}/leave".to_owned(), json!({})),
+        ("POST", "/v3/rooms/{room}/invite".to_owned(), json!({ "user_id": CAROL })),
+        ("POST", "/v3/rooms/{room}/kick".to_owned(), json!({ "user_id": ALICE })),
+        ("POST", "/v3/rooms/{room}/unban".to_owned(), json!({ "user_id": CAROL })),
+        ("POST", "/v3/rooms/{room}/report".to_owned(), json!({ "reason": "x" })),
+        ("PUT", format!("/v3/rooms/{{room}}/redact/{}/t", event.as_str().unwrap()), json!({})),
+        ("PUT", "/v3/directory/list/room/{room}".to_owned(), json!({ "visibility": "public" })),
+    ];
+    for (method, path, body) in requests {
+        let ask = async |room: &str| {
+            server.request(method, &path.replace("{room}", room), BOB, body.clone()).await
+        };
+        let answer = ask(&hidden).await;
+        assert!(answer.0.is_client_error(), "{method} {path}: {answer:?}");
+        assert_eq!(answer, ask(&nowhere).await, "{method} {path}");
+    }
+    let listed =
+        async |room: &str| server.get("", &format!("/v3/directory/list/room/{room}")).await;
+    assert_eq!(listed(&hidden).await, listed(&nowhere).await);
+    // Of a room that everybody may know of, whoever asks is told what is the matter.
+    let leave = format!("/v3/rooms/{open}/leave");
+    let (_, told) = server.request("POST", &leave, BOB, json!({})).await;
+    let (_, unknown) =
+        server.request("POST", &format!("/v3/rooms/{nowhere}/leave"), BOB, json!({})).await;
+    assert_ne!(told, unknown);
+}

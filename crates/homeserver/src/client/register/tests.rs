@@ -166,6 +166,44 @@ async fn one_source_cannot_register_without_end() {
     assert_eq!(statuses, [200, 200, 200, 429]);
 }
 
+/// Otherwise invitations are found by trying: by either way, from one place, or by an answer that
+/// differs for a right one once the tries are used up.
+#[tokio::test]
+async fn guesses_at_invitations_are_limited_by_either_way() {
+    let server = TestServer::with(|config| {
+        config.registration.open = false;
+        config.registration.token = "the word".into();
+        config.rate_limits.enabled = true;
+        config.rate_limits.login_burst = 3.0;
+        config.rate_limits.source_burst = 3.0;
+    })
+    .await;
+    let valid = async |token: &str| {
+        let path = format!("/v1/register/m.login.registration_token/validity?token={token}");
+        let (status, answer) = server.request("GET", &path, "", Value::Null).await;
+        (status.as_u16(), answer["valid"].as_bool())
+    };
+    for guess in ["a", "b", "c"] {
+        assert_eq!(valid(guess).await, (200, Some(false)));
+    }
+    assert_eq!(valid("the%20word").await, (429, None));
+    // Time gives tries back to whoever knows the token.
+    server.clock.advance(60 * 60 * 1_000);
+    assert_eq!(valid("the%20word").await, (200, Some(true)));
+    let register = async |name: &str, token: &str| {
+        let auth = json!({ "type": "m.login.registration_token", "token": token });
+        server.request("POST", PATH, "", body(name, auth)).await.0.as_u16()
+    };
+    let mut statuses = Vec::new();
+    for guess in ["a", "b", "c", "d"] {
+        statuses.push(register("new", guess).await);
+    }
+    assert_eq!(register("new", "the word").await, 429, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
+    server.clock.advance(60 * 60 * 1_000);
+    assert_eq!(register("new", "the word").await, 200);
+}
+
 /// Without it a client whose answer was lost would find its own name taken.
 #[tokio::test]
 async fn a_registration_goes_on_where_it_was_and_can_be_repeated() {
