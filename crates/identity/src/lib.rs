@@ -127,8 +127,8 @@ impl Identity {
         }))
     }
 
-    /// Whom to look up where an address or a name is nobody's, so that it takes as long (F-24). What
-    /// is found of them counts for nothing.
+    /// Whom to look up where an address or a name is nobody's, so that it takes as long (F-24).
+    /// What is found of them counts for nothing.
     pub(crate) fn stand_in(&self) -> Option<UserId> {
         UserId::from_localpart("nobody", self.host.server_name()).ok()
     }

@@ -200,7 +200,7 @@ async fn visibility(
     State(server): State<Shared>,
     Path(room_id): Path<RoomId>,
 ) -> ApiResult<Json<Value>> {
-    // Anybody may ask: a room that does not exist is as private as one that nobody is told of (F-24).
+    // Anybody may ask: a room that does not exist is as private as one that nobody is told of.
     let listed = server.store.is_public(&room_id).await?.unwrap_or_default();
     Ok(Json(json!({ "visibility": if listed { "public" } else { "private" } })))
 }

@@ -396,8 +396,8 @@ async fn the_configuration_is_told_and_previews_are_refused() {
     assert_eq!(errcode(&answer), (403, "M_FORBIDDEN".into()));
 }
 
-/// Otherwise files are found by trying: whoever knows the id of a file may read it, so that an id is
-/// as good as a secret (144 bits), and no two are alike or near each other.
+/// Otherwise files are found by trying: whoever knows the id of a file may read it, so that an id
+/// is as good as a secret (144 bits), and no two are alike or near each other.
 #[tokio::test]
 async fn nobody_guesses_the_id_of_a_file() {
     let server = TestServer::start().await;
