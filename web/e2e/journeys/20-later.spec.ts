@@ -2,7 +2,7 @@
 /** Without this: whoever wants no recovery code yet can neither write nor read, and is told untruths about it. */
 import { clean, noSideways } from "../support/look.ts";
 import { mailFolder } from "../support/mail.ts";
-import { freshName } from "../support/matrix.ts";
+import { freshName, PASSWORD } from "../support/matrix.ts";
 import { signUpOnPagesWithoutCode } from "../support/pages.ts";
 import { DESKTOP, expect, type Person, PHONE, test } from "../support/person.ts";
 
@@ -166,6 +166,59 @@ for (const way of ["emoji", "code"] as const) {
   });
 }
 
+test("whose verified identity changed is written to again once it is verified anew", async ({ person }) => {
+  const camille = await person("Camille Durand");
+  const jean = await person("Jean Martin");
+  await camille.signUp();
+  await jean.signUp();
+  await camille.writeTo(jean);
+  await camille.say("Bonjour");
+  await jean.accept(camille.name);
+  await expect(jean.message("Bonjour")).toBeVisible({ timeout: 40_000 });
+  await camille.page.getByRole("button", { name: "Informations" }).click();
+  await verifyEachOther(camille, jean);
+  await camille.page.getByRole("button", { name: "Informations" }).click();
+
+  const anew = await person("Jean Martin", { username: jean.username });
+  await anew.signIn();
+  const { page } = anew;
+  // The request of a moment ago reaches this device too.
+  const old = page.getByRole("button", { name: "Refuser" });
+  await expect(old.or(page.getByRole("heading", { name: "Confirmez cet appareil" }))).toBeVisible({ timeout: 40_000 });
+  if (await old.isVisible()) await old.click();
+  const closed = page.getByRole("dialog").last().getByRole("button", { name: "Fermer" }).last();
+  if (await page.getByText("La vérification a été interrompue.").isVisible()) await closed.click();
+  await page.getByRole("button", { name: "Je n’ai ni code ni autre appareil" }).click({ timeout: 40_000 });
+  await page.getByRole("checkbox").check();
+  await page.getByRole("button", { name: "Repartir de zéro" }).click();
+  const asked = page.getByRole("dialog", { name: "Confirmez votre mot de passe" });
+  await asked.getByLabel("Mot de passe").fill(PASSWORD);
+  await asked.getByRole("button", { name: "Confirmer" }).click();
+  await page.getByLabel("J’ai conservé mon code en lieu sûr").check({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await anew.open(camille.name);
+
+  // The change arrives with the next sync, or a message later.
+  const refused = camille.page.getByRole("alert").filter({ hasText: "L’identité vérifiée d’une personne de cette conversation a changé" });
+  await expect(async () => {
+    await camille.say("Es-tu bien là ?");
+    await expect(refused.first()).toBeVisible({ timeout: 5_000 });
+  }).toPass();
+  await expect(refused.first()).not.toContainText("serveur");
+  await camille.page.screenshot({ path: "test-results/screens/identity-changed-1280.png" });
+  await camille.page.getByRole("button", { name: "Informations" }).click();
+  await verifyEachOther(camille, anew);
+  await camille.page.getByRole("button", { name: "Renvoyer" }).first().click();
+  await expect(anew.message("Es-tu bien là ?").first()).toBeVisible({ timeout: 40_000 });
+});
+
+/** `one` has the details of the conversation open. */
+async function verifyEachOther(one: Person, other: Person): Promise<void> {
+  await one.page.getByRole("button", { name: "Vérifier l’identité" }).click();
+  await other.page.getByRole("button", { name: "Accepter", exact: true }).click();
+  await sameEmoji(other, one);
+}
+
 async function withCode({ page }: Person, code: string): Promise<void> {
   await page.getByRole("button", { name: "Avec mon code de récupération" }).click({ timeout: 40_000 });
   await page.getByRole("textbox", { name: "Code de récupération" }).fill(code);
@@ -176,6 +229,11 @@ async function withCode({ page }: Person, code: string): Promise<void> {
 async function withEmoji(second: Person, first: Person): Promise<void> {
   await second.page.getByRole("button", { name: "Avec un autre de mes appareils" }).click();
   await first.page.getByRole("button", { name: "Accepter" }).click();
+  await sameEmoji(second, first);
+  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
+}
+
+async function sameEmoji(second: Person, first: Person): Promise<void> {
   const emoji = first.page.locator("[data-sas]");
   await expect(emoji).toBeVisible();
   await expect(second.page.locator("[data-sas]")).toBeVisible();
@@ -186,5 +244,4 @@ async function withEmoji(second: Person, first: Person): Promise<void> {
     await expect(page.getByText("C’est vérifié")).toBeVisible();
     await page.getByRole("dialog").last().getByRole("button", { name: "Fermer" }).last().click();
   }
-  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
 }

@@ -10,7 +10,7 @@ import type { SendState } from "../port/timeline.ts";
 import type { MessageContent } from "../content/outgoing.ts";
 import { databases } from "./database-names.ts";
 import { Table } from "./database.ts";
-import { CoreError, type FailureKind } from "../port/session.ts";
+import { CoreError, type FailureKind, HELD } from "../port/session.ts";
 import { isTransient, toCoreError } from "./errors.ts";
 import { uploadedContent } from "./upload.ts";
 
@@ -42,9 +42,6 @@ export interface OutboxEntry {
 const BACKOFF_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 /** Messages waiting at once, all rooms together. */
 const MAX_ENTRIES = 500;
-
-/** Failures that end by themselves once this device is confirmed. */
-const HELD: ReadonlySet<string> = new Set<FailureKind>(["unconfirmed", "identityMissing"]);
 
 export class Outbox {
   readonly #client: MatrixClient;

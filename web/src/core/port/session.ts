@@ -70,6 +70,9 @@ export type FailureKind =
   | "internal"
   | "server";
 
+/** Reasons after which a message leaves by itself, once they are gone. */
+export const HELD: ReadonlySet<string> = new Set<FailureKind>(["unconfirmed", "identityMissing"]);
+
 /** The only error class that leaves the core. `detail` is the server's own sentence, if any. */
 export class CoreError extends Error {
   readonly kind: FailureKind;

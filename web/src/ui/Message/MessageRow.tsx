@@ -3,6 +3,7 @@ import { type KeyboardEvent, memo, useContext } from "react";
 import type { UnreadableReason } from "../../core/port/content.ts";
 import type { TimelineItem } from "../../core/port/timeline.ts";
 import { fullDate, list, time } from "../../i18n/format.ts";
+import { isHeld } from "../../viewmodels/failure.ts";
 import { DocumentView, PictureView } from "../Attachment/Attachment.tsx";
 import { Avatar } from "../Avatar/Avatar.tsx";
 import { Button } from "../Button/Button.tsx";
@@ -89,7 +90,7 @@ export const MessageRow = memo(function MessageRow({ item, first, last, active, 
         </div>
         {item.send?.phase === "failed" ? (
           <div className={styles.failed} role="alert">
-            <span>{words.timeline.failedWhy(words.failure[item.send.reason as keyof typeof words.failure] ?? words.failure.internal)}</span>
+            <span>{words.timeline.failedWhy(words.failure[item.send.reason as keyof typeof words.failure] ?? words.failure.internal)}{isHeld(item.send.reason) ? ` ${words.timeline.held}` : ""}</span>
             {item.send.reason === "unconfirmed" ? (
               <Button look="quiet" icon="device" onClick={() => actions.attend("deviceNotVerified")}>{words.encryption.action.verify}</Button>
             ) : <Button look="quiet" icon="retry" onClick={() => actions.retry(item)}>{words.timeline.retry}</Button>}
