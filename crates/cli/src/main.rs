@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             policy::check(config.as_deref(), json)
         }
         Command::Config { command: ConfigCommand::Check { config } } => {
-            Settings::load(config.as_deref()).map(|_| println!("The configuration is right."))
+            Settings::check(config.as_deref()).map(|()| println!("The configuration is right."))
         }
     };
     match outcome {

@@ -3,6 +3,7 @@
 
 use std::{error::Error, path::Path};
 
+use estafette_core::ids::ServerName;
 use estafette_homeserver::config::{self, Config};
 use estafette_identity::{IdentityConfig, config::OPTIONS};
 
@@ -23,6 +24,14 @@ impl Settings {
             })?,
         };
         Ok(Self { homeserver: Config::from_tree(tree)?, identity })
+    }
+
+    /// Reads them and the files that identity names, as the server does when it starts.
+    pub(crate) fn check(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+        let settings = Self::load(file)?;
+        let here = ServerName::parse(&settings.homeserver.server_name)?;
+        let has_url = !settings.homeserver.public_base_url.is_empty();
+        Ok(estafette_identity::check(&settings.identity, &here, has_url)?)
     }
 }
 
@@ -55,6 +64,26 @@ mod tests {
             assert!(explained.contains(&path.as_str()), "`{path}` is not explained");
         }
         assert_eq!(paths.len(), explained.len());
+    }
+
+    /// Otherwise an operator would hear that all is right, and people of the button that fails.
+    #[test]
+    fn a_provider_that_cannot_work_is_named_before_the_start() {
+        let path = std::env::temp_dir().join(format!("estafette-up-{}", std::process::id()));
+        let check = |domains: &str| {
+            let provider = format!(
+                "[[identity.upstream]]\nid = \"idp\"\nname = \"P\"\nissuer = \"https://idp.fr\"\n\
+                 client_id = \"c\"\nclient_secret = \"s\"\ndomains = [\"{domains}\"]\n"
+            );
+            std::fs::write(&path, provider).unwrap();
+            Settings::check(Some(&path)).map_err(|error| error.to_string())
+        };
+        let wrong = check("*.x.fr");
+        let right = check("x.fr");
+        std::fs::remove_file(&path).unwrap();
+        let said = wrong.unwrap_err();
+        assert!(said.starts_with("identity.upstream: provider `idp`: `domains`: "), "{said}");
+        right.unwrap();
     }
 
     fn list(table: &toml::Table, root: &str, paths: &mut Vec<String>) {

@@ -525,6 +525,14 @@ pub const RENDEZVOUS_SESSIONS_MAX: usize = 4_000;
 pub const RENDEZVOUS_BYTES_MAX: usize = 4_096;
 /// How long one lasts.
 pub const RENDEZVOUS_S: u64 = 5 * 60;
+/// The id of another OpenID provider, which is in URLs.
+pub const UPSTREAM_ID_BYTES_MAX: usize = 64;
+/// Its name, which is on a button.
+pub const UPSTREAM_NAME_BYTES_MAX: usize = 128;
+/// The name of a further parameter that it is sent.
+pub const UPSTREAM_PARAMETER_BYTES_MAX: usize = 64;
+/// The value of that, or of anything else that an operator has sent to it.
+pub const UPSTREAM_VALUE_BYTES_MAX: usize = 1_024;
 /// Sign-ins under way at other OpenID providers.
 pub const UPSTREAM_SIGN_INS_MAX: usize = 10_000;
 /// How long one may take.

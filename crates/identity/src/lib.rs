@@ -43,7 +43,7 @@ use estafette_core::ids::{ServerName, UserId};
 use estafette_store::sqlite::SqliteStore;
 use zeroize::Zeroizing;
 
-use self::mail::Mailer;
+use self::{config::MailTransport, mail::Mailer};
 pub use self::{
     config::IdentityConfig,
     display_name::display_name,
@@ -67,6 +67,9 @@ pub enum OpenError {
     /// A file with a secret cannot be read, or has too short a secret.
     #[error("identity.policy.internal_secret_file: {0}")]
     Secret(String),
+    /// Another OpenID provider cannot be used as it is named.
+    #[error("identity.upstream: {0}")]
+    Upstream(String),
     /// Options that contradict each other.
     #[error("identity: {0}")]
     Options(&'static str),
@@ -98,22 +101,13 @@ pub struct Identity {
 impl Identity {
     /// Puts together what was handed in, and reads the files that the configuration names.
     pub fn open(
-        config: IdentityConfig,
+        mut config: IdentityConfig,
         store: SqliteStore,
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>, OpenError> {
-        let policy = read_policy(&config, host.server_name())?;
+        let has_url = host.public_base_url().is_some();
+        let (policy, internal_secret) = read(&mut config, host.server_name(), has_url)?;
         let mailer = Mailer::open(&config.mail, host.server_name())?;
-        if config.sign_up.enabled && !mailer.works() {
-            return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
-        }
-        // Links in mails have secrets: they lead to this server and to no other of its name. In a
-        // folder nobody but its owner reads them.
-        if config.mail.transport == MailTransport::Smtp && host.public_base_url().is_none() {
-            let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
-            return Err(OpenError::Options(why));
-        }
-        let internal_secret = read_secret(&config)?;
         Ok(Arc::new(Self {
             config,
             store,
@@ -168,6 +162,33 @@ impl Identity {
     pub(crate) fn offers_sign_up(&self) -> bool {
         self.config.sign_up.enabled && self.mailer.works()
     }
+}
+
+/// Says what is wrong with the configuration and the files that it names, as [`Identity::open`]
+/// would, and opens nothing. `has_url`: whether `public_base_url` is set.
+pub fn check(config: &IdentityConfig, here: &ServerName, has_url: bool) -> Result<(), OpenError> {
+    read(&mut config.clone(), here, has_url).map(|_| ())
+}
+
+type Read = (Policy, Option<Zeroizing<String>>);
+
+/// Reads the files that the configuration names. The secrets of providers are then in it.
+fn read(
+    config: &mut IdentityConfig,
+    here: &ServerName,
+    has_url: bool,
+) -> Result<Read, OpenError> {
+    if config.sign_up.enabled && config.mail.transport == MailTransport::None {
+        return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
+    }
+    // Links in mails have secrets: they lead to this server and to no other of its name. In a
+    // folder nobody but its owner reads them.
+    if config.mail.transport == MailTransport::Smtp && !has_url {
+        let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
+        return Err(OpenError::Options(why));
+    }
+    upstream::config::make_ready(&mut config.upstream).map_err(OpenError::Upstream)?;
+    Ok((read_policy(config, here)?, read_secret(config)?))
 }
 
 /// The policy that the configuration names. Errors: the file, or that there is none to sign up by.

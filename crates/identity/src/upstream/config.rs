@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `[[identity.upstream]]`: the providers that are believed.
 
+mod check;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::check::make_ready;
 
 /// One OpenID provider.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,13 +22,33 @@ pub struct ProviderConfig {
     /// What we are called there.
     pub client_id: String,
     /// What we prove ourselves with.
+    #[serde(default)]
     pub client_secret: ClientSecret,
+    /// A file with that, instead.
+    #[serde(default)]
+    pub client_secret_file: PathBuf,
     /// How the secret is sent.
     #[serde(default)]
     pub client_auth: ClientAuth,
     /// What is asked for.
     #[serde(default = "default_scope")]
     pub scope: String,
+    /// How surely people must be identified there: one of these must be the `acr` of the ID token
+    /// (OpenID Connect Core, section 2). Empty: it does not matter.
+    #[serde(default)]
+    pub acr_values: Vec<String>,
+    /// Whether they are asked for as essential (section 5.5.1.1, in `claims`), by which a provider
+    /// has people prove more, and not as wishes (`acr_values`).
+    #[serde(default)]
+    pub acr_essential: bool,
+    /// By what people must have proven themselves there: one of these must be in the `amr` of the ID
+    /// token, which is asked for as essential. Empty: it does not matter.
+    #[serde(default)]
+    pub amr_values: Vec<String>,
+    /// What else is sent along, always the same, as `idp_hint` to ProConnect. Nothing that the
+    /// server decides itself.
+    #[serde(default)]
+    pub authorization_parameters: BTreeMap<String, String>,
     /// The domains of which it may vouch for addresses, exactly; `*` alone: all.
     pub domains: Vec<String>,
     /// Whether its word for an address counts where it says nothing of having verified it
@@ -46,7 +72,7 @@ pub struct ProviderConfig {
 }
 
 /// A secret of ours. Its `Debug` shows nothing.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientSecret(pub(super) String);
 

@@ -3,7 +3,11 @@
 
 mod keys;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -103,8 +107,13 @@ impl World {
             issuer: ISSUER.into(),
             client_id: "estafette".into(),
             client_secret: ClientSecret("s&cret".into()),
+            client_secret_file: PathBuf::new(),
             client_auth: ClientAuth::ClientSecretPost,
             scope: "openid email".into(),
+            acr_values: Vec::new(),
+            acr_essential: false,
+            amr_values: Vec::new(),
+            authorization_parameters: BTreeMap::new(),
             domains: vec!["interieur.gouv.fr".into()],
             vouches_for_email: false,
             authoritative_domains: Vec::new(),
