@@ -41,6 +41,8 @@ pub(super) enum Refused {
     NotProven,
     /// The account is locked or deactivated.
     Closed,
+    /// The provider did not have the person prove as much as the operator demands.
+    TooWeak,
 }
 
 /// The account of a subject: the one it is linked to, else the one of its address, else a new one

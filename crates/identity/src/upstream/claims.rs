@@ -5,6 +5,8 @@
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
+use super::config::ProviderConfig;
+
 /// How far clocks may differ, in seconds.
 const LEEWAY_S: i64 = 60;
 /// How old a logout token may be, in seconds.
@@ -52,6 +54,10 @@ pub(super) struct IdToken {
     pub(super) sid: Option<String>,
     /// When the person proved who they are there, in seconds since the epoch.
     pub(super) auth_time_s: Option<i64>,
+    /// How surely the person was identified.
+    pub(super) acr: Option<String>,
+    /// By what.
+    pub(super) amr: Vec<String>,
 }
 
 impl IdToken {
@@ -60,6 +66,16 @@ impl IdToken {
     pub(super) fn check_proven_since(&self, asked_s: i64) -> Result<(), ClaimError> {
         let since = self.auth_time_s.ok_or(ClaimError::Unproven)?;
         if since.saturating_add(LEEWAY_S) < asked_s { Err(ClaimError::Unproven) } else { Ok(()) }
+    }
+
+    /// Whether the person proved as much there as the operator demands. A provider may take
+    /// `acr_values` for a wish, and so answer with less (OpenID Connect Core, section 3.1.3.7,
+    /// point 12).
+    pub(super) fn is_sure_enough(&self, config: &ProviderConfig) -> bool {
+        let known = |acr: &String| config.acr_values.contains(acr);
+        let acr = config.acr_values.is_empty() || self.acr.as_ref().is_some_and(known);
+        let demanded = |amr: &String| config.amr_values.contains(amr);
+        acr && (config.amr_values.is_empty() || self.amr.iter().any(demanded))
     }
 }
 
@@ -87,7 +103,10 @@ pub(super) fn check_id_token(
         return Err(ClaimError::Time);
     }
     let sid = text(claims, "sid").map(str::to_owned);
-    Ok(IdToken { subject: subject.to_owned(), sid, auth_time_s })
+    let acr = text(claims, "acr").map(str::to_owned);
+    let amr = claims.get("amr").and_then(Value::as_array).into_iter().flatten();
+    let amr = amr.filter_map(Value::as_str).map(str::to_owned).collect();
+    Ok(IdToken { subject: subject.to_owned(), sid, auth_time_s, acr, amr })
 }
 
 /// Checks a signed answer of the user info endpoint (OpenID Connect Core, section 5.3.2).

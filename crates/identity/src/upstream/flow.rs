@@ -10,7 +10,7 @@ use estafette_store::upstream::UpstreamSession;
 use http::{StatusCode, request::Parts};
 use maud::html;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -63,12 +63,14 @@ pub(super) async fn start(
     }
     let again = pending.prover.is_some();
     identity.upstream.remember(&state, pending, identity.host.now_ms())?;
+    let config = provider.config;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+    let (acr_values, claims) = (config.acr_values.join(" "), wanted_claims(config));
     let mut query = vec![
         ("response_type", "code"),
-        ("client_id", &provider.config.client_id),
+        ("client_id", &config.client_id),
         ("redirect_uri", &redirect_uri),
-        ("scope", &provider.config.scope),
+        ("scope", &config.scope),
         ("state", &state),
         ("nonce", &nonce),
         ("code_challenge", &challenge),
@@ -80,10 +82,33 @@ pub(super) async fn start(
     if !asked.login_hint.is_empty() {
         query.push(("login_hint", &asked.login_hint));
     }
+    if !acr_values.is_empty() && !config.acr_essential {
+        query.push(("acr_values", &acr_values));
+    }
+    query.extend(claims.as_ref().map(|claims| ("claims", claims.as_str())));
+    let further = config.authorization_parameters.iter();
+    query.extend(further.map(|(name, value)| (name.as_str(), value.as_str())));
     let query = serde_urlencoded::to_string(query).unwrap_or_default();
     let endpoint = &metadata.authorization_endpoint;
     let mark = if endpoint.contains('?') { '&' } else { '?' };
     Ok(browser.redirect(&format!("{endpoint}{mark}{query}")))
+}
+
+/// What the ID token must say of how people proved who they are (OpenID Connect Core, sections 5.5
+/// and 5.5.1.1).
+fn wanted_claims(config: &ProviderConfig) -> Option<String> {
+    let mut wanted = Map::new();
+    if config.acr_essential {
+        let acr = match config.acr_values.as_slice() {
+            [one] => json!({ "essential": true, "value": one }),
+            several => json!({ "essential": true, "values": several }),
+        };
+        wanted.insert("acr".into(), acr);
+    }
+    if !config.amr_values.is_empty() {
+        wanted.insert("amr".into(), json!({ "essential": true }));
+    }
+    (!wanted.is_empty()).then(|| json!({ "id_token": wanted }).to_string())
 }
 
 fn redirect_uri(identity: &Identity, parts: &Parts, id: &str) -> Result<String, Trouble> {
@@ -123,6 +148,11 @@ pub(super) async fn callback(
         Ok(vouched) => vouched,
         Err(error) => return unbelieved(&browser, provider.config, &error),
     };
+    if !vouched.id_token.is_sure_enough(provider.config) {
+        let (acr, amr) = (&vouched.id_token.acr, &vouched.id_token.amr);
+        tracing::info!(provider = %id, ?acr, ?amr, "a provider did not identify somebody surely");
+        return say(&browser, provider.config, StatusCode::FORBIDDEN, Some(Refused::TooWeak));
+    }
     if let Some(prover) = &pending.prover
         && let Err(refused) = check_prover(&browser, prover, &vouched.id_token)
     {
@@ -245,6 +275,7 @@ pub(super) fn say(
         Some(Refused::NotYou) => words.not_you,
         Some(Refused::NotProven) => words.not_proven,
         Some(Refused::Closed) => words.closed,
+        Some(Refused::TooWeak) => words.too_weak,
     };
     let title = (words.refused_title)(&provider.name);
     let body = html! {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Identity,
-    oauth::{Form, OauthError, secret_json},
+    oauth::{Form, OauthError, secret, secret_json},
     pages::Trouble,
 };
 
@@ -48,8 +48,11 @@ pub(crate) async fn farewell(
         ("id_token_hint", session.id_token.as_str()),
         ("client_id", &provider.config.client_id),
     ];
+    // RP-Initiated Logout, section 2: nothing is kept to compare it with, as nothing is done when
+    // the browser comes back; ProConnect wants one.
+    let state = secret(identity, "esl");
     if let Some(back) = back {
-        query.push(("post_logout_redirect_uri", back));
+        query.extend([("post_logout_redirect_uri", back), ("state", &state)]);
     }
     let query = serde_urlencoded::to_string(query).unwrap_or_default();
     let mark = if endpoint.contains('?') { '&' } else { '?' };

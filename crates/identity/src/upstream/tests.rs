@@ -587,8 +587,69 @@ async fn who_signs_out_here_can_sign_out_there() {
     let page = browser.submit("/_estafette/sign-out", &[]).await;
     assert!(page.body.contains("Also sign out of Provider"), "{}", page.body);
     assert!(page.body.contains("https://idp.fr/end?id_token_hint="), "{}", page.body);
+    assert!(page.body.contains("&amp;state=esl_"), "ProConnect wants one: {}", page.body);
     let account = browser.open("/_estafette/account").await;
     assert!(account.location().starts_with("/_estafette/sign-in"));
+}
+
+/// Without it a ministry that demands two factors gets people in by a password alone: a provider may
+/// take what is asked for as a wish.
+#[tokio::test]
+async fn who_proved_less_than_is_demanded_is_not_let_in() {
+    let strong = ["eidas1-mfa".to_owned(), "eidas2".to_owned()];
+    let hint = ("idp_hint".to_owned(), "71144ab3".to_owned());
+    let world = World::with(|provider| {
+        provider.acr_values = strong.to_vec();
+        provider.amr_values = vec!["mfa".into(), "pop".into()];
+        provider.authorization_parameters = [hint].into();
+    });
+    let mut browser = world.site.browser();
+    for weak in [
+        json!({}),
+        json!({ "acr": "eidas1", "amr": ["mfa"] }),
+        json!({ "acr": "eidas1-mfa eidas2", "amr": ["mfa"] }),
+        json!({ "acr": ["eidas2"], "amr": ["mfa"] }),
+        json!({ "acr": "eidas2" }),
+        json!({ "acr": "eidas2", "amr": ["pwd"] }),
+        json!({ "acr": "eidas2", "amr": "mfa" }),
+    ] {
+        world.say(|script| script.id_token = claims(weak.clone()));
+        // What is not signed for us by the same token says nothing of it.
+        world.say(|script| {
+            script.user_info = json!({ "sub": "subject", "acr": "eidas2", "amr": ["mfa"] });
+        });
+        let answer = world.sign_in(&mut browser, &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{weak}");
+        assert!(answer.body.contains("second factor"), "{}", answer.body);
+    }
+    assert_eq!(world.user().await, None);
+    let sure = claims(json!({ "acr": "eidas2", "amr": ["pwd", "mfa"] }));
+    world.say(|script| script.id_token = sure);
+    assert_eq!(world.sign_in(&mut browser, &[]).await.location(), "/next");
+    let sent = browser.open("/_estafette/upstream/idp").await;
+    let wanted = r#"{"id_token":{"amr":{"essential":true}}}"#;
+    let wanted = serde_urlencoded::to_string([("claims", wanted)]).unwrap();
+    for part in ["acr_values=eidas1-mfa+eidas2", &wanted, "idp_hint=71144ab3"] {
+        assert!(sent.location().contains(&format!("&{part}")), "{part}: {}", sent.location());
+    }
+}
+
+/// Without it a provider that asks for a second factor only where it is essential never asks.
+#[tokio::test]
+async fn what_is_essential_is_asked_for_as_such() {
+    for (values, wanted) in [
+        (vec!["eidas2"], r#"{"id_token":{"acr":{"essential":true,"value":"eidas2"}}}"#),
+        (vec!["a", "b"], r#"{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}"#),
+    ] {
+        let world = World::with(|provider| {
+            provider.acr_values = values.iter().map(|value| (*value).to_owned()).collect();
+            provider.acr_essential = true;
+        });
+        let sent = world.site.browser().open("/_estafette/upstream/idp").await;
+        let wanted = serde_urlencoded::to_string([("claims", wanted)]).unwrap();
+        assert!(sent.location().contains(&format!("&{wanted}")), "{}", sent.location());
+        assert!(!sent.location().contains("acr_values="), "{}", sent.location());
+    }
 }
 
 const JOIN: &str = "/_estafette/upstream/idp/join";
@@ -682,6 +743,7 @@ async fn authority_over_a_domain_joins_what_is_no_other_subjects() {
     assert!(answer.body.contains("another person"), "{}", answer.body);
 
     let elsewhere = |provider: &mut ProviderConfig| {
+        provider.domains.push("finances.gouv.fr".into());
         provider.authoritative_domains = vec!["finances.gouv.fr".into()];
     };
     let world = World::with(elsewhere);

@@ -17,6 +17,7 @@ pub(crate) struct Upstream {
     pub(crate) not_you: &'static str,
     pub(crate) not_proven: &'static str,
     pub(crate) closed: &'static str,
+    pub(crate) too_weak: &'static str,
     pub(crate) other_way: &'static str,
     pub(crate) signed_out_title: &'static str,
     pub(crate) signed_out: &'static str,
@@ -53,6 +54,9 @@ pub(super) const FRENCH: Upstream = Upstream {
     not_proven: "Rien n’a été modifié, car il n’a pas été vérifié que c’est bien vous. \
                  Adressez-vous à votre support si cela dure.",
     closed: "Votre compte est fermé. Adressez-vous à votre support.",
+    too_weak: "Une identification plus sûre est exigée ici, par exemple avec un second facteur. \
+               Recommencez en l’utilisant ; si on ne vous le propose pas, adressez-vous à votre \
+               support.",
     other_way: "Se connecter autrement",
     signed_out_title: "Vous êtes déconnecté",
     signed_out: "Ce navigateur n’a plus accès à votre compte.",
@@ -90,6 +94,8 @@ pub(super) const ENGLISH: Upstream = Upstream {
     not_proven: "Nothing was changed, as it was not checked that it is you. Ask your support if it \
                  goes on.",
     closed: "Your account is closed. Ask your support.",
+    too_weak: "You have to prove more of who you are here, for example with a second factor. Try \
+               again with it; ask your support if you are not asked for it.",
     other_way: "Sign in another way",
     signed_out_title: "You are signed out",
     signed_out: "This browser has no access to your account any more.",
