@@ -67,6 +67,8 @@ pub struct Organisation {
 /// Which organisation an address belongs to.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
+    /// Those of the file, also without any rule: administrators may put people into them.
+    organisations: BTreeMap<String, Arc<Organisation>>,
     addresses: HashMap<EmailAddress, Arc<Organisation>>,
     domains: HashMap<String, Arc<Organisation>>,
     /// Domains whose sub-domains are meant, themselves not included.
@@ -144,8 +146,8 @@ impl Policy {
 
     /// Every organisation by its id, guests included.
     pub fn organisations(&self) -> BTreeMap<&str, &Organisation> {
-        let all = self.addresses.values().chain(self.domains.values()).chain(self.above.values());
-        all.chain(&self.guests).map(|found| (found.id.as_str(), &**found)).collect()
+        let all = self.organisations.values().chain(&self.guests);
+        all.map(|found| (found.id.as_str(), &**found)).collect()
     }
 }
 

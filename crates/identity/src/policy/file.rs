@@ -44,6 +44,7 @@ impl PolicyFile {
                 return Err(format!("organisations.{id}: an organisation cannot have this id"));
             }
             let organisation = Arc::new(entries.organisation(id, here, false)?);
+            policy.organisations.insert(id.clone(), Arc::clone(&organisation));
             for domain in &entries.domains {
                 policy.add_domain(domain, &organisation)?;
             }

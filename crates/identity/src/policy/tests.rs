@@ -86,6 +86,17 @@ fn without_guests_strangers_are_nobodys() {
     assert_eq!(place(&Policy::default(), "x@a.fr"), "nobody");
 }
 
+/// Otherwise administrators cannot put anybody into an organisation that has no domain of its own.
+#[test]
+fn an_organisation_without_rules_exists_and_is_nobodys_by_address() {
+    let text = "[organisations.a]\nname = \"A\"\ndomains = [\"a.fr\"]\n\
+                [organisations.cabinet]\nname = \"Cabinet\"";
+    let policy = Policy::parse(text, &here()).unwrap();
+    assert_eq!(policy.organisations().keys().copied().collect::<Vec<_>>(), ["a", "cabinet"]);
+    assert_eq!(policy.organisations()["cabinet"].label, "Cabinet");
+    assert_eq!(place(&policy, "x@cabinet.fr"), "nobody");
+}
+
 /// Otherwise a slip of the operator becomes a rule.
 #[test]
 fn what_cannot_be_meant_is_refused_with_its_place() {
