@@ -128,8 +128,8 @@ impl ClientMetadata {
         self.text("client_name", language).unwrap_or_else(|| self.host())
     }
 
-    /// The host of `client_uri`: what a redirect there proves, and nothing else does
-    /// ([`redirect::proves`]).
+    /// The host of `client_uri`: what a redirect to that very host proves, and nothing else does
+    /// ([`redirect::recipient`]).
     pub(crate) fn host(&self) -> &str {
         WebUri::parse(&self.client_uri).map_or(&self.client_uri, |uri| uri.host)
     }

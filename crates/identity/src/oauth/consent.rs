@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::{
     answer::OauthError,
     authorize::{AuthorizationRequest, Refusal},
-    redirect,
+    base_url::base_url,
+    redirect::{self, Recipient},
     registration::Client,
 };
 use crate::{
@@ -41,10 +42,11 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
         return Ok(sign_in_first(&browser, query, request.login_hint.as_deref()));
     };
     let words = &browser.words().consent;
-    let host_proven = redirect::proves(request.redirect_uri(), request.client.metadata.host());
-    let asking =
-        Asking::of(&identity, user_id, &request.client, &request.scope.device_id, host_proven);
-    let asking = asking.await?;
+    let (client, device_id) = (&request.client, &request.scope.device_id);
+    let here = base_url(&identity, &parts);
+    let recipient =
+        redirect::recipient(request.redirect_uri(), client.metadata.host(), here.as_deref());
+    let asking = Asking::of(&identity, user_id, client, device_id, recipient).await?;
     let owner = Owner::of(&identity, user_id).await?;
     let body = html! {
         h1 { ((words.title)(request.client.metadata.name(browser.language.code()))) }
@@ -74,8 +76,7 @@ fn sign_in_first(browser: &Browser, query: &str, login_hint: Option<&str>) -> Re
 pub(super) struct Asking<'a> {
     client: &'a Client,
     device_id: &'a DeviceId,
-    /// Whether the answer goes to the host that the application says it is from.
-    host_proven: bool,
+    recipient: Recipient<'a>,
     /// Who has the device now, where somebody does.
     replaces: Option<Replaced>,
 }
@@ -96,7 +97,7 @@ impl<'a> Asking<'a> {
         user_id: &UserId,
         client: &'a Client,
         device_id: &'a DeviceId,
-        host_proven: bool,
+        recipient: Recipient<'a>,
     ) -> Result<Self, Trouble> {
         let device = identity.store.device(user_id, device_id).await?;
         let replaces = match device {
@@ -109,7 +110,7 @@ impl<'a> Asking<'a> {
                 Some(if same { Replaced::Itself } else { Replaced::Other(name) })
             }
         };
-        Ok(Self { client, device_id, host_proven, replaces })
+        Ok(Self { client, device_id, recipient, replaces })
     }
 }
 
@@ -117,14 +118,31 @@ impl<'a> Asking<'a> {
 pub(super) fn describe(browser: &Browser, asking: &Asking<'_>) -> Markup {
     let (words, language) = (&browser.words().consent, browser.language.code());
     let metadata = &asking.client.metadata;
-    let published =
-        if asking.host_proven { words.published_at } else { words.published_at_unproven };
+    let ours = asking.recipient == Recipient::OurClient;
     html! {
         dl {
             dt { (words.application) }
             dd { (metadata.name(language)) }
-            dt { (published) }
-            dd { (metadata.host()) }
+            @match asking.recipient {
+                Recipient::OurClient => {
+                    dt { (words.part_of) }
+                    dd { (browser.identity.config.service_name) }
+                }
+                Recipient::Publisher => {
+                    dt { (words.published_at) }
+                    dd { (metadata.host()) }
+                }
+                Recipient::Host(host) => {
+                    dt { (words.published_at_unproven) }
+                    dd { (metadata.host()) }
+                    dt { (words.goes_to) }
+                    dd { (host) }
+                }
+                Recipient::Device => {
+                    dt { (words.published_at_unproven) }
+                    dd { (metadata.host()) }
+                }
+            }
             dt { (words.device) }
             dd { (asking.device_id) }
         }
@@ -145,7 +163,7 @@ pub(super) fn describe(browser: &Browser, asking: &Asking<'_>) -> Markup {
                 }
             }
         }
-        p.notice { (words.warning) }
+        @if !ours { p.notice { (words.warning) } }
     }
 }
 

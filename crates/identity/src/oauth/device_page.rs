@@ -6,11 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::{Router, extract::State, routing::get};
 use estafette_store::OauthStore as _;
 use http::{StatusCode, Uri};
 use maud::html;
@@ -19,12 +15,13 @@ use serde::Deserialize;
 use super::{
     consent::{Asking, describe, other_account, yes_or_no},
     device_grant::user_code_hash,
+    redirect::Recipient,
     registration,
 };
 use crate::{
     Identity,
     owner::Owner,
-    pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
+    pages::{Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
 };
 
 const PATH: &str = "/_estafette/device";
@@ -102,7 +99,9 @@ async fn step(
             let client = client.map_err(|error| Trouble::Broken(error.to_string()))?;
             // Whoever polls with the device code has proven nothing (RFC 8628, section 5.4).
             let owner = Owner::of(&identity, &user_id).await?;
-            let asking = Asking::of(&identity, &user_id, &client, &grant.device_id, false).await?;
+            let recipient = Recipient::Device;
+            let asking = Asking::of(&identity, &user_id, &client, &grant.device_id, recipient);
+            let asking = asking.await?;
             let body = html! {
                 h1 { ((words.title)(client.metadata.name(browser.language.code()))) }
                 p.notice { ((words.compare)(&form.user_code.to_uppercase())) }

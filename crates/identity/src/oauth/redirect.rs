@@ -151,10 +151,37 @@ pub(crate) fn matches(registered: &str, asked: &str) -> bool {
         && path(known.rest) == path(asked.rest)
 }
 
-/// Whether whoever gets an answer at `uri` holds `client_host`: it goes there over https. Private
-/// schemes and the loopback interface are anybody's on the device (RFC 8252, section 8.6).
-pub(crate) fn proves(uri: &str, client_host: &str) -> bool {
-    WebUri::parse(uri).is_some_and(|uri| uri.scheme == "https" && uri.is_under(client_host))
+/// Who gets an answer that is sent to a redirect URI, as far as that is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recipient<'a> {
+    /// The web client that this server serves itself.
+    OurClient,
+    /// The host of `client_uri`.
+    Publisher,
+    /// Another host below that of `client_uri`, which may be anybody's: who holds a sub-domain, as
+    /// of a public suffix, does not hold the domain.
+    Host(&'a str),
+    /// Whoever has the private scheme, or listens on the loopback interface, of the device: that is
+    /// any application on it (RFC 8252, section 8.6).
+    Device,
+}
+
+/// Who gets what is sent to `uri`. `client_host` is the host of the `client_uri`, `own_base_url`
+/// where this server is.
+pub(crate) fn recipient<'a>(
+    uri: &'a str,
+    client_host: &str,
+    own_base_url: Option<&str>,
+) -> Recipient<'a> {
+    let Some(web) = WebUri::parse(uri) else { return Recipient::Device };
+    if own_base_url.and_then(WebUri::parse).is_some_and(|own| own.same_origin(&web)) {
+        return Recipient::OurClient;
+    }
+    match web.scheme {
+        "https" if web.host == client_host => Recipient::Publisher,
+        "https" => Recipient::Host(web.host),
+        _ => Recipient::Device,
+    }
 }
 
 fn path(rest: &str) -> &str {

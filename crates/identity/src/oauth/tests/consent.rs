@@ -14,9 +14,12 @@ use super::*;
 #[tokio::test]
 async fn a_publisher_is_named_as_such_where_the_redirect_proves_it() {
     let site = TestIdentity::start();
-    let client = Client::register(&site).await;
+    let mut known = metadata();
+    known["redirect_uris"] = json!(["https://example.com/cb", "com.example.app:/callback"]);
+    let (_, answer) = register(&site, &known).await;
+    let client = Client { site: &site, id: answer["client_id"].as_str().unwrap().to_owned() };
     let (_, mut browser) = alice(&site).await;
-    browser.open(&client.authorize(&[])).await;
+    browser.open(&client.authorize(&[("redirect_uri", "https://example.com/cb")])).await;
     let page = browser.follow().await;
     assert!(page.body.contains("<dt>Published at</dt><dd>example.com</dd>"), "{}", page.body);
     let private = [("redirect_uri", "com.example.app:/callback")];
@@ -25,6 +28,41 @@ async fn a_publisher_is_named_as_such_where_the_redirect_proves_it() {
     assert!(!page.body.contains("<dt>Published at</dt>"), "{}", page.body);
     let unproven = "<dt>Says it is published at (not checked)</dt><dd>example.com</dd>";
     assert!(page.body.contains(unproven), "{}", page.body);
+}
+
+/// Otherwise whoever has a sub-domain, as anybody may below a public suffix, is named as the holder of
+/// the domain, and nobody is told where the access goes.
+#[tokio::test]
+async fn a_sub_domain_is_not_the_domain() {
+    let site = TestIdentity::start();
+    let mut below = metadata();
+    below["redirect_uris"] = json!(["https://evil.example.com/cb"]);
+    let (_, answer) = register(&site, &below).await;
+    let client = Client { site: &site, id: answer["client_id"].as_str().unwrap().to_owned() };
+    let (_, mut browser) = alice(&site).await;
+    browser.open(&client.authorize(&[("redirect_uri", "https://evil.example.com/cb")])).await;
+    let page = browser.follow().await;
+    assert!(!page.body.contains("<dt>Published at</dt>"), "{}", page.body);
+    let goes_to = "<dt>Access will be given to</dt><dd>evil.example.com</dd>";
+    assert!(page.body.contains(goes_to), "{}", page.body);
+}
+
+/// Otherwise an agent is warned of her ministry's own application.
+#[tokio::test]
+async fn the_servers_own_client_is_named_so() {
+    let site = TestIdentity::start();
+    *site.host.base_url.lock() = Some("https://chat.example.com".into());
+    let mut own = metadata();
+    own["redirect_uris"] = json!(["https://chat.example.com/", REDIRECT]);
+    let (_, answer) = register(&site, &own).await;
+    let client = Client { site: &site, id: answer["client_id"].as_str().unwrap().to_owned() };
+    let (_, mut browser) = alice(&site).await;
+    for (redirect_uri, ours) in [("https://chat.example.com/", true), (REDIRECT, false)] {
+        browser.open(&client.authorize(&[("redirect_uri", redirect_uri)])).await;
+        let page = browser.follow().await;
+        assert_eq!(page.body.contains("<dt>Part of</dt><dd>Estafette</dd>"), ours, "{}", page.body);
+        assert_eq!(page.body.contains("Allow this only if"), !ours, "{}", page.body);
+    }
 }
 
 /// Otherwise one lets an application into a colleague's account on a shared machine.

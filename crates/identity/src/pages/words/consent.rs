@@ -10,6 +10,10 @@ pub(crate) struct Consent {
     pub(crate) published_at: &'static str,
     /// Where nothing proves it.
     pub(crate) published_at_unproven: &'static str,
+    /// With the name of the service behind it.
+    pub(crate) part_of: &'static str,
+    /// With the host behind it.
+    pub(crate) goes_to: &'static str,
     pub(crate) replaces_itself: &'static str,
     /// With the name of the device that is there.
     pub(crate) replaces: fn(&str) -> String,
@@ -48,6 +52,8 @@ pub(super) const FRENCH: Consent = Consent {
     application: "Application",
     published_at: "Publiée à l’adresse",
     published_at_unproven: "Dit être publiée à l’adresse (non vérifié)",
+    part_of: "Fait partie de",
+    goes_to: "L’accès sera donné à l’adresse",
     replaces_itself: "Elle est déjà connectée sur cet appareil\u{a0}; cette connexion remplacera \
                       la précédente.",
     replaces: |name| {
@@ -102,6 +108,8 @@ pub(super) const ENGLISH: Consent = Consent {
     application: "Application",
     published_at: "Published at",
     published_at_unproven: "Says it is published at (not checked)",
+    part_of: "Part of",
+    goes_to: "Access will be given to",
     replaces_itself: "It is signed in on this device already; this takes the place of that.",
     replaces: |name| {
         format!(
