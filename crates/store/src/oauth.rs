@@ -268,6 +268,9 @@ pub trait OauthStore: Send + Sync {
         expires_ms: i64,
     ) -> StoreResult<()>;
 
+    /// Whether there is such a leave, for whichever device.
+    async fn has_cross_signing_approval(&self, user_id: &UserId, now_ms: i64) -> StoreResult<bool>;
+
     /// Uses up such a leave; whether there was one.
     async fn take_cross_signing_approval(
         &self,

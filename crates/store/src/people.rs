@@ -166,7 +166,7 @@ pub enum AdminAct {
     /// Ends an account that expired at the given time (ms since the epoch) or before, and frees its
     /// address. Not where it was renewed meanwhile, is locked, or has ended.
     Lapse(i64),
-    /// Brings a deactivated account back.
+    /// Brings a deactivated account back, unless it was erased.
     Reactivate(Option<PasswordHash>),
     /// Deletes devices with their sessions.
     DeleteDevices(Devices),

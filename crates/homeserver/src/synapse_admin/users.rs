@@ -157,6 +157,9 @@ async fn put(
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
     let account = server.store.account(&user_id).await?;
+    if change.deactivated == Some(false) && account.as_ref().is_some_and(|known| known.erased) {
+        return Err(ApiError::invalid_param("The account was erased, which cannot be undone."));
+    }
     let status = if account.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let acts = acts(&server, &user_id, account.as_ref(), change).await?;
     if !acts.is_empty() {

@@ -141,8 +141,11 @@ async fn what_ends_a_session_ends_it_at_once() {
     assert!(!world.is_in("four").await);
     let refused = world.log_in(&alice, "B", "five").await;
     assert_eq!(refused, LoginOutcome::NoAccount);
-    store.reactivate_account(&alice, None).await.unwrap();
+    assert!(store.reactivate_account(&alice, None).await.unwrap());
     assert!(!world.is_in("four").await, "coming back brings no session back");
+    store.deactivate_account(&alice, true).await.unwrap();
+    assert!(!store.reactivate_account(&alice, None).await.unwrap(), "erased is for ever");
+    assert!(store.account(&alice).await.unwrap().unwrap().erased);
 }
 
 /// Readers that began before a revocation must not put back what it took (the epoch).

@@ -28,6 +28,12 @@ impl Administration<'_> {
         if !account.deactivated {
             return Err(wrong("The account is not deactivated. Nothing was changed."));
         }
+        if account.erased {
+            return Err(wrong(
+                "The account was erased, which cannot be undone. Whoever needs one gets a new \
+                 account. Nothing was changed.",
+            ));
+        }
         let link = self.link_for(&account.user_id, mail).await?;
         self.act_with_link(&account.user_id, Some(AdminAct::Reactivate(None)), link).await
     }

@@ -88,6 +88,10 @@ async fn an_account_goes_through_its_whole_life() {
             "account.erase",
         ]
     );
+    // Erasing is the one act that nothing undoes.
+    let back = json!({ "user_reactivate": { "user": user } });
+    let refused = run(&site, back).await.unwrap_err();
+    assert!(refused.contains("erased, which cannot be undone"), "{refused}");
     let shown = run(&site, json!({ "audit": { "limit": 1, "verify": true } })).await.unwrap();
     assert_eq!((&shown["verified"], shown["lines"].as_array().unwrap().len()), (&json!(15), 1));
 }

@@ -248,8 +248,8 @@ pub(in crate::sqlite) fn reactivate(
     password_hash: Option<&PasswordHash>,
 ) -> StoreResult<bool> {
     let mut statement = tx.conn.prepare_cached(
-        "UPDATE account SET deactivated = 0, erased = 0, closed_by_admin = 0, password_hash = ?2
-         WHERE user_id = ?1 AND deactivated = 1 RETURNING nid",
+        "UPDATE account SET deactivated = 0, closed_by_admin = 0, password_hash = ?2
+         WHERE user_id = ?1 AND deactivated = 1 AND erased = 0 RETURNING nid",
     )?;
     let parameters = (user_id.as_str(), password_hash.map(|hash| &hash.0));
     let back: Option<i64> = statement.query_row(parameters, |row| row.get(0)).optional()?;

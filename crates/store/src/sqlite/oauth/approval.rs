@@ -22,6 +22,13 @@ pub(super) fn put(
     Ok(())
 }
 
+pub(super) fn is_given(conn: &Connection, user_id: &UserId, now_ms: i64) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached(
+        "SELECT 1 FROM cross_signing_approval WHERE user_id = ?1 AND expires_ts > ?2",
+    )?;
+    Ok(statement.exists((user_id.as_str(), now_ms))?)
+}
+
 pub(super) fn take(
     conn: &Connection,
     user_id: &UserId,
