@@ -6,23 +6,21 @@ mod show;
 
 use std::{error::Error, io::Write as _};
 
-use estafette_identity::admin::{AdminAnswer, AdminRequest, ask};
+use estafette_identity::admin::{AdminAnswer, AdminRequest, SocketError, ask};
+use serde_json::{Value, json};
 
 pub(crate) use self::arguments::Admin;
 use crate::settings::Settings;
 
-/// Asks and shows. The error is the one sentence that says why nothing was done.
+/// Asks and shows. The error is the one sentence that says why nothing was done, or that it is not
+/// known whether it was.
 pub(crate) fn run(admin: &Admin) -> Result<(), Box<dyn Error>> {
-    let settings = Settings::load(admin.config.as_deref())?;
-    let command = admin.command.asked()?;
-    let request = AdminRequest { command, reason: admin.reason.clone() };
-    let answer = ask(&settings.homeserver.data_dir, &request)?;
+    let outcome = answer(admin);
     let mut out = std::io::stdout().lock();
     if admin.json {
-        serde_json::to_writer(&mut out, &answer)?;
-        writeln!(out)?;
+        writeln!(out, "{}", line(&outcome))?;
     }
-    match answer {
+    match outcome? {
         AdminAnswer::Done(shown) if !admin.json => {
             write!(out, "{}", show::text(&shown))?;
             Ok(())
@@ -31,3 +29,40 @@ pub(crate) fn run(admin: &Admin) -> Result<(), Box<dyn Error>> {
         AdminAnswer::Refused(sentence) => Err(sentence.into()),
     }
 }
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Nothing was asked.
+    #[error("{0}")]
+    NotAsked(String),
+    /// It was asked, and nobody knows what became of it.
+    #[error("{0}")]
+    NoAnswer(SocketError),
+}
+
+fn answer(admin: &Admin) -> Result<AdminAnswer, Failure> {
+    let settings = Settings::load(admin.config.as_deref());
+    let settings = settings.map_err(|error| Failure::NotAsked(error.to_string()))?;
+    let command = admin.command.asked().map_err(Failure::NotAsked)?;
+    let request = AdminRequest { command, reason: admin.reason.clone() };
+    ask(&settings.homeserver.data_dir, &request).map_err(|error| match error {
+        SocketError::NoServer(_) | SocketError::NotAllowed(_) => {
+            Failure::NotAsked(error.to_string())
+        }
+        error => Failure::NoAnswer(error),
+    })
+}
+
+/// One line of JSON, whatever became of it.
+fn line(outcome: &Result<AdminAnswer, Failure>) -> Value {
+    match outcome {
+        Ok(AdminAnswer::Done(shown)) => json!({ "done": shown }),
+        Ok(AdminAnswer::Refused(why)) => json!({ "refused": why }),
+        Err(Failure::NotAsked(why)) => json!({ "refused": why }),
+        Err(Failure::NoAnswer(why)) => json!({ "failed": why.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,16 +4,35 @@
 use std::{error::Error, path::Path, sync::Arc};
 
 use estafette_core::ids::ServerName;
-use estafette_identity::{policy, read_policy};
+use estafette_identity::{
+    policy::{self, Moves},
+    read_policy,
+};
 use estafette_store::{
     fact::NoSink,
     sqlite::{SqliteOptions, SqliteStore},
 };
+use serde_json::json;
 
 use crate::settings::Settings;
 
-/// Reads the policy and every account's address, prints who would move, and changes nothing.
+/// Reads the policy and every account's address, prints who would move, and changes nothing. In
+/// JSON in the shapes of `estafette admin`: `done`, or `refused` with a sentence.
 pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Error>> {
+    let found = found(file);
+    if as_json {
+        let line = match &found {
+            Ok(found) => json!({ "done": found }),
+            Err(error) => json!({ "refused": error.to_string() }),
+        };
+        println!("{line}");
+        return found.map(|_| ());
+    }
+    show(&found?);
+    Ok(())
+}
+
+fn found(file: Option<&Path>) -> Result<Moves, Box<dyn Error>> {
     let settings = Settings::load(file)?;
     let here = ServerName::parse(&settings.homeserver.server_name)?;
     let policy = read_policy(&settings.identity, &here)?;
@@ -23,11 +42,10 @@ pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Er
     }
     let store = SqliteStore::open(&SqliteOptions::new(database), Arc::new(NoSink))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let found = runtime.block_on(policy::check(&policy, &here, &store))?;
-    if as_json {
-        println!("{}", serde_json::to_string(&found)?);
-        return Ok(());
-    }
+    Ok(runtime.block_on(policy::check(&policy, &here, &store))?)
+}
+
+fn show(found: &Moves) {
     for movement in &found.moves {
         let nobody = || "nobody".to_owned();
         let name = movement.name.as_ref().map(|name| format!(", called {name}"));
@@ -50,5 +68,4 @@ pub(crate) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Box<dyn Er
         found.accounts,
         found.fixed,
     );
-    Ok(())
 }

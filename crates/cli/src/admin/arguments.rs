@@ -20,7 +20,8 @@ pub(crate) struct Admin {
     /// The configuration file of the server (TOML): it says where the data folder is.
     #[arg(long, global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Prints the answer as one line of JSON: `{"done": …}` or `{"refused": "…"}`.
+    /// Prints the answer as one line of JSON: `{"done": …}`, `{"refused": "…"}` where nothing was
+    /// done, or `{"failed": "…"}` where no answer came and it may have been.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Why; written to the audit log.
@@ -145,8 +146,12 @@ pub(crate) enum Users {
     /// Corrects an e-mail address: organisation, guest or not, and name follow it by the policy.
     SetEmail {
         user: String,
-        /// The address; without it the account has none.
+        /// The address.
+        #[arg(required_unless_present = "remove", conflicts_with = "remove")]
         email: Option<String>,
+        /// The account has no address from now on: nobody signs in, is found or reminded by it.
+        #[arg(long)]
+        remove: bool,
         /// The account stays where it is, whatever the policy says.
         #[arg(long, requires = "email")]
         keep_organisation: bool,
@@ -382,7 +387,7 @@ impl Users {
             Self::SetName { user, name } => {
                 C::UserSetName { user: user.clone(), name: name.clone() }
             }
-            Self::SetEmail { user, email, keep_organisation } => C::UserSetEmail {
+            Self::SetEmail { user, email, keep_organisation, .. } => C::UserSetEmail {
                 user: user.clone(),
                 email: email.clone(),
                 keep_organisation: *keep_organisation,
@@ -399,7 +404,11 @@ fn policy_text(file: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", file.display());
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(failed)?;
-    opened.take(POLICY_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    let bytes = opened.take(POLICY_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if u64::try_from(bytes).unwrap_or(u64::MAX) > POLICY_FILE_BYTES_MAX {
+        let why = format!("the file is larger than {POLICY_FILE_BYTES_MAX} bytes");
+        return Err(format!("{}: {why}", file.display()));
+    }
     Ok(text)
 }
 
@@ -414,3 +423,6 @@ fn in_days(days: i64) -> Result<i64, String> {
     }
     Err(format!("the number of days is from 1 to {DAYS_MAX}"))
 }
+
+#[cfg(test)]
+mod tests;
