@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Query, State},
+    extract::State,
     response::Response,
     routing::{get, post},
 };
@@ -27,7 +27,7 @@ use crate::{
     account_pages::deactivation::Deactivation,
     address_change,
     owner::Owner,
-    pages::{Browser, Page, PageResult, Trouble},
+    pages::{Browser, Page, PageResult, Query, Trouble},
     upstream,
     validity::RENEW,
 };
@@ -44,7 +44,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
         .route(devices::BROWSERS_PATH, post(devices::end_browsers))
         .route(profile::DIRECTORY, post(profile::hide))
         .route(profile::LANGUAGE, post(profile::choose_language))
-        .route(keys_reset::PATH, post(keys_reset::allow))
+        .route(keys_reset::PATH, get(keys_reset::allowed).post(keys_reset::allow))
         .route(deactivation::PATH, post(deactivation::deactivate))
         .route(password::PATH, get(password::show).post(password::change))
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _, identity::AddressOutcome,
@@ -24,7 +24,7 @@ use crate::{
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
     pages::{
-        Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary,
+        Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary,
         words::code::address_error,
     },
     policy,

@@ -43,7 +43,6 @@ use estafette_core::ids::{ServerName, UserId};
 use estafette_store::sqlite::SqliteStore;
 use zeroize::Zeroizing;
 
-use self::{config::MailTransport, mail::Mailer};
 pub use self::{
     config::IdentityConfig,
     display_name::display_name,
@@ -53,7 +52,7 @@ pub use self::{
     policy::{Policy, PolicyError},
     validity::RenewalMail,
 };
-use self::{config::MailTransport, rendezvous::Rendezvous, upstream::Upstream};
+use self::{config::MailTransport, mail::Mailer, rendezvous::Rendezvous, upstream::Upstream};
 
 /// Why identity cannot start as configured. Each is a sentence that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +177,8 @@ fn read(
     here: &ServerName,
     has_url: bool,
 ) -> Result<Read, OpenError> {
+    upstream::config::make_ready(&mut config.upstream).map_err(OpenError::Upstream)?;
+    let policy = read_policy(config, here)?;
     if config.sign_up.enabled && config.mail.transport == MailTransport::None {
         return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
     }
@@ -187,8 +188,7 @@ fn read(
         let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
         return Err(OpenError::Options(why));
     }
-    upstream::config::make_ready(&mut config.upstream).map_err(OpenError::Upstream)?;
-    Ok((read_policy(config, here)?, read_secret(config)?))
+    Ok((policy, read_secret(config)?))
 }
 
 /// The policy that the configuration names. Errors: the file, or that there is none to sign up by.

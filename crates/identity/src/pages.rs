@@ -10,13 +10,14 @@ mod form;
 mod language;
 pub(crate) mod layout;
 pub(crate) mod once;
+mod query;
 pub(crate) mod session;
 mod trouble;
 pub(crate) mod words;
 
 use std::sync::{Arc, LazyLock};
 
-use axum::{Router, middleware, routing::get};
+use axum::{Router, middleware, response::Redirect, routing::get};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use sha2::{Digest as _, Sha256};
 
@@ -25,6 +26,7 @@ pub(crate) use self::{
     form::Posted,
     language::Language,
     layout::{Field, Page},
+    query::Query,
     session::Browser,
     trouble::Trouble,
 };
@@ -63,7 +65,9 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .merge(address_change::routes())
         .merge(validity::routes())
         .merge(policy::routes())
-        .route("/_estafette/{*unknown}", get(unknown))
+        .route("/_estafette", get(home))
+        .route("/_estafette/", get(home))
+        .route("/_estafette/{*unknown}", get(unknown).post(unknown))
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .layer(middleware::from_fn_with_state(Arc::clone(identity), once::answer_once))
         // What goes wrong before a form is worked off has a page too.
@@ -74,6 +78,11 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
 /// Links in old mails are followed by people: they get a page.
 async fn unknown() -> Trouble {
     Trouble::NotFound
+}
+
+/// Whoever types no more than the beginning of an address finds their account.
+async fn home() -> Redirect {
+    Redirect::to(account_pages::PATH)
 }
 
 async fn style() -> (HeaderMap, &'static str) {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::{ids::UserId, limits::PASSWORD_LINK_S};
 use estafette_store::{
@@ -22,7 +22,7 @@ use crate::{
     Identity, account_pages,
     mail::letters,
     new_password::{self, Chosen},
-    pages::{Browser, Page, PageResult, Posted, Trouble, layout::error_summary},
+    pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
 };
 
 const PATH: &str = "/_estafette/password/link";

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{AccountStore as _, PeopleStore as _, accounts::Devices};
 use http::StatusCode;
@@ -19,7 +19,7 @@ use crate::{
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
     new_password::{self, Chosen},
-    pages::{Browser, Page, PageResult, Posted, Trouble, layout::error_summary},
+    pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
     sign_in::Onward,
     upstream,
 };

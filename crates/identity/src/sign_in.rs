@@ -9,11 +9,7 @@ mod by_code;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::{Router, extract::State, routing::get};
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{AccountStore as _, PeopleStore as _};
 use http::{HeaderValue, StatusCode, header, request::Parts};
@@ -25,7 +21,9 @@ use crate::{
     Identity,
     code::with_onward,
     oauth::base_url::base_url,
-    pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary, local_path},
+    pages::{
+        Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary, local_path,
+    },
     upstream,
     validity::RENEW,
 };

@@ -8,7 +8,7 @@ mod account;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use estafette_core::email_address::EmailAddress;
 use maud::{Markup, html};
 
@@ -17,7 +17,7 @@ use crate::{
     address_form::{AddressPage, Asked},
     code::{self, Purpose, Typed},
     mail::letters::CodeFor,
-    pages::{Browser, Page, PageResult, Posted, Trouble},
+    pages::{Browser, Page, PageResult, Posted, Query, Trouble},
     policy::Organisation,
     sign_in::Onward,
 };

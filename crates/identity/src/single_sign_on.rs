@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
     routing::get,
 };
@@ -24,7 +24,7 @@ use crate::{
     Identity,
     code::with_onward,
     owner::Owner,
-    pages::{Browser, Page, PageResult, Posted, Trouble},
+    pages::{Browser, Page, PageResult, Posted, Query, Trouble},
 };
 
 const PATH: &str = "/_estafette/single-sign-on";

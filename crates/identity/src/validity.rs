@@ -8,7 +8,7 @@ mod sweep;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::{
     ids::UserId,
@@ -26,7 +26,7 @@ use crate::{
     Identity, account_pages,
     code::with_onward,
     mail::letters,
-    pages::{Browser, Date, Page, PageResult, Posted, Trouble},
+    pages::{Browser, Date, Page, PageResult, Posted, Query, Trouble},
 };
 
 /// Where an account is renewed; all that somebody is shown whose account has expired.
@@ -43,6 +43,9 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
 struct Link {
     #[serde(default)]
     token: String,
+    /// Not empty: a new link was sent, which is told by a page that may be loaded again.
+    #[serde(default)]
+    sent: String,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +150,9 @@ impl Identity {
 /// The button, for a link; what can be done, for whoever is signed in.
 async fn show(browser: Browser, Query(link): Query<Link>) -> PageResult {
     let words = &browser.words().validity;
+    if !link.sent.is_empty() && browser.owner().is_some() {
+        return say(&browser, words.sent, StatusCode::OK);
+    }
     let now_ms = browser.identity.host.now_ms();
     let renewal = browser.identity.store.renewal(TokenHash::of(&link.token), now_ms).await?;
     match renewal {
@@ -233,7 +239,7 @@ async fn send_again(Posted { browser, .. }: Posted<Nothing>) -> PageResult {
     };
     identity.host.limit_proof(&format!("renewal of {user_id}"))?;
     match identity.mail_renewal(user_id).await? {
-        RenewalMail::Queued => say(&browser, browser.words().validity.sent, StatusCode::OK),
+        RenewalMail::Queued => Ok(browser.redirect(&format!("{RENEW}?sent=yes"))),
         RenewalMail::NothingToRenew | RenewalMail::NoMail => ask(&browser).await,
     }
 }

@@ -10,6 +10,7 @@ use estafette_core::{
     limits::CROSS_SIGNING_APPROVAL_S,
 };
 use estafette_store::OauthStore as _;
+use http::Uri;
 use maud::html;
 use serde::Deserialize;
 
@@ -84,6 +85,24 @@ pub(super) async fn allow(
     identity.store.approve_cross_signing(&user_id, device_id.as_ref(), expires_ms).await?;
     if let Some(email) = Owner::of(&identity, &user_id).await?.email {
         identity.tell_in(&email, News::KeysMayBeReset, Some(browser.language)).await;
+    }
+    Ok(browser.redirect(PATH))
+}
+
+/// `GET /_estafette/account/cross-signing-reset`: says that the leave was given, as long as it
+/// stands. Loading it again gives none.
+pub(super) async fn allowed(
+    State(identity): State<Arc<Identity>>,
+    browser: Browser,
+    uri: Uri,
+) -> PageResult {
+    let user_id = match browser.require_user(&uri) {
+        Ok(user_id) => user_id,
+        Err(sign_in) => return Ok(*sign_in),
+    };
+    let now_ms = identity.host.now_ms();
+    if !identity.store.has_cross_signing_approval(&user_id, now_ms).await? {
+        return Ok(browser.redirect(ACCOUNT));
     }
     let words = &browser.words().account;
     let body = html! {

@@ -97,11 +97,15 @@ async fn leave_to_reset_keys_is_recent_for_one_device_and_once() {
     };
     browser.open(&path).await;
     assert!(!take(&first).await, "a link gives no leave");
-    let page = browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    // Loading the page again gives no second leave.
+    let page = browser.follow().await;
     assert!(page.body.contains("Reset allowed"), "{}", page.body);
     assert!(!take(&second).await, "another device");
     assert!(take(&first).await);
     assert!(!take(&first).await, "once");
+    let gone = browser.open("/_estafette/account/cross-signing-reset").await;
+    assert_eq!(gone.location(), ACCOUNT, "it says nothing that is no longer so");
     browser.open(&path).await;
     browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
     site.host.advance(10 * 60 * 1000);

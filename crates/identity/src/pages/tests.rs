@@ -155,3 +155,61 @@ fn a_form_may_lead_to_a_scheme_or_a_host_and_to_nothing_else() {
         assert_eq!(policy(bad), "", "{bad}");
     }
 }
+
+/// Otherwise people meet a line of English, and programs something that is no JSON.
+#[tokio::test]
+async fn what_the_router_does_not_take_is_said_in_the_words_of_the_page() {
+    let site = TestIdentity::with(|config| {
+        config.upstream = vec![toml::from_str(crate::testing::PROVIDER).unwrap()];
+    });
+    let mut browser = site.browser();
+    browser.language = "fr";
+    let is_page = |answer: &crate::testing::Answer, title: &str| {
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        assert!(answer.headers.contains_key("content-security-policy"));
+        assert!(answer.body.contains("<html lang=\"fr\""), "{}", answer.body);
+        assert!(answer.body.contains(title), "{}", answer.body);
+    };
+    for twice in [
+        "sign-in?continue=/&continue=/",
+        "sign-in/mail?continue=/&continue=/",
+        "sign-up?address=a&address=b",
+        "account?action=x&action=y",
+        "device?user_code=A&user_code=B",
+        "renew?token=a&token=b",
+        "password/link?token=a&token=b",
+        "password/reset?continue=/&continue=/",
+        "single-sign-on?redirectUrl=https://a.fr/&redirectUrl=https://b.fr/",
+        "upstream/idp?continue=/&continue=/",
+        "upstream/idp/callback?state=a&state=b",
+        "upstream/%ff?continue=/",
+    ] {
+        let answer = browser.open(&format!("/_estafette/{twice}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{twice}");
+        is_page(&answer, "Demande incomprise");
+    }
+    for posted in ["sign-out", "renew/mail", "account/deactivate", "account/directory"] {
+        let answer = browser.open(&format!("/_estafette/{posted}")).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{posted}");
+        assert_eq!(answer.headers["allow"], "POST");
+        is_page(&answer, "Cette page ne se rouvre pas");
+        assert!(answer.body.contains("href=\"/_estafette/account\""), "{}", answer.body);
+    }
+    let answer = browser.post("/_estafette/nosuch", "a=b").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    is_page(&answer, "Page introuvable");
+    for beginning in ["/_estafette", "/_estafette/"] {
+        assert_eq!(browser.open(beginning).await.location(), "/_estafette/account");
+    }
+    let lookup = "/_estafette/identity/v1/lookup";
+    let twice = browser.open(&format!("{lookup}?address=a@x.fr&address=b@x.fr")).await;
+    let posted = browser.post(lookup, "address=a@x.fr").await;
+    for (answer, status, errcode) in [
+        (twice, StatusCode::BAD_REQUEST, "M_INVALID_PARAM"),
+        (posted, StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED"),
+    ] {
+        assert_eq!(answer.status, status);
+        let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(said["errcode"], errcode);
+    }
+}

@@ -32,6 +32,9 @@ pub(crate) enum Trouble {
     /// The request is malformed, too long or too slow.
     #[error("the request is not understood")]
     NotUnderstood,
+    /// What takes forms alone was opened as a page.
+    #[error("it takes forms alone")]
+    OnlyPosted,
     /// Whatever was asked for does not exist, or may not be seen.
     #[error("there is no such thing")]
     NotFound,
@@ -60,6 +63,7 @@ impl Trouble {
         match self {
             Self::FormTooOld | Self::Suspended | Self::Locked => StatusCode::FORBIDDEN,
             Self::NotUnderstood => StatusCode::BAD_REQUEST,
+            Self::OnlyPosted => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -158,6 +162,21 @@ fn beginning(path: &str) -> Option<&str> {
     }
 }
 
+/// What is wrong, also where the router said so itself, without a word for people: the address of a
+/// form was opened, or something in it is malformed.
+fn of(response: &Response) -> Option<Trouble> {
+    if let Some(trouble) = response.extensions().get::<Trouble>() {
+        return Some(trouble.clone());
+    }
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let wordless = kind.is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED if wordless => Some(Trouble::OnlyPosted),
+        StatusCode::BAD_REQUEST if wordless => Some(Trouble::NotUnderstood),
+        _ => None,
+    }
+}
+
 /// Gives every [`Trouble`] a page in the language of whoever asked.
 pub(super) async fn show(
     State(identity): State<Arc<Identity>>,
@@ -168,11 +187,12 @@ pub(super) async fn show(
     let (action, filled_in) = (request.uri().clone(), FilledIn::default());
     request.extensions_mut().insert(filled_in.clone());
     let response = next.run(request).await;
-    let Some(trouble) = response.extensions().get::<Trouble>() else { return response };
+    let Some(trouble) = of(&response) else { return response };
     let words = &words::of(language).troubles;
     let (title, text) = match trouble {
         Trouble::FormTooOld => words.form_too_old,
         Trouble::NotUnderstood => words.not_understood,
+        Trouble::OnlyPosted => words.only_posted,
         Trouble::NotFound => words.not_found,
         Trouble::Suspended => words.suspended,
         Trouble::Locked => words.locked,
@@ -180,7 +200,7 @@ pub(super) async fn show(
         Trouble::Busy => words.busy,
         Trouble::Broken(_) => words.broken,
     };
-    let wait_s = if let Trouble::Limited { retry_after_s } = trouble { *retry_after_s } else { 0 };
+    let wait_s = if let Trouble::Limited { retry_after_s } = trouble { retry_after_s } else { 0 };
     let body = html! {
         h1 { (title) }
         p { (text) }
@@ -193,9 +213,15 @@ pub(super) async fn show(
         {
             div.actions { a.button href=(beginning) { (words.start_again) } }
         }
+        @if matches!(trouble, Trouble::OnlyPosted) {
+            ul.links { li { a href=(account_pages::PATH) { (words.to_account) } } }
+        }
     };
     let page = Page::new(title, body).status(trouble.status());
     let mut answer = layout::response(&identity.config.service_name, language, &page);
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow.clone());
+    }
     if wait_s > 0 {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
     }

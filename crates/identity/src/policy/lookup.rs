@@ -6,13 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Query, State},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, body::Body, extract::State, response::Response, routing::get};
 use estafette_core::email_address::EmailAddress;
 use estafette_store::ThirdPartyInviteStore as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -21,12 +15,15 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{HostError, Identity};
+use crate::{
+    HostError, Identity,
+    pages::{Query, Trouble},
+};
 
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
-        .route("/_estafette/identity/v1/lookup", get(lookup))
-        .route("/_estafette/identity/v1/internal/lookup", get(internal_lookup))
+        .route("/_estafette/identity/v1/lookup", get(lookup).fallback(only_get))
+        .route("/_estafette/identity/v1/internal/lookup", get(internal_lookup).fallback(only_get))
 }
 
 #[derive(Deserialize)]
@@ -41,12 +38,13 @@ struct Asked {
 async fn lookup(
     State(identity): State<Arc<Identity>>,
     parts: Parts,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, Trouble>,
 ) -> Response {
     let source = identity.host.remote_address(&parts);
     if let Err(error) = identity.host.limit_source(&format!("lookup from {source}")) {
         return limited(&error);
     }
+    let Ok(Query(asked)) = asked else { return not_understood() };
     let address = match EmailAddress::parse(&asked.address) {
         Ok(address) => address,
         Err(error) => return not_an_address(error),
@@ -70,12 +68,13 @@ async fn lookup(
 async fn internal_lookup(
     State(identity): State<Arc<Identity>>,
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, Trouble>,
 ) -> Response {
     if !knows_secret(&identity, &headers) {
         let why = "The shared secret is missing or wrong.".into();
         return error(StatusCode::UNAUTHORIZED, "M_UNAUTHORIZED", why);
     }
+    let Ok(Query(asked)) = asked else { return not_understood() };
     let address = match EmailAddress::parse(&asked.address) {
         Ok(address) => address,
         Err(error) => return not_an_address(error),
@@ -108,6 +107,19 @@ fn knows_secret(identity: &Identity, headers: &HeaderMap) -> bool {
     let Some(given) = given.and_then(|value| value.strip_prefix("Bearer ")) else { return false };
     // Hashes of equal length: the secret's own length shows neither.
     Sha256::digest(given).ct_eq(&Sha256::digest(secret.as_bytes())).into()
+}
+
+/// Programs are answered in JSON, whatever is wrong.
+fn not_understood() -> Response {
+    let why = "The query is malformed, or a parameter is given twice.".into();
+    error(StatusCode::BAD_REQUEST, "M_INVALID_PARAM", why)
+}
+
+async fn only_get() -> Response {
+    let why = "Only GET is known here.".into();
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", why);
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    answer
 }
 
 fn not_an_address(why: estafette_core::email_address::EmailAddressError) -> Response {

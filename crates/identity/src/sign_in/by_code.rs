@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, extract::Query, routing::get};
+use axum::{Router, routing::get};
 use maud::html;
 
 use super::Onward;
@@ -16,7 +16,7 @@ use crate::{
     address_form::{AddressPage, Asked, send_to_owner},
     code::{self, Purpose, Typed},
     mail::letters::CodeFor,
-    pages::{Browser, PageResult, Posted, Trouble},
+    pages::{Browser, PageResult, Posted, Query, Trouble},
     upstream,
 };
 

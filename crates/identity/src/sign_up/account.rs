@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a proven mailbox to an account: a new one, or the way back to the one that there is.
 
-use axum::extract::Query;
 use estafette_core::{email_address::EmailAddress, ids::UserId, limits::LOCALPART_TRIES};
 use estafette_store::{
     IdentityStore as _, PeopleStore as _,
@@ -18,7 +17,7 @@ use crate::{
     Identity, code,
     display_name::{display_name, opaque_localpart},
     new_password::{self, Chosen},
-    pages::{Browser, Page, PageResult, Posted, Trouble, layout::error_summary},
+    pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
     policy::Organisation,
     sign_in::Onward,
 };

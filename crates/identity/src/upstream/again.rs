@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
 };
 use estafette_core::ids::UserId;
@@ -15,7 +15,7 @@ use maud::html;
 use super::{config::ProviderConfig, provider::Provider};
 use crate::{
     Identity,
-    pages::{Browser, Page, PageResult, Trouble},
+    pages::{Browser, Page, PageResult, Query, Trouble},
     sign_in::Onward,
 };
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::limits::{BROWSER_SESSION_S, UPSTREAM_SID_S};
 use estafette_store::upstream::UpstreamSession;
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Identity, account_pages,
     oauth::{base_url::base_url, secret},
-    pages::{Browser, Page, PageResult, Trouble, local_path},
+    pages::{Browser, Page, PageResult, Query, Trouble, local_path},
 };
 
 #[derive(Deserialize)]

@@ -143,7 +143,7 @@ async fn what_ends_a_session_ends_it_at_once() {
     assert_eq!(refused, LoginOutcome::NoAccount);
     assert!(store.reactivate_account(&alice, None).await.unwrap());
     assert!(!world.is_in("four").await, "coming back brings no session back");
-    store.deactivate_account(&alice, true).await.unwrap();
+    store.deactivate_account(&alice, true, 2).await.unwrap();
     assert!(!store.reactivate_account(&alice, None).await.unwrap(), "erased is for ever");
     assert!(store.account(&alice).await.unwrap().unwrap().erased);
 }

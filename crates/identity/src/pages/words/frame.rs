@@ -31,6 +31,8 @@ pub(super) const ENGLISH: Frame = Frame {
 pub(crate) struct Troubles {
     pub(crate) form_too_old: (&'static str, &'static str),
     pub(crate) not_understood: (&'static str, &'static str),
+    pub(crate) only_posted: (&'static str, &'static str),
+    pub(crate) to_account: &'static str,
     pub(crate) not_found: (&'static str, &'static str),
     pub(crate) suspended: (&'static str, &'static str),
     pub(crate) locked: (&'static str, &'static str),
@@ -55,6 +57,12 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
         "Demande incomprise",
         "Le serveur n’a pas compris la demande. Revenez à la page précédente et recommencez.",
     ),
+    only_posted: (
+        "Cette page ne se rouvre pas",
+        "Elle n’apparaît qu’à la suite d’un bouton, une seule fois. Ce que vous aviez demandé n’a \
+         pas été refait. Reprenez depuis votre compte.",
+    ),
+    to_account: "Mon compte",
     not_found: ("Page introuvable", "Cette page n’existe pas, ou le lien n’est plus valable."),
     suspended: (
         "Votre compte est suspendu",
@@ -91,6 +99,12 @@ pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
         "Not understood",
         "The server did not understand the request. Go back and try again.",
     ),
+    only_posted: (
+        "This page cannot be opened again",
+        "It only follows a button, once. What you had asked for was not done again. Go on from \
+         your account.",
+    ),
+    to_account: "My account",
     not_found: ("Page not found", "This page does not exist, or the link is no longer valid."),
     suspended: (
         "Your account is suspended",

@@ -54,7 +54,8 @@ async fn a_code_is_recent_proof_for_what_cannot_be_undone() {
     assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "{answer:?}");
     site.sign_in_by_code(&mut browser, ADDRESS, page).await;
     browser.follow().await;
-    assert_eq!(browser.submit(reset, &[]).await.status, StatusCode::OK);
+    assert_eq!(browser.submit(reset, &[]).await.location(), reset, "it is allowed");
+    assert_eq!(browser.follow().await.status, StatusCode::OK);
 }
 
 #[tokio::test]

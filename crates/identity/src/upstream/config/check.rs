@@ -96,7 +96,8 @@ fn check(provider: &ProviderConfig) -> Result<(), Wrong> {
     if let Some(domain) = outside {
         return Err(("authoritative_domains", format!("`{domain}` is not in `domains`")));
     }
-    for (field, values) in [("acr_values", &provider.acr_values), ("amr_values", &provider.amr_values)]
+    for (field, values) in
+        [("acr_values", &provider.acr_values), ("amr_values", &provider.amr_values)]
     {
         if let Some(wrong) = values.iter().find(|value| !is_text(value) || value.contains(' ')) {
             return Err((field, format!("`{wrong}` is empty, too long, or has a space")));
@@ -155,7 +156,9 @@ fn check_domains(domains: &[String]) -> Result<(), String> {
 fn check_parameters(provider: &ProviderConfig) -> Result<(), String> {
     for (name, value) in &provider.authorization_parameters {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if name.is_empty() || name.len() > UPSTREAM_PARAMETER_BYTES_MAX || !name.bytes().all(allowed)
+        if name.is_empty()
+            || name.len() > UPSTREAM_PARAMETER_BYTES_MAX
+            || !name.bytes().all(allowed)
         {
             return Err(format!("`{name}` is no name of a parameter: a-z 0-9 _"));
         }
@@ -174,8 +177,12 @@ fn read_secret(provider: &mut ProviderConfig) -> Result<(), Wrong> {
     let path = &provider.client_secret_file;
     let in_file = !path.as_os_str().is_empty();
     match (provider.client_secret.0.is_empty(), in_file) {
-        (true, false) => Err(("client_secret", "it is missing; or name a `client_secret_file`".into())),
-        (false, true) => Err(("client_secret", "it is given here and in `client_secret_file`".into())),
+        (true, false) => {
+            Err(("client_secret", "it is missing; or name a `client_secret_file`".into()))
+        }
+        (false, true) => {
+            Err(("client_secret", "it is given here and in `client_secret_file`".into()))
+        }
         (false, false) => Ok(()),
         (true, true) => {
             let wrong = |why: String| ("client_secret_file", format!("{}: {why}", path.display()));

@@ -50,7 +50,10 @@ fn what_cannot_work_is_refused_with_the_provider_and_the_field() {
         ("acr_values = [\"eidas1 eidas2\"]", "acr_values"),
         ("acr_essential = true", "acr_essential"),
         ("amr_values = [\"\"]", "amr_values"),
-        ("authorization_parameters = { redirect_uri = \"https://evil.fr\" }", "authorization_parameters"),
+        (
+            "authorization_parameters = { redirect_uri = \"https://evil.fr\" }",
+            "authorization_parameters",
+        ),
         ("authorization_parameters = { request = \"x\" }", "authorization_parameters"),
         ("authorization_parameters = { response_mode = \"fragment\" }", "authorization_parameters"),
         ("authorization_parameters = { Idp_hint = \"x\" }", "authorization_parameters"),
