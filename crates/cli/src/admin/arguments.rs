@@ -153,7 +153,7 @@ pub(crate) enum Users {
         #[arg(long)]
         remove: bool,
         /// The account stays where it is, whatever the policy says.
-        #[arg(long, requires = "email")]
+        #[arg(long, requires = "email", conflicts_with = "remove")]
         keep_organisation: bool,
     },
     /// Says whether somebody may administer the server by the API.
