@@ -104,9 +104,9 @@ impl Identity {
         store: SqliteStore,
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>, OpenError> {
-        let has_url = host.public_base_url().is_some();
-        let (policy, internal_secret) = read(&mut config, host.server_name(), has_url)?;
+        let (policy, internal_secret) = read(&mut config, host.server_name())?;
         let mailer = Mailer::open(&config.mail, host.server_name())?;
+        check_links(&config, host.public_base_url().is_some())?;
         Ok(Arc::new(Self {
             config,
             store,
@@ -166,27 +166,28 @@ impl Identity {
 /// Says what is wrong with the configuration and the files that it names, as [`Identity::open`]
 /// would, and opens nothing. `has_url`: whether `public_base_url` is set.
 pub fn check(config: &IdentityConfig, here: &ServerName, has_url: bool) -> Result<(), OpenError> {
-    read(&mut config.clone(), here, has_url).map(|_| ())
+    read(&mut config.clone(), here)?;
+    check_links(config, has_url)
+}
+
+/// Links in mails have secrets: they lead to this server and to no other of its name. In a folder
+/// nobody but its owner reads them.
+fn check_links(config: &IdentityConfig, has_url: bool) -> Result<(), OpenError> {
+    if config.mail.transport == MailTransport::Smtp && !has_url {
+        let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
+        return Err(OpenError::Options(why));
+    }
+    Ok(())
 }
 
 type Read = (Policy, Option<Zeroizing<String>>);
 
 /// Reads the files that the configuration names. The secrets of providers are then in it.
-fn read(
-    config: &mut IdentityConfig,
-    here: &ServerName,
-    has_url: bool,
-) -> Result<Read, OpenError> {
+fn read(config: &mut IdentityConfig, here: &ServerName) -> Result<Read, OpenError> {
     upstream::config::make_ready(&mut config.upstream).map_err(OpenError::Upstream)?;
     let policy = read_policy(config, here)?;
     if config.sign_up.enabled && config.mail.transport == MailTransport::None {
         return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
-    }
-    // Links in mails have secrets: they lead to this server and to no other of its name. In a
-    // folder nobody but its owner reads them.
-    if config.mail.transport == MailTransport::Smtp && !has_url {
-        let why = "mail.transport = \"smtp\" needs public_base_url, where links in mails lead";
-        return Err(OpenError::Options(why));
     }
     Ok((policy, read_secret(config)?))
 }
