@@ -448,8 +448,8 @@ pub const POLICY_MOVES_SHOWN_MAX: usize = 20_000;
 /// For how long after an account was made its owner is not written to about each device: it is
 /// being set up.
 pub const NEW_ACCOUNT_S: u64 = 60 * 60;
-/// People from whom a start takes their organisation at most, because the policy no longer expects
-/// them: a twentieth of everybody, within these bounds. More is an administrator's word.
+/// People whom a start takes out of their organisation at most: a twentieth of everybody, within
+/// these bounds. More is an administrator's word.
 pub const POLICY_OUT_AT_START_MIN: u64 = 10;
 /// See [`POLICY_OUT_AT_START_MIN`].
 pub const POLICY_OUT_AT_START_MAX: u64 = 1_000;

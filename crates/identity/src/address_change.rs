@@ -243,7 +243,7 @@ fn address_page(
     let error = |field| wrong.filter(|(name, _)| *name == field).map(|(_, why)| why.as_str());
     let form = html! {
         (Field {
-            name: "address", label: words.new, kind: "email", value: typed,
+            name: "address", label: words.new, kind: "text", value: typed,
             autocomplete: "email", hint: None, error: error("address"),
         }.render())
         @if asks_password {

@@ -60,7 +60,7 @@ impl AddressPage {
         let form = html! {
             input type="hidden" name="continue" value=(asked.onward.path());
             (Field {
-                name: "address", label: self.label, kind: "email", value: asked.typed(),
+                name: "address", label: self.label, kind: "text", value: asked.typed(),
                 autocomplete: "email", hint: self.hint, error: wrong,
             }.render())
             div.actions { button type="submit" { (browser.words().sign_up.send) } }

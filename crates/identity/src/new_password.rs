@@ -104,6 +104,16 @@ pub(crate) fn fields(
     whose: &str,
     wrong: Option<&(&'static str, String)>,
 ) -> Markup {
+    fields_called(browser, browser.words().password.label, whose, wrong)
+}
+
+/// The same with another name than "password" for the first.
+pub(crate) fn fields_called(
+    browser: &Browser,
+    label: &str,
+    whose: &str,
+    wrong: Option<&(&'static str, String)>,
+) -> Markup {
     let words = &browser.words().password;
     let hint = (words.hint)(browser.identity.config.sign_up.password_length_min);
     let error = |field| wrong.filter(|(name, _)| *name == field).map(|(_, why)| why.as_str());
@@ -111,7 +121,7 @@ pub(crate) fn fields(
         input.hidden type="text" name="username" value=(whose) autocomplete="username" readonly
             tabindex="-1" aria-hidden="true";
         (Field {
-            name: "password", label: words.label, kind: "password", value: "",
+            name: "password", label, kind: "password", value: "",
             autocomplete: "new-password", hint: Some(&hint), error: error("password"),
         }.render())
         (Field {

@@ -129,7 +129,7 @@ fn page(browser: &Browser, owner: &Owner, ends_devices: bool, wrong: Option<&Wro
             name: "old", label: words.old, kind: "password", value: "",
             autocomplete: "current-password", hint: None, error,
         }.render())
-        (new_password::fields(browser, owner.name(), wrong))
+        (new_password::fields_called(browser, words.new, owner.name(), wrong))
         div.field {
             label for="devices" {
                 input id="devices" name="devices" type="checkbox" value="end"

@@ -109,7 +109,7 @@ pub(crate) struct Field<'a> {
     pub(crate) name: &'a str,
     /// What is asked for.
     pub(crate) label: &'a str,
-    /// `text`, `email` or `password`.
+    /// `text` or `password`.
     pub(crate) kind: &'a str,
     /// What stands in it.
     pub(crate) value: &'a str,
@@ -132,14 +132,20 @@ impl Field<'_> {
                 .flatten()
                 .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
-        let numeric = (self.autocomplete == "one-time-code").then_some("numeric");
+        // No `type=email`: browsers write the domain of such a field in Punycode, unseen, and whoever
+        // slipped would wait for a mail that goes elsewhere.
+        let keyboard = match self.autocomplete {
+            "one-time-code" => Some("numeric"),
+            "email" => Some("email"),
+            _ => None,
+        };
         html! {
             div.field {
                 label for=(self.name) { (self.label) }
                 @if let Some(hint) = self.hint { p.hint id=(hint_id) { (hint) } }
                 @if let Some(error) = self.error { p.error id=(error_id) { (error) } }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value)
-                    autocomplete=(self.autocomplete) inputmode=[numeric] required
+                    autocomplete=(self.autocomplete) inputmode=[keyboard] required
                     autocapitalize="none" spellcheck="false"
                     aria-describedby=[described] aria-invalid=[self.error.map(|_| "true")];
             }

@@ -213,3 +213,19 @@ async fn what_the_router_does_not_take_is_said_in_the_words_of_the_page() {
         assert_eq!(said["errcode"], errcode);
     }
 }
+
+/// Otherwise browsers write an accent in the domain of an address in Punycode, unseen, and the code
+/// goes to a domain that is nobody's.
+#[tokio::test]
+async fn addresses_reach_the_server_as_they_were_typed() {
+    let site = crate::sign_up::tests::Site::start();
+    let (mut known, _) = site.sign_up("a@important.com").await;
+    let mut stranger = site.test.browser();
+    for path in ["/_estafette/sign-up", "/_estafette/password/reset", "/_estafette/account/address"]
+    {
+        let browser = if path.contains("account") { &mut known } else { &mut stranger };
+        let page = browser.open(path).await;
+        assert!(page.body.contains("name=\"address\" type=\"text\""), "{path}: {}", page.body);
+        assert!(page.body.contains("inputmode=\"email\"") && !page.body.contains("type=\"email\""));
+    }
+}

@@ -3,8 +3,8 @@
 //!
 //! Each page is one act of the store with a line of the audit log for everybody it moves, so that
 //! whoever is cut short goes on where it stopped. Nobody is deactivated for having nowhere to go:
-//! they lose their organisation, are named, and an administrator decides. A start takes it from few
-//! at once: a mistyped file looks the same as a ministry that has left.
+//! they lose their organisation, are named, and an administrator decides. A start takes people out
+//! of their organisation a few at once: a mistyped file looks the same as a ministry that has left.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub struct Applied {
     pub moved: u64,
     /// How many have nowhere on this server to go.
     pub unplaced: u64,
-    /// How many of those keep what they have, because a start does not take it from so many.
+    /// How many stay in their organisation, because a start takes not so many out of it.
     pub held_back: u64,
     /// The first of both, in the order of their accounts.
     pub moves: Vec<Move>,
@@ -53,15 +53,16 @@ pub(crate) enum Apply {
     DryRun,
     /// By an administrator's word.
     Asked,
-    /// Because the server starts: not from many is their organisation taken.
+    /// Because the server starts: not many are taken out of their organisation.
     AtStart,
 }
 
-/// Who would lose their organisation by a start, until everybody was counted.
+/// Who would leave their organisation by a start, until everybody was counted.
 #[derive(Default)]
 struct Held {
     moves: Vec<(Move, (UserId, Placement))>,
     count: u64,
+    unplaced: u64,
 }
 
 impl Identity {
@@ -103,7 +104,7 @@ impl Identity {
         Ok(applied)
     }
 
-    /// Takes their organisation from those who were held, unless they are many.
+    /// Takes those out of their organisation who were held, unless they are many.
     async fn apply_held(
         &self,
         entry: &AuditEntry,
@@ -113,7 +114,7 @@ impl Identity {
         let few = (applied.accounts / 20).clamp(POLICY_OUT_AT_START_MIN, POLICY_OUT_AT_START_MAX);
         if held.count > few {
             applied.held_back = held.count;
-            applied.unplaced = applied.unplaced.saturating_add(held.count);
+            applied.unplaced = applied.unplaced.saturating_add(held.unplaced);
             let room = POLICY_MOVES_SHOWN_MAX.saturating_sub(applied.moves.len());
             applied.moves.extend(held.moves.into_iter().map(|(movement, _)| movement).take(room));
             return Ok(());
@@ -192,7 +193,7 @@ impl Identity {
                 if moved > 0 {
                     tracing::info!(accounts, moved, "the policy moved people");
                 }
-                if unplaced > 0 || !complete {
+                if unplaced > 0 || held_back > 0 || !complete {
                     tracing::warn!(
                         unplaced,
                         held_back,
@@ -207,13 +208,16 @@ impl Identity {
     }
 }
 
-/// Keeps those of a page apart who have nowhere to go and would lose what they have.
+/// Keeps those of a page apart who would leave their organisation: for another, for that of guests,
+/// or for none.
 fn hold(page: &mut Page, held: &mut Held) {
     let goes = |(movement, placement): &mut (Move, Option<(UserId, Placement)>)| {
-        movement.unplaced && placement.is_some()
+        let leaves = movement.from.is_some() && movement.from != movement.to;
+        (leaves || movement.unplaced) && placement.is_some()
     };
     for (movement, placement) in page.moves.extract_if(.., goes) {
         held.count = held.count.saturating_add(1);
+        held.unplaced = held.unplaced.saturating_add(u64::from(movement.unplaced));
         // Beyond the limit nobody is moved, and there is nothing to keep.
         if let Some(placement) = placement.filter(|_| held.count <= POLICY_OUT_AT_START_MAX) {
             held.moves.push((movement, placement));

@@ -22,6 +22,7 @@ pub(crate) struct Password {
     /// Another one for whoever knows the one before.
     pub(crate) change_title: &'static str,
     pub(crate) old: &'static str,
+    pub(crate) new: &'static str,
     pub(crate) end_devices: &'static str,
     pub(crate) end_devices_hint: &'static str,
     /// Title and text.
@@ -49,6 +50,7 @@ pub(super) const FRENCH: Password = Password {
     set: "Changer le mot de passe",
     change_title: "Changer de mot de passe",
     old: "Mot de passe actuel",
+    new: "Nouveau mot de passe",
     end_devices: "Déconnecter aussi tous mes appareils",
     end_devices_hint: "Utile si quelqu’un d’autre a pu connaître votre mot de passe. Les messages \
                        qui ne sont pas sauvegardés y seront perdus.",
@@ -82,6 +84,7 @@ pub(super) const ENGLISH: Password = Password {
     set: "Change the password",
     change_title: "Change the password",
     old: "Current password",
+    new: "New password",
     end_devices: "Sign all my devices out as well",
     end_devices_hint: "Useful where somebody else may have known your password. Messages that are \
                        not backed up will be lost on them.",

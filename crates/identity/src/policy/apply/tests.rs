@@ -34,7 +34,11 @@ domains = ["moved.important.com"]
 
 /// The same site after its operator changed the policy and started the server again.
 fn restarted(site: &Site, policy: &std::path::Path) -> Arc<Identity> {
-    std::fs::write(policy, CHANGED).unwrap();
+    restarted_with(site, policy, CHANGED)
+}
+
+fn restarted_with(site: &Site, policy: &std::path::Path, text: &str) -> Arc<Identity> {
+    std::fs::write(policy, text).unwrap();
     let mut config = site.test.identity.config.clone();
     config.policy.file = policy.to_owned();
     let store = site.test.identity.store.clone();
@@ -186,36 +190,40 @@ async fn whom_the_policy_no_longer_expects_loses_the_organisation_and_nothing_el
 }
 
 #[tokio::test]
-async fn a_mistyped_file_takes_the_organisation_from_nobody_at_a_start() {
-    // Otherwise one wrong line and a restart put a ministry out.
-    let site = Site::start();
-    let store = &site.test.identity.store;
-    for number in 0..=POLICY_OUT_AT_START_MIN {
-        let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
-        let details = PersonDetails {
-            email: Some(format!("u{number}@sub.important.com")),
-            organisation_id: Some("important".into()),
-            ..PersonDetails::default()
+async fn a_mistyped_file_takes_nobody_out_of_their_organisation_at_a_start() {
+    // Otherwise one wrong line and a restart put a ministry out, or among the guests.
+    let with_guests = format!("{CHANGED}\n[guests]\nname = \"Invités\"\n");
+    for (policy, unplaced) in [(CHANGED, true), (&with_guests, false)] {
+        let site = Site::start();
+        let store = &site.test.identity.store;
+        for number in 0..=POLICY_OUT_AT_START_MIN {
+            let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
+            let details = PersonDetails {
+                email: Some(format!("u{number}@sub.important.com")),
+                organisation_id: Some("important".into()),
+                ..PersonDetails::default()
+            };
+            store.put_person(&user_id, details).await.unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let identity = restarted_with(&site, &folder.path().join("policy.toml"), policy);
+        let entry = identity.policy_entry();
+        let guests = async || {
+            let people = store.people_after(None, 100).await.unwrap();
+            people.iter().filter(|person| person.details.guest).count()
         };
-        store.put_person(&user_id, details).await.unwrap();
+        let all = POLICY_OUT_AT_START_MIN + 1;
+        let held = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+        assert_eq!((held.moved, held.held_back, held.complete), (0, all, true));
+        assert_eq!(held.unplaced, if unplaced { all } else { 0 });
+        assert_eq!((held.moves.len() as u64, guests().await), (all, 0));
+        // Few are no mistake of the file.
+        let one = UserId::parse("@u0:x.fr").unwrap();
+        store.deactivate_account(&one, false, 1).await.unwrap();
+        let few = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+        assert_eq!((few.moved, few.held_back, few.complete), (all - 1, 0, true));
+        assert_eq!(guests().await as u64, all - 1);
     }
-    let folder = tempfile::tempdir().unwrap();
-    let identity = restarted(&site, &folder.path().join("policy.toml"));
-    let entry = identity.policy_entry();
-    let guests = async || {
-        let people = store.people_after(None, 100).await.unwrap();
-        people.iter().filter(|person| person.details.guest).count()
-    };
-    let all = POLICY_OUT_AT_START_MIN + 1;
-    let held = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
-    assert_eq!((held.moved, held.unplaced, held.held_back, held.complete), (0, all, all, true));
-    assert_eq!((held.moves.len() as u64, guests().await), (all, 0));
-    // Few are no mistake of the file.
-    let one = UserId::parse("@u0:x.fr").unwrap();
-    store.deactivate_account(&one, false, 1).await.unwrap();
-    let few = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
-    assert_eq!((few.moved, few.held_back, few.complete), (all - 1, 0, true));
-    assert_eq!(guests().await as u64, all - 1);
 }
 
 #[tokio::test]
