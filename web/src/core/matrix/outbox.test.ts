@@ -199,6 +199,20 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     expect(again.entries.get().filter((one) => one.state.phase === "failed").map((one) => one.content["body"])).toEqual(["interdit"]);
   });
 
+  test("what may not be encrypted now is not handed to the cryptography, and what needs none is sent", async () => {
+    let refusal: "identityMissing" | null = "identityMissing";
+    const encrypting = { ...client, getCrypto: () => ({ isEncryptionEnabledInRoom: async (room: string) => room === "!secret" }) } as unknown as MatrixClient;
+    const box = new Outbox(encrypting, account, () => online, () => refusal);
+    boxes.push(box);
+    await write(box, "secret", "!secret");
+    await write(box, "ouvert", "!open");
+    await vi.waitFor(() => expect(texts()).toEqual(["ouvert"]));
+    await vi.waitFor(() => expect(box.entries.get().find((one) => one.roomId === "!secret")?.state).toEqual({ phase: "failed", reason: "identityMissing" }));
+    refusal = null;
+    await box.resume();
+    await vi.waitFor(() => expect(texts()).toEqual(["ouvert", "secret"]));
+  });
+
   test("a room that cannot take a message does not hold up another room", async () => {
     answers = [server(403, "M_FORBIDDEN")];
     const box = await open();
