@@ -299,6 +299,8 @@ async fn a_changed_moved_or_missing_line_of_the_audit_log_shows() {
         let file = world.file();
         assert!(file.execute_batch("UPDATE audit SET act = 'x'").is_err(), "append-only");
         assert!(file.execute_batch("DELETE FROM audit").is_err(), "append-only");
+        let replaced = "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 2";
+        assert!(file.execute_batch(replaced).is_err(), "append-only");
         file.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_cut")
             .unwrap();
         file.execute_batch(edit).unwrap();
