@@ -26,6 +26,19 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// Whether a character is a control character, turns the direction of what is read around it, or
+/// shows nothing (Unicode, UAX #9 and "default ignorable"): a name with one looks like another, or
+/// rewrites the page that it stands on.
+pub fn disguises(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+                | '\u{feff}' | '\u{ffa0}'
+        )
+}
+
 /// The words of a folded text: what stands between anything that is no letter or digit.
 pub fn words(folded: &str) -> impl Iterator<Item = &str> {
     folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())

@@ -9,7 +9,7 @@ mod placing;
 use std::sync::Arc;
 
 use estafette_core::{
-    directory::fold,
+    directory::{disguises, fold},
     email_address::EmailAddress,
     ids::{DeviceId, UserId},
     limits::{ACCOUNTS_PER_PAGE_MAX, DISPLAYNAME_BYTES_MAX, REASON_BYTES_MAX},
@@ -358,8 +358,9 @@ fn address(text: &str) -> Result<EmailAddress, Refusal> {
 
 fn display_name(name: &str) -> Result<&str, Refusal> {
     let name = name.trim();
-    if name.is_empty() || name.len() > DISPLAYNAME_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(wrong(format!("A name has 1 to {DISPLAYNAME_BYTES_MAX} bytes, on one line.")));
+    if name.is_empty() || name.len() > DISPLAYNAME_BYTES_MAX || name.chars().any(disguises) {
+        let why = "on one line and without characters that show nothing or turn the text around";
+        return Err(wrong(format!("A name has 1 to {DISPLAYNAME_BYTES_MAX} bytes, {why}.")));
     }
     Ok(name)
 }

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use estafette_core::limits::{
-    OAUTH_CLIENT_METADATA_BYTES_MAX, OAUTH_CLIENT_NAME_BYTES_MAX, OAUTH_REDIRECT_URIS_MAX,
+use estafette_core::{
+    directory::disguises,
+    limits::{
+        OAUTH_CLIENT_METADATA_BYTES_MAX, OAUTH_CLIENT_NAME_BYTES_MAX, OAUTH_REDIRECT_URIS_MAX,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -196,18 +199,6 @@ fn texts(
         texts.insert(name.clone(), value.to_owned());
     }
     Ok(texts)
-}
-
-/// Control characters, and those that turn the direction of what is read around them or show
-/// nothing (Unicode, UAX #9 and "default ignorable"): a name must not rewrite the page that it
-/// stands on.
-fn disguises(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
 }
 
 fn is_under(uri: &str, base: &Base<'_>) -> bool {

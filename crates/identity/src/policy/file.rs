@@ -7,6 +7,7 @@ use std::{
 };
 
 use estafette_core::{
+    directory::disguises,
     email_address::{EmailAddress, check_domain},
     ids::ServerName,
     limits::{ORGANISATION_ID_BYTES_MAX, ORGANISATION_NAME_BYTES_MAX},
@@ -14,6 +15,7 @@ use estafette_core::{
 use serde::Deserialize;
 
 use super::{GUESTS, Organisation, Policy};
+use crate::oauth::redirect::WebUri;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +77,7 @@ impl Entries {
         let name = self.name.trim();
         for (what, text) in [("name", name), ("label", label)] {
             // The brackets are what tells people that the label is not part of the name.
-            let printable = !text.chars().any(|c| c.is_control() || c == '[' || c == ']');
+            let printable = !text.chars().any(|c| disguises(c) || c == '[' || c == ']');
             if text.is_empty() || text.len() > ORGANISATION_NAME_BYTES_MAX || !printable {
                 return Err(format!("{id}.{what}: empty, too long, or with a character too many"));
             }
@@ -86,7 +88,7 @@ impl Entries {
                 .map_err(|error| format!("{id}.homeserver: `{given}`: {error}"))?,
         };
         if let Some(url) = &self.url
-            && !(url.starts_with("https://") || url.starts_with("http://"))
+            && WebUri::parse(url).is_none()
         {
             return Err(format!("{id}.url: `{url}` is no web address"));
         }
@@ -103,6 +105,9 @@ impl Policy {
             Some(domain) => (domain, &mut self.above),
             None => (rule, &mut self.domains),
         };
+        if !domain.is_ascii() {
+            return Err(format!("{}: `{rule}`: write it in its ASCII form (`xn--…`)", to.id));
+        }
         check_domain(domain).map_err(|error| format!("{}: `{rule}`: {error}", to.id))?;
         add(map, domain.to_ascii_lowercase(), rule, to)
     }

@@ -41,8 +41,8 @@ pub struct ProviderConfig {
     /// has people prove more, and not as wishes (`acr_values`).
     #[serde(default)]
     pub acr_essential: bool,
-    /// By what people must have proven themselves there: one of these must be in the `amr` of the ID
-    /// token, which is asked for as essential. Empty: it does not matter.
+    /// By what people must have proven themselves there: one of these must be in the `amr` of the
+    /// ID token, which is asked for as essential. Empty: it does not matter.
     #[serde(default)]
     pub amr_values: Vec<String>,
     /// What else is sent along, always the same, as `idp_hint` to ProConnect. Nothing that the

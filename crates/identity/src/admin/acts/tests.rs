@@ -88,6 +88,10 @@ async fn an_account_goes_through_its_whole_life() {
             "account.erase",
         ]
     );
+    for disguised in ["Jean\u{202e}nitraM", "\u{200b}", "Jean\nMartin"] {
+        let command = json!({ "user_set_name": { "user": user, "name": disguised } });
+        assert!(run(&site, command).await.unwrap_err().contains("show nothing"), "{disguised:?}");
+    }
     // Erasing is the one act that nothing undoes.
     let back = json!({ "user_reactivate": { "user": user } });
     let refused = run(&site, back).await.unwrap_err();
