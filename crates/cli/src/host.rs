@@ -224,3 +224,6 @@ fn told(error: &ApiError) -> HostError {
         _ => HostError::Internal(error.message().to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,14 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use axum::Router;
 use estafette_homeserver::{
-    Server,
+    Server, Shared,
     clock::{OsRandom, SystemClock},
     http, key_file,
 };
 use estafette_identity::{
-    Identity,
+    Identity, IdentityConfig,
     admin::{AdminSocket, SocketError},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,24 +53,8 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         data_dir = %server.config.data_dir.display(),
         "estafette is ready"
     );
-    let mail_key = server.config.data_dir.join(MAIL_KEY);
-    let mail_key = key_file::secret(&mail_key, &*server.random)?;
-    let host = Arc::new(HomeserverHost(Arc::clone(&server), mail_key));
     let enabled = settings.identity.enabled;
-    let imposed = enabled && !settings.identity.sign_up.display_name_editable;
-    server.names_are_imposed.store(imposed, Ordering::Relaxed);
-    if enabled {
-        let providers = settings.identity.upstream.iter();
-        let providers = providers.map(|one| (one.id.clone(), one.name.clone())).collect();
-        let _ = server.single_sign_on.set(providers);
-    }
-    let identity = Identity::open(settings.identity, server.store.clone(), host)?;
-    if enabled {
-        let book = Arc::new(IdentityAddressBook(Arc::downgrade(&identity)));
-        let _ = server.address_book.set(book);
-        let _ = server.people.set(Arc::new(IdentityPeople(Arc::downgrade(&identity))));
-    }
-    let further = if enabled { identity.routes() } else { axum::Router::new() };
+    let (identity, router) = join(&server, settings.identity)?;
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));
     let mut stopping = server.stopping();
     let administering = admin_socket.map(|socket| {
@@ -77,7 +62,6 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
             let _ = stopping.wait_for(|stop| *stop).await;
         }))
     });
-    let router = http::router_with(Arc::clone(&server), further);
     let serving = tokio::spawn(listening.serve(router, server.stopping()));
     tokio::select! {
         _ = terminate.recv() => {}
@@ -93,6 +77,32 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         administering.await?;
     }
     Ok(())
+}
+
+/// Puts identity and the homeserver together: what each knows of the other, and all routes.
+pub(crate) fn join(
+    server: &Shared,
+    config: IdentityConfig,
+) -> Result<(Arc<Identity>, Router), Box<dyn Error>> {
+    let enabled = config.enabled;
+    let imposed = enabled && !config.sign_up.display_name_editable;
+    server.names_are_imposed.store(imposed, Ordering::Relaxed);
+    if enabled {
+        let providers = config.upstream.iter();
+        let providers = providers.map(|one| (one.id.clone(), one.name.clone())).collect();
+        let _ = server.single_sign_on.set(providers);
+    }
+    let mail_key = server.config.data_dir.join(MAIL_KEY);
+    let mail_key = key_file::secret(&mail_key, &*server.random)?;
+    let host = Arc::new(HomeserverHost(Arc::clone(server), mail_key));
+    let identity = Identity::open(config, server.store.clone(), host)?;
+    if enabled {
+        let book = Arc::new(IdentityAddressBook(Arc::downgrade(&identity)));
+        let _ = server.address_book.set(book);
+        let _ = server.people.set(Arc::new(IdentityPeople(Arc::downgrade(&identity))));
+    }
+    let further = if enabled { identity.routes() } else { Router::new() };
+    Ok((identity, http::router_with(Arc::clone(server), further)))
 }
 
 /// The socket for `estafette admin`. Messages matter more than administration: where there can be

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! F-23 through the router of this crate; `crates/cli/src/guesses.rs` has the pages as well.
+//! F-23 through the router of this crate; `crates/cli/src/host/tests.rs` has the pages as well.
 
 use std::collections::VecDeque;
 

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Brute force at the whole server, pages and Matrix endpoints together, with the limits that it
+//! comes with and a clock that is moved by hand (F-23, F-24).
+
+use std::{collections::VecDeque, sync::Arc};
+
+use axum::{Router, body::Body};
+use estafette_core::ids::UserId;
+use estafette_homeserver::{
+    Server, Shared,
+    clock::{ManualClock, SeededRandom},
+    config::Config,
+};
+use estafette_identity::{Identity, IdentityConfig, config::MailTransport};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, accounts::NewAccount, people::PersonDetails,
+};
+use http::{HeaderMap, Request, StatusCode, header};
+use tower::ServiceExt as _;
+
+const MINUTE_MS: i64 = 60_000;
+const PASSWORD: &str = "ocean lantern granite violin";
+const ADDRESS: &str = "alice@x.fr";
+/// Where alice's device is.
+const HOME: &str = "198.51.100.7";
+const SIGN_IN: &str = "/_estafette/sign-in";
+const RESET: &str = "/_estafette/password/reset";
+
+struct Site {
+    server: Shared,
+    clock: Arc<ManualClock>,
+    router: Router,
+    _identity: Arc<Identity>,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn is_let_in(&self) -> bool {
+        [StatusCode::OK, StatusCode::SEE_OTHER].contains(&self.status)
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    /// How long to wait, in s.
+    fn retry_after(&self) -> i64 {
+        self.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap()
+    }
+
+    /// The value of a cookie that is set, `name=value`.
+    fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
+        let mut cookies = cookies.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap());
+        cookies.find(|cookie| cookie.starts_with(&format!("{name}="))).map(str::to_owned)
+    }
+}
+
+impl Site {
+    /// A server at `x.fr` with alice, who has a password, an address and a device at [`HOME`].
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config {
+            server_name: "x.fr".into(),
+            data_dir: folder.path().into(),
+            public_base_url: "https://x.fr".into(),
+            ..Config::default()
+        };
+        config.listener.behind_proxy = true;
+        let mut identity = IdentityConfig::default();
+        identity.sign_up.enabled = true;
+        identity.policy.open = true;
+        identity.mail.transport = MailTransport::Folder;
+        identity.mail.from = "Estafette <no-reply@x.fr>".into();
+        identity.mail.folder = folder.path().join("mail");
+        let clock = Arc::new(ManualClock::at(1_700_000_000_000));
+        let random = Arc::new(SeededRandom::new(1));
+        let server = Server::open(config, Arc::clone(&clock) as _, random).unwrap();
+        let (identity, router) = crate::serve::join(&server, identity).unwrap();
+        let site = Self { server, clock, router, _identity: identity, _folder: folder };
+        site.person("alice", ADDRESS).await;
+        site
+    }
+
+    async fn person(&self, localpart: &str, address: &str) {
+        let user_id = UserId::from_localpart(localpart, &self.server.server_name).unwrap();
+        let hash = self.server.auth.passwords.hash(&*self.server.random, PASSWORD).await.unwrap();
+        let account = NewAccount {
+            user_id: user_id.clone(),
+            password_hash: Some(hash),
+            appservice_id: None,
+            is_admin: false,
+            displayname: None,
+            registration_token: None,
+            login: None,
+            now_ms: self.server.now_ms(),
+        };
+        self.server.store.create_account(account).await.unwrap();
+        let details = PersonDetails { email: Some(address.into()), ..PersonDetails::default() };
+        self.server.store.put_person(&user_id, details).await.unwrap();
+    }
+
+    async fn send(&self, request: http::request::Builder, at: &str, body: String) -> Answer {
+        let request = request.header("host", "x.fr").header("x-forwarded-for", at);
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let body = String::from_utf8(bytes.into()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// `POST /login`, with a cookie (`name=value`, or nothing).
+    async fn log_in(&self, who: &str, password: &str, at: &str, cookie: &str) -> Answer {
+        let identifier = if who.contains('@') && !who.starts_with('@') {
+            serde_json::json!({ "type": "m.id.thirdparty", "medium": "email", "address": who })
+        } else {
+            serde_json::json!({ "type": "m.id.user", "user": who })
+        };
+        let body = serde_json::json!({
+            "type": "m.login.password", "identifier": identifier, "password": password,
+        });
+        let request = Request::post("/_matrix/client/v3/login").header("cookie", cookie);
+        self.send(request, at, body.to_string()).await
+    }
+
+    /// A fresh browser that opens `page`, shows the cookie `known` as well, and sends the form.
+    async fn fill_in(&self, page: &str, fields: &[(&str, &str)], at: &str, known: &str) -> Answer {
+        let shown = self.send(Request::get(page), at, String::new()).await;
+        assert_eq!(shown.status, StatusCode::OK, "{}", shown.body);
+        let browser = shown.cookie("__Host-estafette").unwrap();
+        let token = shown.body.split("name=\"form_token\" value=\"").nth(1).unwrap();
+        let mut fields = fields.to_vec();
+        fields.push(("form_token", token.split('"').next().unwrap()));
+        let request = Request::post(page)
+            .header("cookie", format!("{browser}; {known}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        let body: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace('@', "%40").replace(' ', "+")))
+            .collect();
+        self.send(request, at, body.join("&")).await
+    }
+
+    async fn sign_in(&self, who: &str, password: &str, at: &str, known: &str) -> Answer {
+        self.fill_in(SIGN_IN, &[("who", who), ("password", password)], at, known).await
+    }
+
+    async fn ask_for_code(&self, page: &str, address: &str, at: &str, known: &str) -> Answer {
+        self.fill_in(page, &[("address", address)], at, known).await
+    }
+
+    /// Signs alice in with a device at [`HOME`]. The cookie that her browser is known by.
+    async fn settle(&self) -> String {
+        let device: serde_json::Value =
+            serde_json::from_str(&self.log_in("alice", PASSWORD, HOME, "").await.body).unwrap();
+        let token = device["access_token"].as_str().unwrap();
+        let request = Request::get("/_matrix/client/v3/account/whoami")
+            .header("authorization", format!("Bearer {token}"));
+        assert_eq!(self.send(request, HOME, String::new()).await.status, StatusCode::OK);
+        let signed_in = self.sign_in("alice", PASSWORD, HOME, "").await;
+        let known = signed_in.cookie("__Host-estafette-known").unwrap();
+        let cookies = signed_in.headers.get_all(header::SET_COOKIE).iter();
+        let mut cookies = cookies.map(|cookie| cookie.to_str().unwrap());
+        let whole = cookies.find(|cookie| cookie.starts_with(&known)).unwrap();
+        assert!(whole.ends_with("; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"), "{whole}");
+        known
+    }
+}
+
+/// What was done within the last minute.
+#[derive(Default)]
+struct LastMinute(VecDeque<i64>);
+
+impl LastMinute {
+    fn note(&mut self, now_ms: i64) -> usize {
+        self.0.push_back(now_ms);
+        while self.0.front().is_some_and(|at| now_ms - at >= MINUTE_MS) {
+            self.0.pop_front();
+        }
+        self.0.len()
+    }
+}
+
+fn source(at: usize) -> String {
+    format!("203.{}.{}.9", at / 250, at % 250)
+}
+
+/// Otherwise an account is guessed at faster than ten times a minute by some way, or strangers keep
+/// its owner out of some.
+#[tokio::test]
+async fn ten_minutes_of_guesses_from_one_and_a_thousand_places_keep_no_owner_out() {
+    for sources in [1, 1_000] {
+        let site = Site::start().await;
+        let known = site.settle().await;
+        let (mut weighed, mut most, mut guesser) = (LastMinute::default(), 0, 0);
+        for step in 0..100 {
+            for _ in 0..20 {
+                guesser += 1;
+                let (at, guess) = (source(guesser % sources), format!("guess {guesser}"));
+                let who = ["alice", "@alice:x.fr", ADDRESS, "ALICE@x.fr"][guesser % 4];
+                let answer = if guesser % 10 == 0 {
+                    site.sign_in(who, &guess, &at, "").await
+                } else {
+                    site.log_in(who, &guess, &at, "").await
+                };
+                assert!(!answer.is_let_in());
+                if !answer.is_held_back() {
+                    most = weighed.note(site.server.now_ms()).max(most);
+                }
+            }
+            let (new, what) = (source(40_000 + step), format!("step {step}, {sources} sources"));
+            // Wrong once, and let in within a minute.
+            let (at, cookie) =
+                if step % 4 < 2 { (HOME, "") } else { (new.as_str(), known.as_str()) };
+            if step % 2 == 0 {
+                let slip = if step % 8 < 4 {
+                    site.sign_in("alice", &format!("slip {step}"), at, cookie).await
+                } else {
+                    site.log_in(ADDRESS, "slip", at, cookie).await
+                };
+                if !slip.is_held_back() {
+                    most = weighed.note(site.server.now_ms()).max(most);
+                }
+            } else {
+                let mut owner = site.sign_in(ADDRESS, PASSWORD, at, cookie).await;
+                if owner.is_held_back() {
+                    assert!((1..=60).contains(&owner.retry_after()), "{what}");
+                    site.clock.advance(owner.retry_after() * 1000);
+                    owner = site.log_in("alice", PASSWORD, at, cookie).await;
+                }
+                assert!(owner.is_let_in(), "{what}: {} {}", owner.status, owner.body);
+            }
+            site.clock.advance(6_000);
+        }
+        assert!((1..=10).contains(&most), "{most} guesses in a minute from {sources} sources");
+    }
+}
+
+/// Otherwise whoever guesses from one place keeps out everybody who is at a new one.
+#[tokio::test]
+async fn one_stranger_never_keeps_out_an_owner_at_a_new_place() {
+    let site = Site::start().await;
+    for minute in 0..10 {
+        for guess in 0..20 {
+            site.log_in("alice", &format!("guess {guess}"), &source(1), "").await;
+        }
+        let new = source(100 + minute);
+        let owner = site.sign_in(ADDRESS, PASSWORD, &new, "").await;
+        assert!(owner.is_let_in(), "minute {minute}: {}", owner.body);
+        site.clock.advance(MINUTE_MS);
+    }
+}
+
+/// Otherwise strangers who ask for codes keep somebody from getting theirs, or fill a mailbox.
+#[tokio::test]
+async fn ten_minutes_of_asking_for_codes_keep_nobody_from_their_own() {
+    let site = Site::start().await;
+    let known = site.settle().await;
+    // Bob has no account yet, and is where others of this server are.
+    let (bob, at_home) = ("bob@x.fr", HOME);
+    let mut sent = [LastMinute::default(), LastMinute::default()];
+    let pages = [(ADDRESS, RESET), (bob, "/_estafette/sign-up")];
+    for step in 0..60 {
+        for ((address, page), sent) in pages.iter().zip(&mut sent) {
+            for nr in 0..10 {
+                let at = source(step * 10 + nr);
+                let answer = site.ask_for_code(page, address, &at, "").await;
+                if !answer.is_held_back() {
+                    let most = sent.note(site.server.now_ms());
+                    assert!(most <= 2, "{most} codes to {address} in a minute");
+                }
+            }
+        }
+        if step % 6 == 5 {
+            let owner = site.ask_for_code(RESET, ADDRESS, &source(40_000 + step), &known).await;
+            assert!(owner.is_let_in(), "step {step}: {}", owner.body);
+            let owner = site.ask_for_code("/_estafette/sign-up", bob, at_home, "").await;
+            assert!(owner.is_let_in(), "step {step}: {}", owner.body);
+        }
+        site.clock.advance(10_000);
+    }
+}
+
+/// Otherwise one who asks for codes without end keeps all others at new places from theirs.
+#[tokio::test]
+async fn one_place_takes_no_code_from_a_new_one_and_may_not_have_everybody_written_to() {
+    let site = Site::start().await;
+    for minute in 0..5 {
+        for _ in 0..5 {
+            site.ask_for_code(RESET, ADDRESS, &source(1), "").await;
+        }
+        let owner = site.ask_for_code(RESET, ADDRESS, &source(10 + minute), "").await;
+        assert!(owner.is_let_in(), "minute {minute}: {}", owner.body);
+        site.clock.advance(MINUTE_MS);
+    }
+    let mut sent = 0;
+    for nr in 0..230 {
+        let address = format!("agent{nr}@x.fr");
+        sent += u32::from(site.ask_for_code(RESET, &address, &source(1), "").await.is_let_in());
+    }
+    assert_eq!(sent, 200);
+    assert!(site.ask_for_code(RESET, "agent@x.fr", &source(2), "").await.is_let_in());
+}
+
+/// Otherwise what is let in, held back or waited for tells who has an account (F-24): on the page
+/// and by the endpoint, for strangers, for who sits where alice does, and in others' browsers.
+#[tokio::test]
+async fn nobody_is_answered_as_somebody_is() {
+    let site = Site::start().await;
+    site.settle().await;
+    site.person("carol", "carol@x.fr").await;
+    let carol = site.sign_in("carol", PASSWORD, &source(7), "").await;
+    let carols = carol.cookie("__Host-estafette-known").unwrap();
+    let places = [
+        (source(1), ""),
+        (HOME.to_owned(), ""),
+        (source(2), carols.as_str()),
+        (HOME.to_owned(), ""),
+        (HOME.to_owned(), carols.as_str()),
+        (source(3), ""),
+        (source(4), ""),
+        (source(5), ""),
+        (HOME.to_owned(), ""),
+    ];
+    let mut told: Vec<Vec<(StatusCode, HeaderMap, usize)>> = Vec::new();
+    for who in [ADDRESS, "nobod@x.fr", "nob:d@x.fr"] {
+        let mut answers = Vec::new();
+        for way in 0..3 {
+            for (at, cookie) in &places {
+                let answer = match way {
+                    0 => site.sign_in(who, "guess", at, cookie).await,
+                    1 => site.log_in(who, "guess", at, cookie).await,
+                    _ if who.contains(':') => continue,
+                    _ => site.ask_for_code(RESET, who, at, cookie).await,
+                };
+                let mut headers = answer.headers;
+                headers.remove(header::SET_COOKIE);
+                answers.push((answer.status, headers, answer.body.len()));
+                site.clock.advance(1_000);
+            }
+            site.clock.advance(MINUTE_MS);
+        }
+        let held_back = answers.iter().filter(|(status, ..)| status.as_u16() == 429).count();
+        assert!(held_back >= 6, "{who}: {answers:#?}");
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0][..18], told[2][..], "what is no address at all");
+}
