@@ -511,6 +511,8 @@ pub const OAUTH_CODE_MEMORY_MS: i64 = 24 * 60 * 60 * 1_000;
 pub const OAUTH_CODES_PER_USER_MAX: u64 = 20;
 /// Device grants under way.
 pub const OAUTH_DEVICE_GRANTS_MAX: u64 = 10_000;
+/// The same at the request of one source.
+pub const OAUTH_DEVICE_GRANTS_PER_SOURCE: usize = 1_000;
 /// How long one may take.
 pub const OAUTH_DEVICE_GRANT_S: u64 = 20 * 60;
 /// How long a client waits between two polls of a device grant, in seconds.
@@ -521,6 +523,8 @@ pub const OAUTH_LOCKED_RETRY_S: u64 = 60;
 pub const OAUTH_POLL_SLOWER_MS: i64 = 5_000;
 /// Rendezvous sessions at once (MSC4108, MSC4388).
 pub const RENDEZVOUS_SESSIONS_MAX: usize = 4_000;
+/// The same of one source.
+pub const RENDEZVOUS_PER_SOURCE: usize = 400;
 /// What one holds.
 pub const RENDEZVOUS_BYTES_MAX: usize = 4_096;
 /// How long one lasts.
@@ -535,6 +539,8 @@ pub const UPSTREAM_PARAMETER_BYTES_MAX: usize = 64;
 pub const UPSTREAM_VALUE_BYTES_MAX: usize = 1_024;
 /// Sign-ins under way at other OpenID providers.
 pub const UPSTREAM_SIGN_INS_MAX: usize = 10_000;
+/// The same of one source.
+pub const UPSTREAM_SIGN_INS_PER_SOURCE: usize = 1_000;
 /// How long one may take.
 pub const UPSTREAM_SIGN_IN_S: u64 = 15 * 60;
 /// How long a provider may take to answer.

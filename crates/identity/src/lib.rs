@@ -35,11 +35,15 @@ mod testing;
 mod tests;
 pub mod upstream;
 mod validity;
+mod waiting;
 
 use std::sync::Arc;
 
 use axum::Router;
-use estafette_core::ids::{ServerName, UserId};
+use estafette_core::{
+    ids::{ServerName, UserId},
+    limits::{OAUTH_DEVICE_GRANTS_MAX, OAUTH_DEVICE_GRANTS_PER_SOURCE},
+};
 use estafette_store::sqlite::SqliteStore;
 use zeroize::Zeroizing;
 
@@ -52,7 +56,10 @@ pub use self::{
     policy::{Policy, PolicyError},
     validity::RenewalMail,
 };
-use self::{config::MailTransport, mail::Mailer, rendezvous::Rendezvous, upstream::Upstream};
+use self::{
+    config::MailTransport, mail::Mailer, rendezvous::Rendezvous, upstream::Upstream,
+    waiting::Waiting,
+};
 
 /// Why identity cannot start as configured. Each is a sentence that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +96,8 @@ pub struct Identity {
     pub policy: Policy,
     /// Where devices meet.
     rendezvous: Rendezvous,
+    /// The device grants that the store has under way, by the hash of their device code.
+    device_grants: Waiting<()>,
     /// Sign-ins at other providers.
     upstream: Upstream,
     mailer: Mailer,
@@ -113,6 +122,10 @@ impl Identity {
             host,
             policy,
             rendezvous: Rendezvous::default(),
+            device_grants: Waiting::new(
+                usize::try_from(OAUTH_DEVICE_GRANTS_MAX).unwrap_or(usize::MAX),
+                OAUTH_DEVICE_GRANTS_PER_SOURCE,
+            ),
             upstream: Upstream::default(),
             mailer,
             form_answers: pages::once::Answers::default(),

@@ -8,7 +8,7 @@
 mod msc4108;
 mod msc4388;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -17,22 +17,28 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use estafette_core::limits::{RENDEZVOUS_BYTES_MAX, RENDEZVOUS_S, RENDEZVOUS_SESSIONS_MAX};
+use estafette_core::limits::{
+    RENDEZVOUS_BYTES_MAX, RENDEZVOUS_PER_SOURCE, RENDEZVOUS_S, RENDEZVOUS_SESSIONS_MAX,
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Host, HostError, Identity};
+use crate::{Host, HostError, Identity, waiting::Waiting};
 
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     msc4108::routes().merge(msc4388::routes())
 }
 
 /// All sessions.
-#[derive(Default)]
 pub(crate) struct Rendezvous {
-    sessions: Mutex<HashMap<String, Session>>,
+    sessions: Waiting<Session>,
+}
+
+impl Default for Rendezvous {
+    fn default() -> Self {
+        Self { sessions: Waiting::new(RENDEZVOUS_SESSIONS_MAX, RENDEZVOUS_PER_SOURCE) }
+    }
 }
 
 /// What two devices share.
@@ -77,14 +83,14 @@ enum Refused {
 
 impl Rendezvous {
     /// Begins a session with its first data.
-    fn create(&self, host: &dyn Host, data: Bytes) -> Result<(String, Session), Refused> {
+    fn create(
+        &self,
+        host: &dyn Host,
+        source: IpAddr,
+        data: Bytes,
+    ) -> Result<(String, Session), Refused> {
         check_size(&data)?;
         let now_ms = host.now_ms();
-        let mut sessions = self.sessions.lock();
-        sessions.retain(|_, session| session.expires_ms > now_ms);
-        if sessions.len() >= RENDEZVOUS_SESSIONS_MAX {
-            return Err(Refused::Limited(RENDEZVOUS_S));
-        }
         let mut id = [0; 32];
         host.fill_random(&mut id);
         let id = URL_SAFE_NO_PAD.encode(id);
@@ -96,34 +102,32 @@ impl Rendezvous {
             expires_ms: now_ms.saturating_add((RENDEZVOUS_S * 1000).cast_signed()),
         };
         session.renew_token(&id);
-        sessions.insert(id.clone(), session.clone());
+        self.sessions.put(&id, source, session.clone(), session.expires_ms, now_ms);
         Ok((id, session))
     }
 
     fn read(&self, id: &str, now_ms: i64) -> Result<Session, Refused> {
-        let sessions = self.sessions.lock();
-        let found = sessions.get(id).filter(|session| session.expires_ms > now_ms);
-        found.cloned().ok_or(Refused::NotFound)
+        let found = self.sessions.with(id, now_ms, |session| session.clone());
+        found.ok_or(Refused::NotFound)
     }
 
     /// Overwrites what stands there, if it is what the writer has seen.
     fn write(&self, id: &str, seen: &str, data: Bytes, now_ms: i64) -> Result<Session, Refused> {
         check_size(&data)?;
-        let mut sessions = self.sessions.lock();
-        let found = sessions.get_mut(id).filter(|session| session.expires_ms > now_ms);
-        let session = found.ok_or(Refused::NotFound)?;
-        if session.token != seen {
-            return Err(Refused::Concurrent(session.clone()));
-        }
-        session.data = data;
-        session.modified_ms = now_ms;
-        session.renew_token(id);
-        Ok(session.clone())
+        let written = self.sessions.with(id, now_ms, |session| {
+            if session.token != seen {
+                return Err(Refused::Concurrent(session.clone()));
+            }
+            session.data = data;
+            session.modified_ms = now_ms;
+            session.renew_token(id);
+            Ok(session.clone())
+        });
+        written.unwrap_or(Err(Refused::NotFound))
     }
 
     fn remove(&self, id: &str, now_ms: i64) -> Result<(), Refused> {
-        let removed = self.sessions.lock().remove(id);
-        let removed = removed.filter(|session| session.expires_ms > now_ms);
+        let removed = self.sessions.take(id, now_ms);
         removed.map(|_| ()).ok_or(Refused::NotFound)
     }
 }

@@ -23,26 +23,41 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use estafette_core::{email_address::EmailAddress, limits::UPSTREAM_SWEEP_S};
+use estafette_core::{
+    email_address::EmailAddress,
+    limits::{
+        UPSTREAM_JOINS_MAX, UPSTREAM_SIGN_INS_MAX, UPSTREAM_SIGN_INS_PER_SOURCE, UPSTREAM_SWEEP_S,
+    },
+};
 use estafette_store::{StoreResult, UpstreamStore as _};
 use maud::{Markup, html};
 use parking_lot::Mutex;
 
 pub(crate) use self::{again::again, logout::farewell};
 use self::{join::Join, pending::Pending, provider::Known};
-use crate::{Identity, pages::Browser};
+use crate::{Identity, pages::Browser, waiting::Waiting};
 
 /// What is remembered between requests. Nothing of it outlives a restart and nothing need.
-#[derive(Default)]
 pub(crate) struct Upstream {
     /// What providers said of themselves.
     known: Mutex<HashMap<String, Known>>,
     /// Sign-ins under way, by their `state`.
-    pending: Mutex<HashMap<String, Pending>>,
+    pending: Waiting<Pending>,
     /// Accounts that wait for their password, by what the form says.
-    joins: Mutex<HashMap<String, Join>>,
+    joins: Waiting<Join>,
     /// Logout tokens that were seen, and until when they would be valid (ms).
     logouts: Mutex<HashMap<String, i64>>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            pending: Waiting::new(UPSTREAM_SIGN_INS_MAX, UPSTREAM_SIGN_INS_PER_SOURCE),
+            joins: Waiting::new(UPSTREAM_JOINS_MAX, UPSTREAM_SIGN_INS_PER_SOURCE),
+            logouts: Mutex::default(),
+        }
+    }
 }
 
 /// Pages.

@@ -238,6 +238,9 @@ pub trait OauthStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<bool>;
 
+    /// Ends a grant, whatever was decided; one that is unknown is no error.
+    async fn end_device_grant(&self, device_code: TokenHash) -> StoreResult<()>;
+
     /// Answers a poll, and logs in on the device when somebody said yes.
     async fn poll_device_grant(&self, poll: DevicePoll) -> StoreResult<PollOutcome>;
 

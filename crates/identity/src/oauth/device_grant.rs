@@ -2,9 +2,10 @@
 //! Signing in on a device without a browser (Client-Server API, "Device authorisation flow"; RFC
 //! 8628).
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{extract::State, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::limits::{DEVICE_NAME_BYTES_MAX, OAUTH_DEVICE_GRANT_S, OAUTH_POLL_INTERVAL_S};
 use estafette_store::{
     OauthStore as _,
@@ -49,6 +50,7 @@ pub(super) async fn start(
     let now_ms = identity.host.now_ms();
     let name = client.metadata.name("fr");
     let device_code = token::secret(&identity, "esd");
+    wait(&identity, address, TokenHash::of(&device_code), now_ms).await?;
     for _ in 0..DRAWS {
         let user_code = draw_user_code(&identity);
         let grant = NewDeviceGrant {
@@ -79,6 +81,31 @@ pub(super) async fn start(
         }
     }
     Err(OauthError::busy())
+}
+
+/// Counts a grant for the source that began it. Where that, or everybody together, has too many, the
+/// oldest ends: of the source itself, or of the one that has the most.
+async fn wait(
+    identity: &Identity,
+    source: IpAddr,
+    device_code: TokenHash,
+    now_ms: i64,
+) -> Result<(), OauthError> {
+    // As long as the store remembers it.
+    let lasts_ms = (2 * OAUTH_DEVICE_GRANT_S * 1000).cast_signed();
+    let expires_ms = now_ms.saturating_add(lasts_ms);
+    let name = URL_SAFE_NO_PAD.encode(device_code.0);
+    let ends = identity.device_grants.put(&name, source, (), expires_ms, now_ms);
+    let ends = ends.and_then(|name| URL_SAFE_NO_PAD.decode(name).ok()?.try_into().ok());
+    if let Some(ends) = ends {
+        identity.store.end_device_grant(TokenHash(ends)).await?;
+    }
+    Ok(())
+}
+
+/// A grant is over: its place is free.
+pub(super) fn done(identity: &Identity, device_code: TokenHash) {
+    identity.device_grants.take(&URL_SAFE_NO_PAD.encode(device_code.0), identity.host.now_ms());
 }
 
 /// `BCDF-GHJK`: 34 bits, of which a person has a few tries in twenty minutes.

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     answer::{OauthError, secret_json},
     client_metadata::DEVICE_CODE,
+    device_grant,
     params::{Form, Params},
     registration,
 };
@@ -125,7 +126,16 @@ async fn by_device_code(
         tokens: pair.stored,
         now_ms: identity.host.now_ms(),
     };
-    match identity.store.poll_device_grant(poll).await? {
+    let device_code = poll.device_code;
+    let polled = identity.store.poll_device_grant(poll).await?;
+    let goes_on = matches!(
+        polled,
+        PollOutcome::Pending | PollOutcome::SlowDown | PollOutcome::Decided(GrantOutcome::Invalid)
+    );
+    if !goes_on {
+        device_grant::done(identity, device_code);
+    }
+    match polled {
         PollOutcome::Pending => {
             Err(OauthError::new("authorization_pending", "Nobody has decided yet."))
         }

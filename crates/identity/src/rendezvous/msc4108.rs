@@ -42,7 +42,7 @@ async fn create(
         .ok_or(Refused::Malformed("M_MISSING_PARAM", "The request names no host."))?;
     let address = identity.host.remote_address(&parts);
     identity.host.limit_source(&format!("rendezvous from {address}"))?;
-    let (id, session) = identity.rendezvous.create(&*identity.host, data)?;
+    let (id, session) = identity.rendezvous.create(&*identity.host, address, data)?;
     let body = json!({ "url": format!("{base_url}{PATH}/{id}") });
     Ok(described(json_answer(StatusCode::CREATED, &body), &session))
 }

@@ -52,7 +52,7 @@ async fn create(
     let address = identity.host.remote_address(&parts);
     identity.host.limit_source(&format!("rendezvous from {address}"))?;
     let Create { data } = json_body(&whole(body, BODY_BYTES_MAX).await?)?;
-    let (id, session) = identity.rendezvous.create(&*identity.host, data.into())?;
+    let (id, session) = identity.rendezvous.create(&*identity.host, address, data.into())?;
     let expires_in_ms = session.expires_ms.saturating_sub(identity.host.now_ms());
     let body = json!({ "id": id, "sequence_token": session.token, "expires_in_ms": expires_in_ms });
     Ok(json_answer(StatusCode::OK, &body))

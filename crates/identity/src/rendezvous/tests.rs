@@ -144,3 +144,28 @@ async fn the_newer_dialect_is_for_known_people_and_survives_retries() {
     assert_eq!(ask("DELETE", &path, "", json!({})).await.0, StatusCode::OK);
     assert_eq!(ask("DELETE", &path, "", json!({})).await.1["errcode"], "M_NOT_FOUND");
 }
+
+/// Otherwise a few sources keep everybody else from signing in with a QR code.
+#[tokio::test]
+async fn one_source_has_a_part_of_the_places() {
+    use estafette_core::limits::RENDEZVOUS_PER_SOURCE;
+    let site = TestIdentity::start();
+    site.host.limits.store(false, std::sync::atomic::Ordering::SeqCst);
+    let request = Request::post(OLD)
+        .header("host", "chat.x.fr")
+        .header("x-test-address", "10.9.9.9")
+        .header("content-type", "text/plain")
+        .header("content-length", 5);
+    let other = site.send(request.body(Body::from("other")).unwrap()).await;
+    let other: Value = serde_json::from_str(&other.body).unwrap();
+    let other = other["url"].as_str().unwrap().strip_prefix("http://chat.x.fr").unwrap();
+    let (first, _) = start(&site, "first").await;
+    let mut last = String::new();
+    for _ in 0..RENDEZVOUS_PER_SOURCE {
+        (last, _) = start(&site, "more").await;
+    }
+    let status = async |path: &str| old(&site, "GET", path, "", "").await.status;
+    assert_eq!(status(&first).await, StatusCode::NOT_FOUND);
+    assert_eq!(status(&last).await, StatusCode::OK);
+    assert_eq!(status(other).await, StatusCode::OK);
+}

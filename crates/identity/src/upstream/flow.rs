@@ -62,7 +62,7 @@ pub(super) async fn start(
         pending.prover = again::prover(&browser, provider.config).await?;
     }
     let again = pending.prover.is_some();
-    identity.upstream.remember(&state, pending, identity.host.now_ms())?;
+    identity.upstream.remember(&browser, &state, pending);
     let config = provider.config;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
     let (acr_values, claims) = (config.acr_values.join(" "), wanted_claims(config));

@@ -4,7 +4,7 @@
 //! The address alone may have been another person's; so may the mailbox. Whoever knows the password
 //! is who used the account before.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
@@ -12,7 +12,7 @@ use axum::{
 };
 use estafette_core::{
     ids::UserId,
-    limits::{UPSTREAM_JOIN_TRIES, UPSTREAM_JOINS_MAX, UPSTREAM_SIGN_IN_S},
+    limits::{UPSTREAM_JOIN_TRIES, UPSTREAM_SIGN_IN_S},
 };
 use estafette_store::{
     AccountStore as _, UpstreamStore as _,
@@ -39,7 +39,6 @@ pub(super) struct Join {
     onward: String,
     browser: [u8; 32],
     tries_left: u32,
-    expires_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +58,6 @@ pub(super) fn ask(
     onward: &str,
 ) -> PageResult {
     let identity = &browser.identity;
-    let now_ms = identity.host.now_ms();
     let name = secret(identity, "esj");
     let join = Join {
         session,
@@ -67,9 +65,10 @@ pub(super) fn ask(
         onward: onward.to_owned(),
         browser: browser.mac(&["join", &name]),
         tries_left: UPSTREAM_JOIN_TRIES,
-        expires_ms: now_ms.saturating_add((UPSTREAM_SIGN_IN_S * 1000).cast_signed()),
     };
-    identity.upstream.remember_join(&name, join, now_ms)?;
+    let now_ms = identity.host.now_ms();
+    let expires_ms = now_ms.saturating_add((UPSTREAM_SIGN_IN_S * 1000).cast_signed());
+    identity.upstream.joins.put(&name, browser.address, join, expires_ms, now_ms);
     Ok(page(browser, provider, &name, None))
 }
 
@@ -101,7 +100,7 @@ pub(super) async fn join(
         let wrong = browser.words().upstream.join_wrong;
         return Ok(page(&browser, provider.config, &form.join, Some(wrong)));
     }
-    identity.upstream.joins.lock().remove(&form.join);
+    identity.upstream.joins.take(&form.join, identity.host.now_ms());
     let subject = &join.session.subject;
     let proven = LinkReason::Proven;
     match identity.store.link_upstream(&id, subject, user_id, proven).await? {
@@ -118,50 +117,35 @@ pub(super) async fn join(
 }
 
 impl Upstream {
-    fn remember_join(&self, name: &str, join: Join, now_ms: i64) -> Result<(), Trouble> {
-        let mut all: parking_lot::MutexGuard<'_, HashMap<String, Join>> = self.joins.lock();
-        if all.len() >= UPSTREAM_JOINS_MAX {
-            all.retain(|_, join| join.expires_ms > now_ms);
-            if all.len() >= UPSTREAM_JOINS_MAX {
-                return Err(Trouble::Busy);
-            }
-        }
-        all.insert(name.to_owned(), join);
-        Ok(())
-    }
-
     /// Whose account it is. `None` as for [`try_join`](Self::try_join).
     fn owner_to_join(&self, browser: &Browser, provider: &str, name: &str) -> Option<UserId> {
-        let mut all = self.joins.lock();
-        usable(&mut all, browser, provider, name).map(|join| join.user_id.clone())
+        self.usable(browser, provider, name, |join| join.user_id.clone())
     }
 
     /// Takes one try. `None`: there is nothing to join in this browser, or no try is left.
     fn try_join(&self, browser: &Browser, provider: &str, name: &str) -> Option<Join> {
-        let mut all = self.joins.lock();
-        let join = usable(&mut all, browser, provider, name)?;
-        join.tries_left = join.tries_left.saturating_sub(1);
-        Some(join.clone())
+        self.usable(browser, provider, name, |join| {
+            join.tries_left = join.tries_left.saturating_sub(1);
+            join.clone()
+        })
     }
-}
 
-/// What this browser may still try. What is over is removed.
-fn usable<'a>(
-    all: &'a mut HashMap<String, Join>,
-    browser: &Browser,
-    provider: &str,
-    name: &str,
-) -> Option<&'a mut Join> {
-    let join = all.get(name)?;
-    let same = bool::from(join.browser.ct_eq(&browser.mac(&["join", name])));
-    if !same || join.session.provider != provider {
-        return None;
+    /// Looks at what this browser may still try.
+    fn usable<R>(
+        &self,
+        browser: &Browser,
+        provider: &str,
+        name: &str,
+        look: impl FnOnce(&mut Join) -> R,
+    ) -> Option<R> {
+        let mac = browser.mac(&["join", name]);
+        let usable = |join: &mut Join| {
+            let same = bool::from(join.browser.ct_eq(&mac));
+            let usable = same && join.session.provider == provider && join.tries_left > 0;
+            usable.then(|| look(join))
+        };
+        self.joins.with(name, browser.identity.host.now_ms(), usable).flatten()
     }
-    if join.tries_left == 0 || join.expires_ms <= browser.identity.host.now_ms() {
-        all.remove(name);
-        return None;
-    }
-    all.get_mut(name)
 }
 
 fn page(browser: &Browser, provider: &ProviderConfig, name: &str, wrong: Option<&str>) -> Response {

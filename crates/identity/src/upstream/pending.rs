@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Sign-ins under way: what was sent along and must come back, once, in the same browser.
 
-use estafette_core::limits::{UPSTREAM_SIGN_IN_S, UPSTREAM_SIGN_INS_MAX};
+use estafette_core::limits::UPSTREAM_SIGN_IN_S;
 use subtle::ConstantTimeEq as _;
 
 use super::{Upstream, again::Prover};
-use crate::pages::{Browser, Trouble};
+use crate::pages::Browser;
 
 /// What must fit when the browser comes back.
 pub(super) struct Pending {
@@ -17,7 +17,6 @@ pub(super) struct Pending {
     /// Who has to prove themselves again, where that is what it is for.
     pub(super) prover: Option<Prover>,
     browser: [u8; 32],
-    expires_ms: i64,
 }
 
 impl Pending {
@@ -30,7 +29,6 @@ impl Pending {
         code_verifier: &str,
         onward: &str,
     ) -> Self {
-        let lifetime_ms = (UPSTREAM_SIGN_IN_S * 1000).cast_signed();
         Self {
             provider: provider.to_owned(),
             nonce: nonce.to_owned(),
@@ -38,36 +36,22 @@ impl Pending {
             onward: onward.to_owned(),
             prover: None,
             browser: browser.mac(&["upstream", state]),
-            expires_ms: browser.identity.host.now_ms().saturating_add(lifetime_ms),
         }
     }
 }
 
 impl Upstream {
-    /// Remembers one. [`Trouble::Busy`] when there are too many.
-    pub(super) fn remember(
-        &self,
-        state: &str,
-        pending: Pending,
-        now_ms: i64,
-    ) -> Result<(), Trouble> {
-        let mut all = self.pending.lock();
-        if all.len() >= UPSTREAM_SIGN_INS_MAX {
-            all.retain(|_, pending| pending.expires_ms > now_ms);
-            if all.len() >= UPSTREAM_SIGN_INS_MAX {
-                return Err(Trouble::Busy);
-            }
-        }
-        all.insert(state.to_owned(), pending);
-        Ok(())
+    /// Remembers one.
+    pub(super) fn remember(&self, browser: &Browser, state: &str, pending: Pending) {
+        let now_ms = browser.identity.host.now_ms();
+        let expires_ms = now_ms.saturating_add((UPSTREAM_SIGN_IN_S * 1000).cast_signed());
+        self.pending.put(state, browser.address, pending, expires_ms, now_ms);
     }
 
     /// Takes one out: each works once, and only in the browser that it began in (login CSRF).
     pub(super) fn resume(&self, browser: &Browser, provider: &str, state: &str) -> Option<Pending> {
-        let pending = self.pending.lock().remove(state)?;
-        let now_ms = browser.identity.host.now_ms();
+        let pending = self.pending.take(state, browser.identity.host.now_ms())?;
         let same = pending.browser.ct_eq(&browser.mac(&["upstream", state]));
-        (bool::from(same) && pending.provider == provider && pending.expires_ms > now_ms)
-            .then_some(pending)
+        (bool::from(same) && pending.provider == provider).then_some(pending)
     }
 }

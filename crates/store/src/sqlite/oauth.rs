@@ -76,6 +76,10 @@ impl OauthStore for SqliteStore {
         .await
     }
 
+    async fn end_device_grant(&self, device_code: TokenHash) -> StoreResult<()> {
+        self.write(move |tx| device_grants::remove(tx.conn, &device_code)).await
+    }
+
     async fn poll_device_grant(&self, poll: DevicePoll) -> StoreResult<PollOutcome> {
         let (indexes, code) = (self.indexes(), poll.device_code);
         if !self.read(move |conn| device_grants::is_known(conn, &code)).await? {

@@ -125,3 +125,32 @@ async fn only_clients_that_registered_for_it_start_a_grant() {
     let fields = [("client_id", &*client.id), ("scope", "openid")];
     assert_eq!(client.post("/oauth2/device", &fields).await.1["error"], "invalid_scope");
 }
+
+/// Otherwise one source fills the places of all, and nobody elsewhere signs in on a device.
+#[tokio::test]
+async fn who_floods_with_grants_ends_their_own() {
+    use estafette_core::limits::OAUTH_DEVICE_GRANTS_PER_SOURCE;
+    let site = TestIdentity::start();
+    site.host.limits.store(false, std::sync::atomic::Ordering::SeqCst);
+    let client = Client::register(&site).await;
+    let (owners, _) = client.start().await;
+    let flood = async || {
+        let fields = serde_urlencoded::to_string([("client_id", &*client.id), ("scope", SCOPE)]);
+        let request = Request::post("/oauth2/device")
+            .header("host", "x.fr")
+            .header("x-test-address", "10.9.9.9")
+            .header("content-type", "application/x-www-form-urlencoded");
+        let answer = site.send(request.body(Body::from(fields.unwrap())).unwrap()).await;
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        answer["device_code"].as_str().unwrap().to_owned()
+    };
+    let first = flood().await;
+    for _ in 1..OAUTH_DEVICE_GRANTS_PER_SOURCE {
+        flood().await;
+    }
+    assert_eq!(client.poll(&first).await["error"], "authorization_pending");
+    let last = flood().await;
+    assert_eq!(client.poll(&first).await["error"], "invalid_grant", "its oldest gave way");
+    assert_eq!(client.poll(&last).await["error"], "authorization_pending");
+    assert_eq!(client.poll(&owners).await["error"], "authorization_pending");
+}

@@ -179,7 +179,7 @@ fn still_pending(
     Ok(if too_soon { PollOutcome::SlowDown } else { PollOutcome::Pending })
 }
 
-fn remove(conn: &Connection, device_code: &TokenHash) -> StoreResult<()> {
+pub(super) fn remove(conn: &Connection, device_code: &TokenHash) -> StoreResult<()> {
     conn.prepare_cached("DELETE FROM oauth_device_grant WHERE device_code = ?1")?
         .execute((device_code.0,))?;
     Ok(())
