@@ -182,6 +182,13 @@ async fn a_device_grant_is_decided_and_given_once() {
     assert!(world.is_in("one access").await);
     let again = poll("one", 100).await;
     assert_eq!(again, PollOutcome::Decided(GrantOutcome::Invalid));
+    // One that has to give way is gone, also when somebody has said yes.
+    assert_eq!(start("three").await, StartOutcome::Started);
+    assert!(decide(Some(&world.alice)).await);
+    for _ in 0..2 {
+        world.store.end_device_grant(TokenHash::of("three")).await.unwrap();
+    }
+    assert_eq!(poll("three", 2).await, PollOutcome::Decided(GrantOutcome::Invalid));
 }
 
 #[tokio::test]
