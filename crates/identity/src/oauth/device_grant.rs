@@ -83,8 +83,8 @@ pub(super) async fn start(
     Err(OauthError::busy())
 }
 
-/// Counts a grant for the source that began it. Where that, or everybody together, has too many, the
-/// oldest ends: of the source itself, or of the one that has the most.
+/// Counts a grant for the source that began it. Where that, or everybody together, has too many,
+/// the oldest ends: of the source itself, or of the one that has the most.
 async fn wait(
     identity: &Identity,
     source: IpAddr,
