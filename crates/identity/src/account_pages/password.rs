@@ -91,7 +91,7 @@ pub(super) async fn change(
     if let Some(email) = &owner.email {
         identity.tell_in(email, News::PasswordChanged, Some(browser.language)).await;
     }
-    // Every browser is signed out by a new password; this one has just shown that it is its owner's.
+    // A new password signs every browser out; this one has just shown that it is its owner's.
     browser.sign_in(user_id).await?;
     let (title, text) = browser.words().password.changed;
     let body = html! {

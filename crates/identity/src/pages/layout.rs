@@ -132,8 +132,8 @@ impl Field<'_> {
                 .flatten()
                 .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
-        // No `type=email`: browsers write the domain of such a field in Punycode, unseen, and whoever
-        // slipped would wait for a mail that goes elsewhere.
+        // No `type=email`: browsers write the domain of such a field in Punycode, unseen, and
+        // whoever slipped would wait for a mail that goes elsewhere.
         let keyboard = match self.autocomplete {
             "one-time-code" => Some("numeric"),
             "email" => Some("email"),

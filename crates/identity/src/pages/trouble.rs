@@ -103,7 +103,8 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// What was filled in, once the form is known to be this browser's. No password; that there was one.
+/// What was filled in, once the form is known to be this browser's. No password, but that there was
+/// one.
 #[derive(Clone, Default)]
 pub(super) struct FilledIn(Arc<OnceLock<Vec<(String, String)>>>);
 
