@@ -192,26 +192,27 @@ pub async fn authenticate(
     };
     let auth = AuthData::deserialize(auth)
         .map_err(|error| ApiError::bad_json(format!("`auth` has the wrong shape: {error}.")))?;
+    let named = auth.session.is_some();
     let (session_id, session) = match &auth.session {
         Some(id) => match find(server, id, &binding)? {
             Some(session) => (id.clone(), session),
-            None => {
-                let error = new_session(server, &request, flows)?;
-                return Err(with_error(error, "The session is unknown or too old."));
-            }
+            None => return Err(no_session(server, &request, flows)?),
         },
         None => (new_token(server, "esu"), UiaSession::new(&request)),
     };
     let refused = match stage(&auth, flows) {
         // What there was to do was done on a page of ours.
         None if auth.kind.is_none() && is_done(&session.completed, flows) => {
-            return Ok(finish(server, &session_id, session));
+            return pass(server, &request, (&session_id, session, named), flows);
         }
         None if auth.kind.is_none() => None,
         None => Some("This kind of authentication is not accepted here.".to_owned()),
         Some(stage) if session.completed.contains(&stage) => None,
         Some(stage) => match prove(server, &request, &auth, stage).await? {
-            Ok(proven) => return advance(server, &session_id, session, stage, proven, flows),
+            Ok(proven) => {
+                let session = advance(server, (&session_id, session), (stage, proven), flows)?;
+                return pass(server, &request, (&session_id, session, named), flows);
+            }
             Err(refused) => Some(refused),
         },
     };
@@ -271,19 +272,17 @@ fn keep(server: &Server, id: &str, session: UiaSession) -> ApiResult<()> {
     Ok(())
 }
 
-/// Adds a completed stage: either the request may pass, and the session is gone, or more is needed.
+/// Adds a completed stage. The 401 where more is needed.
 fn advance(
     server: &Server,
-    id: &str,
-    mut session: UiaSession,
-    stage: Stage,
-    proven: Proven,
+    (id, mut session): (&str, UiaSession),
+    (stage, proven): (Stage, Proven),
     flows: &[&[Stage]],
-) -> ApiResult<Proven> {
+) -> ApiResult<UiaSession> {
     session.completed.insert(stage);
     session.registration_token = session.registration_token.or(proven.registration_token);
     if is_done(&session.completed, flows) {
-        return Ok(finish(server, id, session));
+        return Ok(session);
     }
     let challenge = challenge(id, &session.completed, flows);
     keep(server, id, session)?;
@@ -294,9 +293,28 @@ fn is_done(completed: &BTreeSet<Stage>, flows: &[&[Stage]]) -> bool {
     flows.iter().any(|flow| flow.iter().all(|stage| completed.contains(stage)))
 }
 
-fn finish(server: &Server, id: &str, session: UiaSession) -> Proven {
-    server.auth.uia.take(id, server.now_ms());
-    Proven { registration_token: session.registration_token }
+/// Ends a completed session and lets its request pass. One that the client `named` may be gone by
+/// now: then another request went through with it while this one was proven.
+fn pass(
+    server: &Server,
+    request: &UiaRequest<'_>,
+    (id, session, named): (&str, UiaSession, bool),
+    flows: &[&[Stage]],
+) -> ApiResult<Proven> {
+    if server.auth.uia.take(id, server.now_ms()).is_none() && named {
+        return Err(no_session(server, request, flows)?);
+    }
+    Ok(Proven { registration_token: session.registration_token })
+}
+
+/// The 401 for a session that is not there, with a new one.
+fn no_session(
+    server: &Server,
+    request: &UiaRequest<'_>,
+    flows: &[&[Stage]],
+) -> ApiResult<ApiError> {
+    let error = new_session(server, request, flows)?;
+    Ok(with_error(error, "The session is unknown or too old."))
 }
 
 /// Completes a stage for the client that began a session: `given` is a password or an invitation.

@@ -51,3 +51,21 @@ async fn nobody_cancels_what_is_being_sent() {
     drop(sending);
     assert_eq!(server.request("POST", &format!("{BASE}/{id}/cancel"), "", json!({})).await.0, 200);
 }
+
+/// The server may end after it sent an event and before it wrote down that it did.
+#[tokio::test]
+async fn an_event_that_was_sent_and_not_noted_is_in_the_room_once() {
+    let server = TestServer::start().await;
+    let room = server.room("@a:x.fr", json!({})).await;
+    let path = format!("/v3/rooms/{room}/send/m.test/t?org.matrix.msc4140.delay=1000");
+    let id = server.put("@a:x.fr", &path, json!({})).await["delay_id"].clone();
+    let id = id.as_str().unwrap();
+    let event = server.server.store.delayed_event(id).await.unwrap().unwrap();
+    super::send(&server.server, &event).await.unwrap();
+    let server = server.restart(|_| {}).await;
+    finish(&server.server, id).await.unwrap();
+    assert!(server.server.store.delayed_event(id).await.unwrap().is_none());
+    let page = server.get("@a:x.fr", &format!("/v3/rooms/{room}/messages?dir=b&limit=50")).await;
+    let sent = page["chunk"].as_array().unwrap().iter().filter(|event| event["type"] == "m.test");
+    assert_eq!(sent.count(), 1);
+}

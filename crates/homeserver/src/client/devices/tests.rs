@@ -158,6 +158,25 @@ async fn who_has_no_password_proves_nothing_by_its_absence() {
     assert_eq!(ids(&server, user).await, ["D"]);
 }
 
+/// Without it two requests that come at once would both pass with one proof.
+#[tokio::test]
+async fn a_proof_that_is_given_twice_at_once_lets_one_request_pass() {
+    let server = TestServer::start().await;
+    let token = server.register("alice").await;
+    server.login("alice", "TWO").await;
+    let path = "/v3/delete_devices";
+    let ask = json!({ "devices": ["TWO"] });
+    let (_, challenge) = server.request("POST", path, &token, ask).await;
+    let body = json!({ "devices": ["TWO"], "auth": password(Some(&challenge["session"])) });
+    let (one, two) = tokio::join!(
+        server.request("POST", path, &token, body.clone()),
+        server.request("POST", path, &token, body),
+    );
+    let mut both = [one.0, two.0];
+    both.sort_unstable();
+    assert_eq!(both, [StatusCode::OK, StatusCode::UNAUTHORIZED]);
+}
+
 /// Without it somebody with another's open session could confirm with their own password.
 #[tokio::test]
 async fn nobody_confirms_for_somebody_else() {
