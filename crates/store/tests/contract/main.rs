@@ -13,6 +13,7 @@ mod dehydrated_device;
 mod delayed_events;
 #[cfg(test)]
 mod devices;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod identity;
