@@ -109,17 +109,22 @@ impl Site {
         self.sign_up_with(address, &[("password", ""), ("again", ""), ("without", "yes")]).await
     }
 
+    /// Proves a mailbox, and is shown what that opens.
+    pub(crate) async fn prove(&self, browser: &mut TestBrowser<'_>, address: &str) -> Answer {
+        ask(browser, address).await;
+        let code = self.code_for(&address.to_ascii_lowercase()).await;
+        browser.follow().await;
+        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+        browser.follow().await
+    }
+
     async fn sign_up_with(
         &self,
         address: &str,
         fields: &[(&str, &str)],
     ) -> (TestBrowser<'_>, Answer) {
         let mut browser = self.test.browser();
-        ask(&mut browser, address).await;
-        let code = self.code_for(&address.to_ascii_lowercase()).await;
-        browser.follow().await;
-        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-        browser.follow().await;
+        self.prove(&mut browser, address).await;
         let answer = browser.submit("/_estafette/sign-up/account", fields).await;
         (browser, answer)
     }
@@ -312,11 +317,7 @@ async fn an_existing_account_is_shown_to_whoever_holds_the_mailbox() {
     let site = Site::start();
     site.sign_up("a@important.com").await;
     let mut browser = site.test.browser();
-    ask(&mut browser, "A@important.com").await;
-    let code = site.code_for("a@important.com").await;
-    browser.follow().await;
-    browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-    let page = browser.follow().await;
+    let page = site.prove(&mut browser, "A@important.com").await;
     assert!(page.body.contains("You already have an account"));
     assert!(page.body.contains("/_estafette/password/reset"));
 }
@@ -332,11 +333,7 @@ async fn what_an_administrator_closed_stays_closed() {
     let acts = vec![AdminAct::Deactivate(false)];
     site.test.identity.host.administer(entry, Some(&user_id), acts).await.unwrap();
     let mut browser = site.test.browser();
-    ask(&mut browser, "a@important.com").await;
-    let code = site.code_for("a@important.com").await;
-    browser.follow().await;
-    browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-    let page = browser.follow().await;
+    let page = site.prove(&mut browser, "a@important.com").await;
     assert!(page.body.contains("This account is closed"), "{}", page.body);
     let mut forged = page.body.clone();
     forged = forged.split("form_token").next().unwrap().to_owned();
@@ -354,11 +351,7 @@ async fn a_deactivated_account_comes_back_where_the_policy_says_so() {
         let user_id = store.person_by_email("a@important.com").await.unwrap().unwrap().user_id;
         site.test.identity.host.deactivate(&user_id, false).await.unwrap();
         let mut browser = site.test.browser();
-        ask(&mut browser, "a@important.com").await;
-        let code = site.code_for("a@important.com").await;
-        browser.follow().await;
-        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-        let page = browser.follow().await;
+        let page = site.prove(&mut browser, "a@important.com").await;
         if !reactivation {
             assert!(page.body.contains("This account is closed"));
             continue;
@@ -384,11 +377,7 @@ async fn an_account_comes_back_for_days_and_then_the_address_makes_another() {
         site.test.identity.host.deactivate(&before, false).await.unwrap();
         site.test.host.advance(days * DAY_MS);
         let mut browser = site.test.browser();
-        ask(&mut browser, "a@important.com").await;
-        let code = site.code_for("a@important.com").await;
-        browser.follow().await;
-        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-        let page = browser.follow().await;
+        let page = site.prove(&mut browser, "a@important.com").await;
         assert!(page.body.contains(title), "{days}: {}", page.body);
         let fields = [("password", PASSWORD), ("again", PASSWORD)];
         browser.submit("/_estafette/sign-up/account", &fields).await;
@@ -432,11 +421,7 @@ async fn a_mailbox_alone_brings_back_neither_a_subject_nor_a_guest() {
         }
         site.test.host.advance(61_000);
         let mut browser = site.test.browser();
-        ask(&mut browser, address).await;
-        let code = site.code_for(address).await;
-        browser.follow().await;
-        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-        let page = browser.follow().await;
+        let page = site.prove(&mut browser, address).await;
         assert!(page.body.contains(expected), "{address} {provider}: {}", page.body);
         let back = page.body.contains("action=\"/_estafette/sign-up/account\"");
         assert_eq!(back, expected.starts_with("Reactivate"), "{}", page.body);
@@ -464,11 +449,7 @@ async fn strangers_need_an_invitation_and_other_organisations_their_own_server()
             let until = 1_700_000_000_000 + 1_000_000;
             site.test.identity.store.invite_guest("g@y.com", &host, until).await.unwrap();
         }
-        ask(&mut browser, "g@y.com").await;
-        let code = site.code_for("g@y.com").await;
-        browser.follow().await;
-        browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-        let page = browser.follow().await;
+        let page = site.prove(&mut browser, "g@y.com").await;
         assert_eq!(page.body.contains("You need an invitation"), !invited);
         assert_eq!(page.body.contains("G [Externe]"), invited);
     }
@@ -505,11 +486,7 @@ async fn an_invited_address_signs_up_once() {
 async fn weak_passwords_are_refused_with_the_reason() {
     let site = Site::start();
     let mut browser = site.test.browser();
-    ask(&mut browser, "jane.smith@important.com").await;
-    let code = site.code_for("jane.smith@important.com").await;
-    browser.follow().await;
-    browser.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
-    browser.follow().await;
+    site.prove(&mut browser, "jane.smith@important.com").await;
     for (password, again, why) in [
         ("short", "short", "at least 12 characters"),
         ("password1234", "password1234", "soon be guessed"),
