@@ -380,8 +380,15 @@ pub const ADMIN_REQUEST_BYTES_MAX: usize = 9 << 20;
 pub const ADMIN_ANSWER_BYTES_MAX: usize = 16 << 20;
 /// How many are served at once.
 pub const ADMIN_CONNECTIONS_MAX: usize = 8;
+/// How long an access token may be made to live, in seconds. Those that end sooner would have
+/// clients do nothing but renew them.
+pub const TOKEN_LIFETIME_S: std::ops::RangeInclusive<u64> = 30..=365 * 24 * 60 * 60;
 /// How long one may take, in seconds.
 pub const ADMIN_TIMEOUT_S: u64 = 30;
+/// People whom one such request unlinks from their provider at most; it is asked again for more.
+pub const UNLINK_AT_ONCE_MAX: u64 = 50_000;
+/// Of those, in one act of the store.
+pub const UNLINK_PAGE_MAX: u64 = 1_000;
 /// How often somebody who waits for events of a room without being in it looks, in ms.
 pub const EVENTS_LOOK_INTERVAL_MS: u64 = 500;
 /// After how long rooms that could not be told of a change of an account are told again, in

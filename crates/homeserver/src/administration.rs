@@ -135,6 +135,7 @@ pub(crate) async fn administer_as(
         AdminOutcome::NoAccount => Err(ApiError::not_found("There is no such user.")),
         AdminOutcome::NoToken => Err(ApiError::not_found("There is no such registration token.")),
         AdminOutcome::NoInvitation => Err(ApiError::not_found("There is no such invitation.")),
+        AdminOutcome::NoLink => Err(ApiError::not_found("No provider knows the user.")),
         AdminOutcome::Taken => {
             let message = "The user id or the address is taken.";
             Err(ApiError::new(StatusCode::BAD_REQUEST, "M_USER_IN_USE", message))

@@ -151,6 +151,12 @@ pub(crate) fn back(browser: &Browser) -> Markup {
     html! { ul.links { li { a href=(PATH) { (browser.words().account.back) } } } }
 }
 
+/// Whether whoever is signed in proved who they are a short while ago.
+pub(crate) fn is_recent(browser: &Browser) -> bool {
+    let now_ms = browser.identity.host.now_ms();
+    browser.proven_ms().is_some_and(|since| now_ms - since < RECENT_MS)
+}
+
 /// Who is signed in, if that was proven a short while ago; else the way to prove it again and back
 /// to `here`. For what cannot be undone: a browser that was left open must not be enough, nor one
 /// that another provider signs in again without asking anything.
@@ -160,9 +166,7 @@ pub(crate) async fn require_recent(
 ) -> Result<UserId, Result<Response, Trouble>> {
     let here: Uri = here.parse().map_err(|_| Err(Trouble::NotUnderstood))?;
     let user_id = browser.require_user(&here).map_err(|sign_in| Ok(*sign_in))?;
-    let now_ms = browser.identity.host.now_ms();
-    let is_recent = browser.proven_ms().is_some_and(|since| now_ms - since < RECENT_MS);
-    if is_recent {
+    if is_recent(browser) {
         return Ok(user_id);
     }
     if let Some(way) = upstream::again(browser, &here).await.map_err(Err)? {

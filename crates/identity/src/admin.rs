@@ -10,6 +10,8 @@ mod protocol;
 mod render;
 mod socket;
 
+#[cfg(test)]
+pub(crate) use self::acts::tests::run as run_for_tests;
 pub use self::{
     protocol::{AdminAnswer, AdminCommand, AdminRequest, AuditView, NewUser, UserFlag},
     socket::{AdminSocket, SOCKET_NAME, SocketError, ask},

@@ -278,7 +278,7 @@ impl Host for TestHost {
     }
 }
 
-fn quick_hash(password: &str) -> PasswordHash {
+pub(crate) fn quick_hash(password: &str) -> PasswordHash {
     PasswordHash(STANDARD.encode(Sha256::digest(password.as_bytes())))
 }
 

@@ -191,6 +191,9 @@ pub enum AdminAct {
     InviteGuest(GuestInvitation, Option<NewMail>),
     /// Takes the invitation of an address back.
     RevokeGuest(String),
+    /// Forgets who somebody is at another provider, or at all of them, and signs out the browsers
+    /// that its word signed in.
+    Unlink(Option<String>),
     /// Something that changes nothing in the store, with its name and details as JSON.
     Note(String, String),
 }
@@ -210,6 +213,8 @@ pub enum AdminOutcome {
     NoToken,
     /// Nothing was written: no invitation of a guest waits for the address.
     NoInvitation,
+    /// Nothing was written: the provider does not know them.
+    NoLink,
     /// Nothing was written: the profile would be too large.
     TooLarge,
 }

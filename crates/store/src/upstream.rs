@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use estafette_core::ids::UserId;
 
-use crate::{StoreResult, accounts::TokenHash};
+use crate::{StoreResult, accounts::TokenHash, people::AuditEntry};
 
 /// Why a subject may be a user who is not yet linked to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,9 @@ pub enum LinkReason {
     /// The same, by a provider that never gives an address to another person: enough for an account
     /// that is no other subject's, of any provider.
     Authority,
-    /// Whoever the subject is has proven to be the user.
+    /// Whoever the subject is has proven to be the user. Takes the place of another subject of that
+    /// provider: a provider that stands for others, as ProConnect does, has a subject for each of
+    /// them.
     Proven,
 }
 
@@ -25,11 +27,22 @@ pub enum LinkReason {
 pub enum LinkOutcome {
     /// The subject is the user, now or already.
     Linked,
-    /// Nothing was written: the user is another subject of that provider, or the subject another
-    /// user. An address may have been given to somebody else.
+    /// Nothing was written: the subject is another user.
     Different,
-    /// Nothing was written: the reason is not enough.
+    /// Nothing was written: the reason is not enough. Only [`LinkReason::Proven`] is for a user who
+    /// is another subject of that provider: the address may have been given to somebody else.
     Unproven,
+}
+
+/// Who somebody is at another provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamLink {
+    /// The provider, as it is configured.
+    pub provider: String,
+    /// Who, there.
+    pub subject: String,
+    /// Who, here.
+    pub user_id: UserId,
 }
 
 /// A browser that is signed in by another provider's word.
@@ -67,7 +80,30 @@ pub trait UpstreamStore: Send + Sync {
     /// The providers of which a user is a subject.
     async fn upstream_providers(&self, user_id: &UserId) -> StoreResult<Vec<String>>;
 
-    /// Keeps that a subject is a user, where `reason` is enough for it.
+    /// Who a user is at other providers, by provider.
+    async fn upstream_links(&self, user_id: &UserId) -> StoreResult<Vec<UpstreamLink>>;
+
+    /// Who is known by a provider, by subject, after `after` (exclusive), at most `limit`; with a
+    /// `domain` only those whose address is of it, exactly. For a walk over all of them.
+    async fn upstream_links_after(
+        &self,
+        provider: &str,
+        domain: Option<&str>,
+        after: &str,
+        limit: u64,
+    ) -> StoreResult<Vec<UpstreamLink>>;
+
+    /// Forgets who users are at a provider, in one act with a line of the audit log for each, and
+    /// signs out the browsers that its word signed in. How many were known there.
+    async fn unlink_upstream(
+        &self,
+        entry: AuditEntry,
+        provider: &str,
+        users: Vec<UserId>,
+    ) -> StoreResult<u64>;
+
+    /// Keeps that a subject is a user, where `reason` is enough for it. Browsers that the word for
+    /// a subject signed in whose place this one takes are signed out.
     async fn link_upstream(
         &self,
         provider: &str,

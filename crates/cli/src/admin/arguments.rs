@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What can be typed after `estafette admin`.
 
+mod links;
+
 use std::{
     io::Read as _,
     path::{Path, PathBuf},
@@ -170,6 +172,9 @@ pub(crate) enum Users {
         #[arg(long)]
         mail: bool,
     },
+    /// Who people are at other providers.
+    #[command(flatten)]
+    Links(links::Links),
 }
 
 #[derive(Debug, Subcommand)]
@@ -395,6 +400,7 @@ impl Users {
             Self::ResetPassword { user, mail } => {
                 C::UserResetPassword { user: user.clone(), mail: *mail }
             }
+            Self::Links(links) => links.asked(),
         })
     }
 }

@@ -2,6 +2,7 @@
 //! What each command does.
 
 mod invitations;
+mod links;
 mod organisations;
 mod passwords;
 mod placing;
@@ -15,7 +16,7 @@ use estafette_core::{
     limits::{ACCOUNTS_PER_PAGE_MAX, DISPLAYNAME_BYTES_MAX, REASON_BYTES_MAX},
 };
 use estafette_store::{
-    AccountStore as _, PeopleStore as _, StoreError,
+    AccountStore as _, PeopleStore as _, StoreError, UpstreamStore as _,
     accounts::{Account, AccountFlag, AccountPage, Devices, NewAccount, RegistrationToken},
     people::{AdminAct, AdminOutcome, AuditEntry, AuditPage},
 };
@@ -123,6 +124,10 @@ impl Administration<'_> {
                 self.set_email(&user, email, keep_organisation).await
             }
             C::UserResetPassword { user, mail } => self.reset_password(&user, mail).await,
+            C::UserUnlink { user, provider } => self.unlink(&user, provider).await,
+            C::UserUnlinkAll { provider, domain, dry_run } => {
+                self.unlink_all(&provider, domain, dry_run).await
+            }
             C::DeviceList { user } => self.list_devices(&user).await,
             C::DeviceDelete { user, devices } => self.delete_devices(&user, devices).await,
             C::SessionRevoke { user } => {
@@ -197,6 +202,7 @@ impl Administration<'_> {
             AdminOutcome::Taken => {
                 Err(wrong("The user id or the address belongs to another account."))
             }
+            AdminOutcome::NoLink => Err(wrong("No such provider knows this account.")),
             AdminOutcome::TooLarge => Err(wrong("The profile would be too large.")),
             done => Ok(done),
         }
@@ -249,7 +255,11 @@ impl Administration<'_> {
         let person = store.person(user_id).await?.ok_or_else(unknown)?;
         let devices = store.devices(user_id).await?.len();
         let now_ms = self.identity.host.now_ms();
-        Ok(render::shown(&account, &person, self.name_of(user_id).await?, (devices, now_ms)))
+        let name = self.name_of(user_id).await?;
+        let mut shown = render::shown(&account, &person, name, (devices, now_ms));
+        let links = store.upstream_links(user_id).await?;
+        shown["providers"] = links.iter().map(render::link).collect();
+        Ok(shown)
     }
 
     async fn create_user(&self, new: NewUser) -> Result<Value, Refusal> {
@@ -366,4 +376,4 @@ fn display_name(name: &str) -> Result<&str, Refusal> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -154,6 +154,22 @@ pub enum AdminCommand {
         #[serde(default)]
         mail: bool,
     },
+    /// Forgets who somebody is at another provider, who is then joined to the account anew.
+    UserUnlink {
+        /// Whose.
+        user: String,
+        /// Which provider; `None`: all.
+        provider: Option<String>,
+    },
+    /// Does so for all people of a provider that changes how it names them.
+    UserUnlinkAll {
+        /// Which provider.
+        provider: String,
+        /// Only those with an address of this domain, exactly.
+        domain: Option<String>,
+        /// Whether they are only counted.
+        dry_run: bool,
+    },
     /// Somebody's devices.
     DeviceList {
         /// Whose.

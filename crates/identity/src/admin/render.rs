@@ -5,6 +5,7 @@ use estafette_store::{
     accounts::{Account, Device, RegistrationToken},
     identity::GuestInvitation,
     people::{AuditLine, Person},
+    upstream::UpstreamLink,
 };
 use serde_json::{Value, json};
 
@@ -62,6 +63,10 @@ pub(super) fn shown(
         "expires_ms": account.expires_ms,
         "never_expires": person.details.endless,
     })
+}
+
+pub(super) fn link(link: &UpstreamLink) -> Value {
+    json!({ "provider": link.provider, "subject": link.subject })
 }
 
 pub(super) fn device(device: &Device) -> Value {

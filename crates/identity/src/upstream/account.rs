@@ -16,10 +16,22 @@ use crate::{Identity, pages::Trouble};
 pub(super) enum Found {
     /// This account.
     Account(UserId),
-    /// This account, once its password is proven: its address may have been another person's.
-    Joinable(UserId),
+    /// This account, once it is proven: its address may have been another person's.
+    Unproven(UserId, Proof),
     /// Nobody who may come in; the page says why.
     Refused(Refused),
+}
+
+/// By what an account is proven to be somebody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Its password.
+    Password,
+    /// It has none, and its mailbox opens it.
+    Mailbox,
+    /// It has none, and a provider knows its owner by another subject: its mailbox may be another
+    /// person's by now.
+    Nothing,
 }
 
 /// Why somebody whom a provider knows is not let in.
@@ -29,10 +41,10 @@ pub(super) enum Refused {
     Address,
     /// There is no account, and none is made.
     NoAccount,
-    /// The address belongs to an account of another person of that provider.
+    /// It is the account of another person.
     OtherPerson,
-    /// The account of the address may be another person's and has no password to tell by.
-    NoProof,
+    /// The account of the address is known by another subject, and nothing else tells whose it is.
+    OtherSubject,
     /// The password of the account came too late, or was wrong too often.
     JoinEnded,
     /// Another person proved themselves than the one who is signed in.
@@ -49,7 +61,9 @@ pub(super) enum Refused {
 /// where that is allowed.
 ///
 /// Addresses go from people who left to people who come (OpenID Connect Core, section 5.7), so one
-/// alone opens no account that somebody used: its password is asked for once.
+/// alone opens no account that somebody used: it is proven once. So does the account of somebody
+/// whose subject is another one by now: a provider that stands for others has a subject for each of
+/// them (ProConnect, "identifiant unique … spécifique à chaque Fournisseur d'Identité").
 pub(super) async fn find(
     identity: &Identity,
     provider: &ProviderConfig,
@@ -79,18 +93,28 @@ pub(super) async fn find(
     match identity.store.link_upstream(&provider.id, subject, &user_id, reason).await? {
         LinkOutcome::Linked => open(identity, user_id).await,
         LinkOutcome::Different => Ok(Found::Refused(Refused::OtherPerson)),
-        LinkOutcome::Unproven => joinable(identity, user_id).await,
+        LinkOutcome::Unproven => unproven(identity, user_id, &email).await,
     }
 }
 
-async fn joinable(identity: &Identity, user_id: UserId) -> Result<Found, Trouble> {
+async fn unproven(
+    identity: &Identity,
+    user_id: UserId,
+    email: &EmailAddress,
+) -> Result<Found, Trouble> {
+    let Found::Account(user_id) = open(identity, user_id).await? else {
+        return Ok(Found::Refused(Refused::Closed));
+    };
     let account = identity.store.account(&user_id).await?;
     let has_password = account.is_some_and(|account| account.password_hash.is_some());
-    Ok(match open(identity, user_id).await? {
-        Found::Account(user_id) if has_password => Found::Joinable(user_id),
-        Found::Account(_) => Found::Refused(Refused::NoProof),
-        refused => refused,
-    })
+    let proof = if has_password {
+        Proof::Password
+    } else if identity.opened_by_mailbox(email).await?.as_ref() == Some(&user_id) {
+        Proof::Mailbox
+    } else {
+        Proof::Nothing
+    };
+    Ok(Found::Unproven(user_id, proof))
 }
 
 async fn open(identity: &Identity, user_id: UserId) -> Result<Found, Trouble> {

@@ -18,7 +18,7 @@ use super::{
     again::{self, Prover},
     claims::{ClaimError, Expected, IdToken, check_id_token, check_user_info, text},
     config::{LogoutReach, ProviderConfig},
-    join,
+    join::{self, Joining},
     pending::Pending,
     provider::{Provider, UpstreamError},
 };
@@ -164,10 +164,11 @@ pub(super) async fn callback(
     let session = session(&provider, vouched);
     let user_id = match found {
         Found::Account(user_id) => user_id,
-        Found::Joinable(user_id) if pending.prover.is_none() => {
-            return join::ask(&browser, provider.config, session, user_id, &pending.onward);
+        Found::Unproven(user_id, proof) if pending.prover.is_none() => {
+            let joining = Joining { session, user_id, onward: pending.onward };
+            return join::prove(browser, &provider, joining, proof).await;
         }
-        Found::Joinable(_) => {
+        Found::Unproven(..) => {
             let refused = Some(Refused::OtherPerson);
             return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
         }
@@ -270,7 +271,7 @@ pub(super) fn say(
         Some(Refused::Address) => words.no_address,
         Some(Refused::NoAccount) => words.no_account,
         Some(Refused::OtherPerson) => words.other_person,
-        Some(Refused::NoProof) => words.no_proof,
+        Some(Refused::OtherSubject) => words.other_subject,
         Some(Refused::JoinEnded) => words.join_ended,
         Some(Refused::NotYou) => words.not_you,
         Some(Refused::NotProven) => words.not_proven,
@@ -282,9 +283,6 @@ pub(super) fn say(
         h1 { (title) }
         p { (text) }
         ul.links {
-            @if refused == Some(Refused::NoProof) && browser.identity.mailer.works() {
-                li { a href="/_estafette/password/reset" { (words.set_password) } }
-            }
             @if browser.user_id().is_some() {
                 li { a href=(account_pages::PATH) { (browser.words().account.back) } }
             } @else {

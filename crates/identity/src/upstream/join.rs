@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Joining a subject to the account that has had its address: once, by that account's password.
+//! Joining a subject to the account that has had its address: once, by that account's password, or
+//! in a browser in which its owner just proved who they are.
 //!
-//! The address alone may have been another person's; so may the mailbox. Whoever knows the password
-//! is who used the account before.
+//! The address alone may have been another person's. Whoever knows the password is who used the
+//! account before; a code to the mailbox is enough where it opens the account anyway.
 
 use std::sync::Arc;
 
@@ -24,9 +25,17 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{Upstream, account::Refused, config::ProviderConfig, flow::say, provider::Provider};
+use super::{
+    Upstream,
+    account::{Proof, Refused},
+    config::ProviderConfig,
+    flow::say,
+    provider::Provider,
+};
 use crate::{
     Identity,
+    account_pages::is_recent,
+    code::with_onward,
     oauth::secret,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
 };
@@ -41,6 +50,13 @@ pub(super) struct Join {
     tries_left: u32,
 }
 
+/// What is joined, and where it leads.
+pub(super) struct Joining {
+    pub(super) session: UpstreamSession,
+    pub(super) user_id: UserId,
+    pub(super) onward: String,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Given {
     #[serde(default)]
@@ -49,20 +65,88 @@ pub(super) struct Given {
     password: String,
 }
 
-/// Asks for the password.
-pub(super) fn ask(
-    browser: &Browser,
-    provider: &ProviderConfig,
-    session: UpstreamSession,
-    user_id: UserId,
-    onward: &str,
+/// Joins in a browser in which the owner of the account just proved who they are; else says how to.
+pub(super) async fn prove(
+    mut browser: Browser,
+    provider: &Provider<'_>,
+    joining: Joining,
+    proof: Proof,
 ) -> PageResult {
+    let is_owner = browser.user_id() == Some(&joining.user_id) && is_recent(&browser);
+    // Another provider's word is for itself alone.
+    if is_owner && browser.upstream().await?.is_none() {
+        let proven_ms = browser.proven_ms().unwrap_or(0);
+        return link(browser, provider, joining, proven_ms).await;
+    }
+    match proof {
+        Proof::Password => ask(&browser, provider.config, joining),
+        Proof::Mailbox => {
+            // Whoever is signed in is not asked for a code.
+            if browser.owner().is_some() {
+                browser.sign_out().await?;
+            }
+            lead_to_mailbox(&browser, provider.config, &joining.onward)
+        }
+        Proof::Nothing => {
+            let refused = Some(Refused::OtherSubject);
+            say(&browser, provider.config, StatusCode::FORBIDDEN, refused)
+        }
+    }
+}
+
+/// Keeps that the subject is the user, who has proven it, and signs them in.
+async fn link(
+    mut browser: Browser,
+    provider: &Provider<'_>,
+    joining: Joining,
+    proven_ms: i64,
+) -> PageResult {
+    let Joining { session, user_id, onward } = joining;
+    let (id, subject, proven) = (&provider.config.id, &session.subject, LinkReason::Proven);
+    match browser.identity.store.link_upstream(id, subject, &user_id, proven).await? {
+        LinkOutcome::Linked => {}
+        LinkOutcome::Different | LinkOutcome::Unproven => {
+            let refused = Some(Refused::OtherPerson);
+            return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
+        }
+    }
+    tracing::info!(%user_id, provider = %id, "an account was joined to a subject by its owner");
+    browser.sign_in_by(&user_id, session, proven_ms).await?;
+    Ok(browser.redirect(&onward))
+}
+
+/// Says that the account is proven by signing in to it with a code, and leads there and back.
+fn lead_to_mailbox(browser: &Browser, provider: &ProviderConfig, onward: &str) -> PageResult {
+    let words = &browser.words().upstream;
+    let again = with_onward(&format!("/_estafette/upstream/{}", provider.id), onward);
+    let way = with_onward("/_estafette/sign-in/mail", &again);
+    let body = html! {
+        h1 { (words.join_title) }
+        @if browser.identity.offers_codes() {
+            p { ((words.join_by_code)(&provider.name)) }
+            div.actions { a.button href=(way) { (browser.words().sign_in.by_code) } }
+        } @else {
+            p { (words.no_proof) }
+        }
+        ul.links {
+            @if browser.identity.mailer.works() && !browser.identity.offers_codes() {
+                li { a href="/_estafette/password/reset" { (words.set_password) } }
+            }
+            li { a href="/_estafette/sign-in" { (words.other_way) } }
+        }
+    };
+    Ok(browser.show(&Page::new(words.join_title, body).status(StatusCode::FORBIDDEN)))
+}
+
+/// Asks for the password.
+fn ask(browser: &Browser, provider: &ProviderConfig, joining: Joining) -> PageResult {
+    let Joining { session, user_id, onward } = joining;
     let identity = &browser.identity;
     let name = secret(identity, "esj");
     let join = Join {
         session,
         user_id,
-        onward: onward.to_owned(),
+        onward,
         browser: browser.mac(&["join", &name]),
         tries_left: UPSTREAM_JOIN_TRIES,
     };
@@ -76,7 +160,7 @@ pub(super) fn ask(
 pub(super) async fn join(
     State(identity): State<Arc<Identity>>,
     Path(id): Path<String>,
-    Posted { mut browser, form }: Posted<Given>,
+    Posted { browser, form }: Posted<Given>,
 ) -> PageResult {
     let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
     let password = Zeroizing::new(form.password);
@@ -101,19 +185,9 @@ pub(super) async fn join(
         return Ok(page(&browser, provider.config, &form.join, Some(wrong)));
     }
     identity.upstream.joins.take(&form.join, identity.host.now_ms());
-    let subject = &join.session.subject;
-    let proven = LinkReason::Proven;
-    match identity.store.link_upstream(&id, subject, user_id, proven).await? {
-        LinkOutcome::Linked => {}
-        LinkOutcome::Different | LinkOutcome::Unproven => {
-            let refused = Some(Refused::OtherPerson);
-            return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
-        }
-    }
-    tracing::info!(%user_id, provider = %id, "an account was joined to a subject by its password");
-    let proven_ms = identity.host.now_ms();
-    browser.sign_in_by(user_id, join.session, proven_ms).await?;
-    Ok(browser.redirect(&join.onward))
+    let Join { session, user_id, onward, .. } = join;
+    let joining = Joining { session, user_id, onward };
+    link(browser, &provider, joining, identity.host.now_ms()).await
 }
 
 impl Upstream {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A provider that says what a test wants, through the real routes.
 
+mod anew;
 mod keys;
 
 use std::{
@@ -38,7 +39,8 @@ use super::{
     config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig},
 };
 use crate::{
-    Host as _, HostError,
+    Host as _, HostError, IdentityConfig,
+    config::MailTransport,
     host::{FetchRequest, FetchResponse},
     testing::{Answer, TestBrowser, TestIdentity},
 };
@@ -101,6 +103,26 @@ impl World {
 
     /// The same, where the policy expects nobody unless it is open.
     fn under(change: impl FnOnce(&mut ProviderConfig), policy_open: bool) -> Self {
+        Self::configured(change, |config| config.policy.open = policy_open)
+    }
+
+    /// The same, where mail goes to a folder.
+    fn mailing(folder: &std::path::Path, mailbox_opens: bool) -> Self {
+        Self::configured(
+            |provider| provider.mailbox_opens_accounts = mailbox_opens,
+            |config| {
+                config.policy.open = true;
+                config.mail.transport = MailTransport::Folder;
+                config.mail.from = "Estafette <no-reply@x.fr>".into();
+                config.mail.folder = folder.to_owned();
+            },
+        )
+    }
+
+    fn configured(
+        change: impl FnOnce(&mut ProviderConfig),
+        further: impl FnOnce(&mut IdentityConfig),
+    ) -> Self {
         let mut provider = ProviderConfig {
             id: "idp".into(),
             name: "Provider".into(),
@@ -124,7 +146,7 @@ impl World {
         change(&mut provider);
         let site = TestIdentity::with(|config| {
             config.upstream = vec![provider];
-            config.policy.open = policy_open;
+            further(config);
         });
         site.host.limits.store(false, Ordering::SeqCst);
         let script = Arc::new(Mutex::new(Script {
@@ -448,7 +470,7 @@ async fn an_account_is_found_by_its_address_once() {
     });
     let answer = world.sign_in(&mut world.site.browser(), &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.body.contains("another person"), "{}", answer.body);
+    assert!(answer.body.contains("under another identity"), "{}", answer.body);
     world.site.identity.store.deactivate_account(&user_id, false, 1).await.unwrap();
     world.say(|script| {
         script.id_token = claims(json!({}));
@@ -737,10 +759,11 @@ async fn authority_over_a_domain_joins_what_is_no_other_subjects() {
     let world = World::with(|provider| provider.authoritative_domains = vec!["*".into()]);
     let user_id = world.agent().await;
     assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
-    assert_eq!(world.user().await, Some(user_id));
+    assert_eq!(world.user().await, Some(user_id.clone()));
     world.say_subject("successor", json!({}));
     let answer = world.sign_in(&mut world.site.browser(), &[]).await;
-    assert!(answer.body.contains("another person"), "{}", answer.body);
+    assert!(answer.body.contains("has your address already"), "{}", answer.body);
+    assert_eq!(world.user().await, Some(user_id), "authority does not replace a subject");
 
     let elsewhere = |provider: &mut ProviderConfig| {
         provider.domains.push("finances.gouv.fr".into());

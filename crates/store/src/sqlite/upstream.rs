@@ -4,12 +4,16 @@
 use async_trait::async_trait;
 use estafette_core::{ids::UserId, limits::UPSTREAM_SIDS_MAX};
 use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde_json::json;
 
-use super::{SqliteStore, device_rows};
+use super::{SqliteStore, Tx, device_rows, people::audit};
 use crate::{
     StoreResult,
     accounts::TokenHash,
-    upstream::{LinkOutcome, LinkReason, UpstreamLogout, UpstreamSession, UpstreamStore},
+    people::AuditEntry,
+    upstream::{
+        LinkOutcome, LinkReason, UpstreamLink, UpstreamLogout, UpstreamSession, UpstreamStore,
+    },
 };
 
 #[async_trait]
@@ -22,6 +26,34 @@ impl UpstreamStore for SqliteStore {
     async fn upstream_providers(&self, user_id: &UserId) -> StoreResult<Vec<String>> {
         let user_id = user_id.clone();
         self.read(move |conn| providers(conn, &user_id)).await
+    }
+
+    async fn upstream_links(&self, user_id: &UserId) -> StoreResult<Vec<UpstreamLink>> {
+        let user_id = user_id.clone();
+        self.read(move |conn| links(conn, &user_id)).await
+    }
+
+    async fn upstream_links_after(
+        &self,
+        provider: &str,
+        domain: Option<&str>,
+        after: &str,
+        limit: u64,
+    ) -> StoreResult<Vec<UpstreamLink>> {
+        let (provider, domain) = (provider.to_owned(), domain.map(str::to_owned));
+        let after = after.to_owned();
+        self.read(move |conn| links_after(conn, &provider, domain.as_deref(), (&after, limit)))
+            .await
+    }
+
+    async fn unlink_upstream(
+        &self,
+        entry: AuditEntry,
+        provider: &str,
+        users: Vec<UserId>,
+    ) -> StoreResult<u64> {
+        let provider = provider.to_owned();
+        self.write(move |tx| unlink_all(tx, &entry, &provider, &users)).await
     }
 
     async fn link_upstream(
@@ -100,12 +132,6 @@ fn link(
         let same = known == *user_id;
         return Ok(if same { LinkOutcome::Linked } else { LinkOutcome::Different });
     }
-    let linked = conn
-        .prepare_cached("SELECT 1 FROM upstream_link WHERE user_id = ?1 AND provider = ?2")?
-        .exists((user_id.as_str(), provider))?;
-    if linked {
-        return Ok(LinkOutcome::Different);
-    }
     let enough = match reason {
         LinkReason::Proven => true,
         LinkReason::Authority => is_nobodys(conn, user_id)?,
@@ -114,6 +140,7 @@ fn link(
     if !enough {
         return Ok(LinkOutcome::Unproven);
     }
+    unlink(conn, user_id, Some(provider))?;
     conn.prepare_cached(
         "INSERT INTO upstream_link (provider, subject, user_id) VALUES (?1, ?2, ?3)",
     )?
@@ -121,18 +148,84 @@ fn link(
     Ok(LinkOutcome::Linked)
 }
 
-/// Forgets who somebody is elsewhere, and the sessions that were theirs there.
-pub(super) fn forget(conn: &Connection, user_id: &UserId) -> StoreResult<()> {
-    for sql in [
-        "DELETE FROM upstream_session WHERE (provider, subject) IN
-             (SELECT provider, subject FROM upstream_link WHERE user_id = ?1)",
-        "DELETE FROM upstream_sid WHERE (provider, subject) IN
-             (SELECT provider, subject FROM upstream_link WHERE user_id = ?1)",
-        "DELETE FROM upstream_link WHERE user_id = ?1",
-    ] {
-        conn.prepare_cached(sql)?.execute((user_id.as_str(),))?;
+fn links(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<UpstreamLink>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT provider, subject, user_id FROM upstream_link WHERE user_id = ?1
+         ORDER BY provider",
+    )?;
+    let rows = statement.query_map((user_id.as_str(),), link_row)?;
+    rows.map(|row| known(row?)).collect()
+}
+
+fn links_after(
+    conn: &Connection,
+    provider: &str,
+    domain: Option<&str>,
+    (after, limit): (&str, u64),
+) -> StoreResult<Vec<UpstreamLink>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT l.provider, l.subject, l.user_id FROM upstream_link l
+         WHERE l.provider = ?1 AND l.subject > ?3
+         AND (?2 IS NULL OR EXISTS (
+             SELECT 1 FROM account a JOIN person p ON p.account_nid = a.nid
+             WHERE a.user_id = l.user_id AND substr(p.email, instr(p.email, '@') + 1) = ?2))
+         ORDER BY l.subject LIMIT ?4",
+    )?;
+    let rows = statement.query_map((provider, domain, after, limit.cast_signed()), link_row)?;
+    rows.map(|row| known(row?)).collect()
+}
+
+fn link_row(row: &Row<'_>) -> rusqlite::Result<(String, String, String)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn known((provider, subject, user_id): (String, String, String)) -> StoreResult<UpstreamLink> {
+    Ok(UpstreamLink { provider, subject, user_id: device_rows::user(&user_id)? })
+}
+
+/// See [`UpstreamStore::unlink_upstream`].
+fn unlink_all(
+    tx: &mut Tx<'_>,
+    entry: &AuditEntry,
+    provider: &str,
+    users: &[UserId],
+) -> StoreResult<u64> {
+    let details = json!({ "provider": provider }).to_string();
+    let mut unlinked = 0;
+    for user_id in users {
+        if unlink(tx.conn, user_id, Some(provider))? {
+            let line = ("account.unlink", &*details);
+            audit::append(tx, entry, Some(user_id.as_str()), line)?;
+            unlinked += 1;
+        }
     }
-    Ok(())
+    Ok(unlinked)
+}
+
+/// Forgets who somebody is at a provider, or at all of them, and the sessions that were theirs
+/// there, with the browsers that these signed in. Whether they were known.
+pub(super) fn unlink(
+    conn: &Connection,
+    user_id: &UserId,
+    provider: Option<&str>,
+) -> StoreResult<bool> {
+    let mut known = 0;
+    for sql in [
+        "DELETE FROM browser_session WHERE sha256 IN
+             (SELECT cookie FROM upstream_session WHERE (provider, subject) IN
+                 (SELECT provider, subject FROM upstream_link
+                  WHERE user_id = ?1 AND provider = ifnull(?2, provider)))",
+        "DELETE FROM upstream_session WHERE (provider, subject) IN
+             (SELECT provider, subject FROM upstream_link
+              WHERE user_id = ?1 AND provider = ifnull(?2, provider))",
+        "DELETE FROM upstream_sid WHERE (provider, subject) IN
+             (SELECT provider, subject FROM upstream_link
+              WHERE user_id = ?1 AND provider = ifnull(?2, provider))",
+        "DELETE FROM upstream_link WHERE user_id = ?1 AND provider = ifnull(?2, provider)",
+    ] {
+        known = conn.prepare_cached(sql)?.execute((user_id.as_str(), provider))?;
+    }
+    Ok(known > 0)
 }
 
 /// Whether a user is no subject of any provider.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{super::protocol::*, act};
 use crate::{sign_up::tests::Site, testing::TestIdentity};
 
-pub(super) async fn run(site: &TestIdentity, command: Value) -> Result<Value, String> {
+pub(crate) async fn run(site: &TestIdentity, command: Value) -> Result<Value, String> {
     let request = json!({ "command": command, "reason": "ticket 7" });
     let request: AdminRequest = serde_json::from_value(request).unwrap();
     match act(&site.identity, "operator (uid 7)".into(), request).await {

@@ -12,6 +12,7 @@ pub(crate) struct Upstream {
     pub(crate) no_address: &'static str,
     pub(crate) no_account: &'static str,
     pub(crate) other_person: &'static str,
+    pub(crate) other_subject: &'static str,
     pub(crate) no_proof: &'static str,
     pub(crate) set_password: &'static str,
     pub(crate) not_you: &'static str,
@@ -30,6 +31,8 @@ pub(crate) struct Upstream {
     pub(crate) join_title: &'static str,
     /// With the provider's name.
     pub(crate) join: fn(&str) -> String,
+    /// With the provider's name.
+    pub(crate) join_by_code: fn(&str) -> String,
     pub(crate) join_submit: &'static str,
     pub(crate) join_wrong: &'static str,
     pub(crate) join_ended: &'static str,
@@ -46,6 +49,9 @@ pub(super) const FRENCH: Upstream = Upstream {
                  adressez-vous à votre support.",
     other_person: "Votre adresse électronique est celle du compte d’une autre personne. \
                    Adressez-vous à votre support.",
+    other_subject: "Un compte a déjà votre adresse électronique, sous une autre identité de ce \
+                    fournisseur. S’il est à vous, demandez à votre support de la détacher de \
+                    votre compte, puis réessayez.",
     no_proof: "Un compte a déjà votre adresse électronique, et il peut être celui d’une autre \
                personne. S’il est à vous, définissez d’abord un mot de passe, puis \
                réessayez\u{a0}; sinon, adressez-vous à votre support.",
@@ -73,6 +79,13 @@ pub(super) const FRENCH: Upstream = Upstream {
              demandé. S’il n’est pas à vous, adressez-vous à votre support."
         )
     },
+    join_by_code: |name| {
+        format!(
+            "Pour utiliser ce compte avec {name}, connectez-vous d’abord avec un code envoyé à \
+             votre adresse\u{a0}: vous reviendrez ensuite ici. Ce ne sera plus demandé. S’il n’est \
+             pas à vous, adressez-vous à votre support."
+        )
+    },
     join_submit: "Continuer",
     join_wrong: "Ce n’est pas le mot de passe de ce compte.",
     join_ended: "Cela a pris trop de temps, ou trop d’essais. Recommencez.",
@@ -87,6 +100,9 @@ pub(super) const ENGLISH: Upstream = Upstream {
                  your support.",
     no_account: "No account has your e-mail address. Create one, or ask your support.",
     other_person: "Your e-mail address belongs to another person’s account. Ask your support.",
+    other_subject: "An account has your e-mail address already, under another identity of this \
+                    provider. If it is yours, ask your support to detach that one from it, then \
+                    try again.",
     no_proof: "An account has your e-mail address already, and it may be another person’s. If it \
                is yours, set a password first, then try again; else ask your support.",
     set_password: "Set a password",
@@ -108,6 +124,13 @@ pub(super) const ENGLISH: Upstream = Upstream {
         format!(
             "To use this account with {name}, type its password. You will not be asked again. If \
              it is not yours, ask your support."
+        )
+    },
+    join_by_code: |name| {
+        format!(
+            "To use this account with {name}, first sign in with a code sent to your address: you \
+             will come back here. You will not be asked again. If it is not yours, ask your \
+             support."
         )
     },
     join_submit: "Go on",

@@ -207,7 +207,7 @@ pub(in crate::sqlite) fn deactivate(
     delayed_events::end_with_account(tx.conn, user_id)?;
     if erase {
         person::erase(tx.conn, nid)?;
-        upstream::forget(tx.conn, user_id)?;
+        upstream::unlink(tx.conn, user_id, None)?;
         tx.conn
             .prepare_cached("DELETE FROM profile_field WHERE account_nid = ?1")?
             .execute((nid,))?;

@@ -17,7 +17,7 @@ use crate::{
         accounts::{devices, invitations, life, profile},
         device_rows::Indexes,
         identity::{forget_browsers, guests, outbox, password_links},
-        third_party_invites,
+        third_party_invites, upstream,
     },
 };
 
@@ -176,20 +176,37 @@ fn on_account(
         AdminAct::SetProfileField(name, value) => {
             return set_profile(tx, user_id, name, value.as_deref());
         }
+        AdminAct::SetEmail(_)
+        | AdminAct::SetAddress(_)
+        | AdminAct::SetExpiry(_)
+        | AdminAct::SetOrganisation(_) => return on_person(indexes, tx, user_id, act, now_ms),
+        AdminAct::Unlink(provider) => {
+            let known = upstream::unlink(tx.conn, user_id, provider.as_deref())?;
+            return Ok(if known { AdminOutcome::Done } else { AdminOutcome::NoLink });
+        }
+        AdminAct::Note(..)
+        | AdminAct::Lapse(_)
+        | AdminAct::InviteGuest(..)
+        | AdminAct::RevokeGuest(_)
+        | AdminAct::PutRegistrationToken(_)
+        | AdminAct::DeleteRegistrationToken(_) => true,
+    };
+    Ok(if known { AdminOutcome::Done } else { AdminOutcome::NoAccount })
+}
+
+/// What is done to what is known of an account's owner.
+fn on_person(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    act: &AdminAct,
+    now_ms: i64,
+) -> StoreResult<AdminOutcome> {
+    let outcome = match act {
         AdminAct::SetEmail(email) => {
-            let outcome = change(indexes, tx, user_id, |details| details.email.clone_from(email))?;
-            if outcome.is_done() {
-                person::note_address(tx.conn, user_id, now_ms)?;
-            }
-            return Ok(outcome);
+            change(indexes, tx, user_id, |details| details.email.clone_from(email))?
         }
-        AdminAct::SetAddress(placement) => {
-            let outcome = placing::set_address(indexes, tx, user_id, placement)?;
-            if outcome.is_done() {
-                person::note_address(tx.conn, user_id, now_ms)?;
-            }
-            return Ok(outcome);
-        }
+        AdminAct::SetAddress(placement) => placing::set_address(indexes, tx, user_id, placement)?,
         AdminAct::SetExpiry(until) => {
             return change(indexes, tx, user_id, |details| {
                 (details.expires_ms, details.endless) = (*until, until.is_none());
@@ -201,14 +218,12 @@ fn on_account(
                 (details.organisation_id, details.organisation_name) = (id, name);
             });
         }
-        AdminAct::Note(..)
-        | AdminAct::Lapse(_)
-        | AdminAct::InviteGuest(..)
-        | AdminAct::RevokeGuest(_)
-        | AdminAct::PutRegistrationToken(_)
-        | AdminAct::DeleteRegistrationToken(_) => true,
+        _ => return Err(StoreError::Conflict("an act on a person is on what is known of them")),
     };
-    Ok(if known { AdminOutcome::Done } else { AdminOutcome::NoAccount })
+    if outcome.is_done() {
+        person::note_address(tx.conn, user_id, now_ms)?;
+    }
+    Ok(outcome)
 }
 
 fn set_profile(
@@ -313,6 +328,7 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
                     "mailed": mail.is_some() }),
         ),
         AdminAct::RevokeGuest(address) => ("guest.revoke", json!({ "domain": domain(address) })),
+        AdminAct::Unlink(provider) => ("account.unlink", json!({ "provider": provider })),
         AdminAct::Note(name, details) => return (name.clone(), details.clone()),
     };
     (name.to_owned(), details.to_string())

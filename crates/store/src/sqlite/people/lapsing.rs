@@ -38,7 +38,7 @@ pub(super) fn lapse(
     let (true, Some(nid)) = (lapsing, life::nid(tx.conn, user_id)?) else { return Ok(false) };
     let end = life::End { erase: false, by_admin: false, now_ms };
     life::deactivate(indexes, tx, user_id, end)?;
-    upstream::forget(tx.conn, user_id)?;
+    upstream::unlink(tx.conn, user_id, None)?;
     tx.conn
         .prepare_cached("UPDATE person SET email = NULL, lapsed_ts = ?2 WHERE account_nid = ?1")?
         .execute((nid, now_ms))?;
