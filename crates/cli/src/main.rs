@@ -52,7 +52,7 @@ enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Reads the configuration and says what is wrong with it.
+    /// Reads the configuration and the files that it names, and says what is wrong with them.
     Check {
         /// The configuration file (TOML).
         #[arg(long)]
@@ -72,7 +72,8 @@ fn main() -> ExitCode {
             policy::check(config.as_deref(), json)
         }
         Command::Config { command: ConfigCommand::Check { config } } => {
-            Settings::check(config.as_deref()).map(|()| println!("The configuration is right."))
+            let checked = Settings::load(config.as_deref()).and_then(|settings| settings.check());
+            checked.map(|()| println!("The configuration is right."))
         }
     };
     match outcome {

@@ -33,6 +33,8 @@ const MAIL_KEY: &str = "mail.key";
 /// Runs until SIGTERM or SIGINT. As process 1 too: both signals have handlers of their own.
 pub(crate) fn run(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let settings = Settings::load(file)?;
+    // Before anything listens: who waits for the port must not find it open and then closed.
+    settings.check()?;
     let filter = EnvFilter::try_new(&settings.homeserver.log)?;
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -47,12 +49,6 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&settings.homeserver.data_dir)?;
     let admin_socket = admin_socket(&settings.homeserver.data_dir)?;
     let server = Server::open(settings.homeserver, Arc::new(SystemClock), Arc::new(OsRandom))?;
-    tracing::info!(
-        address = %listening.address()?,
-        server_name = %server.server_name,
-        data_dir = %server.config.data_dir.display(),
-        "estafette is ready"
-    );
     let enabled = settings.identity.enabled;
     let (identity, router) = join(&server, settings.identity)?;
     let background = enabled.then(|| tokio::spawn(Arc::clone(&identity).run()));
@@ -62,6 +58,12 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
             let _ = stopping.wait_for(|stop| *stop).await;
         }))
     });
+    tracing::info!(
+        address = %listening.address()?,
+        server_name = %server.server_name,
+        data_dir = %server.config.data_dir.display(),
+        "estafette is ready"
+    );
     let serving = tokio::spawn(listening.serve(router, server.stopping()));
     tokio::select! {
         _ = terminate.recv() => {}

@@ -4,8 +4,13 @@
 use std::{error::Error, path::Path};
 
 use estafette_core::ids::ServerName;
-use estafette_homeserver::config::{self, Config};
+use estafette_homeserver::{
+    Server,
+    config::{self, Config},
+    http,
+};
 use estafette_identity::{IdentityConfig, config::OPTIONS};
+use tracing_subscriber::EnvFilter;
 
 /// Everything that the operator decided.
 pub(crate) struct Settings {
@@ -26,12 +31,16 @@ impl Settings {
         Ok(Self { homeserver: Config::from_tree(tree)?, identity })
     }
 
-    /// Reads them and the files that identity names, as the server does when it starts.
-    pub(crate) fn check(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
-        let settings = Self::load(file)?;
-        let here = ServerName::parse(&settings.homeserver.server_name)?;
-        let has_url = !settings.homeserver.public_base_url.is_empty();
-        Ok(estafette_identity::check(&settings.identity, &here, has_url)?)
+    /// Says what is wrong with the files that are named and with options that belong together:
+    /// everything that a start needs and that can be told without starting. Makes nothing.
+    pub(crate) fn check(&self) -> Result<(), Box<dyn Error>> {
+        let homeserver = &self.homeserver;
+        EnvFilter::try_new(&homeserver.log).map_err(|error| format!("log: {error}"))?;
+        http::check_tls(&homeserver.listener)?;
+        Server::check(homeserver)?;
+        let here = ServerName::parse(&homeserver.server_name)?;
+        let has_url = !homeserver.public_base_url.is_empty();
+        Ok(estafette_identity::check(&self.identity, &here, has_url)?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use estafette_core::limits::TOKEN_LIFETIME_S;
 use serde::{Deserialize, Serialize};
 
 mod explain;
@@ -482,6 +483,14 @@ impl Config {
         {
             return wrong("listener.tls_certificate and listener.tls_key go together".into());
         }
+        self.check_base_url().map_err(ConfigError::Wrong)?;
+        if !TOKEN_LIFETIME_S.contains(&self.login.access_token_lifetime_s) {
+            return wrong(format!(
+                "login.access_token_lifetime_s is from {} to {}",
+                TOKEN_LIFETIME_S.start(),
+                TOKEN_LIFETIME_S.end()
+            ));
+        }
         self.check_calls().map_err(ConfigError::Wrong)?;
         self.check_well_known().map_err(ConfigError::Wrong)?;
         if estafette_core::version::RoomVersion::parse(&self.default_room_version).is_none() {
@@ -524,6 +533,22 @@ pub fn read_tree(
 }
 
 impl Config {
+    /// Clients are told it, and links in mails begin with it.
+    fn check_base_url(&self) -> Result<(), String> {
+        let url = &self.public_base_url;
+        let uri: Result<http::Uri, _> = url.parse();
+        let is_right = uri.is_ok_and(|uri| {
+            let host = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+            matches!(uri.scheme_str(), Some("https" | "http"))
+                && !host.is_empty()
+                && !host.contains('@')
+        });
+        if url.is_empty() || (is_right && !url.contains(['?', '#'])) {
+            return Ok(());
+        }
+        Err(format!("public_base_url: `{url}` is no URL such as https://matrix.example.fr"))
+    }
+
     fn check_calls(&self) -> Result<(), String> {
         let calls = &self.calls;
         let turn = |uri: &String| uri.starts_with("turn:") || uri.starts_with("turns:");

@@ -25,7 +25,7 @@ pub use self::{
     extract::{
         BodyBytes, Json, OptionalJson, Path, Query, RemoteAddress, empty_object, json_bytes,
     },
-    listener::{ListenError, Listening, listen},
+    listener::{ListenError, Listening, check_tls, listen},
 };
 use crate::{ApiError, Shared, client, config::Config, synapse_admin, web};
 

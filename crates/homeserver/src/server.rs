@@ -212,6 +212,18 @@ impl Server {
         Ok(server)
     }
 
+    /// Says what is wrong with the files that a configuration names, as [`open`](Self::open) would,
+    /// without making or opening anything of the server's own.
+    pub fn check(config: &Config) -> Result<(), StartError> {
+        let server_name = ServerName::parse(&config.server_name)
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        WebClient::open(&config.web)
+            .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
+        Outbound::new(&config.outbound)?;
+        Appservices::load(&config.appservices.registrations, &server_name)?;
+        Ok(())
+    }
+
     /// Who signs what this server decides.
     pub fn signer(&self) -> Signer<'_> {
         Signer { server: &self.server_name, key: &self.signing_key }

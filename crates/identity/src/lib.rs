@@ -42,7 +42,7 @@ use std::sync::Arc;
 use axum::Router;
 use estafette_core::{
     ids::{ServerName, UserId},
-    limits::{OAUTH_DEVICE_GRANTS_MAX, OAUTH_DEVICE_GRANTS_PER_SOURCE},
+    limits::{OAUTH_DEVICE_GRANTS_MAX, OAUTH_DEVICE_GRANTS_PER_SOURCE, TOKEN_LIFETIME_S},
 };
 use estafette_store::sqlite::SqliteStore;
 use zeroize::Zeroizing;
@@ -180,6 +180,7 @@ impl Identity {
 /// would, and opens nothing. `has_url`: whether `public_base_url` is set.
 pub fn check(config: &IdentityConfig, here: &ServerName, has_url: bool) -> Result<(), OpenError> {
     read(&mut config.clone(), here)?;
+    mail::check(&config.mail, here)?;
     check_links(config, has_url)
 }
 
@@ -201,6 +202,11 @@ fn read(config: &mut IdentityConfig, here: &ServerName) -> Result<Read, OpenErro
     let policy = read_policy(config, here)?;
     if config.sign_up.enabled && config.mail.transport == MailTransport::None {
         return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
+    }
+    if !TOKEN_LIFETIME_S.contains(&config.oauth.access_token_lifetime_s) {
+        return Err(OpenError::Options(
+            "oauth.access_token_lifetime_s is from 30 seconds to a year",
+        ));
     }
     Ok((policy, read_secret(config)?))
 }

@@ -55,6 +55,11 @@ impl Mailer {
     }
 }
 
+/// Says what is wrong with what the operator decided, as opening it would, and makes no folder.
+pub(crate) fn check(config: &config::Mail, here: &ServerName) -> Result<(), MailError> {
+    Transport::check(config, here)
+}
+
 impl Identity {
     /// A mail as it is queued. It ends with `expires_ms`, or after three days.
     pub(crate) fn compose(

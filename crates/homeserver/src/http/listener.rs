@@ -52,6 +52,14 @@ pub async fn listen(config: &Listener) -> Result<Listening, ListenError> {
     Ok(Listening { listener, tls, permits: Arc::new(Semaphore::new(config.connections_max)) })
 }
 
+/// Says what is wrong with the certificate and the key that are named, as [`listen`] would.
+pub fn check_tls(config: &Listener) -> Result<(), ListenError> {
+    if config.tls_certificate.as_os_str().is_empty() {
+        return Ok(());
+    }
+    tls_acceptor(config).map(|_| ())
+}
+
 fn tls_acceptor(config: &Listener) -> Result<TlsAcceptor, ListenError> {
     use tokio_rustls::rustls::{
         ServerConfig,

@@ -59,6 +59,11 @@ pub(super) enum Handed {
     NotYet(String),
 }
 
+fn sender(config: &Mail) -> Result<Mailbox, MailError> {
+    let from = config.from.parse();
+    from.map_err(|error| MailError::From(format!("`{}`: {error}", config.from)))
+}
+
 enum Way {
     Folder(PathBuf),
     Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
@@ -83,11 +88,27 @@ impl Transport {
             }
             MailTransport::Smtp => Way::Smtp(Box::new(smtp(&config.smtp, here)?)),
         };
-        let from: Mailbox = config
-            .from
-            .parse()
-            .map_err(|error| MailError::From(format!("`{}`: {error}", config.from)))?;
-        Ok(Some(Self { from, way }))
+        Ok(Some(Self { from: sender(config)?, way }))
+    }
+
+    /// Says what is wrong, as [`open`](Self::open) would, and makes no folder.
+    pub(super) fn check(config: &Mail, here: &ServerName) -> Result<(), MailError> {
+        match config.transport {
+            MailTransport::None => return Ok(()),
+            MailTransport::Folder => {
+                let mut above = config.folder.ancestors().filter(|path| path.exists());
+                let relative = config.folder.is_relative() && !config.folder.as_os_str().is_empty();
+                let may_be_made = above.next().map_or(relative, Path::is_dir);
+                if !may_be_made {
+                    let why = format!("{}: it cannot be made", config.folder.display());
+                    return Err(MailError::Folder(why));
+                }
+            }
+            MailTransport::Smtp => {
+                smtp(&config.smtp, here)?;
+            }
+        }
+        sender(config).map(|_| ())
     }
 
     pub(super) async fn hand_over(&self, identity: &Identity, mail: &WaitingMail) -> Handed {
