@@ -4,9 +4,9 @@
 mod arguments;
 mod show;
 
-use std::{error::Error, io::Write as _};
+use std::{error::Error, io::Write as _, path::Path};
 
-use estafette_identity::admin::{AdminAnswer, AdminRequest, SocketError, ask};
+use estafette_identity::admin::{AdminAnswer, AdminCommand, AdminRequest, SocketError, ask};
 use serde_json::{Value, json};
 
 pub(crate) use self::arguments::Admin;
@@ -46,7 +46,11 @@ fn answer(admin: &Admin) -> Result<AdminAnswer, Failure> {
     let settings = settings.map_err(|error| Failure::NotAsked(error.to_string()))?;
     let command = admin.command.asked().map_err(Failure::NotAsked)?;
     let request = AdminRequest { command, reason: admin.reason.clone() };
-    ask(&settings.homeserver.data_dir, &request).map_err(|error| match error {
+    let data_dir = &settings.homeserver.data_dir;
+    if let AdminCommand::OrganisationApply { dry_run: false } = request.command {
+        say_numbers(data_dir).map_err(|error| Failure::NotAsked(error.to_string()))?;
+    }
+    ask(data_dir, &request).map_err(|error| match error {
         SocketError::NoServer(_) | SocketError::NotAllowed(_) => {
             Failure::NotAsked(error.to_string())
         }
@@ -62,6 +66,25 @@ fn line(outcome: &Result<AdminAnswer, Failure>) -> Value {
         Err(Failure::NotAsked(why)) => json!({ "refused": why }),
         Err(Failure::NoAnswer(why)) => json!({ "failed": why.to_string() }),
     }
+}
+
+/// Says to how many people what will happen, before it does: a wrong file shows in it.
+fn say_numbers(data_dir: &Path) -> Result<(), SocketError> {
+    let command = AdminCommand::OrganisationApply { dry_run: true };
+    let answer = ask(data_dir, &AdminRequest { command, reason: None })?;
+    if let AdminAnswer::Done(shown) = answer {
+        let count = |name: &str| shown.get(name).and_then(Value::as_u64).unwrap_or(0);
+        eprintln!(
+            "Of {} accounts {} are moved: {} become guests, {} leave their organisation, {} have \
+             nowhere to go.",
+            count("accounts"),
+            count("moved"),
+            count("becoming_guests"),
+            count("changing"),
+            count("unplaced"),
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ impl People for IdentityPeople {
         self.0.upgrade()?.next_expiry_ms()
     }
 
+    fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<String> {
+        let identity = self.0.upgrade()?;
+        identity.policy.borrowed_label(name, own).map(|organisation| organisation.name.clone())
+    }
+
     fn renewal_page(&self) -> Option<String> {
         self.0.upgrade()?.renewal_page()
     }

@@ -307,6 +307,15 @@ fn a_changed_policy_is_in_force_when_the_server_has_started() {
     assert_eq!(shown("a@y.fr")["organisation"], "before", "an administrator insisted");
     let applied = running.done(&["organisations", "apply", "--dry-run"]);
     assert_eq!((&applied["moved"], &applied["fixed"]), (&json!(0), &json!(1)), "{applied}");
+    let by_hand = running.admin(&["organisations", "apply"]);
+    let numbers = "Of 3 accounts 0 are moved: 0 become guests, 0 leave their organisation";
+    assert!(String::from_utf8_lossy(&by_hand.stderr).contains(numbers), "{by_hand:?}");
+    let sessions = running.done(&["sessions", "list", "bo@y.fr"]);
+    assert_eq!((&sessions["browsers"], &sessions["providers"]), (&json!([]), &json!([])));
+    let none = running.done(&["users", "unlink-all", "--provider", "idp", "--dry-run"]);
+    assert_eq!(none, json!({ "unlinked": 0, "left": 0 }));
+    let unlinked = running.admin(&["users", "unlink", "bo@y.fr"]);
+    assert!(sentence(&unlinked).contains("No such provider"), "{unlinked:?}");
     let audit = running.done(&["audit", "show", "--user", "bo@y.fr"]);
     assert_eq!(audit["lines"][0]["act"], "account.place");
     assert_eq!(audit["lines"][0]["actor"], "policy");

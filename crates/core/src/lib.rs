@@ -18,6 +18,7 @@ pub mod guests;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod name_label;
 pub mod push_rules;
 pub mod redact;
 pub mod relations;

@@ -130,11 +130,20 @@ pub(crate) async fn administer_as(
 ) -> ApiResult<()> {
     let actor = requester.user_id.to_string();
     let entry = AuditEntry { actor, reason: None, now_ms: server.now_ms() };
+    for act in &acts {
+        if let (Some(user_id), AdminAct::SetProfileField(field, Some(value))) = (subject, act)
+            && field == "displayname"
+            && let Ok(name) = serde_json::from_str::<String>(value)
+        {
+            people::check_label(server, user_id, &name).await?;
+        }
+    }
     match administer(server, entry, subject, acts).await? {
         AdminOutcome::Done | AdminOutcome::Deleted(_) => Ok(()),
         AdminOutcome::NoAccount => Err(ApiError::not_found("There is no such user.")),
         AdminOutcome::NoToken => Err(ApiError::not_found("There is no such registration token.")),
         AdminOutcome::NoInvitation => Err(ApiError::not_found("There is no such invitation.")),
+        AdminOutcome::Guest => Err(ApiError::forbidden("A guest cannot be an administrator.")),
         AdminOutcome::NoLink => Err(ApiError::not_found("No provider knows the user.")),
         AdminOutcome::Taken => {
             let message = "The user id or the address is taken.";

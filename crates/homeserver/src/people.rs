@@ -54,6 +54,10 @@ pub trait People: Send + Sync {
     /// by themselves here.
     fn next_expiry_ms(&self) -> Option<i64>;
 
+    /// The name of the organisation whose label `name` bears, where that is not the one with the id
+    /// `own`.
+    fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<String>;
+
     /// The address of the page on which an account is renewed.
     fn renewal_page(&self) -> Option<String>;
 }
@@ -127,3 +131,21 @@ pub(crate) async fn tell(server: &Server, mailbox: Option<&str>, news: AccountNe
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+/// Refuses a name with the label of an organisation that the user is not of: labels are how a server
+/// says where its people belong, and bots and accounts without an address have none.
+pub(crate) async fn check_label(server: &Server, user_id: &UserId, name: &str) -> ApiResult<()> {
+    let Some(people) = server.people.get() else { return Ok(()) };
+    // Most names have no label, and nothing is read for them.
+    if people.borrowed_label(name, None).is_none() {
+        return Ok(());
+    }
+    let person = server.store.person(user_id).await?;
+    let own = person.and_then(|person| person.details.organisation_id);
+    match people.borrowed_label(name, own.as_deref()) {
+        Some(organisation) => Err(ApiError::forbidden(format!(
+            "A display name with this label is for people of {organisation}."
+        ))),
+        None => Ok(()),
+    }
+}

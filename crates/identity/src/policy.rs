@@ -31,7 +31,9 @@ use std::{
     sync::Arc,
 };
 
-use estafette_core::{email_address::EmailAddress, ids::ServerName, limits::POLICY_FILE_BYTES_MAX};
+use estafette_core::{
+    email_address::EmailAddress, ids::ServerName, limits::POLICY_FILE_BYTES_MAX, name_label::labels,
+};
 
 use self::file::PolicyFile;
 pub(crate) use self::lookup::routes;
@@ -74,6 +76,10 @@ pub struct Policy {
     /// Domains whose sub-domains are meant, themselves not included.
     above: HashMap<String, Arc<Organisation>>,
     guests: Option<Arc<Organisation>>,
+    /// Whose a label is, as it is [compared](estafette_core::name_label::compared).
+    labels: HashMap<String, Arc<Organisation>>,
+    /// The same of names. Two organisations may have one name; the first counts.
+    names: HashMap<String, Arc<Organisation>>,
     /// Where everybody belongs without a file.
     open: Option<Arc<Organisation>>,
 }
@@ -148,6 +154,15 @@ impl Policy {
     pub fn organisations(&self) -> BTreeMap<&str, &Organisation> {
         let all = self.organisations.values().chain(&self.guests);
         all.map(|found| (found.id.as_str(), &**found)).collect()
+    }
+
+    /// The organisation whose label a name bears, where that is not the one with the id `own`: the
+    /// name would say of somebody that they are where they are not (B3).
+    pub fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<&Organisation> {
+        let labels = labels(name).into_iter();
+        let whose = |label: String| self.labels.get(&label).or_else(|| self.names.get(&label));
+        let mut borne = labels.filter_map(whose);
+        borne.find(|found| own != Some(&*found.id)).map(|found| &**found)
     }
 }
 

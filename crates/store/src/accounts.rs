@@ -200,6 +200,8 @@ pub struct Device {
     pub nid: i64,
     /// Its name.
     pub display_name: Option<String>,
+    /// When it was signed in first, in ms since the epoch.
+    pub created_ms: i64,
     /// When, from where and with what it was last used.
     pub seen: Option<DeviceSeen>,
 }

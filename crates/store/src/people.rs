@@ -3,7 +3,10 @@
 //! administrators did.
 
 use async_trait::async_trait;
-use estafette_core::ids::{DeviceId, UserId};
+use estafette_core::{
+    ids::{DeviceId, UserId},
+    name_label::relabelled,
+};
 
 use crate::{
     StoreResult,
@@ -50,8 +53,8 @@ pub struct Placement {
     /// See [`PersonDetails::organisation_fixed`].
     pub organisation_fixed: bool,
     /// The display name that the address gives. It takes the place of the one that was given
-    /// before, of none, and of the localpart; never of one that was corrected. `None`: the address
-    /// gives no name.
+    /// before, of none, and of the localpart; a name that was corrected gets its label alone.
+    /// `None`: the address gives no name.
     pub derived_name: Option<String>,
     /// When an account ends that has no end yet, unless it is never to end.
     pub expires_ms: Option<i64>,
@@ -102,6 +105,21 @@ impl Person {
 }
 
 impl Person {
+    /// The name that somebody has by a placement, who is called `shown`: the one that the address
+    /// gives, or the corrected one with the label of where they belong now. `None`: the same as
+    /// before.
+    pub fn renamed(&self, shown: Option<&str>, placement: &Placement) -> Option<String> {
+        let given = placement.derived_name.as_deref();
+        let name = match (given, shown) {
+            (Some(given), shown) if self.follows(shown) => Some(given.to_owned()),
+            (Some(given), Some(shown)) => relabelled(shown, given),
+            // A guest has no organisation's label, whatever else is not known.
+            (None, Some(shown)) if placement.guest && !self.details.guest => relabelled(shown, ""),
+            _ => None,
+        };
+        name.filter(|name| shown != Some(name))
+    }
+
     /// Whether the name that the profile shows is nobody's choice, so that it follows the address:
     /// the one that the address gave, none, or, where no address gave any yet, the localpart.
     pub fn follows(&self, shown: Option<&str>) -> bool {
@@ -213,6 +231,8 @@ pub enum AdminOutcome {
     NoToken,
     /// Nothing was written: no invitation of a guest waits for the address.
     NoInvitation,
+    /// Nothing was written: no guest is an administrator.
+    Guest,
     /// Nothing was written: the provider does not know them.
     NoLink,
     /// Nothing was written: the profile would be too large.

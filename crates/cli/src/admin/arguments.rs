@@ -191,6 +191,9 @@ pub(crate) enum Devices {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
+    /// Lists somebody's devices, the browsers in which they are signed in to the server's pages, and
+    /// who they are at other providers.
+    List { user: String },
     /// Ends all of somebody's sessions at once, on every device and in every browser.
     Revoke { user: String },
 }
@@ -289,6 +292,9 @@ impl Area {
             }
             Self::Devices(Devices::Delete { user, devices }) => {
                 AdminCommand::DeviceDelete { user: user.clone(), devices: devices.clone() }
+            }
+            Self::Sessions(Sessions::List { user }) => {
+                AdminCommand::SessionList { user: user.clone() }
             }
             Self::Sessions(Sessions::Revoke { user }) => {
                 AdminCommand::SessionRevoke { user: user.clone() }

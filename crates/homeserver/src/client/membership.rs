@@ -32,6 +32,7 @@ use crate::{
     auth::Requester,
     guests,
     http::{Json, Path, empty_object},
+    people,
     rate_limit::Cost,
     room_worker::{Request, submit_to},
     rooms::HotRoom,
@@ -333,8 +334,12 @@ async fn check_name(
     content: &Object,
 ) -> ApiResult<()> {
     let Some(name) = content.get("displayname") else { return Ok(()) };
-    if Some(name) == profile.get("displayname") || !has_imposed_name(server, target).await? {
+    if Some(name) == profile.get("displayname") {
         return Ok(());
+    }
+    if !has_imposed_name(server, target).await? {
+        let name = name.as_str().unwrap_or_default();
+        return people::check_label(server, target, name).await;
     }
     Err(ApiError::forbidden("The display name is given by the e-mail address."))
 }

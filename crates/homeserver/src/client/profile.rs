@@ -21,6 +21,7 @@ use crate::{
     account_changes::AccountChange,
     auth::{OptionalRequester, Requester},
     http::{Json, Path, RemoteAddress, empty_object},
+    people,
     rate_limit::Cost,
 };
 
@@ -93,6 +94,9 @@ async fn set_field(
     check_name_is_free(&server, &requester, &user_id, &key).await?;
     let missing = || ApiError::missing_param(format!("`{key}` is missing from the body."));
     let value = body.remove(&key).ok_or_else(missing)?;
+    if let ("displayname", Value::String(name)) = (&*key, &value) {
+        people::check_label(&server, &user_id, name).await?;
+    }
     set(&server, &user_id, &key, checked(&key, value)?).await?;
     Ok(empty_object())
 }

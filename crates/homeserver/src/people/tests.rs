@@ -59,6 +59,10 @@ impl People for Known {
         *self.next_expiry_ms.lock()
     }
 
+    fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<String> {
+        (name.contains("[Intérieur]") && own != Some("interieur")).then(|| "Intérieur".into())
+    }
+
     fn renewal_page(&self) -> Option<String> {
         self.renewal_page.lock().clone()
     }
@@ -196,4 +200,57 @@ async fn whoever_ends_their_own_account_is_told() {
     let answer = world.ask("POST", "/v3/account/deactivate", "@alice:x.fr", body).await;
     assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
     assert_eq!(known.take(), told(AccountNews::Deactivated));
+}
+
+#[tokio::test]
+async fn nobody_bears_the_label_of_an_organisation_that_is_not_theirs() {
+    // Otherwise an account made with a token is found in the directory as somebody of a ministry.
+    let world = start().await;
+    let label = json!({ "displayname": "Jean Martin [Intérieur]" });
+    let (profile, admin) = ("/v3/profile/@bot:x.fr/displayname", "/_synapse/admin/v2/users/");
+    let put = async |path: &str, user: &str, body: &Value| {
+        world.ask("PUT", path, user, body.clone()).await
+    };
+    for (path, user) in [
+        (profile, "@bot:x.fr"),
+        (profile, "@root:x.fr"),
+        (&*format!("{admin}@bot:x.fr"), "@root:x.fr"),
+        (&*format!("{admin}@new:x.fr"), "@root:x.fr"),
+    ] {
+        let (status, answer) = put(path, user, &label).await;
+        assert_eq!((status, &answer["errcode"]), (StatusCode::FORBIDDEN, &json!("M_FORBIDDEN")));
+        assert!(answer["error"].as_str().unwrap().contains("people of Intérieur"), "{answer}");
+    }
+    let (status, shown) = world.ask("GET", profile, "@root:x.fr", json!({})).await;
+    assert_ne!(shown["displayname"], label["displayname"], "{status}");
+    let own = json!({ "displayname": "Jean Martin [ops]" });
+    assert_eq!(put(profile, "@bot:x.fr", &own).await.0, StatusCode::OK);
+    // Nor in one room.
+    let (_, room) = world.ask("POST", "/v3/createRoom", "@bot:x.fr", json!({})).await;
+    let room = room["room_id"].as_str().unwrap();
+    let path = format!("/v3/rooms/{room}/state/m.room.member/@bot:x.fr");
+    let member = |name: &str| json!({ "membership": "join", "displayname": name });
+    let (status, _) = put(&path, "@bot:x.fr", &member("Jean Martin [Intérieur]")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(put(&path, "@bot:x.fr", &member("Jean")).await.0, StatusCode::OK);
+    // Whoever is of it bears it.
+    let bot = UserId::parse("@bot:x.fr").unwrap();
+    let organisation_id = Some("interieur".to_owned());
+    let details = PersonDetails { organisation_id, ..PersonDetails::default() };
+    world.server.server.store.put_person(&bot, details).await.unwrap();
+    assert_eq!(put(profile, "@bot:x.fr", &label).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_guest_is_made_no_administrator_by_the_api() {
+    // Otherwise somebody from outside administers the server.
+    let world = start().await;
+    let bot = UserId::parse("@bot:x.fr").unwrap();
+    let details = PersonDetails { guest: true, ..PersonDetails::default() };
+    world.server.server.store.put_person(&bot, details).await.unwrap();
+    for path in ["/_synapse/admin/v2/users/@bot:x.fr", "/_synapse/admin/v1/users/@bot:x.fr/admin"] {
+        let (status, _) = world.ask("PUT", path, "@root:x.fr", json!({ "admin": true })).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert!(!world.server.server.store.account(&bot).await.unwrap().unwrap().is_admin);
 }

@@ -6,6 +6,7 @@ mod links;
 mod organisations;
 mod passwords;
 mod placing;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -130,6 +131,7 @@ impl Administration<'_> {
             }
             C::DeviceList { user } => self.list_devices(&user).await,
             C::DeviceDelete { user, devices } => self.delete_devices(&user, devices).await,
+            C::SessionList { user } => self.list_sessions(&user).await,
             C::SessionRevoke { user } => {
                 self.act_on(&user, AdminAct::DeleteDevices(Devices::All)).await
             }
@@ -202,6 +204,7 @@ impl Administration<'_> {
             AdminOutcome::Taken => {
                 Err(wrong("The user id or the address belongs to another account."))
             }
+            AdminOutcome::Guest => Err(wrong("A guest cannot be an administrator.")),
             AdminOutcome::NoLink => Err(wrong("No such provider knows this account.")),
             AdminOutcome::TooLarge => Err(wrong("The profile would be too large.")),
             done => Ok(done),
@@ -268,7 +271,8 @@ impl Administration<'_> {
         let user_id = UserId::from_localpart(&localpart, host.server_name())
             .map_err(|error| wrong(format!("The localpart cannot be used: {error}.")))?;
         let details = self.new_details(&new)?;
-        let name = new.name.as_deref().map(display_name).transpose()?.map(str::to_owned);
+        let own = details.organisation_id.as_deref();
+        let name = new.name.as_deref().map(|name| self.display_name(name, own)).transpose()?;
         let name = name.or_else(|| details.derived_name.clone());
         let link = self.link(details.email.as_deref(), new.mail)?;
         let account = NewAccount {
@@ -286,16 +290,12 @@ impl Administration<'_> {
     }
 
     async fn set_name(&self, user: &str, name: &str) -> Result<Value, Refusal> {
-        let name = display_name(name)?;
-        let value = Value::from(name).to_string();
-        self.change(user, AdminAct::SetProfileField("displayname".into(), Some(value))).await
-    }
-
-    async fn list_devices(&self, user: &str) -> Result<Value, Refusal> {
         let user_id = self.account(user).await?.user_id;
-        let devices = self.identity.store.devices(&user_id).await?;
-        let devices: Vec<Value> = devices.iter().map(render::device).collect();
-        Ok(json!({ "user_id": user_id, "devices": devices }))
+        let person = self.identity.store.person(&user_id).await?;
+        let own = person.and_then(|person| person.details.organisation_id);
+        let value = Value::from(self.display_name(name, own.as_deref())?).to_string();
+        self.change(user_id.as_str(), AdminAct::SetProfileField("displayname".into(), Some(value)))
+            .await
     }
 
     async fn delete_devices(&self, user: &str, devices: Vec<String>) -> Result<Value, Refusal> {
@@ -352,6 +352,23 @@ impl Administration<'_> {
         Ok(json!({ "lines": lines, "verified": verdict.lines, "head": head }))
     }
 
+    /// A display name that somebody of the organisation `own` may have.
+    fn display_name(&self, name: &str, own: Option<&str>) -> Result<String, Refusal> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > DISPLAYNAME_BYTES_MAX || name.chars().any(disguises) {
+            let why =
+                "on one line and without characters that show nothing or turn the text around";
+            return Err(wrong(format!("A name has 1 to {DISPLAYNAME_BYTES_MAX} bytes, {why}.")));
+        }
+        match self.identity.policy.borrowed_label(name, own) {
+            Some(other) => Err(wrong(format!(
+                "{name:?} has the label of {:?}, of which the account is not.",
+                other.id
+            ))),
+            None => Ok(name.to_owned()),
+        }
+    }
+
     /// Unpredictable letters.
     fn draw(&self, letters: usize) -> String {
         let mut bytes = vec![0; letters];
@@ -364,15 +381,6 @@ impl Administration<'_> {
 fn address(text: &str) -> Result<EmailAddress, Refusal> {
     EmailAddress::parse(text.trim())
         .map_err(|error| wrong(format!("This is no e-mail address that can be used: {error}.")))
-}
-
-fn display_name(name: &str) -> Result<&str, Refusal> {
-    let name = name.trim();
-    if name.is_empty() || name.len() > DISPLAYNAME_BYTES_MAX || name.chars().any(disguises) {
-        let why = "on one line and without characters that show nothing or turn the text around";
-        return Err(wrong(format!("A name has 1 to {DISPLAYNAME_BYTES_MAX} bytes, {why}.")));
-    }
-    Ok(name)
 }
 
 #[cfg(test)]

@@ -182,6 +182,12 @@ pub enum AdminCommand {
         /// Which.
         devices: Vec<String>,
     },
+    /// Everything by which somebody is signed in: devices, browsers on the server's pages, and who
+    /// they are at other providers.
+    SessionList {
+        /// Whose.
+        user: String,
+    },
     /// Ends all sessions of somebody: devices, and browsers on the server's pages.
     SessionRevoke {
         /// Whose.

@@ -69,10 +69,12 @@ pub(super) fn link(link: &UpstreamLink) -> Value {
     json!({ "provider": link.provider, "subject": link.subject })
 }
 
-pub(super) fn device(device: &Device) -> Value {
+pub(super) fn device(device: &Device, client: Option<String>) -> Value {
     json!({
         "device_id": device.device_id,
         "name": device.display_name,
+        "client": client,
+        "created_ms": device.created_ms,
         "seen_ms": device.seen.as_ref().map(|seen| seen.at_ms),
         "seen_ip": device.seen.as_ref().map(|seen| seen.ip.clone()),
         "user_agent": device.seen.as_ref().and_then(|seen| seen.user_agent.clone()),

@@ -3,8 +3,9 @@
 //!
 //! Each page is one act of the store with a line of the audit log for everybody it moves, so that
 //! whoever is cut short goes on where it stopped. Nobody is deactivated for having nowhere to go:
-//! they lose their organisation, are named, and an administrator decides. A start takes people out
-//! of their organisation a few at once: a mistyped file looks the same as a ministry that has left.
+//! they lose their organisation, are named, and an administrator decides. A start makes few people
+//! guests or another organisation's at once: a mistyped file looks the same as a ministry that has
+//! left.
 
 use std::time::Duration;
 
@@ -38,9 +39,13 @@ pub struct Applied {
     pub moved: u64,
     /// How many have nowhere on this server to go.
     pub unplaced: u64,
-    /// How many stay in their organisation, because a start takes not so many out of it.
+    /// How many become guests who are none.
+    pub becoming_guests: u64,
+    /// How many change from one organisation to another, or to none.
+    pub changing: u64,
+    /// How many of those two keep what they have, because a start does not do it to so many.
     pub held_back: u64,
-    /// The first of both, in the order of their accounts.
+    /// The first of all, in the order of their accounts.
     pub moves: Vec<Move>,
     /// Whether everybody was looked at. If not, the server was too busy: do it again.
     pub complete: bool,
@@ -53,16 +58,25 @@ pub(crate) enum Apply {
     DryRun,
     /// By an administrator's word.
     Asked,
-    /// Because the server starts: not many are taken out of their organisation.
+    /// Because the server starts: not many become guests or another organisation's.
     AtStart,
 }
 
-/// Who would leave their organisation by a start, until everybody was counted.
+/// Who would become a guest or another organisation's by a start, until everybody was counted.
 #[derive(Default)]
 struct Held {
     moves: Vec<(Move, (UserId, Placement))>,
     count: u64,
     unplaced: u64,
+    becoming_guests: u64,
+    changing: u64,
+}
+
+/// Whether somebody becomes a guest, and whether they change from an organisation to another one or
+/// to none.
+fn loses(movement: &Move, placement: &Placement) -> (bool, bool) {
+    let leaves = movement.from.is_some() && movement.from != placement.organisation_id;
+    (placement.guest && !movement.was_guest, leaves)
 }
 
 impl Identity {
@@ -104,7 +118,7 @@ impl Identity {
         Ok(applied)
     }
 
-    /// Takes those out of their organisation who were held, unless they are many.
+    /// Moves those who were held, unless they are many.
     async fn apply_held(
         &self,
         entry: &AuditEntry,
@@ -115,6 +129,8 @@ impl Identity {
         if held.count > few {
             applied.held_back = held.count;
             applied.unplaced = applied.unplaced.saturating_add(held.unplaced);
+            applied.becoming_guests = applied.becoming_guests.saturating_add(held.becoming_guests);
+            applied.changing = applied.changing.saturating_add(held.changing);
             let room = POLICY_MOVES_SHOWN_MAX.saturating_sub(applied.moves.len());
             applied.moves.extend(held.moves.into_iter().map(|(movement, _)| movement).take(room));
             return Ok(());
@@ -137,6 +153,11 @@ impl Identity {
     ) -> Result<(), HostError> {
         let (mut placements, mut moves) = (Vec::new(), Vec::new());
         for (movement, placement) in found {
+            let loses = placement.as_ref().map(|(_, placement)| loses(&movement, placement));
+            let (becomes_guest, changes) = loses.unwrap_or_default();
+            applied.becoming_guests =
+                applied.becoming_guests.saturating_add(u64::from(becomes_guest));
+            applied.changing = applied.changing.saturating_add(u64::from(changes));
             placements.extend(placement);
             applied.unplaced = applied.unplaced.saturating_add(u64::from(movement.unplaced));
             moves.push(movement);
@@ -208,14 +229,18 @@ impl Identity {
     }
 }
 
-/// Keeps those of a page apart who would leave their organisation: for another, for that of guests,
-/// or for none.
+/// Keeps those of a page apart who would become a guest or another organisation's.
 fn hold(page: &mut Page, held: &mut Held) {
     let goes = |(movement, placement): &mut (Move, Option<(UserId, Placement)>)| {
-        let leaves = movement.from.is_some() && movement.from != movement.to;
-        (leaves || movement.unplaced) && placement.is_some()
+        let placement = placement.as_ref().map(|(_, placement)| placement);
+        let (becomes_guest, changes) =
+            placement.map(|placement| loses(movement, placement)).unwrap_or_default();
+        held.becoming_guests = held.becoming_guests.saturating_add(u64::from(becomes_guest));
+        held.changing = held.changing.saturating_add(u64::from(changes));
+        becomes_guest || changes
     };
-    for (movement, placement) in page.moves.extract_if(.., goes) {
+    let going: Vec<_> = page.moves.extract_if(.., goes).collect();
+    for (movement, placement) in going {
         held.count = held.count.saturating_add(1);
         held.unplaced = held.unplaced.saturating_add(u64::from(movement.unplaced));
         // Beyond the limit nobody is moved, and there is nothing to keep.

@@ -30,6 +30,8 @@ pub struct Move {
     pub homeserver: Option<String>,
     /// Whether it is a guest's account then.
     pub guest: bool,
+    /// Whether it is one now.
+    pub was_guest: bool,
     /// The display name that it gets, where it gets another one.
     pub name: Option<String>,
     /// Whether there is nowhere on this server to move to: nobody is expected with this address, or
@@ -99,9 +101,7 @@ pub(super) async fn page<S: PeopleStore + AccountStore>(
         };
         if let Some(placement) = &placement {
             let shown = shown_name(store, &person.user_id).await?;
-            let follows = person.follows(shown.as_deref());
-            movement.name = placement.derived_name.clone().filter(|_| follows);
-            movement.name = movement.name.filter(|name| shown.as_ref() != Some(name));
+            movement.name = person.renamed(shown.as_deref(), placement);
         }
         let placement = placement.map(|placement| (person.user_id.clone(), placement));
         page.moves.push((movement, placement));
@@ -144,6 +144,7 @@ fn movement(
         to: organisation.and_then(|organisation| named(&organisation.id)),
         homeserver: elsewhere.map(|organisation| organisation.homeserver.to_string()),
         guest: placement.guest,
+        was_guest: person.details.guest,
         name: None,
         unplaced,
     };

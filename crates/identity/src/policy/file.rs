@@ -11,6 +11,7 @@ use estafette_core::{
     email_address::{EmailAddress, check_domain},
     ids::ServerName,
     limits::{ORGANISATION_ID_BYTES_MAX, ORGANISATION_NAME_BYTES_MAX},
+    name_label::compared,
 };
 use serde::Deserialize;
 
@@ -40,19 +41,24 @@ struct Entries {
 
 impl PolicyFile {
     pub(super) fn into_policy(self, here: &ServerName) -> Result<Policy, String> {
+        if self.organisations.is_empty() && self.guests.is_none() {
+            return Err("it names no organisation and no guests, so it would expect nobody".into());
+        }
         let mut policy = Policy::default();
         for (id, entries) in &self.organisations {
             if id == GUESTS || !is_id(id) {
                 return Err(format!("organisations.{id}: an organisation cannot have this id"));
             }
             let organisation = Arc::new(entries.organisation(id, here, false)?);
+            policy.know(&organisation)?;
             policy.organisations.insert(id.clone(), Arc::clone(&organisation));
             for domain in &entries.domains {
                 policy.add_domain(domain, &organisation)?;
             }
             for address in &entries.addresses {
-                let parsed = EmailAddress::parse(address)
-                    .map_err(|error| format!("organisations.{id}: `{address}`: {error}"))?;
+                let parsed = EmailAddress::parse(address).map_err(|error| {
+                    format!("organisations.{id}: `{address}`: {}", in_ascii(address, error))
+                })?;
                 add(&mut policy.addresses, parsed, address, &organisation)?;
             }
         }
@@ -60,7 +66,9 @@ impl PolicyFile {
             if !guests.domains.is_empty() || !guests.addresses.is_empty() {
                 return Err("guests: they are everybody else, so they have no rules".into());
             }
-            policy.guests = Some(Arc::new(guests.organisation(GUESTS, here, true)?));
+            let guests = Arc::new(guests.organisation(GUESTS, here, true)?);
+            policy.know(&guests)?;
+            policy.guests = Some(guests);
         }
         Ok(policy)
     }
@@ -78,7 +86,7 @@ impl Entries {
         for (what, text) in [("name", name), ("label", label)] {
             // The brackets are what tells people that the label is not part of the name.
             let printable = !text.chars().any(|c| disguises(c) || c == '[' || c == ']');
-            if text.is_empty() || text.len() > ORGANISATION_NAME_BYTES_MAX || !printable {
+            if compared(text).is_empty() || text.len() > ORGANISATION_NAME_BYTES_MAX || !printable {
                 return Err(format!("{id}.{what}: empty, too long, or with a character too many"));
             }
         }
@@ -99,16 +107,30 @@ impl Entries {
 }
 
 impl Policy {
+    /// Labels are how people tell organisations apart.
+    fn know(&mut self, organisation: &Arc<Organisation>) -> Result<(), String> {
+        let name = compared(&organisation.name);
+        self.names.entry(name).or_insert_with(|| Arc::clone(organisation));
+        match self.labels.entry(compared(&organisation.label)) {
+            Entry::Vacant(place) => {
+                place.insert(Arc::clone(organisation));
+            }
+            Entry::Occupied(known) => {
+                let (id, label) = (&organisation.id, &organisation.label);
+                return Err(format!("{id}.label: `{label}` is also {}'s label", known.get().id));
+            }
+        }
+        Ok(())
+    }
+
     /// `x.fr` is that domain; `*.x.fr` are all below it.
     fn add_domain(&mut self, rule: &str, to: &Arc<Organisation>) -> Result<(), String> {
         let (domain, map) = match rule.strip_prefix("*.") {
             Some(domain) => (domain, &mut self.above),
             None => (rule, &mut self.domains),
         };
-        if !domain.is_ascii() {
-            return Err(format!("{}: `{rule}`: write it in its ASCII form (`xn--…`)", to.id));
-        }
-        check_domain(domain).map_err(|error| format!("{}: `{rule}`: {error}", to.id))?;
+        check_domain(domain)
+            .map_err(|error| format!("{}: `{rule}`: {}", to.id, in_ascii(domain, error)))?;
         add(map, domain.to_ascii_lowercase(), rule, to)
     }
 }
@@ -128,6 +150,14 @@ fn add<K: Eq + std::hash::Hash>(
             Err(format!("`{rule}` is in {} and in {}", taken.get().id, to.id))
         }
     }
+}
+
+/// Why a rule is not understood: mail and rules have domains with accents in another form.
+fn in_ascii(domain: &str, error: impl std::fmt::Display) -> String {
+    if domain.is_ascii() {
+        return error.to_string();
+    }
+    "write it in its ASCII form (`xn--…`)".to_owned()
 }
 
 fn is_id(id: &str) -> bool {

@@ -82,7 +82,6 @@ fn without_guests_strangers_are_nobodys() {
         Policy::parse("[organisations.a]\nname = \"A\"\ndomains = [\"a.fr\"]", &here()).unwrap();
     assert_eq!(place(&policy, "x@a.fr"), "a");
     assert_eq!(place(&policy, "x@b.fr"), "nobody");
-    assert_eq!(place(&Policy::parse("", &here()).unwrap(), "x@a.fr"), "nobody");
     assert_eq!(place(&Policy::default(), "x@a.fr"), "nobody");
 }
 
@@ -130,9 +129,40 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ("[organisations.\"a b\"]\nname = \"G\"".into(), "organisations.a b"),
         ("[guests]\nname = \"G\"\ndomains = [\"a.fr\"]".into(), "guests"),
         ("[organisations.a]\n".into(), "name"),
+        (String::new(), "no organisation and no guests"),
+        ("# nothing yet\n[organisations]\n".into(), "no organisation and no guests"),
+        (organisation("label = \"\\u202ea\""), "a.label"),
+        (organisation("label = \"\\u200b\""), "a.label"),
+        (organisation("label = \"In\\u2060terieur\""), "a.label"),
+        (organisation("label = \"—\""), "a.label"),
+        (organisation("url = \"https://\""), "a.url"),
+        (organisation("url = \"https:///x\""), "a.url"),
+        (organisation("url = \"https://a b.fr\""), "a.url"),
+        (organisation("domains = [\"ministère.fr\"]"), "write it in its ASCII form"),
+        (organisation("addresses = [\"x@ministère.fr\"]"), "write it in its ASCII form"),
+        (organisation("[organisations.b]\nname = \"B\"\nlabel = \"a\""), "also a's label"),
+        (organisation("[guests]\nname = \"À\""), "also a's label"),
     ] {
         let error = Policy::parse(&text, &here()).unwrap_err().to_string();
         assert!(error.contains(place), "{text}: {error}");
+    }
+}
+
+/// Otherwise `--organisation` has nothing to name, and a borrowed label is not known.
+#[test]
+fn an_organisation_without_rules_exists() {
+    let text = "[organisations.cabinet]\nname = \"Cabinet du ministre\"\nlabel = \"Cabinet\"";
+    let policy = Policy::parse(text, &here()).unwrap();
+    assert_eq!(policy.organisations().keys().copied().collect::<Vec<_>>(), ["cabinet"]);
+    for (name, own, borrowed) in [
+        ("Jean [Cabinet]", None, true),
+        ("Jean [cabinet]", Some("other"), true),
+        ("Jean [Cabinet du Ministre]", None, true),
+        ("Jean [Cabinet]", Some("cabinet"), false),
+        ("Jean Cabinet", None, false),
+        ("Jean [médical]", None, false),
+    ] {
+        assert_eq!(policy.borrowed_label(name, own).is_some(), borrowed, "{name}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use estafette_core::ids::UserId;
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
-    accounts::NewAccount,
+    accounts::{AccountFlag, NewAccount},
     fact::NoSink,
     people::{AdminAct, AdminOutcome, AuditEntry, AuditPage, PersonDetails, Placed, Placement},
     sqlite::{SqliteOptions, SqliteStore, Synchronous},
@@ -135,4 +135,89 @@ async fn an_address_brings_its_end_only_to_those_who_have_none() {
     assert_eq!(act(AdminAct::SetAddress(Box::new(taken))).await, AdminOutcome::Taken);
     let unchanged = store.person(&ada).await.unwrap().unwrap().details;
     assert_eq!(unchanged.email.as_deref(), Some("new@x.fr"), "all of it or nothing");
+}
+
+#[tokio::test]
+async fn a_corrected_name_keeps_its_letters_and_gets_the_label_of_where_somebody_belongs() {
+    // Otherwise whoever left a ministry goes on under its label, in all rooms, as a guest too.
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let eva = create(&store, "eva", "Éva [Intérieur]", Some("Eva [Intérieur]")).await;
+    let bo = create(&store, "bo", "Bonaventure", Some("Bo [Intérieur]")).await;
+    let place = async |localpart: &str, derived: Option<&str>, guest: bool| {
+        let placement = Placement {
+            organisation_id: Some(format!("{guest} {derived:?}")),
+            derived_name: derived.map(str::to_owned),
+            guest,
+            ..placement(localpart)
+        };
+        let user_id = UserId::parse(&format!("@{localpart}:x")).unwrap();
+        store.place_people(entry(), vec![(user_id, placement)]).await.unwrap()
+    };
+    for (derived, guest, called) in [
+        (Some("Eva [Culture]"), false, "Éva [Culture]"),
+        (Some("Eva [Externe]"), true, "Éva [Externe]"),
+        (Some("Eva"), true, "Éva"),
+        (Some("Eva [Culture]"), false, "Éva"),
+    ] {
+        assert!(!place("eva", derived, guest).await.is_empty());
+        assert_eq!(name(&store, &eva).await.as_deref(), Some(called), "{derived:?}");
+    }
+    assert_eq!(name(&store, &bo).await.as_deref(), Some("Bonaventure"));
+    place("bo", Some("Bo [Culture]"), false).await;
+    assert_eq!(name(&store, &bo).await.as_deref(), Some("Bonaventure"), "it had no label");
+    let given = serde_json::json!("Bon [Culture]").to_string();
+    store.set_profile_field(&bo, "displayname", Some(&given)).await.unwrap();
+    place("bo", None, true).await;
+    assert_eq!(name(&store, &bo).await.as_deref(), Some("Bon"), "a guest of no address's name");
+}
+
+#[tokio::test]
+async fn a_guest_is_no_administrator_from_the_first_and_from_when_they_become_one() {
+    // Otherwise somebody who left goes on administering the server.
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let ada = create(&store, "ada", "Ada", None).await;
+    let bo = create(&store, "bo", "Bo", None).await;
+    let act =
+        async |user_id: &str, act| store.administer(entry(), Some(user_id), act).await.unwrap();
+    let make = || AdminAct::SetFlag(AccountFlag::Admin, true);
+    assert_eq!(act("@ada:x", make()).await, AdminOutcome::Guest);
+    let new = NewAccount {
+        user_id: UserId::parse("@new:x").unwrap(),
+        password_hash: None,
+        appservice_id: None,
+        is_admin: true,
+        displayname: None,
+        registration_token: None,
+        login: None,
+        now_ms: 7,
+    };
+    let details = PersonDetails { guest: true, ..PersonDetails::default() };
+    let created = act("@new:x", AdminAct::Create(Box::new(new), Box::new(details))).await;
+    assert_eq!(created, AdminOutcome::Guest);
+    let is_admin = async |user_id| store.account(user_id).await.unwrap().unwrap().is_admin;
+    for user_id in [&ada, &bo] {
+        let placement = placement(user_id.localpart());
+        store.place_people(entry(), vec![(user_id.clone(), placement)]).await.unwrap();
+        assert_eq!(act(user_id.as_str(), make()).await, AdminOutcome::Done);
+        assert!(is_admin(user_id).await);
+    }
+    let guest = |user_id: &UserId| Placement {
+        guest: true,
+        organisation_id: None,
+        ..placement(user_id.localpart())
+    };
+    store.place_people(entry(), vec![(ada.clone(), guest(&ada))]).await.unwrap();
+    assert_eq!(act("@bo:x", AdminAct::SetAddress(Box::new(guest(&bo)))).await, AdminOutcome::Done);
+    let page = AuditPage { limit: 100, ..AuditPage::default() };
+    let lines = store.audit_lines(page).await.unwrap();
+    for user_id in [&ada, &bo] {
+        assert!(!is_admin(user_id).await);
+        let told = lines.iter().any(|line| {
+            line.act == "account.unmake_admin" && line.subject.as_deref() == Some(user_id.as_str())
+        });
+        assert!(told, "{user_id}");
+    }
+    assert_eq!(store.verify_audit().await.unwrap().broken, None);
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Administration, NewUser, Refusal, address, wrong};
 use crate::{
     display_name,
+    display_name::bare_name,
     policy::{self, Organisation},
 };
 
@@ -89,10 +90,16 @@ impl Administration<'_> {
         }
         let mut said = self.said(insisted, guest)?;
         said.email = email.to_string();
-        said.derived_name = self
-            .organisation(said.organisation_id.as_deref())
-            .or(expected.map(|organisation| &**organisation))
-            .map(|organisation| display_name(email, organisation));
+        let named_after = self.organisation(said.organisation_id.as_deref());
+        let named_after = named_after.or(expected.map(|organisation| &**organisation));
+        said.derived_name = named_after.map(|organisation| {
+            // No guest has an organisation's label.
+            if said.guest && !organisation.guests {
+                bare_name(email)
+            } else {
+                display_name(email, organisation)
+            }
+        });
         said.organisation_fixed = by_policy.as_ref() != Some(&said);
         Ok(said)
     }
@@ -120,6 +127,12 @@ impl Administration<'_> {
             && !self.identity.config.policy.file.as_os_str().is_empty()
         {
             return Err(wrong(format!("The policy has no organisation {id:?}.")));
+        }
+        if guest
+            && self.identity.policy_decides()
+            && self.organisation(Some(policy::GUESTS)).is_none()
+        {
+            return Err(wrong("The policy expects no guests: it has no [guests]."));
         }
         // A guest is of the organisation of guests, where none is said.
         let known = known.or_else(|| self.organisation(guest.then_some(policy::GUESTS)));

@@ -227,6 +227,58 @@ async fn a_mistyped_file_takes_nobody_out_of_their_organisation_at_a_start() {
 }
 
 #[tokio::test]
+async fn a_start_makes_few_people_guests_or_another_organisations() {
+    // Otherwise a deleted line makes a ministry guests, or a mistyped one strangers agents, in the
+    // directory and in all rooms.
+    for (policy, guests_then) in [
+        ("[guests]\nname = \"Invités\"", true),
+        ("[organisations.other]\nname = \"Autre\"\ndomains = [\"*.important.com\"]", false),
+    ] {
+        let site = Site::start();
+        let store = &site.test.identity.store;
+        let all = POLICY_OUT_AT_START_MIN + 1;
+        for number in 0..all {
+            let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
+            let details = PersonDetails {
+                email: Some(format!("u{number}@sub.important.com")),
+                organisation_id: Some("important".into()),
+                ..PersonDetails::default()
+            };
+            store.put_person(&user_id, details).await.unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.toml");
+        std::fs::write(&file, policy).unwrap();
+        let mut config = site.test.identity.config.clone();
+        config.policy.file = file;
+        let host = Arc::clone(&site.test.host) as _;
+        let identity = Identity::open(config, store.clone(), host).unwrap();
+        let entry = identity.policy_entry();
+        let moved = async || {
+            let people = store.people_after(None, 100).await.unwrap();
+            let is_moved = |person: &&Person| {
+                person.details.guest == guests_then
+                    && person.details.organisation_id.as_deref() != Some("important")
+            };
+            people.iter().filter(is_moved).count() as u64
+        };
+        let held = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+        assert_eq!((held.moved, held.held_back, held.unplaced), (0, all, 0), "{policy}");
+        assert_eq!((held.changing, held.complete), (all, true));
+        assert_eq!(held.becoming_guests, if guests_then { all } else { 0 });
+        assert_eq!(moved().await, 0);
+        // By hand it goes through, and the dry run before it says the numbers.
+        let dry = identity.apply_policy(&entry, Apply::DryRun).await.unwrap();
+        assert_eq!(
+            (dry.moved, dry.becoming_guests, dry.changing),
+            (all, held.becoming_guests, all)
+        );
+        assert_eq!(identity.apply_policy(&entry, Apply::Asked).await.unwrap(), dry);
+        assert_eq!(moved().await, all);
+    }
+}
+
+#[tokio::test]
 async fn whom_an_administrator_placed_is_not_moved_back() {
     // Otherwise an exception would last until the next start.
     let site = peopled().await;

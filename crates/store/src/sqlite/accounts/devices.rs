@@ -22,8 +22,8 @@ pub(in crate::sqlite) fn list(
     only: Option<&DeviceId>,
 ) -> StoreResult<Vec<Device>> {
     let mut statement = conn.prepare_cached(
-        "SELECT device_id, nid, display_name, seen_ts, seen_ip, seen_user_agent FROM device
-         WHERE user_id = ?1 AND (?2 IS NULL OR device_id = ?2) ORDER BY device_id",
+        "SELECT device_id, nid, display_name, seen_ts, seen_ip, seen_user_agent, created_ts
+         FROM device WHERE user_id = ?1 AND (?2 IS NULL OR device_id = ?2) ORDER BY device_id",
     )?;
     let mut rows = statement.query((user_id.as_str(), only.map(DeviceId::as_str)))?;
     let mut devices = Vec::new();
@@ -42,6 +42,7 @@ fn device(row: &Row<'_>) -> StoreResult<Device> {
         device_id: device_rows::device(&row.get::<_, String>(0)?)?,
         nid: row.get(1)?,
         display_name: row.get(2)?,
+        created_ms: row.get(6)?,
         seen,
     })
 }

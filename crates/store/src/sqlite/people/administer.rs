@@ -72,6 +72,12 @@ pub(super) fn administer(
     if outcome.is_done() {
         let (name, details) = describe(act, &outcome);
         audit::append(tx, entry, subject, (&name, &details))?;
+        if let (AdminAct::SetAddress(placement), Some(user_id)) = (act, subject)
+            && placement.guest
+            && let Ok(user_id) = UserId::parse(user_id)
+        {
+            placing::unmake_admin(indexes, tx, entry, &user_id)?;
+        }
     }
     Ok(outcome)
 }
@@ -151,8 +157,16 @@ fn on_account(
     now_ms: i64,
 ) -> StoreResult<AdminOutcome> {
     let known = match act {
+        AdminAct::Create(account, details) if account.is_admin && details.guest => {
+            return Ok(AdminOutcome::Guest);
+        }
         AdminAct::Create(account, details) => {
             return Ok(made(person::create(indexes, tx, account, details)?));
+        }
+        AdminAct::SetFlag(AccountFlag::Admin, true)
+            if person::one(tx.conn, user_id)?.is_some_and(|known| known.details.guest) =>
+        {
+            return Ok(AdminOutcome::Guest);
         }
         AdminAct::SetFlag(flag, value) => set_flag(indexes, tx, user_id, (*flag, *value))?,
         AdminAct::SetPassword(hash, sign_out) => {

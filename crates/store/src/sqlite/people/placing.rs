@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{audit, person};
 use crate::{
     StoreResult,
-    accounts::ProfileOutcome,
+    accounts::{AccountFlag, ProfileOutcome},
     people::{
         AdminOutcome, AuditEntry, Person, PersonDetails, Placed, Placement, PutPersonOutcome,
     },
@@ -43,11 +43,30 @@ pub(super) fn place_all(
             });
             let line = ("account.place", &*told.to_string());
             audit::append(tx, entry, Some(user_id.as_str()), line)?;
+            if placement.guest {
+                unmake_admin(indexes, tx, entry, user_id)?;
+            }
             let shown_anew = renamed || known.details.guest != placement.guest;
             placed.push(Placed { user_id: user_id.clone(), shown_anew });
         }
     }
     Ok(placed)
+}
+
+/// Nobody who is a guest now administers the server, and whose line says so.
+pub(super) fn unmake_admin(
+    indexes: &Indexes,
+    tx: &mut Tx<'_>,
+    entry: &AuditEntry,
+    user_id: &UserId,
+) -> StoreResult<()> {
+    let account = life::account(tx.conn, user_id)?;
+    if account.is_some_and(|account| account.is_admin) {
+        life::set_flag(indexes, tx, user_id, AccountFlag::Admin, false)?;
+        let line = ("account.unmake_admin", r#"{"guest":true}"#);
+        audit::append(tx, entry, Some(user_id.as_str()), line)?;
+    }
+    Ok(())
 }
 
 /// Gives an account an address and what follows from it.
@@ -93,15 +112,13 @@ fn place(
     if outcome == PutPersonOutcome::Put && known.details.guest != placement.guest {
         profile::note_to_tell(tx.conn, user_id)?;
     }
-    let (PutPersonOutcome::Put, Some(name)) = (outcome, &placement.derived_name) else {
+    let nid = life::nid(tx.conn, user_id)?;
+    let (PutPersonOutcome::Put, Some(nid)) = (outcome, nid) else { return Ok((outcome, false)) };
+    let shown = profile::text(tx.conn, nid, "displayname")?;
+    let Some(name) = known.renamed(shown.as_deref(), placement) else {
         return Ok((outcome, false));
     };
-    let Some(nid) = life::nid(tx.conn, user_id)? else { return Ok((outcome, false)) };
-    let shown = profile::text(tx.conn, nid, "displayname")?;
-    if !known.follows(shown.as_deref()) {
-        return Ok((outcome, false));
-    }
-    let value = Value::from(&**name).to_string();
+    let value = Value::from(name).to_string();
     let set = profile::set(tx.conn, user_id, "displayname", Some(&value))?;
     Ok((outcome, matches!(set, ProfileOutcome::Set { changed: true })))
 }

@@ -115,3 +115,67 @@ async fn without_a_policy_the_administrators_word_is_all_there_is() {
     let refused = run(&site, json!({ "organisation_apply": { "dry_run": true } })).await;
     assert!(refused.unwrap_err().contains("no policy"));
 }
+
+#[tokio::test]
+async fn a_label_says_where_somebody_belongs_however_their_name_was_corrected() {
+    let site = Site::start();
+    let user = "eloise.coeur@important.com";
+    site.sign_up(user).await;
+    let named = |user: &str, name: &str| json!({ "user_set_name": { "user": user, "name": name } });
+    let shown = run(&site.test, named(user, "Éloïse Cœur [Important]")).await.unwrap();
+    assert_eq!(placed(&shown), ("important", "Éloïse Cœur [Important]", false));
+    let guest = run(&site.test, set_email(user, "eloise@gmail.com", false)).await.unwrap();
+    assert_eq!(placed(&guest), ("guests", "Éloïse Cœur [Externe]", true));
+    for name in ["Éloïse [Important]", "Éloïse [ IMPORTANT ]", "[Ministère important] Éloïse"]
+    {
+        let refused = run(&site.test, named("eloise@gmail.com", name)).await.unwrap_err();
+        assert!(refused.contains("label"), "{name}: {refused}");
+    }
+    for name in ["Élo\u{200b}ïse", "Éloïse \u{202e}x", "\u{3164}"] {
+        let refused = run(&site.test, named("eloise@gmail.com", name)).await.unwrap_err();
+        assert!(refused.contains("show nothing"), "{name:?}: {refused}");
+    }
+    let new = json!({ "user_create": { "localpart": "bot", "name": "Bot [Important]" } });
+    assert!(run(&site.test, new).await.unwrap_err().contains("label"));
+    let both = json!({ "user_create": {
+        "email": "g@important.com", "organisation": "important", "guest": true,
+    }});
+    assert_eq!(run(&site.test, both).await.unwrap()["name"], "G", "no guest has a label of theirs");
+}
+
+#[tokio::test]
+async fn a_guest_is_no_administrator_and_is_of_a_policy_that_has_guests() {
+    let site = Site::start();
+    let create = |email: &str, admin: bool| json!({ "user_create": { "email": email, "guest": true, "admin": admin } });
+    let refused = run(&site.test, create("g@y.com", true)).await.unwrap_err();
+    assert!(refused.contains("guest cannot be an administrator"), "{refused}");
+    run(&site.test, create("g@y.com", false)).await.unwrap();
+    let flag = json!({ "user_set_flag": { "user": "g@y.com", "flag": "admin", "value": true } });
+    assert!(run(&site.test, flag).await.unwrap_err().contains("guest cannot be"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.toml");
+    std::fs::write(&file, "[organisations.a]\nname = \"A\"\ndomains = [\"a.fr\"]").unwrap();
+    let closed = Site::with(|config| config.policy.file = file);
+    let refused = run(&closed.test, create("g@y.com", false)).await.unwrap_err();
+    assert!(refused.contains("expects no guests"), "{refused}");
+}
+
+#[tokio::test]
+async fn all_by_which_somebody_is_signed_in_is_listed() {
+    let site = Site::start();
+    site.sign_up("ada@important.com").await;
+    let list = json!({ "session_list": { "user": "ada@important.com" } });
+    let shown = run(&site.test, list.clone()).await.unwrap();
+    assert_eq!((&shown["devices"], &shown["providers"]), (&json!([]), &json!([])));
+    let now_ms = site.test.identity.host.now_ms();
+    let browsers = shown["browsers"].as_array().unwrap();
+    assert_eq!(browsers.len(), 1);
+    assert_eq!(browsers[0]["created_ms"], json!(now_ms));
+    assert_eq!(browsers[0]["provider"], Value::Null);
+    let user_id = estafette_core::ids::UserId::parse(shown["user_id"].as_str().unwrap()).unwrap();
+    site.test.access_token(&user_id).await;
+    let shown = run(&site.test, list).await.unwrap();
+    let device = &shown["devices"][0];
+    assert_eq!((&device["device_id"], &device["client"]), (&json!("DEVICE"), &Value::Null));
+    assert_eq!(device["created_ms"], json!(now_ms));
+}
