@@ -50,6 +50,11 @@ fn what_no_server_starts_with_is_said_by_the_check_and_before_the_port_is_open()
              identity.mail.from = \"a@x.fr\"",
             "identity.mail.folder",
         ),
+        (
+            "identity.mail.transport = \"smtp\"\nidentity.mail.from = \"a@x.fr\"\n\
+             identity.mail.smtp.host = \"mail.x.fr\"",
+            "public_base_url",
+        ),
         ("identity.sign_up.enabled = true\nidentity.policy.open = true", "mail.transport"),
         ("identity.oauth.access_token_lifetime_s = 0", "access_token_lifetime_s"),
         ("login.access_token_lifetime_s = 0", "login.access_token_lifetime_s"),
