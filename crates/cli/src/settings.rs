@@ -85,7 +85,8 @@ mod tests {
                  client_id = \"c\"\nclient_secret = \"s\"\ndomains = [\"{domains}\"]\n"
             );
             std::fs::write(&path, provider).unwrap();
-            Settings::check(Some(&path)).map_err(|error| error.to_string())
+            let settings = Settings::load(Some(&path));
+            settings.and_then(|settings| settings.check()).map_err(|error| error.to_string())
         };
         let wrong = check("*.x.fr");
         let right = check("x.fr");
