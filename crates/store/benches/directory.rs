@@ -179,7 +179,10 @@ fn fill(path: &Path, people: u64) {
         // As the store has it: the organisation in brackets is left to the organisation unless its
         // name has none of the words.
         let name = folded.rsplit_once('[').unwrap().0;
-        let all: Vec<&str> = words(name).collect();
+        let mut all: Vec<&str> = words(name).collect();
+        // `Jean-Pierre Jean`: each word once.
+        let mut seen = HashSet::new();
+        all.retain(|word| seen.insert(*word));
         let organisation_nid = who.organisation as i64 + 1;
         if called.insert(organisation_nid) {
             let text = fold(&format!("org{} Ministère numéro {0}", who.organisation));

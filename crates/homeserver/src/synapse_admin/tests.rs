@@ -147,8 +147,14 @@ async fn administrators_make_change_and_end_accounts() {
     let (_, list) = server.request("GET", &all, &root, Value::Null).await;
     assert_eq!(list["users"][0]["name"], "@carol:x.fr");
     let back = json!({ "deactivated": false, "password": PASSWORD });
-    assert_eq!(server.request("PUT", &path, &root, back).await.0, StatusCode::OK);
-    server.login("carol", "D").await;
+    let (status, answer) = server.request("PUT", &path, &root, back.clone()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "erased is for ever");
+    assert!(answer["error"].as_str().unwrap().contains("cannot be undone"), "{answer}");
+    let dave = format!("{USERS}/@dave:x.fr");
+    for change in [json!({ "password": PASSWORD }), json!({ "deactivated": true }), back] {
+        assert!(server.request("PUT", &dave, &root, change).await.0.is_success());
+    }
+    server.login("dave", "D").await;
 
     for (path, body) in [
         (format!("{USERS}/@root:x.fr"), json!({ "deactivated": true })),
@@ -306,4 +312,25 @@ fn macs_in_constant_time() {
     let look = |request: &super::SecretRegistration| request.is_authentic("secret");
     let trial = Trial::from_environment();
     trial.compare("MAC of the shared-secret registration", wrong, look).check().unwrap();
+}
+
+/// Otherwise a tool that provisions people makes accounts that have no address, and so no place.
+#[tokio::test]
+async fn addresses_that_would_be_lost_are_refused() {
+    let server = server().await;
+    let root = admin(&server).await;
+    let path = format!("{USERS}/@carol:x.fr");
+    let put = async |threepids: Value| {
+        let body = json!({ "displayname": "Carol", "threepids": threepids });
+        server.request("PUT", &path, &root, body).await
+    };
+    let email = |address: &str| json!([{ "medium": "email", "address": address }]);
+    let (status, answer) = put(email("a@evil.com@interieur.gouv.fr")).await;
+    assert_eq!((status, &answer["errcode"]), (StatusCode::BAD_REQUEST, &json!("M_INVALID_PARAM")));
+    assert_eq!(server.request("GET", &path, &root, Value::Null).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(put(json!([])).await.0, StatusCode::CREATED);
+    assert_eq!(put(email("carol@x.fr")).await.0, StatusCode::BAD_REQUEST);
+    // What was read is sent back as it was.
+    let (_, read) = server.request("GET", &path, &root, Value::Null).await;
+    assert_eq!(put(read["threepids"].clone()).await.0, StatusCode::OK);
 }

@@ -135,6 +135,33 @@ struct UserChange {
     deactivated: Option<bool>,
     locked: Option<bool>,
     suspended: Option<bool>,
+    threepids: Option<Vec<Threepid>>,
+}
+
+/// An address as a request has it.
+#[derive(Deserialize)]
+struct Threepid {
+    medium: String,
+    address: String,
+}
+
+/// Addresses decide where somebody belongs and who may come in: they are not changed by the way.
+/// What was read may be sent back.
+async fn check_addresses(
+    server: &Server,
+    user_id: &UserId,
+    threepids: Option<&[Threepid]>,
+) -> ApiResult<()> {
+    let Some(threepids) = threepids else { return Ok(()) };
+    let known = server.store.person(user_id).await?.and_then(|person| person.details.email);
+    let same = |one: &Threepid| one.medium == "email" && Some(&one.address) == known.as_ref();
+    if threepids.len() == usize::from(known.is_some()) && threepids.iter().all(same) {
+        return Ok(());
+    }
+    Err(ApiError::invalid_param(
+        "`threepids` are not changed here: use `estafette admin users create --email` or \
+         `set-email`.",
+    ))
 }
 
 /// `PUT /_synapse/admin/v2/users/{userId}`: makes a user (201) or changes one (200).
@@ -149,6 +176,7 @@ async fn put(
     if let Some(password) = &change.password {
         people::check_password(&server, &user_id, password).await?;
     }
+    check_addresses(&server, &user_id, change.threepids.as_deref()).await?;
     let cuts_off = change.deactivated == Some(true)
         || change.locked == Some(true)
         || change.suspended == Some(true)
