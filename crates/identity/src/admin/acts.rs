@@ -261,7 +261,9 @@ impl Administration<'_> {
         let name = self.name_of(user_id).await?;
         let mut shown = render::shown(&account, &person, name, (devices, now_ms));
         let links = store.upstream_links(user_id).await?;
-        shown["providers"] = links.iter().map(render::link).collect();
+        if let Some(members) = shown.as_object_mut() {
+            members.insert("providers".into(), links.iter().map(render::link).collect());
+        }
         Ok(shown)
     }
 
