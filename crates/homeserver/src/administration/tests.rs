@@ -265,6 +265,9 @@ async fn every_act_by_the_api_leaves_its_line_and_no_secret() {
             json!({ "password": "a new password", "displayname": "A", "locked": false }),
         ),
         ("PUT", format!("/_synapse/admin/v1/users/{ALICE}/admin"), json!({ "admin": true })),
+        ("PUT", format!("/v3/profile/{ALICE}/displayname"), json!({ "displayname": "B" })),
+        ("DELETE", format!("/v3/profile/{ALICE}/avatar_url"), Value::Null),
+        ("PUT", "/v3/profile/@root:x.fr/displayname".into(), json!({ "displayname": "Root" })),
         (
             "POST",
             format!("/_synapse/admin/v1/reset_password/{ALICE}"),
@@ -297,6 +300,8 @@ async fn every_act_by_the_api_leaves_its_line_and_no_secret() {
             "account.set_profile",
             "account.unlock",
             "account.make_admin",
+            "account.set_profile",
+            "account.set_profile",
             "account.set_password",
             "account.erase",
             "account.create",
@@ -305,13 +310,13 @@ async fn every_act_by_the_api_leaves_its_line_and_no_secret() {
         ]
     );
     assert!(lines.iter().all(|line| line.actor == "@root:x.fr"));
-    assert!(lines.iter().take(8).all(|line| line.subject.as_deref() == Some(ALICE)));
+    assert!(lines.iter().take(10).all(|line| line.subject.as_deref() == Some(ALICE)));
     let text = format!("{lines:?}");
     for secret in ["a new password", "another password", "the-secret-token"] {
         assert!(!text.contains(secret), "{secret}");
     }
     let verdict = server.server.store.verify_audit().await.unwrap();
-    assert_eq!((verdict.lines, verdict.broken), (11, None));
+    assert_eq!((verdict.lines, verdict.broken), (13, None));
 }
 
 #[tokio::test]

@@ -3,10 +3,9 @@
 
 use axum::{Router, extract::State, routing::get};
 use estafette_core::version::RoomVersion;
-use estafette_store::AccountStore as _;
 use serde_json::{Map, Value, json};
 
-use super::{profile::has_imposed_name, v3};
+use super::{profile::has_imposed_name, session::may_prove, v3};
 use crate::{ApiResult, Shared, auth::Requester, guests, http::Json};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -20,16 +19,14 @@ async fn capabilities(
     State(server): State<Shared>,
     requester: Requester,
 ) -> ApiResult<Json<Value>> {
-    let account = server.store.account(&requester.user_id).await?;
-    let has_password = account.is_some_and(|account| account.password_hash.is_some());
-    let has_password = has_password && server.config.login.password;
+    let may_prove = may_prove(&server, &requester).await?;
     let may_name = requester.is_admin || !has_imposed_name(&server, &requester.user_id).await?;
     let available: Map<String, Value> =
         RoomVersion::all().map(|version| (version.as_str().to_owned(), json!("stable"))).collect();
     let is_guest = guests::is_guest(&server, &requester.user_id).await?;
     let invites = !is_guest && server.address_book.get().is_some_and(|book| book.invites());
     let mut capabilities = json!({
-        "m.change_password": { "enabled": has_password },
+        "m.change_password": { "enabled": may_prove },
         "m.room_versions": {
             "default": server.config.default_room_version,
             "available": available,
@@ -38,7 +35,7 @@ async fn capabilities(
         "m.set_displayname": { "enabled": may_name },
         "m.set_avatar_url": { "enabled": true },
         "m.3pid_changes": { "enabled": false },
-        "m.get_login_token": { "enabled": has_password },
+        "m.get_login_token": { "enabled": may_prove },
         "m.forget_forced_upon_leave": { "enabled": false },
         "uk.tcpip.msc4133.profile_fields": profile_fields(may_name),
         // Inviting by e-mail without an identity server: this one is its own.

@@ -11,7 +11,9 @@ use estafette_core::{
     ids::UserId,
     limits::{AVATAR_URL_BYTES_MAX, DISPLAYNAME_BYTES_MAX, PROFILE_KEY_BYTES_MAX},
 };
-use estafette_store::{AccountStore as _, PeopleStore as _, accounts::ProfileOutcome};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _, accounts::ProfileOutcome, people::AdminAct,
+};
 use http::{StatusCode, request::Parts};
 use serde_json::{Map, Value};
 
@@ -19,6 +21,7 @@ use super::v3;
 use crate::{
     ApiError, ApiResult, Server, Shared,
     account_changes::AccountChange,
+    administration::administer_as,
     auth::{OptionalRequester, Requester},
     http::{Json, Path, RemoteAddress, empty_object},
     people,
@@ -91,13 +94,13 @@ async fn set_field(
     Json(mut body): Json<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let user_id = check_write(&server, &requester, &user_id, &key)?;
-    check_name_is_free(&server, &requester, &user_id, &key).await?;
+    let right = right_to(&server, &requester, &user_id, &key).await?;
     let missing = || ApiError::missing_param(format!("`{key}` is missing from the body."));
     let value = body.remove(&key).ok_or_else(missing)?;
     if let ("displayname", Value::String(name)) = (&*key, &value) {
         people::check_label(&server, &user_id, name).await?;
     }
-    set(&server, &user_id, &key, checked(&key, value)?).await?;
+    write(&server, (&requester, right), &user_id, &key, checked(&key, value)?).await?;
     Ok(empty_object())
 }
 
@@ -110,23 +113,52 @@ async fn delete_field(
     Path((user_id, key)): Path<(String, String)>,
 ) -> ApiResult<Response> {
     let user_id = check_write(&server, &requester, &user_id, &key)?;
-    check_name_is_free(&server, &requester, &user_id, &key).await?;
-    set(&server, &user_id, &key, None).await?;
+    let right = right_to(&server, &requester, &user_id, &key).await?;
+    write(&server, (&requester, right), &user_id, &key, None).await?;
     Ok(empty_object())
 }
 
-/// Refuses to change a name that the person's address gives, where the operator has them stay.
-/// Administrators correct them.
-async fn check_name_is_free(
+/// By what right somebody changes a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// It is their own.
+    Own,
+    /// They are an administrator: it has its line in the audit log.
+    Administrator,
+}
+
+/// By what right a field is changed. Refuses to change a name that the person's address gives,
+/// where the operator has them stay: administrators correct them, their own too.
+async fn right_to(
     server: &Server,
     requester: &Requester,
     user_id: &UserId,
     key: &str,
-) -> ApiResult<()> {
-    if key != "displayname" || requester.is_admin || !has_imposed_name(server, user_id).await? {
-        return Ok(());
+) -> ApiResult<Right> {
+    let is_imposed = key == "displayname" && has_imposed_name(server, user_id).await?;
+    match (is_imposed || requester.user_id != *user_id, requester.is_admin) {
+        (false, _) => Ok(Right::Own),
+        (true, true) => Ok(Right::Administrator),
+        (true, false) => {
+            Err(ApiError::forbidden("The display name is given by your e-mail address."))
+        }
     }
-    Err(ApiError::forbidden("The display name is given by your e-mail address."))
+}
+
+async fn write(
+    server: &Server,
+    (requester, right): (&Requester, Right),
+    user_id: &UserId,
+    key: &str,
+    value: Option<String>,
+) -> ApiResult<()> {
+    if right == Right::Own {
+        return set(server, user_id, key, value).await;
+    }
+    let known = server.store.profile(user_id).await?;
+    known.ok_or_else(unknown)?;
+    let act = AdminAct::SetProfileField(key.to_owned(), value);
+    administer_as(server, requester, Some(user_id), vec![act]).await
 }
 
 /// Whether somebody's display name was made from an address and stays as it is.

@@ -39,19 +39,31 @@ pub(super) async fn password_flows(
     server: &Server,
     requester: &Requester,
 ) -> ApiResult<&'static [&'static [Stage]]> {
-    if let Some(device) = &requester.device
-        && server.store.is_oauth_device(device.nid).await?
-    {
+    if is_of_oauth(server, requester).await? {
         let base_url = well_known::configured(server).unwrap_or_default();
         let page = format!("{base_url}/_estafette/account");
         return Err(ApiError::forbidden(format!("This is done on the account page, {page}.")));
     }
-    let account = server.store.account(&requester.user_id).await?;
-    let has_password = account.is_some_and(|account| account.password_hash.is_some());
-    if has_password && server.config.login.password {
+    if has_password(server, requester).await? {
         return Ok(&[&[Stage::Password]]);
     }
     Err(ApiError::forbidden("This account has no password with which to confirm this."))
+}
+
+/// Whether [`password_flows`] has any for this session.
+pub(super) async fn may_prove(server: &Server, requester: &Requester) -> ApiResult<bool> {
+    Ok(!is_of_oauth(server, requester).await? && has_password(server, requester).await?)
+}
+
+async fn is_of_oauth(server: &Server, requester: &Requester) -> ApiResult<bool> {
+    let Some(device) = &requester.device else { return Ok(false) };
+    Ok(server.store.is_oauth_device(device.nid).await?)
+}
+
+async fn has_password(server: &Server, requester: &Requester) -> ApiResult<bool> {
+    let account = server.store.account(&requester.user_id).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
+    Ok(has_password && server.config.login.password)
 }
 
 #[derive(Deserialize)]

@@ -180,7 +180,14 @@ async fn devices_of_the_oauth_api_are_sent_to_the_account_pages() {
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {answer}");
         assert_eq!(answer["flows"][0]["stages"], json!(["m.login.password"]), "{path}");
     }
+    let promised = async |device: &mut TestDevice| {
+        let (_, answer) = device.call("GET", "/v3/capabilities", Value::Null).await;
+        ["m.change_password", "m.get_login_token"]
+            .map(|name| answer["capabilities"][name]["enabled"].as_bool().unwrap())
+    };
+    assert_eq!(promised(&mut device).await, [true, true]);
     device.become_oauth_device().await;
+    assert_eq!(promised(&mut device).await, [false, false], "what is refused below");
     for (method, path, body) in requests {
         let (status, answer) = device.call(method, path, body).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {answer}");
