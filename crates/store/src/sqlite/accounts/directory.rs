@@ -55,6 +55,10 @@ pub(super) fn search(conn: &Connection, query: &DirectoryQuery) -> StoreResult<D
             // Surname and given name are typed in either order.
             search.by_name(&format!("{second} {first}"))?;
         }
+        if terms.len() > 1 {
+            // The surname first, then given names: however many share each, this is one range.
+            search.by_word(None, &terms.join(" "), &[], DIRECTORY_CANDIDATES_MAX)?;
+        }
         search.by_terms(&terms)?;
     }
     // A localpart may be somebody's name too: then the name is meant.
