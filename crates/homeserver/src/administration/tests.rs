@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{administer, place};
-use crate::testing::{TestServer, eventually};
+use crate::testing::{PASSWORD, TestServer, eventually};
 
 const ALICE: &str = "@alice:x.fr";
 const EXPIRED: &str = "ORG_MATRIX_EXPIRED_ACCOUNT";
@@ -92,6 +92,43 @@ async fn a_waiting_sliding_sync_ends_at_once_with_its_session() {
     });
     assert!(begun.elapsed() < AT_ONCE);
     assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
+}
+
+/// Otherwise a thief who was shut out comes back by what else was stolen: a refresh token, or a
+/// token that was to log in another device (F-22).
+#[tokio::test]
+async fn nothing_that_an_ended_session_left_lets_anybody_in() {
+    for index in 0..ends(0).len() {
+        let server = TestServer::start().await;
+        server.register("alice").await;
+        let login = json!({
+            "type": "m.login.password", "user": "alice", "password": PASSWORD, "device_id": "D",
+            "refresh_token": true,
+        });
+        let (_, pair) = server.request("POST", "/v3/login", "", login).await;
+        let alice = UserId::parse(ALICE).unwrap();
+        let token = crate::auth::give_sso_token(&server.server, &alice).unwrap();
+        let (end, status, errcode) = ends(server.server.now_ms()).swap_remove(index);
+        let named = format!("{end:?}");
+        act(&server, ALICE, end).await;
+        let whoami = async |token: &str| {
+            let answer = server.request("GET", "/v3/account/whoami", token, Value::Null).await;
+            (answer.0.as_u16(), answer.1["errcode"].clone())
+        };
+        let access = pair["access_token"].as_str().unwrap();
+        assert_eq!(whoami(access).await, (status, json!(errcode)), "{named}");
+        let refresh = json!({ "refresh_token": pair["refresh_token"] });
+        let login = json!({ "type": "m.login.token", "token": token });
+        for (path, body) in [("/v3/refresh", refresh), ("/v3/login", login)] {
+            let (_, answer) = server.request("POST", path, "", body).await;
+            // Who has expired may come as far as being told so.
+            let lets_in = match answer["access_token"].as_str() {
+                Some(token) => whoami(token).await.0 == 200,
+                None => false,
+            };
+            assert!(!lets_in, "{named}, {path}: {answer}");
+        }
+    }
 }
 
 /// Otherwise whoever was shut out is handed a file that comes later, for as long as they wait.
