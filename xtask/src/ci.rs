@@ -144,7 +144,7 @@ fn unit_tests() -> Result<()> {
 }
 
 /// The rules beside other implementations of them, on fewer rooms than by hand; and that the fuzz
-/// targets, which need another toolchain, would still find their dependencies.
+/// targets, which are built with the fuzzer's own flags, would still find their dependencies.
 fn oracles() -> Result<()> {
     let folder = shell::root().join("tests/oracle");
     let mut tests = shell::cargo(&["test", "--locked", "--tests"]);
