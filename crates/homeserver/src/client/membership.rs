@@ -24,7 +24,7 @@ use serde_json::json;
 use super::{
     content::{Content, OptionalContent, text},
     profile::has_imposed_name,
-    room_access::{concealed, resolve, room},
+    room_access::{check_known, resolve, room},
     third_party_invite, v3,
 };
 use crate::{
@@ -269,12 +269,10 @@ async fn ask(
     content: Object,
 ) -> ApiResult<()> {
     let view = &room.snapshot().view;
-    let outcome = async {
-        let request = member_request(server, requester, view, target, content).await?;
-        submit_to(server, room, request).await?;
-        Ok(())
-    };
-    concealed(server, &requester.user_id, view, outcome.await).await
+    check_known(server, &requester.user_id, view).await?;
+    let request = member_request(server, requester, view, target, content).await?;
+    submit_to(server, room, request).await?;
+    Ok(())
 }
 
 fn limit(server: &Shared, requester: &Requester) -> ApiResult<()> {

@@ -9,7 +9,6 @@ use estafette_core::{
     room::RoomView,
 };
 use estafette_store::{Position, RoomStore as _};
-use http::StatusCode;
 
 use super::{room_error::not_in_room, room_summary::may_preview};
 use crate::{ApiError, ApiResult, Shared, guests, rooms::HotRoom};
@@ -39,23 +38,14 @@ pub(crate) async fn is_hidden(
     Ok(view.membership(user_id).is_none() && !may_preview(server, Some(user_id), view).await?)
 }
 
-/// What becomes of a request about a room, said so that a room that is hidden and refuses answers
-/// as one that does not exist.
-pub(super) async fn concealed<T>(
+/// Refuses whoever may not know of the room, before anything else is looked at: the rules would
+/// refuse them too, after longer than a room takes that does not exist.
+pub(super) async fn check_known(
     server: &Shared,
     user_id: &UserId,
     view: &RoomView,
-    outcome: ApiResult<T>,
-) -> ApiResult<T> {
-    match outcome {
-        Err(refused)
-            if refused.status() == StatusCode::FORBIDDEN
-                && is_hidden(server, user_id, view).await? =>
-        {
-            Err(not_in_room())
-        }
-        outcome => outcome,
-    }
+) -> ApiResult<()> {
+    if is_hidden(server, user_id, view).await? { Err(not_in_room()) } else { Ok(()) }
 }
 
 /// Up to when somebody may know a room's state and members.

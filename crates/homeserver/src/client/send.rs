@@ -25,7 +25,7 @@ use super::{
     content::{OptionalContent, object},
     delayed_events,
     delayed_events::Delayed,
-    room_access::{concealed, room},
+    room_access::{check_known, room},
     upgrade::check_tombstone,
     v3,
 };
@@ -210,14 +210,11 @@ async fn redact(
     let path = ["redact", room_id.as_str(), event_id.as_str()];
     let txn = transaction(&requester, &path, &txn_id)?;
     let room = room(&server, &room_id).await?;
-    let outcome = async {
-        let mut request = redaction(&server, &room, &requester, event_id, content).await?;
-        request.txn = txn;
-        request.origin_server_ts = query.timestamp(&requester);
-        Ok(submit_to(&server, &room, request).await?)
-    };
-    let view = &room.snapshot().view;
-    let event_id = concealed(&server, &requester.user_id, view, outcome.await).await?;
+    check_known(&server, &requester.user_id, &room.snapshot().view).await?;
+    let mut request = redaction(&server, &room, &requester, event_id, content).await?;
+    request.txn = txn;
+    request.origin_server_ts = query.timestamp(&requester);
+    let event_id = submit_to(&server, &room, request).await?;
     Ok(Json(json!({ "event_id": event_id })))
 }
 

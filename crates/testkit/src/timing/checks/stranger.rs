@@ -149,9 +149,11 @@ pub(super) fn all(world: &World, users: &[String], sizes: &Sizes) -> Result<Vec<
     Ok(checks)
 }
 
-/// As long as the user id, and nobody's.
+/// A user id of the same letters, and nobody's.
 pub(super) fn nobody(user: &str) -> String {
-    user.replacen('@', "@=", 1).replacen('-', "", 1)
+    let (name, server) = user.split_once(':').unwrap_or((user, ""));
+    let backwards: String = name.trim_start_matches('@').chars().rev().collect();
+    format!("@{backwards}:{server}")
 }
 
 /// As long as the id, and of nothing.
