@@ -125,10 +125,16 @@ impl World {
             if !text.contains(address) {
                 continue;
             }
-            let code = text.split("Subject: ").nth(1).and_then(|rest| rest.get(..6));
-            if let Some(code) = code.filter(|code| code.bytes().all(|b| b.is_ascii_digit())) {
+            // `1234 5678: …`, however many digits there are.
+            let subject = text.split("Subject: ").nth(1).unwrap_or_default();
+            let code: String = subject
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || *c == ' ')
+                .filter(char::is_ascii_digit)
+                .collect();
+            if !code.is_empty() {
                 fs::remove_file(&path)?;
-                return Ok(Some(code.to_owned()));
+                return Ok(Some(code));
             }
         }
         Ok(None)
