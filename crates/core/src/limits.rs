@@ -439,7 +439,7 @@ pub const PASSWORD_LINK_S: u64 = 24 * 60 * 60;
 /// Mails that wait to be accepted by the next server; beyond it no more are taken.
 pub const OUTBOX_MAX: i64 = 100_000;
 /// Mails that are handed over at once.
-pub const OUTBOX_BATCH_MAX: u64 = 20;
+pub const MAIL_AT_ONCE: usize = 16;
 /// How long the handing over of one mail may take.
 pub const MAIL_TIMEOUT_S: u64 = 60;
 /// How long a mail without a nearer end is tried.

@@ -11,14 +11,17 @@ pub(crate) mod letters;
 pub(crate) mod seal;
 mod transport;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use estafette_core::{
     ids::ServerName,
-    limits::{MAIL_LIFETIME_S, MAIL_TIMEOUT_S, OUTBOX_BATCH_MAX},
+    limits::{MAIL_AT_ONCE, MAIL_LIFETIME_S, MAIL_TIMEOUT_S},
 };
-use estafette_store::{IdentityStore as _, StoreResult, identity::NewMail};
-use tokio::sync::Notify;
+use estafette_store::{
+    IdentityStore as _, StoreResult,
+    identity::{NewMail, WaitingMail},
+};
+use tokio::{sync::Notify, task::JoinSet};
 
 pub use self::transport::MailError;
 use self::{
@@ -60,6 +63,31 @@ pub(crate) fn check(config: &config::Mail, here: &ServerName) -> Result<(), Mail
     Transport::check(config, here)
 }
 
+/// Mails that are being handed over.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<i64>,
+    ids: HashSet<i64>,
+}
+
+impl UnderWay {
+    /// Waits until one has ended. `false`: there is none.
+    async fn one_ends(&mut self) -> bool {
+        match self.tasks.join_next().await {
+            Some(Ok(id)) => self.ids.remove(&id),
+            // It is due still, and tried again once nothing else is under way.
+            Some(Err(error)) => {
+                tracing::error!(%error, "a mail could not be handed over");
+                true
+            }
+            None => {
+                self.ids.clear();
+                false
+            }
+        }
+    }
+}
+
 impl Identity {
     /// A mail as it is queued. It ends with `expires_ms`, or after three days.
     pub(crate) fn compose(
@@ -85,43 +113,73 @@ impl Identity {
         Ok(())
     }
 
-    /// Hands over mail for as long as the server runs.
+    /// Hands over mail for as long as the server runs: several at once, so that one recipient whose
+    /// server is slow holds up nobody's code.
     pub(crate) async fn run_outbox(self: Arc<Self>) {
         if !self.mailer.works() {
             return;
         }
+        let mut under_way = UnderWay::default();
         loop {
-            match self.deliver_due().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+            if let Err(error) = self.begin_due(&mut under_way).await {
+                tracing::warn!(%error, "the outbox cannot be read");
             }
-            let _ = tokio::time::timeout(REST, self.mailer.wake.notified()).await;
+            tokio::select! {
+                true = under_way.one_ends() => {}
+                () = self.mailer.wake.notified() => {}
+                () = tokio::time::sleep(REST) => {}
+            }
         }
     }
 
-    /// Tries each mail whose time has come, once. How many were tried.
-    pub(crate) async fn deliver_due(&self) -> StoreResult<usize> {
-        let Some(transport) = &self.mailer.transport else { return Ok(0) };
-        let due = self.store.due_mail(self.host.now_ms(), OUTBOX_BATCH_MAX).await?;
-        for mail in &due {
-            if mail.recipient.is_empty() {
-                self.store.mail_done(mail.id).await?;
-                continue;
-            }
-            let timeout = Duration::from_secs(MAIL_TIMEOUT_S);
-            let handed = tokio::time::timeout(timeout, transport.hand_over(self, mail)).await;
-            match handed {
-                Ok(Handed::Accepted) => self.store.mail_done(mail.id).await?,
-                Ok(Handed::Refused(why)) => {
-                    tracing::warn!(mail = mail.id, %why, "a mail was refused for good");
-                    self.store.mail_done(mail.id).await?;
-                }
-                Ok(Handed::NotYet(why)) => self.try_later(mail.id, mail.tries, &why).await?,
-                Err(_) => self.try_later(mail.id, mail.tries, "no answer in time").await?,
-            }
+    /// Begins to hand over mail whose time has come, as much as there is room for. How many.
+    async fn begin_due(self: &Arc<Self>, under_way: &mut UnderWay) -> StoreResult<usize> {
+        let room = MAIL_AT_ONCE.saturating_sub(under_way.ids.len());
+        if room == 0 {
+            return Ok(0);
         }
-        Ok(due.len())
+        // Those that are under way are due still.
+        let due = self.store.due_mail(self.host.now_ms(), 2 * MAIL_AT_ONCE as u64).await?;
+        let waiting = due.into_iter().filter(|mail| !under_way.ids.contains(&mail.id));
+        let waiting: Vec<WaitingMail> = waiting.take(room).collect();
+        let begun = waiting.len();
+        for mail in waiting {
+            under_way.ids.insert(mail.id);
+            let identity = Arc::clone(self);
+            under_way.tasks.spawn(async move {
+                if let Err(error) = identity.deliver(&mail).await {
+                    tracing::warn!(%error, "what became of a mail cannot be written down");
+                }
+                mail.id
+            });
+        }
+        Ok(begun)
+    }
+
+    /// Tries the mail whose time has come, as much as is tried at once. How many were tried.
+    #[cfg(test)]
+    pub(crate) async fn deliver_due(self: &Arc<Self>) -> StoreResult<usize> {
+        let mut under_way = UnderWay::default();
+        let begun = self.begin_due(&mut under_way).await?;
+        while under_way.one_ends().await {}
+        Ok(begun)
+    }
+
+    async fn deliver(&self, mail: &WaitingMail) -> StoreResult<()> {
+        let Some(transport) = &self.mailer.transport else { return Ok(()) };
+        if mail.recipient.is_empty() {
+            return self.store.mail_done(mail.id).await;
+        }
+        let timeout = Duration::from_secs(MAIL_TIMEOUT_S);
+        match tokio::time::timeout(timeout, transport.hand_over(self, mail)).await {
+            Ok(Handed::Accepted) => self.store.mail_done(mail.id).await,
+            Ok(Handed::Refused(why)) => {
+                tracing::warn!(mail = mail.id, %why, "a mail was refused for good");
+                self.store.mail_done(mail.id).await
+            }
+            Ok(Handed::NotYet(why)) => self.try_later(mail.id, mail.tries, &why).await,
+            Err(_) => self.try_later(mail.id, mail.tries, "no answer in time").await,
+        }
     }
 
     async fn try_later(&self, id: i64, tries: u32, why: &str) -> StoreResult<()> {

@@ -2,10 +2,14 @@
 //! What waits in memory between two requests of strangers, each for some minutes: in bounded
 //! places, of which one source address has a part.
 //!
-//! Nobody is refused. Where a source has had its part, or all places are taken, the oldest gives
-//! way: of the source itself, or of the one that has the most. Whoever floods drives out their own.
+//! Nobody is refused. Where a source has had its part, or all places are taken, its own oldest
+//! gives way; of a source that has none, the oldest of the one that has the most. Whoever floods
+//! drives out their own. The networks of one IPv6 site (/48) are one source.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use parking_lot::Mutex;
 
@@ -46,16 +50,16 @@ impl<T> Waiting<T> {
         expires_ms: i64,
         now_ms: i64,
     ) -> Option<String> {
+        let source = site(source);
         let mut table = self.table.lock();
         if table.entries.len() >= self.places {
             table.entries.retain(|_, entry| entry.expires_ms > now_ms);
         }
-        let gives_way = if table.held_by(source) >= self.each {
-            table.oldest_of(source)
-        } else if table.entries.len() >= self.places {
-            table.largest().and_then(|largest| table.oldest_of(largest))
-        } else {
-            None
+        let is_full = table.entries.len() >= self.places;
+        let gives_way = match table.held_by(source) {
+            held if held >= self.each || (is_full && held > 0) => table.oldest_of(source),
+            _ if is_full => table.largest().and_then(|largest| table.oldest_of(largest)),
+            _ => None,
         };
         if let Some(name) = &gives_way {
             table.entries.remove(name);
@@ -82,6 +86,13 @@ impl<T> Waiting<T> {
         let mut table = self.table.lock();
         let entry = table.entries.get_mut(name).filter(|entry| entry.expires_ms > now_ms)?;
         Some(look(&mut entry.what))
+    }
+}
+
+fn site(source: IpAddr) -> IpAddr {
+    match source {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 80 << 80).into(),
+        IpAddr::V4(_) => source,
     }
 }
 

@@ -18,8 +18,9 @@ use tokio_rustls::{
     },
 };
 
-use super::{letters::Letter, seal};
+use super::{MAIL_AT_ONCE, UnderWay, letters::Letter, seal};
 use crate::{
+    Host as _,
     config::{MailTransport, SmtpSecurity},
     testing::TestIdentity,
 };
@@ -236,11 +237,11 @@ async fn what_a_mail_says_is_not_in_the_database() {
         assert_eq!(open("a@x.fr", broken), None);
     }
     assert_ne!(site.test.identity.compose("a@x.fr", letter(), None).sealed, mail.sealed);
-    // What cannot be read is given up, and holds nothing back.
+    // What cannot be read waits for its key, and holds nothing back.
     store.put_mail(NewMail { sealed: changed, ..mail }).await.unwrap();
     site.test.identity.post("jane.smith@important.com", letter()).await.unwrap();
     assert_eq!(site.mails().await.len(), 2);
-    assert_eq!(waiting(&site.test).await, 0);
+    assert_eq!(waiting(&site.test).await, 1);
 }
 
 /// Otherwise an upgrade loses the mail that waits.
@@ -261,4 +262,34 @@ async fn who_is_not_let_in_keeps_the_mail() {
     post(&unknown).await;
     assert_eq!(unknown.identity.deliver_due().await.unwrap(), 1);
     assert_eq!(waiting(&unknown).await, 1);
+}
+
+/// Otherwise one recipient whose server hangs, or a round of reminders, holds up everybody's code.
+#[tokio::test]
+async fn a_code_waits_for_no_other_mail() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = site(hanging.local_addr().unwrap().port(), SmtpSecurity::None);
+    let letter = || Letter { subject: "Sujet".into(), body: "Bonjour".into() };
+    for nr in 0..100 {
+        site.identity.post(&format!("a{nr}@y.fr"), letter()).await.unwrap();
+    }
+    let soon_ms = site.host.now_ms() + 600_000;
+    let code = site.identity.compose("code@y.fr", letter(), Some(soon_ms));
+    site.identity.store.put_mail(code).await.unwrap();
+    let due = site.identity.store.due_mail(site.host.now_ms(), 3).await.unwrap();
+    let to: Vec<&str> = due.iter().map(|mail| mail.recipient.as_str()).collect();
+    assert_eq!(to, ["code@y.fr", "a0@y.fr", "a1@y.fr"]);
+    // Nobody answers, and as many are begun all the same as there is room for, each once.
+    let mut under_way = UnderWay::default();
+    assert_eq!(site.identity.begin_due(&mut under_way).await.unwrap(), MAIL_AT_ONCE);
+    assert_eq!(site.identity.begin_due(&mut under_way).await.unwrap(), 0);
+    let mut callers = Vec::new();
+    for _ in 0..MAIL_AT_ONCE {
+        callers.push(hanging.accept().await.unwrap());
+    }
+    // One is hung up on: another takes its place.
+    drop(callers.pop());
+    assert!(under_way.one_ends().await);
+    assert_eq!(site.identity.begin_due(&mut under_way).await.unwrap(), 1);
+    hanging.accept().await.unwrap();
 }

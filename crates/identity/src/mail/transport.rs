@@ -29,7 +29,7 @@ use lettre::{
     },
 };
 
-use super::seal;
+use super::{letters::Letter, seal};
 use crate::{
     Identity,
     config::{Mail, MailTransport, Smtp, SmtpSecurity},
@@ -112,7 +112,11 @@ impl Transport {
     }
 
     pub(super) async fn hand_over(&self, identity: &Identity, mail: &WaitingMail) -> Handed {
-        let message = match self.message(identity, mail) {
+        let Some(letter) = seal::letter(&*identity.host, mail) else {
+            // The key may be put back: until then the mail waits, and ends with its time.
+            return Handed::NotYet("it was sealed with another key than the server has now".into());
+        };
+        let message = match self.message(identity, mail, letter) {
             Ok(message) => message,
             Err(why) => return Handed::Refused(why),
         };
@@ -135,13 +139,16 @@ impl Transport {
         }
     }
 
-    fn message(&self, identity: &Identity, mail: &WaitingMail) -> Result<Message, String> {
+    fn message(
+        &self,
+        identity: &Identity,
+        mail: &WaitingMail,
+        letter: Letter,
+    ) -> Result<Message, String> {
         // What is written to is what was parsed, matched and stored.
         let recipient = EmailAddress::parse(&mail.recipient).map_err(|error| error.to_string())?;
         let to = Address::new(recipient.local_part(), recipient.domain())
             .map_err(|error| error.to_string())?;
-        let letter = seal::letter(&*identity.host, mail);
-        let letter = letter.ok_or("it was sealed with another key than the server has now")?;
         let mut random = [0; 16];
         identity.host.fill_random(&mut random);
         let id = format!("<{}@{}>", URL_SAFE_NO_PAD.encode(random), self.from.email.domain());

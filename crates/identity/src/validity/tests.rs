@@ -49,6 +49,26 @@ async fn each_reminder_is_sent_once() {
     assert_eq!(site.mails().await.len(), 4);
 }
 
+/// Otherwise one mail that was asked for and lost is the last that somebody hears before the end.
+#[tokio::test]
+async fn a_mail_that_was_asked_for_takes_the_place_of_no_reminder() {
+    let site = site();
+    let user_id = somebody(&site).await;
+    let identity = &site.test.identity;
+    let mut sent = Vec::new();
+    for day in 0..90 {
+        if day == 20 || day == 70 {
+            assert_eq!(identity.mail_renewal(&user_id).await.unwrap(), RenewalMail::Queued);
+        }
+        if identity.remind_due().await.unwrap() > 0 {
+            sent.push(90 - day);
+        }
+        site.mails().await;
+        site.test.host.advance(DAY_MS);
+    }
+    assert_eq!(sent, [30, 7, 1]);
+}
+
 /// Otherwise a locked person is told to do what the lock forbids, or a suspended one loses the
 /// account unheard.
 #[tokio::test]

@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
     sql(include_str!("schema/055_sealed_mail.sql")),
     sql(include_str!("schema/064_event_time.sql")),
     sql(include_str!("schema/066_audit_is_not_replaced.sql")),
+    sql(include_str!("schema/071_urgent_mail.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -28,10 +28,29 @@ pub(in crate::sqlite) fn put(conn: &Connection, mail: &NewMail) -> StoreResult<i
 
 pub(super) fn due(conn: &Connection, now_ms: i64, limit: u64) -> StoreResult<Vec<WaitingMail>> {
     conn.prepare_cached("DELETE FROM outgoing_mail WHERE expires_ts <= ?1")?.execute((now_ms,))?;
-    let mut statement = conn.prepare_cached(
+    let mut due = due_of(conn, URGENT, now_ms, limit)?;
+    let room = limit.saturating_sub(due.len() as u64);
+    if room > 0 {
+        due.extend(due_of(conn, NOT_URGENT, now_ms, room)?);
+    }
+    Ok(due)
+}
+
+/// Codes: of no use after an hour, so that somebody waits for them now. The index of schema step 071
+/// is for this expression.
+const URGENT: &str = "expires_ts - created_ts <= 3600000";
+const NOT_URGENT: &str = "expires_ts - created_ts > 3600000";
+
+fn due_of(
+    conn: &Connection,
+    which: &str,
+    now_ms: i64,
+    limit: u64,
+) -> StoreResult<Vec<WaitingMail>> {
+    let mut statement = conn.prepare_cached(&format!(
         "SELECT id, recipient, sealed, subject, body, tries FROM outgoing_mail
-         WHERE next_try_ts <= ?1 ORDER BY next_try_ts, id LIMIT ?2",
-    )?;
+         WHERE next_try_ts <= ?1 AND {which} ORDER BY next_try_ts, id LIMIT ?2",
+    ))?;
     let mails = statement.query_map((now_ms, limit.cast_signed()), |row| {
         Ok(WaitingMail {
             id: row.get(0)?,

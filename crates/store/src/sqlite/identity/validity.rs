@@ -19,14 +19,17 @@ use crate::{
 
 pub(super) fn remind(conn: &Connection, reminder: &Reminder) -> StoreResult<bool> {
     let user_id = reminder.user_id.as_str();
+    // A mail that somebody asked for takes the place of no reminder that is still to come.
+    let days = if reminder.again { u32::MAX } else { reminder.days };
     let reminded = conn
         .prepare_cached(
             "INSERT INTO validity_reminder (user_id, expires_ts, days) VALUES (?1, ?2, ?3)
              ON CONFLICT (user_id) DO UPDATE SET expires_ts = excluded.expires_ts,
-                days = excluded.days
+                days = iif(expires_ts = excluded.expires_ts, min(days, excluded.days),
+                    excluded.days)
              WHERE ?4 OR expires_ts <> excluded.expires_ts OR days > excluded.days",
         )?
-        .execute((user_id, reminder.expires_ms, reminder.days, reminder.again))?;
+        .execute((user_id, reminder.expires_ms, days, reminder.again))?;
     if reminded == 0 {
         return Ok(false);
     }
