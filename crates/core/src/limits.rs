@@ -13,7 +13,6 @@ pub const PREV_EVENTS_MAX: usize = 20;
 pub const AUTH_EVENTS_MAX: usize = 10;
 /// The greatest integer of canonical JSON, and the greatest `depth`: 2⁵³ − 1.
 pub const INTEGER_MAX: i64 = (1 << 53) - 1;
-
 /// How deeply JSON may be nested, objects and lists together: as deeply as serde_json reads, so
 /// that an event that passes here can be read by every server built on it.
 pub const JSON_DEPTH_MAX: usize = 127;
@@ -405,7 +404,7 @@ pub const FORM_BYTES_MAX: usize = 64 * 1024;
 pub const FORM_ANSWER_S: u64 = 15;
 /// Forms whose answers are kept so long.
 pub const FORM_ANSWERS_MAX: usize = 2_048;
-/// An answer that is kept. A longer one is given once.
+/// An answer that is kept.
 pub const FORM_ANSWER_BYTES_MAX: usize = 32 * 1024;
 /// A path of this server to go on to after a page.
 pub const CONTINUE_BYTES_MAX: usize = 4_096;
@@ -424,9 +423,8 @@ pub const EMAIL_CODES_MEMORY_S: u64 = 10 * 60;
 pub const EMAIL_CODE_S: u64 = 10 * 60;
 /// How long an address stays proven for what the code was asked for.
 pub const EMAIL_PROOF_S: u64 = 30 * 60;
-/// Codes that one address is sent within a window of time, whoever asks: as many as there are for
-/// everybody together ([`Shares::CODES`](crate::guesses::Shares::CODES)), of which strangers get
-/// fewer. This bound is on the disk: no restart moves it.
+/// Codes that one address is sent within a window of time, whoever asks: all of
+/// [`Shares::CODES`](crate::guesses::Shares::CODES). It is on the disk: no restart moves it.
 pub const EMAIL_CODES_PER_WINDOW: u32 = 5;
 /// The same, asked for by one place: a known browser, a session or a source address.
 pub const EMAIL_CODES_PER_SOURCE: u32 = 2;

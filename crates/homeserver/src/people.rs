@@ -132,8 +132,8 @@ pub(crate) async fn tell(server: &Server, mailbox: Option<&str>, news: AccountNe
 #[cfg(test)]
 pub(crate) mod tests;
 
-/// Refuses a name with the label of an organisation that the user is not of: labels are how a server
-/// says where its people belong, and bots and accounts without an address have none.
+/// Refuses a name with the label of an organisation that the user is not of: labels are how a
+/// server says where its people belong, and bots and accounts without an address have none.
 pub(crate) async fn check_label(server: &Server, user_id: &UserId, name: &str) -> ApiResult<()> {
     let Some(people) = server.people.get() else { return Ok(()) };
     // Most names have no label, and nothing is read for them.

@@ -191,8 +191,8 @@ pub(crate) enum Devices {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
-    /// Lists somebody's devices, the browsers in which they are signed in to the server's pages, and
-    /// who they are at other providers.
+    /// Lists somebody's devices, the browsers in which they are signed in to the server's pages,
+    /// and who they are at other providers.
     List { user: String },
     /// Ends all of somebody's sessions at once, on every device and in every browser.
     Revoke { user: String },

@@ -40,7 +40,8 @@ impl Administration<'_> {
         }))
     }
 
-    /// A client is what the OAuth 2.0 API gave the device to; one that logged in by itself has none.
+    /// A client is what the OAuth 2.0 API gave the device to; one that logged in by itself has
+    /// none.
     async fn devices(&self, user_id: &UserId) -> Result<Vec<Value>, Refusal> {
         let store = &self.identity.store;
         let sessions = store.oauth_sessions(user_id).await?;

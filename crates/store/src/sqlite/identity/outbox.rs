@@ -36,8 +36,8 @@ pub(super) fn due(conn: &Connection, now_ms: i64, limit: u64) -> StoreResult<Vec
     Ok(due)
 }
 
-/// Codes: of no use after an hour, so that somebody waits for them now. The index of schema step 071
-/// is for this expression.
+/// Codes: of no use after an hour, so that somebody waits for them now. The index of schema step
+/// 071 is for this expression.
 const URGENT: &str = "expires_ts - created_ts <= 3600000";
 const NOT_URGENT: &str = "expires_ts - created_ts > 3600000";
 
