@@ -33,6 +33,7 @@ use crate::{
     mail::letters::{self, CodeFor},
     pages::{Browser, Field, Page, Trouble, layout::error_summary},
     sign_in::Onward,
+    sign_up::{SIGN_UP, is_of_guests},
 };
 
 /// What an address is proven for, and the pages that do so.
@@ -265,7 +266,12 @@ fn page(
     let (typed, why) = wrong.as_ref().map(|(typed, why)| (*typed, why.as_str())).unzip();
     // Who may have no account is not told that a mail is on its way.
     let certain = !matches!(purpose.letter, CodeFor::Reset | CodeFor::SignIn);
-    let sent = if certain { words.sent } else { words.sent_if_known };
+    let of_guests = purpose.name == SIGN_UP.name && is_of_guests(&browser.identity, address);
+    let sent = match (certain, of_guests) {
+        (true, true) => words.sent_if_invited,
+        (true, false) => words.sent,
+        (false, _) => words.sent_if_known,
+    };
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (Field {

@@ -2,7 +2,8 @@
 //! Signing up: an address, the code sent to it, a password, an account.
 //!
 //! Until the code is typed every address that belongs here is answered alike; whether it has an
-//! account, or an invitation, is said to whoever holds the mailbox and to nobody else.
+//! account, or an invitation, is said to whoever holds the mailbox and to nobody else. An address
+//! of no organisation that nobody invited is answered as one that was, and not written to.
 
 mod account;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use axum::{Router, routing::get};
 use estafette_core::email_address::EmailAddress;
+use estafette_store::{IdentityStore as _, PeopleStore as _};
 use maud::{Markup, html};
 
 use crate::{
@@ -66,7 +68,23 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     if organisation.homeserver != *browser.identity.host.server_name() {
         return Ok(browser.show(&elsewhere(&browser, &address, organisation)));
     }
-    code::send(&browser, &SIGN_UP, &address, false, form.onward.path()).await
+    let to_nobody = organisation.guests && !is_awaited(&browser.identity, &address).await?;
+    code::send(&browser, &SIGN_UP, &address, to_nobody, form.onward.path()).await
+}
+
+/// Whether an address of no organisation is written to: it was invited, or has or had an account.
+/// Nobody makes this server write to any mailbox in the world.
+async fn is_awaited(identity: &Identity, address: &EmailAddress) -> Result<bool, Trouble> {
+    let invited = identity.store.is_invited(address.as_str(), identity.host.now_ms()).await?;
+    let known = identity.store.person_by_email(address.as_str()).await?;
+    Ok(invited || known.is_some())
+}
+
+/// Whether an address is of no organisation, so that whoever has mistyped theirs is told.
+pub(crate) fn is_of_guests(identity: &Identity, address: &str) -> bool {
+    let address = EmailAddress::parse(address).ok();
+    let organisation = address.and_then(|address| identity.policy.organisation_of(&address));
+    organisation.is_some_and(|organisation| organisation.guests)
 }
 
 async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {

@@ -9,6 +9,7 @@ pub(crate) struct Code {
     pub(crate) sent: &'static str,
     /// Where nobody may know whether there is an account.
     pub(crate) sent_if_known: &'static str,
+    pub(crate) sent_if_invited: &'static str,
     pub(crate) label: &'static str,
     pub(crate) hint: &'static str,
     pub(crate) submit: &'static str,
@@ -41,6 +42,8 @@ pub(super) const FRENCH: Code = Code {
     title: "Entrez le code reçu",
     sent: "Nous avons envoyé un code à huit chiffres à",
     sent_if_known: "Si un compte ouvert a cette adresse, un code à huit chiffres y a été envoyé :",
+    sent_if_invited: "Cette adresse n’est d’aucune organisation d’ici : vérifiez-la. Si elle a été \
+                      invitée, un code à huit chiffres y a été envoyé :",
     label: "Code",
     hint: "Huit chiffres. Il est valable 10 minutes.",
     submit: "Continuer",
@@ -66,6 +69,8 @@ pub(super) const ENGLISH: Code = Code {
     title: "Enter the code",
     sent: "We have sent a code of eight digits to",
     sent_if_known: "If an open account has this address, a code of eight digits was sent to it:",
+    sent_if_invited: "This address is of no organisation here: check it. If it was invited, a \
+                      code of eight digits was sent to it:",
     label: "Code",
     hint: "Eight digits. It works for 10 minutes.",
     submit: "Continue",
