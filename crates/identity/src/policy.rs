@@ -77,7 +77,7 @@ pub struct Policy {
     above: HashMap<String, Arc<Organisation>>,
     guests: Option<Arc<Organisation>>,
     /// Whose a label is, as it is [compared](estafette_core::name_label::compared).
-    labels: HashMap<String, Arc<Organisation>>,
+    labels: HashMap<String, Vec<Arc<Organisation>>>,
     /// The same of names. Two organisations may have one name; the first counts.
     names: HashMap<String, Arc<Organisation>>,
     /// Where everybody belongs without a file.
@@ -159,10 +159,14 @@ impl Policy {
     /// The organisation whose label a name bears, where that is not the one with the id `own`: the
     /// name would say of somebody that they are where they are not (B3).
     pub fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<&Organisation> {
-        let labels = labels(name).into_iter();
-        let whose = |label: String| self.labels.get(&label).or_else(|| self.names.get(&label));
-        let mut borne = labels.filter_map(whose);
-        borne.find(|found| own != Some(&*found.id)).map(|found| &**found)
+        labels(name).into_iter().find_map(|label| {
+            let bearers = match self.labels.get(&label) {
+                Some(bearers) => bearers.as_slice(),
+                None => std::slice::from_ref(self.names.get(&label)?),
+            };
+            let is_own = bearers.iter().any(|bearer| own == Some(&*bearer.id));
+            bearers.first().filter(|_| !is_own).map(|bearer| &**bearer)
+        })
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/_synapse/client/email_account_validity/admin", post(set))
 }
 
+/// The year 1973. What is earlier was meant in seconds, and would end the account at once.
+const EARLIEST_MS: i64 = 100_000_000_000;
+
 #[derive(Deserialize)]
 struct Validity {
     user_id: String,
@@ -46,7 +49,7 @@ async fn set(
     let until_ms = wanted.expiration_ts.or_else(period_end).ok_or_else(|| {
         ApiError::missing_param("`expiration_ts` is missing, and accounts have no period here.")
     })?;
-    if !(0..=INTEGER_MAX).contains(&until_ms) {
+    if !(EARLIEST_MS..=INTEGER_MAX).contains(&until_ms) {
         return Err(ApiError::invalid_param("`expiration_ts` is no time in ms since the epoch."));
     }
     if user_id == requester.user_id && until_ms <= server.now_ms() {

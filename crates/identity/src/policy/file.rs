@@ -107,19 +107,19 @@ impl Entries {
 }
 
 impl Policy {
-    /// Labels are how people tell organisations apart.
+    /// Labels are how people tell the organisations of a server apart. One ministry may have several
+    /// servers.
     fn know(&mut self, organisation: &Arc<Organisation>) -> Result<(), String> {
         let name = compared(&organisation.name);
         self.names.entry(name).or_insert_with(|| Arc::clone(organisation));
-        match self.labels.entry(compared(&organisation.label)) {
-            Entry::Vacant(place) => {
-                place.insert(Arc::clone(organisation));
-            }
-            Entry::Occupied(known) => {
-                let (id, label) = (&organisation.id, &organisation.label);
-                return Err(format!("{id}.label: `{label}` is also {}'s label", known.get().id));
-            }
+        let bearers = self.labels.entry(compared(&organisation.label)).or_default();
+        if let Some(known) =
+            bearers.iter().find(|known| known.homeserver == organisation.homeserver)
+        {
+            let (id, label) = (&organisation.id, &organisation.label);
+            return Err(format!("{id}.label: `{label}` is also {}'s label", known.id));
         }
+        bearers.push(Arc::clone(organisation));
         Ok(())
     }
 

@@ -85,6 +85,16 @@ fn without_guests_strangers_are_nobodys() {
     assert_eq!(place(&Policy::default(), "x@a.fr"), "nobody");
 }
 
+/// Otherwise a ministry with two servers cannot be described, or its people are refused their label.
+#[test]
+fn one_label_may_be_that_of_two_servers() {
+    let text = "[organisations.a]\nname = \"A\"\ndomains = [\"a.fr\"]\n\
+                [organisations.b]\nname = \"B\"\nlabel = \"A\"\nhomeserver = \"b.fr\"";
+    let policy = Policy::parse(text, &here()).unwrap();
+    let borrowed = |own| policy.borrowed_label("Jean [A]", own).map(|found| &*found.id);
+    assert_eq!([borrowed(Some("a")), borrowed(Some("b")), borrowed(None)], [None, None, Some("a")]);
+}
+
 /// Otherwise administrators cannot put anybody into an organisation that has no domain of its own.
 #[test]
 fn an_organisation_without_rules_exists_and_is_nobodys_by_address() {
