@@ -107,8 +107,8 @@ impl Entries {
 }
 
 impl Policy {
-    /// Labels are how people tell the organisations of a server apart. One ministry may have several
-    /// servers.
+    /// Labels are how people tell the organisations of a server apart. One ministry may have
+    /// several servers.
     fn know(&mut self, organisation: &Arc<Organisation>) -> Result<(), String> {
         let name = compared(&organisation.name);
         self.names.entry(name).or_insert_with(|| Arc::clone(organisation));
