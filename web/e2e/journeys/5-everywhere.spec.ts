@@ -148,6 +148,7 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await press("Enter");
   await tabTo(/Nouvelle conversation/);
   await press("Enter");
+  await expect(page.getByRole("dialog")).toBeVisible();
   await tabTo(/Créer un salon/);
   await press("Enter");
   await expect(page.getByLabel("Nom du salon")).toBeFocused();

@@ -45,6 +45,14 @@ export function wasPrepended(before: readonly Row[], now: readonly Row[]): boole
   return is > was;
 }
 
+/** For how many frames a message that was asked for is looked after. */
+const HOLD_FRAMES = 120;
+
+function overlap(one: Element, other: Element): boolean {
+  const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+  return a.bottom > b.top && a.top < b.bottom;
+}
+
 export function TimelineView({ state, actions, messageActions, name, direct, now }: Props) {
   const words = useWords();
   const list = useRef<VListHandle>(null);
@@ -52,6 +60,7 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const stick = useRef(true);
   /** The row that was asked for: held in view, as rows around it come and are measured, until the person moves. */
   const held = useRef<string | null>(null);
+  const holding = useRef(0);
   const lastOffset = useRef(0);
   /** A line was opened or closed, and what it holds has not found its height yet. */
   const folding = useRef(false);
@@ -61,12 +70,27 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const { rows } = state;
   const prepended = wasPrepended(shownRows.current, rows);
 
+  // The list forgets where it was going when rows before it are measured on the way: look until it is there.
+  const holdOn = (frames: number): void => {
+    cancelAnimationFrame(holding.current);
+    holding.current = requestAnimationFrame(() => {
+      const id = held.current;
+      if (id === null || frames === 0 || !box.current) return;
+      const row = box.current.querySelector(`[data-key="${CSS.escape(id)}"]`);
+      if (row && !overlap(row, box.current)) row.scrollIntoView({ block: "center" });
+      if (!row) list.current?.scrollToIndex(shownRows.current.findIndex((one) => one.id === id), { align: "center" });
+      holdOn(frames - 1);
+    });
+  };
+
   const keepPlace = (): void => {
     const handle = list.current;
     if (!handle || shownRows.current.length === 0) return;
     if (!stick.current) {
       const index = held.current === null ? -1 : shownRows.current.findIndex((row) => row.id === held.current);
-      if (index >= 0) handle.scrollToIndex(index, { align: "center" });
+      if (index < 0) return;
+      handle.scrollToIndex(index, { align: "center" });
+      holdOn(HOLD_FRAMES);
       return;
     }
     handle.scrollToIndex(shownRows.current.length - 1, { align: "end" });
@@ -93,7 +117,10 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
     // Its height is that of all rows: a picture that takes its place moves the end.
     const content = element.querySelector("[data-timeline]")?.firstElementChild;
     if (content) observer.observe(content);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      cancelAnimationFrame(holding.current);
+    };
   }, []);
 
   useEffect(() => {
@@ -127,7 +154,7 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
     const before = lastOffset.current;
     lastOffset.current = offset;
     // Only a person moves the view up; the end also moves away when rows or the window change their height.
-    if (bottom) stick.current = state.atEnd;
+    if (bottom && held.current === null) stick.current = state.atEnd;
     else if (offset < before - 1) stick.current = false;
     if (stick.current && !bottom) return;
     if (bottom !== atBottom) setAtBottom(bottom);
@@ -176,7 +203,7 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
       {state.loading && rows.length === 0 ? <p className={styles.loading} role="status">{words.app.loading}</p> : null}
       <VList ref={list} className={styles.scroll} shift={prepended} onScroll={onScroll} itemSize={56} tabIndex={-1} data-timeline>
         {rows.map((row) => (
-          <div key={row.id} data-row={row.kind}>
+          <div key={row.id} data-row={row.kind} data-key={row.id}>
             <RowView
               row={row} direct={direct} name={name} now={now} actions={messageActions} highlighted={row.id === state.highlighted}
               active={row.id === reachable} onMove={onMove} onActivate={setActive} onFold={onFold}
