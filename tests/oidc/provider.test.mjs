@@ -187,7 +187,7 @@ test("another provider's word for the same address opens nothing", async () => {
   const browser = new Browser();
   await signIn(browser, "signed", "jean");
   assert.equal(browser.status, 403);
-  assert.ok(browser.shows("may be another person"), browser.page);
+  assert.ok(browser.shows("under another identity"), browser.page);
   assert.ok(!(await isSignedIn(browser)));
 });
 

@@ -49,9 +49,9 @@ pub(super) const FRENCH: Upstream = Upstream {
                  adressez-vous à votre support.",
     other_person: "Votre adresse électronique est celle du compte d’une autre personne. \
                    Adressez-vous à votre support.",
-    other_subject: "Un compte a déjà votre adresse électronique, sous une autre identité de ce \
-                    fournisseur. S’il est à vous, demandez à votre support de la détacher de \
-                    votre compte, puis réessayez.",
+    other_subject: "Un compte a déjà votre adresse électronique, sous une autre identité. S’il \
+                    est à vous, demandez à votre support de la détacher de votre compte, puis \
+                    réessayez.",
     no_proof: "Un compte a déjà votre adresse électronique, et il peut être celui d’une autre \
                personne. S’il est à vous, définissez d’abord un mot de passe, puis \
                réessayez\u{a0}; sinon, adressez-vous à votre support.",
@@ -100,9 +100,8 @@ pub(super) const ENGLISH: Upstream = Upstream {
                  your support.",
     no_account: "No account has your e-mail address. Create one, or ask your support.",
     other_person: "Your e-mail address belongs to another person’s account. Ask your support.",
-    other_subject: "An account has your e-mail address already, under another identity of this \
-                    provider. If it is yours, ask your support to detach that one from it, then \
-                    try again.",
+    other_subject: "An account has your e-mail address already, under another identity. If it is \
+                    yours, ask your support to detach that one from it, then try again.",
     no_proof: "An account has your e-mail address already, and it may be another person’s. If it \
                is yours, set a password first, then try again; else ask your support.",
     set_password: "Set a password",
