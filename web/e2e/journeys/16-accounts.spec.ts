@@ -29,10 +29,13 @@ for (const screen of [DESKTOP, PHONE]) {
     await page.getByLabel("Prénom et nom").fill("Astreinte nationale");
     await page.getByLabel("Identifiant").fill(second);
     await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
+    // What the first answer names was there before; what comes after it is news.
+    const watched = page.waitForResponse((response) => response.url().includes("simplified_msc3575/sync"), { timeout: 60_000 });
     await page.getByRole("button", { name: "Créer un compte" }).click();
     await camille.setUpEncryption();
     const menu = page.getByRole("button", { name: /^Comptes/ });
     await expect(menu).toHaveAccessibleName("Comptes (ouvert\u00a0: Astreinte nationale)");
+    await watched;
 
     // What the device of the closed account is to decrypt with stays where it is: see below.
     const jean = await Api.register(freshName("jean"), "Jean Martin");
