@@ -189,6 +189,19 @@ async fn whom_the_policy_no_longer_expects_loses_the_organisation_and_nothing_el
     assert_eq!(found(before, &ada, "lost").await, 1);
 }
 
+/// As many people of one organisation, `@u0` and so on.
+async fn agents(site: &Site, count: u64) {
+    for number in 0..count {
+        let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
+        let details = PersonDetails {
+            email: Some(format!("u{number}@sub.important.com")),
+            organisation_id: Some("important".into()),
+            ..PersonDetails::default()
+        };
+        site.test.identity.store.put_person(&user_id, details).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_mistyped_file_takes_nobody_out_of_their_organisation_at_a_start() {
     // Otherwise one wrong line and a restart put a ministry out, or among the guests.
@@ -196,15 +209,7 @@ async fn a_mistyped_file_takes_nobody_out_of_their_organisation_at_a_start() {
     for (policy, unplaced) in [(CHANGED, true), (&with_guests, false)] {
         let site = Site::start();
         let store = &site.test.identity.store;
-        for number in 0..=POLICY_OUT_AT_START_MIN {
-            let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
-            let details = PersonDetails {
-                email: Some(format!("u{number}@sub.important.com")),
-                organisation_id: Some("important".into()),
-                ..PersonDetails::default()
-            };
-            store.put_person(&user_id, details).await.unwrap();
-        }
+        agents(&site, POLICY_OUT_AT_START_MIN + 1).await;
         let folder = tempfile::tempdir().unwrap();
         let identity = restarted_with(&site, &folder.path().join("policy.toml"), policy);
         let entry = identity.policy_entry();
@@ -237,15 +242,7 @@ async fn a_start_makes_few_people_guests_or_another_organisations() {
         let site = Site::start();
         let store = &site.test.identity.store;
         let all = POLICY_OUT_AT_START_MIN + 1;
-        for number in 0..all {
-            let user_id = site.test.account(&format!("u{number}"), "correct horse").await;
-            let details = PersonDetails {
-                email: Some(format!("u{number}@sub.important.com")),
-                organisation_id: Some("important".into()),
-                ..PersonDetails::default()
-            };
-            store.put_person(&user_id, details).await.unwrap();
-        }
+        agents(&site, all).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.toml");
         std::fs::write(&file, policy).unwrap();
