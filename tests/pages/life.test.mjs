@@ -6,10 +6,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { enter, focusIsOnWhatIsWrong, look, press, READERS, Site, tabTo } from "./site.mjs";
-
-const PASSWORD = "ocean lantern granite violin";
-const SUBMIT = "main form button[type=submit]";
+import {
+  enter, focusIsOnWhatIsWrong, look, PASSWORD, press, READERS, Site, SUBMIT, tabTo,
+} from "./site.mjs";
 
 let site;
 
@@ -20,21 +19,6 @@ before(async () => {
 after(() => site?.stop());
 
 const path = (page) => new URL(page.url()).pathname;
-
-/** Signs somebody up, in a browser of their own. */
-async function newcomer(reader, address) {
-  const page = await site.page(reader);
-  await page.goto(`${site.base}/_estafette/sign-up?continue=/_estafette/account`);
-  await page.fill("#address", address);
-  await press(page, SUBMIT);
-  await page.fill("#code", await site.codeFor(address, 1));
-  await press(page, SUBMIT);
-  await page.fill("#password", PASSWORD);
-  await page.fill("#again", PASSWORD);
-  await press(page, "main form button[type=submit]:not([name])");
-  assert.equal(path(page), "/_estafette/account");
-  return page;
-}
 
 async function signIn(page, address, password = PASSWORD) {
   await page.goto(`${site.base}/_estafette/sign-in?continue=/_estafette/account`);
@@ -56,7 +40,7 @@ for (const reader of READERS) {
 
   test(`an account is renewed by a button in a mail's page ${called}`, async () => {
     const address = addressOf("rene.renew");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     await look(page, "account");
     await page.goto(`${site.base}/_estafette/renew`);
     await look(page, "renew");
@@ -77,7 +61,7 @@ for (const reader of READERS) {
 
   test(`an expired person is led to the renewal ${called}`, async () => {
     const address = addressOf("eve.expired");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     await site.admin("users", "expire", await userOf(address));
     await page.goto(`${site.base}/_estafette/account`);
     await look(page, "expired");
@@ -92,7 +76,7 @@ for (const reader of READERS) {
 
   test(`a locked person is told so, after the right password only ${called}`, async () => {
     const address = addressOf("lou.locked");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     await site.admin("users", "lock", await userOf(address));
     await page.context().clearCookies();
     await signIn(page, address, "not the password");
@@ -110,8 +94,8 @@ for (const reader of READERS) {
   test(`somebody moves to another address ${called}`, async () => {
     const [address, next] = [addressOf("ann.before"), addressOf("ann.after")];
     const taken = addressOf("tom.taken");
-    await (await newcomer(reader, taken)).context().close();
-    const page = await newcomer(reader, address);
+    await (await site.newcomer(reader, taken)).context().close();
+    const page = await site.newcomer(reader, address);
     await page.goto(`${site.base}/_estafette/account/address`);
     await page.fill("#address", next);
     await page.fill("#password", "not the password");
@@ -169,7 +153,7 @@ for (const reader of READERS) {
 
   test(`an account is deactivated by whoever types what is asked ${called}`, async () => {
     const address = addressOf("dan.done");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     const user = await userOf(address);
     await page.goto(`${site.base}/_estafette/account?action=org.matrix.cross_signing_reset`);
     await press(page, SUBMIT);
@@ -198,7 +182,7 @@ for (const reader of READERS) {
   });
 
   test(`signing out leads to the sign-in page ${called}`, async () => {
-    const page = await newcomer(reader, addressOf("sam.signout"));
+    const page = await site.newcomer(reader, addressOf("sam.signout"));
     await press(page, "form[action^='/_estafette/sign-out'] button");
     await page.goto(`${site.base}/_estafette/account`);
     assert.equal(path(page), "/_estafette/sign-in");

@@ -7,12 +7,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { TestProvider } from "./provider.mjs";
-import { focusIsOnWhatIsWrong, look, press, READERS, Site } from "./site.mjs";
+import {
+  ACCOUNT, focusIsOnWhatIsWrong, look, PASSWORD, press, READERS, Site, SUBMIT,
+} from "./site.mjs";
 
-const PASSWORD = "ocean lantern granite violin";
 const NEW_PASSWORD = "copper meadow lighthouse zebra";
-const SUBMIT = "main form button[type=submit]";
-const ACCOUNT = "/_estafette/account";
 const LONG_AGO_S = 1_700_000_000;
 
 let site, provider;
@@ -29,21 +28,6 @@ after(async () => {
 
 const path = (page) => new URL(page.url()).pathname;
 const action = (name) => `${site.base}${ACCOUNT}?action=org.matrix.${name}`;
-
-/** Signs somebody up, in a browser of their own. */
-async function newcomer(reader, address) {
-  const page = await site.page(reader);
-  await page.goto(`${site.base}/_estafette/sign-up?continue=${ACCOUNT}`);
-  await page.fill("#address", address);
-  await press(page, SUBMIT);
-  await page.fill("#code", await site.codeFor(address, 1));
-  await press(page, SUBMIT);
-  await page.fill("#password", PASSWORD);
-  await page.fill("#again", PASSWORD);
-  await press(page, "main form button[type=submit]:not([name])");
-  assert.equal(path(page), ACCOUNT);
-  return page;
-}
 
 /** Another browser in which somebody signs in. */
 async function signedIn(reader, address, password = PASSWORD) {
@@ -62,7 +46,7 @@ for (const reader of READERS) {
 
   test(`an account is joined to a provider, and proven there again ${called}`, async () => {
     const address = addressOf("jo.join");
-    await (await newcomer(reader, address)).context().close();
+    await (await site.newcomer(reader, address)).context().close();
     Object.assign(provider, { email: address, provenS: undefined, refuses: false });
     const page = await site.page(reader);
     await page.goto(`${site.base}/_estafette/sign-in?continue=${ACCOUNT}`);
@@ -113,7 +97,7 @@ for (const reader of READERS) {
 
   test(`a password is chosen by a link, once ${called}`, async () => {
     const address = addressOf("lea.link");
-    await (await newcomer(reader, address)).context().close();
+    await (await site.newcomer(reader, address)).context().close();
     const { password_link: link } = await site.admin("users", "reset-password", address);
     const page = await site.page(reader);
     await page.goto(link);
@@ -139,7 +123,7 @@ for (const reader of READERS) {
 
   test(`whoever knows the password changes it and keeps the devices ${called}`, async () => {
     const address = addressOf("pam.password");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     await press(page, "a[href='/_estafette/account/password']");
     await look(page, "password-change");
     await page.fill("#old", "not the password");
@@ -163,7 +147,7 @@ for (const reader of READERS) {
   });
 
   test(`somebody hides from the directory and reads another language ${called}`, async () => {
-    const page = await newcomer(reader, addressOf("pia.profile"));
+    const page = await site.newcomer(reader, addressOf("pia.profile"));
     await page.goto(action("profile"));
     await look(page, "profile-person");
     await press(page, "form[action='/_estafette/account/directory'] button");
@@ -177,7 +161,7 @@ for (const reader of READERS) {
 
   test(`somebody signs the other browsers out ${called}`, async () => {
     const address = addressOf("bea.browsers");
-    const page = await newcomer(reader, address);
+    const page = await site.newcomer(reader, address);
     const other = await signedIn(reader, address);
     await page.goto(action("devices_list"));
     await look(page, "browsers");

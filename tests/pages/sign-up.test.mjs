@@ -5,9 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { enter, focusIsOnWhatIsWrong, look, READERS, Site, tabTo } from "./site.mjs";
-
-const PASSWORD = "ocean lantern granite violin";
+import { enter, focusIsOnWhatIsWrong, look, PASSWORD, READERS, Site, tabTo } from "./site.mjs";
 
 let site;
 

@@ -61,6 +61,13 @@ function readable(text) {
   return unfolded.replace(/=([0-9A-F]{2})/gu, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 }
 
+/** A password that is accepted. */
+export const PASSWORD = "ocean lantern granite violin";
+/** The page of one's account. */
+export const ACCOUNT = "/_estafette/account";
+/** The buttons that send the form of a page. */
+export const SUBMIT = "main form button[type=submit]";
+
 /** A running server and a browser. */
 export class Site {
   #server;
@@ -108,6 +115,21 @@ ${settings}
     this.#server?.kill();
     if (this.#server) await once(this.#server, "exit");
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Signs somebody up with [PASSWORD], in a browser of their own: their account's page. */
+  async newcomer(reader, address) {
+    const page = await this.page(reader);
+    await page.goto(`${this.base}/_estafette/sign-up?continue=${ACCOUNT}`);
+    await page.fill("#address", address);
+    await press(page, SUBMIT);
+    await page.fill("#code", await this.codeFor(address, 1));
+    await press(page, SUBMIT);
+    await page.fill("#password", PASSWORD);
+    await page.fill("#again", PASSWORD);
+    await press(page, "main form button[type=submit]:not([name])");
+    assert.equal(new URL(page.url()).pathname, ACCOUNT);
+    return page;
   }
 
   /** What `estafette admin` says of an act that must succeed. */

@@ -5,9 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { READERS, Site } from "./site.mjs";
+import { PASSWORD, READERS, Site } from "./site.mjs";
 
-const PASSWORD = "ocean lantern granite violin";
 const ADDRESS = "lente.connexion@important.fr";
 
 let site;
