@@ -11,7 +11,7 @@ export default defineConfig({
   timeout: 300_000,
   expect: { timeout: 30_000 },
   workers: 1,
-  reporter: [["list"]],
+  reporter: [["list"], ["./e2e/support/unstable.ts"]],
   use: {
     baseURL,
     locale: "fr-FR",

@@ -2,9 +2,17 @@
 //! Running programs, and where things are.
 
 use std::{
+    collections::VecDeque,
     env,
+    io::{BufRead, BufReader, IsTerminal, Read, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -36,13 +44,68 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command and expects success.
+/// Lines of a failed command that are said again with its error.
+const LAST_LINES: usize = 40;
+
+/// Longest wait for the rest of what a command printed, once it has ended: a process that it left
+/// behind may hold its output open.
+const REST: Duration = Duration::from_secs(5);
+
+/// Runs a command and expects success. Where what it prints goes to no terminal but into a log,
+/// the end of it is part of the error, so that a summary can say it again where it is looked for.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+    if std::io::stdout().is_terminal() {
+        let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
+        if !status.success() {
+            bail!("{command:?} ended with {status}");
+        }
+        return Ok(());
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+    let last = Arc::new(Mutex::new(VecDeque::new()));
+    let (done, ended) = channel();
+    if let Some(output) = child.stdout.take() {
+        pass_on(output, std::io::stdout(), Arc::clone(&last), done.clone());
+    }
+    if let Some(output) = child.stderr.take() {
+        pass_on(output, std::io::stderr(), Arc::clone(&last), done.clone());
+    }
+    drop(done);
+    let status = child.wait()?;
+    while ended.recv_timeout(REST).is_ok() {}
     if !status.success() {
-        bail!("{command:?} ended with {status}");
+        let last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<&str> = last.iter().map(String::as_str).collect();
+        bail!("{command:?} ended with {status}\n{}", lines.join("\n"));
     }
     Ok(())
+}
+
+/// Copies what a command prints to our own output, line by line, and keeps the last lines.
+fn pass_on(
+    from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+    last: Arc<Mutex<VecDeque<String>>>,
+    done: Sender<()>,
+) {
+    thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            // Nobody may be left to read it; the command is to go on nevertheless.
+            let _ = to.write_all(&line);
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.len() == LAST_LINES {
+                last.pop_front();
+            }
+            last.push_back(text);
+            drop(last);
+            line.clear();
+        }
+        let _ = done.send(());
+    });
 }
 
 /// The cargo that runs us.

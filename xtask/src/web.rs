@@ -54,14 +54,15 @@ pub(crate) fn test() -> Result<()> {
 }
 
 /// Runs the client in real browsers against the server's binary, on a free port: everything on a
-/// plain server, then the kinds of rooms on one that keeps guests apart.
+/// plain server, then the kinds of rooms on one that keeps guests apart. A journey that fails is
+/// walked once more, by new people; the summary names it.
 pub(crate) fn journeys() -> Result<()> {
     if !build()? {
         return Ok(());
     }
     let binary = shell::server_binary()?;
     walk(&binary, &[], &[])?;
-    walk(&binary, &[("ESTAFETTE__ROOMS__ACCESS_RULES", "true")], &["--", "14-"])
+    walk(&binary, &[("ESTAFETTE__ROOMS__ACCESS_RULES", "true")], &["14-"])
 }
 
 /// Starts a server with these options and runs the journeys that the arguments choose.
@@ -82,11 +83,16 @@ fn walk(binary: &Path, options: &[(&str, &str)], arguments: &[&str]) -> Result<(
     let _server = launch.start()?;
     let mut npm = npm(&folder());
     npm.env("ESTAFETTE_MAIL", mail);
-    npm.args(["run", "e2e"]).args(arguments);
+    npm.args(["run", "e2e", "--", "--retries=1"]).args(arguments);
+    let unstable = data.path().join("unstable");
+    npm.env("ESTAFETTE_UNSTABLE", &unstable);
     // `localhost` rather than its address: browsers trust both, cookies and redirects want a name.
     npm.env("BASE_URL", format!("http://localhost:{}", launch.address.port()));
     npm.env("CHROMIUM", browser);
     let outcome = shell::run(&mut npm);
+    for journey in fs::read_to_string(unstable).unwrap_or_default().lines() {
+        ci::unstable(format!("journey {journey}"));
+    }
     if outcome.is_err() {
         eprintln!("the end of the server's log:\n{}", launch.log_tail());
     }
