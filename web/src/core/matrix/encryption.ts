@@ -15,7 +15,7 @@ import type {
 import { CoreError, type FailureKind } from "../port/session.ts";
 import { listDevices, removeDevice, renameDevice } from "./devices.ts";
 import { guarded, isTransient } from "./errors.ts";
-import { ensureIdentity, UNASKED } from "./identity.ts";
+import { ensureBackup, ensureIdentity, UNASKED } from "./identity.ts";
 import { openKeyFile, sealKeyFile } from "./keyfile.ts";
 import { holdsIdentity, resetIdentity } from "./reset.ts";
 import { confirmed } from "./uia.ts";
@@ -59,6 +59,8 @@ export class Encryption implements EncryptionPort {
   #again = false;
   #restoring = false;
   #changing = false;
+  #backingUp = false;
+  #backedUp = false;
   #next: VerificationRequest | null = null;
   #dehydration: ReturnType<typeof setTimeout> | undefined;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -84,7 +86,7 @@ export class Encryption implements EncryptionPort {
       [CryptoEvent.KeysChanged, refresh], [CryptoEvent.UserTrustStatusChanged, trust],
       [CryptoEvent.DevicesUpdated, refresh], [CryptoEvent.KeyBackupStatus, refresh],
       // Another device handed over the key of the backup: everything in it can be had at once.
-      [CryptoEvent.KeyBackupDecryptionKeyCached, () => void this.#restore()],
+      [CryptoEvent.KeyBackupDecryptionKeyCached, () => { if (!this.#backingUp) void this.#restore(); }],
       [ClientEvent.AccountData, onData as never], [CryptoEvent.VerificationRequestReceived, onRequest as never],
     ];
     for (const [event, handler] of pairs) {
@@ -136,6 +138,7 @@ export class Encryption implements EncryptionPort {
     const phase = missing ? "fresh" : !verified ? "unverified" : !hasRecovery ? "noRecovery" : "ready";
     this.status.update((old) => ({ ...old, phase, hasRecovery, otherDevices: others.length > 0 }));
     if (phase === "ready") this.#keepDehydrated();
+    if (phase === "noRecovery") await this.#backUp();
   }
 
   /** Why this device may encrypt nothing now, if so. */
@@ -153,6 +156,20 @@ export class Encryption implements EncryptionPort {
     }
   }
 
+  /** A server that refuses leaves the keys on this device: the code, once wanted, makes the backup. */
+  async #backUp(): Promise<void> {
+    if (this.#backedUp) return;
+    this.#backingUp = true;
+    try {
+      await ensureBackup(this.#client, this.#crypto);
+      this.#backedUp = true;
+    } catch (error) {
+      if (isTransient(error)) this.#readLater();
+    } finally {
+      this.#backingUp = false;
+    }
+  }
+
   async setUp(confirmation: Confirmation): Promise<string> {
     while (this.#refreshing) await this.#refreshing;
     await guarded(() => this.#change(() => ensureIdentity(this.#client, this.#crypto, confirmed(this.#client, confirmation))));
@@ -160,6 +177,8 @@ export class Encryption implements EncryptionPort {
   }
 
   async renewCode(): Promise<string> {
+    // Two backups at a time would be one too many.
+    while (this.#refreshing) await this.#refreshing;
     return guarded(async () => {
       // Without the private halves a "new code" would protect nothing: refuse instead of losing.
       if (!(await holdsIdentity(this.#crypto))) throw new CoreError("identityAway", "this device does not hold the identity");

@@ -5,7 +5,7 @@
  * no further proof (client-server API v1.11, `POST /keys/device_signing/upload`; MSC3967), whichever
  * way one signed in; a server that has keys asks for one, so that none are replaced by accident.
  */
-import type { MatrixClient, UIAuthCallback } from "matrix-js-sdk";
+import { ClientPrefix, type MatrixClient, type MatrixError, Method, type UIAuthCallback } from "matrix-js-sdk";
 import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api";
 import { holdsIdentity } from "./reset.ts";
 
@@ -27,6 +27,23 @@ export async function ensureIdentity(client: MatrixClient, crypto: CryptoApi, up
   await crypto.bootstrapCrossSigning({ setupNewCrossSigning: true, authUploadDeviceSigningKeys: upload });
   // The answer carries this device with its new signature.
   await crypto.userHasCrossSigningKeys(me, true);
+}
+
+/**
+ * Makes the backup of message keys where the account has none, so that a device that its owner
+ * confirms can be handed the key to it (client-server API, "Sharing": `m.megolm_backup.v1`) and
+ * reads what was written before, with or without a recovery code. A backup that the server has is
+ * left alone, whoever can open it; making one deletes all others, so an answer is waited for that
+ * says in so many words that there is none.
+ */
+export async function ensureBackup(client: MatrixClient, crypto: CryptoApi): Promise<void> {
+  if (!(await holdsIdentity(crypto)) || (await crypto.getActiveSessionBackupVersion()) !== null) return;
+  try {
+    await client.http.authedRequest(Method.Get, "/room_keys/version", undefined, undefined, { prefix: ClientPrefix.V3 });
+  } catch (error) {
+    if ((error as MatrixError).errcode !== "M_NOT_FOUND") throw error;
+    await crypto.resetKeyBackup();
+  }
 }
 
 /** What the server says: the cryptography also counts keys that were made here and not uploaded. */
