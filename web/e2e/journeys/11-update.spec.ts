@@ -38,7 +38,7 @@ test("a new version: said calmly, taken when asked, and nothing that was written
     await me.createRoom({ name: "Mise à jour", preset: "private_chat" });
     await me.createRoom({ name: "Autre salon", preset: "private_chat" });
     const { page } = camille;
-    await page.evaluate(async () => { await navigator.serviceWorker.ready; });
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await page.reload();
     await camille.open(/Mise à jour/);
     await page.route("**/send/m.room.message/**", (route) => route.abort());
@@ -62,7 +62,7 @@ test("a new version: said calmly, taken when asked, and nothing that was written
     await page.unroute("**/send/m.room.message/**");
     await camille.sent("Dans la file");
     // The version before stays at hand for tabs that still run it, and no version before that.
-    expect(await page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("estafette-")).length)).toBe(2);
+    await expect.poll(() => page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("estafette-")).length)).toBe(2);
   } finally {
     server.kill();
     rmSync(folder, { recursive: true, force: true });

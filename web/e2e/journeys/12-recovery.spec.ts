@@ -14,12 +14,12 @@ async function untilCode(person: Person): Promise<string> {
   await page.getByLabel("Identifiant").fill(person.username);
   await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Créer un compte" }).click();
-  await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click();
   return codeOf(person);
 }
 
 const codeOf = async ({ page }: Person): Promise<string> =>
-  (await page.locator("[data-recovery-code]").innerText({ timeout: 40_000 })).replace(/\s+/g, " ").trim();
+  (await page.locator("[data-recovery-code]").innerText()).replace(/\s+/g, " ").trim();
 
 test("the code is copied, printed and saved as PDF with the network away", async ({ person }) => {
   const camille = await person("Camille Durand");
@@ -61,7 +61,7 @@ test("a page that went away while the code was shown asks whether it was kept; a
   const { page } = camille;
   const lost = await untilCode(camille);
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Avez-vous conservé votre code de récupération ?" })).toBeVisible({ timeout: 40_000 });
+  await expect(page.getByRole("heading", { name: "Avez-vous conservé votre code de récupération ?" })).toBeVisible();
   await clean(page, "unsure");
   await noSideways(page, "unsure");
   await page.screenshot({ path: "test-results/screens/code-unsure-390.png" });
@@ -76,7 +76,7 @@ test("a page that went away while the code was shown asks whether it was kept; a
 
   const second = await person("Camille Durand", { username: camille.username, screen: { width: 320, height: 640 }, touch: true });
   await second.signIn();
-  await second.page.getByRole("button", { name: "Avec mon code de récupération" }).click({ timeout: 40_000 });
+  await second.page.getByRole("button", { name: "Avec mon code de récupération" }).click();
   const field = second.page.getByRole("textbox", { name: "Code de récupération" });
   const submit = second.page.getByRole("button", { name: "Confirmer cet appareil" });
   await field.fill(camille.code.slice(0, -2));
@@ -90,7 +90,7 @@ test("a page that went away while the code was shown asks whether it was kept; a
   await expect(second.page.getByText("c’est un ancien code")).toBeVisible();
   await field.fill(camille.code);
   await submit.click();
-  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
+  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
 });
 
 test("the browser is asked to keep what messages are read with, once there is something to keep; its answer is shown", async ({ person }) => {

@@ -64,13 +64,13 @@ test("a private room is opened to guests before one is invited, and everybody se
   await signUpOnPages(guest, eve);
   await guest.accept("Projet");
   await guest.say("Merci de m’accueillir");
-  await expect(camille.message("Merci de m’accueillir")).toBeVisible({ timeout: 40_000 });
+  await expect(camille.message("Merci de m’accueillir")).toBeVisible();
   await expect(panel.getByText("Externe", { exact: true })).toBeVisible();
   // Seen at once, in the list too: also after a new start.
   const row = page.getByRole("link", { name: /Projet.*Externes/ });
   await expect(row).toBeVisible();
   await page.reload();
-  await expect(row).toBeVisible({ timeout: 40_000 });
+  await expect(row).toBeVisible();
 
   // By identifier, which does not tell that she is a guest: the refusal does, and shows the way.
   const { joined } = await me.call("GET", `v3/rooms/${encodeURIComponent(room)}/joined_members`) as { joined: Record<string, unknown> };
@@ -113,7 +113,7 @@ test("creation says what each kind means; guests need the open kind, a public ro
   await look(camille, "create-with-guest");
   await page.getByLabel(/Ouvrir aux personnes extérieures/).check();
   await page.getByRole("button", { name: "Créer le salon" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: /Avec des partenaires/ })).toBeVisible({ timeout: 40_000 });
+  await expect(page.getByRole("heading", { level: 1, name: /Avec des partenaires/ })).toBeVisible();
   expect(await state(me, roomIn(camille), "im.vector.room.access_rules")).toMatchObject({ rule: "unrestricted", visibility: "private" });
   await page.getByRole("button", { name: "Informations" }).click();
   await expect(page.getByRole("region", { name: "Invitations par courriel" }).getByText(eve)).toBeVisible();

@@ -30,7 +30,7 @@ for (const screen of [DESKTOP, PHONE]) {
     await page.getByLabel("Identifiant").fill(second);
     await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
     // What the first answer names was there before; what comes after it is news.
-    const watched = page.waitForResponse((response) => response.url().includes("simplified_msc3575/sync"), { timeout: 60_000 });
+    const watched = page.waitForResponse((response) => response.url().includes("simplified_msc3575/sync") && response.ok(), { timeout: 300_000 });
     await page.getByRole("button", { name: "Créer un compte" }).click();
     await camille.setUpEncryption();
     const menu = page.getByRole("button", { name: /^Comptes/ });
@@ -70,7 +70,8 @@ for (const screen of [DESKTOP, PHONE]) {
     await jean.send(roomId, "Rendez-vous à midi");
     await expect.poll(async () => (await shown(camille)).length).toBe(1);
     const [told] = await shown(camille);
-    await page.evaluate(({ account, roomId }) => { window.location.hash = `#/compte/${encodeURIComponent(account)}/salon/${encodeURIComponent(roomId)}`; window.location.reload(); }, told?.data ?? { account: "", roomId: "" });
+    await page.evaluate(({ account, roomId }) => { window.history.replaceState(null, "", `#/compte/${encodeURIComponent(account)}/salon/${encodeURIComponent(roomId)}`); }, told?.data ?? { account: "", roomId: "" });
+    await page.reload();
     await expect(camille.message("Rendez-vous à midi")).toBeVisible();
     await expect.poll(() => shown(camille)).toEqual([]);
     if (screen === PHONE) await page.getByRole("button", { name: "Retour" }).click();

@@ -120,8 +120,10 @@ test("a video is sent with a preview and plays, encrypted and in a public room",
   const plays = async (name: string): Promise<void> => {
     const preview = jean.page.getByRole("button", { name: `Lire ${name}` });
     await expect(preview.locator("img")).toBeVisible();
-    const size = await preview.boundingBox();
-    expect((size?.width ?? 0) / (size?.height ?? 1)).toBeCloseTo(320 / 180, 1);
+    await expect.poll(async () => {
+      const size = await preview.boundingBox();
+      return (size?.width ?? 0) / (size?.height ?? 1);
+    }).toBeCloseTo(320 / 180, 1);
     await preview.click();
     await expect.poll(() => played(jean.page)).toBeGreaterThan(0.2);
     await jean.page.screenshot({ path: `test-results/screens/video-${name.split(".")[0] ?? ""}-390.png` });

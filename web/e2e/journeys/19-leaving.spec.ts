@@ -16,7 +16,9 @@ test("signing out says what is not saved and not sent, and that nothing is once 
   };
   const stay = async (): Promise<void> => {
     await dialog.getByRole("button", { name: "Annuler" }).click();
+    await expect(page.getByRole("dialog")).toHaveCount(1);
     await page.keyboard.press("Escape");
+    await expect(page.getByRole("dialog")).toHaveCount(0);
   };
 
   // The backup takes nothing for now.
@@ -38,13 +40,14 @@ test("signing out says what is not saved and not sent, and that nothing is once 
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
   await context.setOffline(true);
   await camille.say("Écrit dans le train");
+  await expect(camille.message("Écrit dans le train")).toBeVisible();
   await page.reload();
-  await expect(page.getByRole("link", { name: /Jean Martin/ })).toBeVisible({ timeout: 40_000 });
+  await expect(page.getByRole("link", { name: /Jean Martin/ })).toBeVisible();
   await think();
   await expect(dialog.getByText("Un message n’a pas encore été envoyé")).toBeVisible();
   await context.setOffline(false);
-  await expect(dialog.getByText("Un message n’a pas encore été envoyé")).toHaveCount(0, { timeout: 60_000 });
-  await expect(dialog.getByText("Vos messages chiffrés se retrouveront avec votre code de récupération.")).toBeVisible({ timeout: 60_000 });
+  await expect(dialog.getByText("Un message n’a pas encore été envoyé")).toHaveCount(0);
+  await expect(dialog.getByText("Vos messages chiffrés se retrouveront avec votre code de récupération.")).toBeVisible();
   await dialog.getByRole("button", { name: "Se déconnecter" }).click();
   await expect(page.getByLabel("Identifiant")).toBeVisible();
 });

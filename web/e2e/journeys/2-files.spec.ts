@@ -21,12 +21,15 @@ test("an image and a document travel encrypted and come out the same", async ({ 
   await image.click();
   await expect(jean.page.getByRole("dialog").getByRole("img", { name: "Le plan du bâtiment" })).toBeVisible();
   await jean.page.keyboard.press("Escape");
+  await expect(jean.page.getByRole("dialog")).toHaveCount(0);
 
   const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 31) % 256));
   await camille.page.setInputFiles("input[type=file][multiple]", { name: "note.pdf", mimeType: "application/pdf", buffer: content });
   await camille.page.getByRole("button", { name: "Envoyer", exact: true }).click();
+  const save = jean.page.getByRole("button", { name: "Télécharger note.pdf" });
+  await expect(save).toBeVisible();
   const download = jean.page.waitForEvent("download");
-  await jean.page.getByRole("button", { name: "Télécharger note.pdf" }).click();
+  await save.click();
   const path = await (await download).path();
   expect(Buffer.compare(await readFile(path), content)).toBe(0);
   await camille.page.screenshot({ path: "test-results/screens/files-1280.png" });

@@ -15,14 +15,14 @@ test("a second device is confirmed by emoji, a third by the code; old messages a
   await test.step("by emoji", async () => {
     const second = await person("Camille Durand", { username: camille.username });
     await second.signIn();
-    await expect(second.page.getByRole("heading", { name: "Confirmez cet appareil" })).toBeVisible({ timeout: 40_000 });
+    await expect(second.page.getByRole("heading", { name: "Confirmez cet appareil" })).toBeVisible();
     await second.page.screenshot({ path: "test-results/screens/verify-1280.png" });
     await second.page.getByRole("button", { name: "Avec un autre de mes appareils" }).click();
     await camille.page.getByRole("button", { name: "Accepter" }).click();
     const emoji = camille.page.locator("[data-sas]");
     await expect(emoji).toBeVisible();
     await expect(second.page.locator("[data-sas]")).toBeVisible();
-    expect(await second.page.locator("[data-sas]").innerText()).toBe(await emoji.innerText());
+    await expect(second.page.locator("[data-sas]")).toHaveText(await emoji.innerText(), { useInnerText: true });
     await camille.page.screenshot({ path: "test-results/screens/emoji-1280.png" });
     await second.page.getByRole("button", { name: "Ils sont identiques" }).click();
     await camille.page.getByRole("button", { name: "Ils sont identiques" }).click();
@@ -32,7 +32,7 @@ test("a second device is confirmed by emoji, a third by the code; old messages a
     await second.page.getByRole("dialog").last().getByRole("button", { name: "Fermer" }).last().click();
     await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
     await second.open(jean.name);
-    await expect(second.message("Un secret bien gardé")).toBeVisible({ timeout: 40_000 });
+    await expect(second.message("Un secret bien gardé")).toBeVisible();
     await second.page.getByRole("button", { name: "Réglages" }).click();
     await expect(second.page.getByText("Confirmé", { exact: true })).toHaveCount(2);
     await second.page.screenshot({ path: "test-results/screens/settings-1280.png" });
@@ -46,16 +46,17 @@ test("a second device is confirmed by emoji, a third by the code; old messages a
     await jean.sent("Écrit pendant ton absence");
     await camille.signIn();
     const { page } = camille;
-    await page.getByRole("button", { name: "Avec mon code de récupération" }).click({ timeout: 40_000 });
+    await page.getByRole("button", { name: "Avec mon code de récupération" }).click();
+    const confirm = page.getByRole("dialog").getByRole("button", { name: "Confirmer cet appareil" });
     await page.getByRole("textbox", { name: "Code de récupération" }).fill("EsTx xxxx xxxx");
-    await page.getByRole("button", { name: "Confirmer cet appareil" }).click();
+    await confirm.click();
     await expect(page.getByText(/Ce code n’est pas le bon/)).toBeVisible();
     await page.getByRole("textbox", { name: "Code de récupération" }).fill(camille.code);
-    await page.getByRole("button", { name: "Confirmer cet appareil" }).click();
-    await page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
+    await confirm.click();
+    await page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
     await camille.open(jean.name);
-    await expect(camille.message("Un secret bien gardé")).toBeVisible({ timeout: 40_000 });
-    await expect(camille.message("Écrit pendant ton absence")).toBeVisible({ timeout: 40_000 });
+    await expect(camille.message("Un secret bien gardé")).toBeVisible();
+    await expect(camille.message("Écrit pendant ton absence")).toBeVisible();
     await jean.say("Tu me lis toujours ?");
     await expect(camille.message("Tu me lis toujours ?")).toBeVisible();
   });
@@ -72,7 +73,7 @@ test("an unconfirmed device says why a message cannot be read, and what to do", 
   await expect(jean.message("Réservé")).toBeVisible();
   const second = await person("Jean Martin", { username: jean.username });
   await second.signIn();
-  await second.page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  await second.page.getByRole("button", { name: "Plus tard" }).click();
   await expect(second.page.getByText("Cet appareil n’est pas confirmé")).toBeVisible();
   await second.open(camille.name);
   const locked = second.page.locator("article details");
@@ -83,8 +84,8 @@ test("an unconfirmed device says why a message cannot be read, and what to do", 
   await second.page.getByRole("button", { name: "Avec mon code de récupération" }).click();
   await second.page.getByRole("textbox", { name: "Code de récupération" }).fill(jean.code);
   await second.page.getByRole("dialog").getByRole("button", { name: "Confirmer cet appareil" }).click();
-  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click({ timeout: 40_000 });
-  await expect(second.message("Réservé aux appareils confirmés")).toBeVisible({ timeout: 40_000 });
+  await second.page.getByRole("button", { name: "Ouvrir mes conversations" }).click();
+  await expect(second.message("Réservé aux appareils confirmés")).toBeVisible();
 });
 
 test("keys leave in a file and come back", async ({ person }) => {
@@ -118,7 +119,7 @@ test("a device is signed out from another one, with the password; it says so and
   await camille.signUp();
   const lost = await person("Camille Durand", { username: camille.username });
   await lost.signIn();
-  await lost.page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  await lost.page.getByRole("button", { name: "Plus tard" }).click();
   const { page } = camille;
   await page.getByRole("button", { name: "Réglages" }).click();
   await page.getByRole("button", { name: "Déconnecter", exact: true }).click();
@@ -131,11 +132,13 @@ test("a device is signed out from another one, with the password; it says so and
   await password.fill(PASSWORD);
   await asked.getByRole("button", { name: "Confirmer" }).click();
   await expect(page.getByRole("button", { name: "Déconnecter", exact: true })).toHaveCount(0);
-  await expect(lost.page.getByText("Votre session a pris fin.")).toBeVisible({ timeout: 60_000 });
+  await expect(lost.page.getByText("Votre session a pris fin.")).toBeVisible();
   await lost.page.getByRole("button", { name: "Se reconnecter" }).click();
   await expect(lost.page.getByLabel("Identifiant")).toBeVisible();
-  const left = await lost.page.evaluate(async () => [...(await indexedDB.databases()).map((one) => one.name ?? ""), ...Object.keys(localStorage)]);
-  expect(left.filter((one) => one.includes(camille.username))).toEqual([]);
+  await expect.poll(async () => {
+    const left = await lost.page.evaluate(async () => [...(await indexedDB.databases()).map((one) => one.name ?? ""), ...Object.keys(localStorage)]);
+    return left.filter((one) => one.includes(camille.username));
+  }).toEqual([]);
 });
 
 test("two people confirm each other by emoji", async ({ person }) => {
@@ -153,7 +156,7 @@ test("two people confirm each other by emoji", async ({ person }) => {
   const [mine, theirs] = [camille.page.locator("[data-sas]"), jean.page.locator("[data-sas]")];
   await expect(mine).toBeVisible();
   await expect(theirs).toBeVisible();
-  expect(await mine.innerText()).toBe(await theirs.innerText());
+  await expect(mine).toHaveText(await theirs.innerText(), { useInnerText: true });
   await jean.page.getByRole("button", { name: "Ils sont identiques" }).click();
   await camille.page.getByRole("button", { name: "Ils sont identiques" }).click();
   await expect(camille.page.getByText("C’est vérifié")).toBeVisible();

@@ -11,16 +11,16 @@ test("offline: says so, queues, survives a reload, sends when back", async ({ pe
   await camille.say("Avant la coupure");
   await camille.sent("Avant la coupure");
   await jean.accept(camille.name);
-  await camille.page.evaluate(async () => { await navigator.serviceWorker.ready; });
+  await camille.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 
   await camille.context.setOffline(true);
-  // Said at once, not when a request that waits for news gives up.
-  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible({ timeout: 3_000 });
+  await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible();
   await camille.say("Écrit dans le tunnel");
   await expect(camille.message("Écrit dans le tunnel").getByText("En attente du réseau")).toBeAttached();
   await camille.say("Message annulé");
+  await expect(camille.message("Message annulé")).toBeVisible();
   await camille.page.reload();
-  await expect(camille.message("Avant la coupure")).toBeVisible({ timeout: 30_000 });
+  await expect(camille.message("Avant la coupure")).toBeVisible();
   await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible();
   await expect(camille.message("Écrit dans le tunnel")).toBeVisible();
   await camille.page.screenshot({ path: "test-results/screens/offline-1280.png" });
@@ -54,6 +54,7 @@ test("a full disk: what cannot be kept comes back to the person, and goes out wi
     };
   });
   await page.locator("input[type=file]").first().setInputFiles({ name: "plan.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(3_000_000, 7) });
+  await expect(page.getByRole("button", { name: "Retirer plan.bin" })).toBeVisible();
   await camille.composer.fill("Sans réseau ni place");
   await camille.composer.press("Enter");
   await expect(page.getByText("n’a plus de place")).toBeVisible();
@@ -90,11 +91,11 @@ test("an expired session: the same device signs in again and reads on, without a
     status: 401, contentType: "application/json", body: JSON.stringify({ errcode: "M_UNKNOWN_TOKEN", error: "expired", soft_logout: true }),
   }));
   await jean.say("Une nouvelle");
-  await expect(page.getByText("Votre session a expiré")).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Votre session a expiré")).toBeVisible();
   await page.unroute("**/_matrix/client/v3/sync*");
   await page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
   await page.getByRole("button", { name: "Se connecter" }).click();
-  await expect(camille.message("Avant l’expiration")).toBeVisible({ timeout: 60_000 });
+  await expect(camille.message("Avant l’expiration")).toBeVisible();
   await expect(camille.message("Une nouvelle")).toBeVisible();
   await expect(page.getByRole("dialog")).toHaveCount(0);
 });

@@ -138,10 +138,10 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await tabTo(/^ ?Mot de passe/);
   await page.keyboard.type("une phrase bien longue 42");
   await press("Enter");
-  await expect(page.getByRole("button", { name: "Obtenir mon code de récupération" })).toBeVisible({ timeout: 40_000 });
+  await expect(page.getByRole("button", { name: "Obtenir mon code de récupération" })).toBeVisible();
   await tabTo(/Obtenir mon code/);
   await press("Enter");
-  await expect(page.locator("[data-recovery-code]")).toBeVisible({ timeout: 40_000 });
+  await expect(page.locator("[data-recovery-code]")).toBeVisible();
   await tabTo(/J’ai conservé/);
   await press("Space");
   await tabTo(/Continuer/);

@@ -3,23 +3,31 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
+import { budget } from "../support/budgets.ts";
 import { Api, freshName, PASSWORD } from "../support/matrix.ts";
 import { expect, type Person, test } from "../support/person.ts";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
-/** Sizes and pixels are the same everywhere; times depend on what else the machine does. */
-const SLACK: Readonly<Record<string, number>> = { ms: 3 };
-
-/** Prints what was measured beside its budget; fails beyond the budget, for times beyond three times of it. */
-const budget = (what: string, measured: number, limit: number, unit: string): void => {
-  const over = measured > limit ? " OVER" : "";
-  console.log(`budget: ${what}: ${measured.toFixed(unit === "ms" ? 0 : 1)} ${unit} (limit ${limit} ${unit})${over}`);
-  expect.soft(measured, what).toBeLessThanOrEqual(limit * (SLACK[unit] ?? 1));
-};
 
 /** When the application first reached a state, in milliseconds after the page began to load. */
-const markedAt = (page: Page, name: string): Promise<number> =>
-  page.evaluate((mark) => performance.getEntriesByName(mark)[0]?.startTime ?? Number.POSITIVE_INFINITY, name);
+async function markedAt(page: Page, name: string): Promise<number> {
+  await page.waitForFunction((mark) => performance.getEntriesByName(mark).length > 0, name);
+  return page.evaluate((mark) => performance.getEntriesByName(mark)[0]?.startTime ?? Number.NaN, name);
+}
+
+/** Conversations that the SDK has on disk, which a start shows before the server answers. */
+const onDisk = (page: Page): Promise<number> => page.evaluate(async () => {
+  const name = (await indexedDB.databases()).map((one) => one.name ?? "").find((one) => one.includes("estafette-sync"));
+  if (name === undefined) return 0;
+  const done = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await done(indexedDB.open(name));
+  const [kept] = await done(database.transaction("sync").objectStore("sync").getAll()) as { roomsData?: { join?: object } }[];
+  database.close();
+  return Object.keys(kept?.roomsData?.join ?? {}).length;
+});
 
 test("first load: at most 300 kB of JavaScript, brotli, without the cryptography", async () => {
   const html = readFileSync(join(dist, "index.html"), "utf8");
@@ -47,7 +55,6 @@ async function manyMembers(page: Page): Promise<void> {
 }
 
 test("sign in, start again and open a room with 50 rooms; the view does not move", async ({ person }) => {
-  test.setTimeout(300_000);
   const camille = await person("Camille Durand");
   const writer = await Api.register(freshName("redacteur"), "Rédacteur");
   const me = await Api.register(camille.username, camille.name);
@@ -65,16 +72,14 @@ test("sign in, start again and open a room with 50 rooms; the view does not move
   // A person takes a moment to type; meanwhile the rest is fetched.
   await page.waitForLoadState("networkidle");
   const before = Date.now();
-  await camille.signIn().catch(() => undefined);
-  await page.getByRole("link", { name: /Salon 49/ }).waitFor({ timeout: 60_000 });
+  await camille.signIn();
+  await page.getByRole("link", { name: /Salon 49/ }).waitFor();
   budget("sign-in to room list, page load included, 50 rooms", Date.now() - before, 3000, "ms");
-  await page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Plus tard" }).click();
   await page.evaluate(async () => { await navigator.serviceWorker.ready; });
-  // The sync is written to disk now and then, and when the page hides: give it one turn.
-  await page.waitForTimeout(1000);
+  await expect.poll(() => onDisk(page)).toBe(50);
   await page.reload();
   await page.getByRole("link", { name: /Salon 49/ }).waitFor();
-  await page.waitForTimeout(3000);
   await page.reload();
   await page.getByRole("link", { name: /Salon 49/ }).waitFor();
   budget("warm start, 50 rooms", await markedAt(page, "estafette:list"), 1000, "ms");
@@ -93,47 +98,47 @@ test("sign in, start again and open a room with 50 rooms; the view does not move
     for (;;) {
       await new Promise(requestAnimationFrame);
       if ([...document.querySelectorAll("article")].some((one) => one.textContent?.includes("salon 48"))) return performance.now() - start;
-      if (performance.now() - start > 5000) return 5000;
+      if (performance.now() - start > 60_000) throw new Error("the room was not opened");
     }
   });
   budget("open a room from memory", opened, 150, "ms");
 
   await camille.open(/Salon 49/);
   await expect(camille.message("Ligne 259")).toBeVisible();
-  const drift = await page.evaluate(async () => {
+  const { drift, grown } = await page.evaluate(async () => {
     const scroller = document.querySelector<HTMLElement>("[data-timeline]");
-    if (!scroller) return 9999;
+    if (!scroller) throw new Error("there are no messages");
+    const before = scroller.scrollHeight;
     let worst = 0;
     const frame = (): Promise<number> => new Promise(requestAnimationFrame);
+    const frames = async (count: number, look: () => void = () => undefined): Promise<void> => {
+      for (let index = 0; index < count; index += 1) { await frame(); look(); }
+    };
     for (let page = 0; page < 6; page += 1) {
       // Moves up by hand, then holds still while older messages arrive.
       for (let step = 0; step < 12; step += 1) { scroller.scrollTop -= 60; await frame(); }
-      const settle = performance.now();
-      while (performance.now() - settle < 400) await frame();
+      await frames(30);
       const anchor = [...document.querySelectorAll<HTMLElement>("article[data-event]")].find((one) => one.getBoundingClientRect().top > 200);
       const id = anchor?.dataset["event"] ?? "";
       const at = anchor?.getBoundingClientRect().top ?? 0;
-      const wait = performance.now();
-      while (performance.now() - wait < 1500) {
-        await frame();
+      await frames(90, () => {
         const now = document.querySelector<HTMLElement>(`article[data-event="${CSS.escape(id)}"]`);
         if (now) worst = Math.max(worst, Math.abs(now.getBoundingClientRect().top - at));
-      }
+      });
     }
-    return worst;
+    return { drift: worst, grown: scroller.scrollHeight - before };
   });
+  expect(grown, "history that was prepended").toBeGreaterThan(0);
   budget("drift while history is prepended", drift, 0.5, "px");
 
   await page.getByRole("button", { name: "Aller aux derniers messages" }).click();
   await expect(camille.message("Ligne 259")).toBeVisible();
-  const longest = await page.evaluate(async () => {
+  await page.evaluate(() => {
     const tasks: number[] = [];
     const observer = new PerformanceObserver((list) => { for (const entry of list.getEntries()) tasks.push(entry.duration); });
     observer.observe({ type: "longtask" });
     Object.assign(window, { stopMeasuring: () => { observer.disconnect(); return Math.max(0, ...tasks); } });
-    return 0;
   });
-  expect(longest).toBe(0);
   // Meanwhile somebody else types and writes, as in any conversation that is alive.
   const roomId = decodeURIComponent(new URL(page.url()).hash.split("/")[2] ?? "");
   const busy = (async () => {
@@ -178,8 +183,21 @@ async function heapOf(page: Page): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** The heap once nothing more is on its way. */
+async function restingHeap(page: Page): Promise<number> {
+  let last = Number.POSITIVE_INFINITY;
+  await expect.poll(async () => {
+    const now = await heapOf(page);
+    const moved = Math.abs(now - last);
+    last = now;
+    return moved;
+  }, { intervals: [1_000], timeout: 180_000 }).toBeLessThan(0.3);
+  return last;
+}
+
 test("start again with 1,000 rooms", async ({ person }) => {
-  test.setTimeout(300_000);
+  // Some fifteen thousand requests make the rooms.
+  test.setTimeout(1_800_000);
   const camille = await person("Camille Durand");
   const writer = await Api.register(freshName("redacteur"), "Rédacteur");
   const me = await Api.register(camille.username, camille.name);
@@ -194,17 +212,17 @@ test("start again with 1,000 rooms", async ({ person }) => {
   await Promise.all(Array.from({ length: 8 }, make));
   const { page } = camille;
   await camille.signIn();
-  await expect(page.getByRole("link", { name: /Salon \d+/ }).first()).toBeVisible({ timeout: 60_000 });
-  await page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+  await expect(page.getByRole("link", { name: /Salon \d+/ }).first()).toBeVisible();
+  await page.getByRole("button", { name: "Plus tard" }).click();
   await page.evaluate(async () => { await navigator.serviceWorker.ready; });
   for (let start = 0; start < 2; start += 1) {
     await page.reload();
-    await page.getByRole("link", { name: /Salon \d+/ }).first().waitFor({ timeout: 60_000 });
+    await page.getByRole("link", { name: /Salon \d+/ }).first().waitFor();
     // What the first start fetched is on disk once the sync has settled.
-    await page.waitForTimeout(3000);
+    await expect.poll(() => onDisk(page)).toBe(1000);
   }
   budget("warm start, 1,000 rooms", await markedAt(page, "estafette:list"), 2000, "ms");
-  budget("heap with 1,000 rooms, the store's worker included", await heapOf(page), 80, "MB");
+  budget("heap with 1,000 rooms, the store's worker included", await restingHeap(page), 80, "MB");
   const box = page.getByRole("searchbox", { name: "Rechercher une conversation" });
   await box.fill("Salon 777");
   await expect(page.getByRole("link", { name: /Salon 777/ })).toBeVisible();
@@ -216,18 +234,16 @@ test("start again with 1,000 rooms", async ({ person }) => {
     await browser.page.getByLabel("Identifiant").fill(alone.username);
     await browser.page.getByLabel("Mot de passe", { exact: true }).fill(PASSWORD);
     await browser.page.getByRole("button", { name: "Se connecter" }).click();
-    await browser.page.getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+    await browser.page.getByRole("button", { name: "Plus tard" }).click();
     await browser.page.reload();
     await expect(browser.page.getByText("Aucune conversation pour l’instant.")).toBeVisible();
   };
   await alone.page.goto("/");
   await open(alone);
-  await alone.page.waitForTimeout(3000);
-  const before = await heapOf(alone.page);
+  const before = await restingHeap(alone.page);
   await page.getByRole("button", { name: "Réglages" }).click();
   await page.getByRole("button", { name: "Ajouter un compte" }).click();
   await open(camille);
   await expect(page.getByRole("button", { name: /^Comptes.*à lire/ })).toBeVisible();
-  await page.waitForTimeout(3000);
-  budget("heap more for watching an account of 1,000 rooms", await heapOf(page) - before, 4, "MB");
+  budget("heap more for watching an account of 1,000 rooms", await restingHeap(page) - before, 4, "MB");
 });

@@ -49,7 +49,7 @@ class PushService {
   }
 
   async next(index: number): Promise<Pushed> {
-    await expect.poll(() => this.received.length, { timeout: 20_000 }).toBeGreaterThan(index);
+    await expect.poll(() => this.received.length).toBeGreaterThan(index);
     return this.received[index] as Pushed;
   }
 }

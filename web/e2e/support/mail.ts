@@ -6,7 +6,7 @@ import { join } from "node:path";
 /** Where the server writes its mail; absent for a server whose mail cannot be read here. */
 export const mailFolder = process.env["ESTAFETTE_MAIL"] ?? null;
 /** Longest wait for a mail, in milliseconds. */
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 120_000;
 
 /** The text of every mail to an address, oldest first. */
 export async function mailsTo(address: string): Promise<readonly string[]> {

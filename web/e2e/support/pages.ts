@@ -19,13 +19,16 @@ export async function throughPages(person: Person, address: string, look: (scree
   await expect(page.getByRole("heading", { name: "Entrez le code reçu" })).toBeVisible();
   await look("mail");
   const [, code = ""] = await mailTo(address, /Subject: (\d{4} \d{4})/u);
-  await page.getByLabel("Code").pressSequentially(code, { delay: TYPING_MS });
-  await page.keyboard.press("Enter");
-  await expect(page.getByText(address)).toBeVisible();
+  const typed = page.getByLabel("Code");
+  await typed.pressSequentially(code, { delay: TYPING_MS });
+  await typed.press("Enter");
+  // The page of the code names the address too: only the fields say that the next page is there.
   const fields = page.locator("input[type=password]");
-  for (let index = 0; index < await fields.count(); index += 1) await fields.nth(index).pressSequentially(PASSWORD, { delay: TYPING_MS });
+  await expect(fields.first()).toBeVisible();
+  await expect(page.getByText(address)).toBeVisible();
+  for (const field of await fields.all()) await field.pressSequentially(PASSWORD, { delay: TYPING_MS });
   await look("password");
-  await page.keyboard.press("Enter");
+  await fields.last().press("Enter");
 }
 
 export async function authorize(person: Person, look: (screen: string) => Promise<void> = async () => undefined): Promise<void> {

@@ -48,16 +48,16 @@ export class Person {
 
   /** Answers "later" to whatever is asked about encryption. */
   async putOff(): Promise<void> {
-    await this.page.getByRole("dialog").getByRole("button", { name: "Plus tard" }).click({ timeout: 40_000 });
+    await this.page.getByRole("dialog").getByRole("button", { name: "Plus tard" }).click();
     await expect(this.page.getByRole("dialog")).toHaveCount(0);
   }
 
   async setUpEncryption(look: Look = async () => undefined): Promise<void> {
     const { page } = this;
-    await expect(page.getByRole("button", { name: "Obtenir mon code de récupération" })).toBeVisible({ timeout: 40_000 });
+    await expect(page.getByRole("button", { name: "Obtenir mon code de récupération" })).toBeVisible();
     await look("protect");
-    await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click({ timeout: 40_000 });
-    this.code = (await page.locator("[data-recovery-code]").innerText({ timeout: 40_000 })).replace(/\s+/g, " ").trim();
+    await page.getByRole("button", { name: "Obtenir mon code de récupération" }).click();
+    this.code = (await page.locator("[data-recovery-code]").innerText()).replace(/\s+/g, " ").trim();
     await look("code");
     await page.getByLabel("J’ai conservé mon code en lieu sûr").check();
     await page.getByRole("button", { name: "Continuer" }).click();
@@ -87,14 +87,17 @@ export class Person {
     await expect(this.composer).toBeVisible();
   }
 
+  /** Opens a conversation of the list, and waits until it is the one that is open. */
   async open(conversation: string | RegExp): Promise<void> {
     await this.page.getByRole("link", { name: conversation }).first().click();
+    await expect(this.page.getByRole("heading", { level: 1, name: conversation })).toBeVisible();
   }
 
   get composer() {
     return this.page.locator("[data-composer]");
   }
 
+  /** Hands a text over to the application: what is to outlive the page is waited for with `message` after. */
   async say(text: string): Promise<void> {
     await this.composer.fill(text);
     await this.page.getByRole("button", { name: "Envoyer", exact: true }).click();
@@ -148,13 +151,20 @@ export const test = base.extend<Fixtures>({
       const username = options.username ?? freshName(name.split(" ")[0]?.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "") ?? "agent");
       return new Person(context, await context.newPage(), name, username);
     });
-    for (const context of contexts) await context.close();
+    for (const context of contexts) await end(context);
     expect(faults).toEqual([]);
   },
 });
 
 async function newContext(browser: Browser, origin: string, screen: Screen, touch: boolean): Promise<BrowserContext> {
   return browser.newContext({ baseURL: origin, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
+}
+
+/** What a journey answers in place of the server may be under way when it ends. */
+async function end(context: BrowserContext): Promise<void> {
+  for (const page of context.pages()) await page.unrouteAll({ behavior: "ignoreErrors" });
+  await context.unrouteAll({ behavior: "ignoreErrors" });
+  await context.close();
 }
 
 /** The server says that it has no sign-in pages. */

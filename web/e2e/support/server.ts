@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { baseURL } from "../../playwright.config.ts";
 
 /** Longest wait for the server to answer, in milliseconds. */
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 async function answers(): Promise<boolean> {
   try {
