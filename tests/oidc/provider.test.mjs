@@ -3,23 +3,15 @@
 // ESTAFETTE_BIN names, both on loopback.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { exportJWK, generateKeyPair } from "jose";
 import Provider from "oidc-provider";
 
 import { Browser } from "./browser.mjs";
+import { Server, freeUrl } from "./server.mjs";
 
-const binary = process.env.ESTAFETTE_BIN;
-assert.ok(binary, "ESTAFETTE_BIN names no server; run `cargo xtask clients --suite oidc`");
-
-const WITHIN_MS = 30_000;
 const people = {
   jean: { email: "jean.dupont@interieur.gouv.fr", email_verified: true },
   marie: { email: "marie@interieur.gouv.fr", email_verified: true },
@@ -28,15 +20,7 @@ const people = {
   mallory: { email: "mallory@elsewhere.fr", email_verified: true },
 };
 
-let folder, server, listening, home, issuer;
-
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  return port;
-}
+let server, listening, home, issuer;
 
 async function startProvider() {
   const keys = await Promise.all(["RS256", "ES256"].map(async (alg) => {
@@ -88,47 +72,22 @@ client_id = "${id}"
 client_secret = "a secret & more"
 client_auth = "${auth}"
 domains = ["interieur.gouv.fr"]
+asks_again = true
 creates_accounts = true
 `;
-  return `
-server_name = "x.test"
-data_dir = "${folder}/data"
-log = "warn"
-[listener]
-address = "${new URL(home).host}"
-[rate_limits]
-enabled = false
-[identity.policy]
-open = true
-${provider("plain", "client_secret_post")}
-${provider("signed", "client_secret_basic")}
-`;
+  return provider("plain", "client_secret_post") + provider("signed", "client_secret_basic");
 }
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "estafette-oidc-"));
-  home = `http://127.0.0.1:${await freePort()}`;
-  issuer = `http://127.0.0.1:${await freePort()}`;
+  [home, issuer] = [await freeUrl(), await freeUrl()];
   await startProvider();
-  const file = join(folder, "estafette.toml");
-  await writeFile(file, configuration());
-  server = spawn(binary, ["serve", "--config", file], { stdio: "inherit" });
-  for (const end = Date.now() + WITHIN_MS; ; ) {
-    const answer = await fetch(`${home}/_matrix/client/versions`).catch(() => undefined);
-    if (answer?.ok) return;
-    assert.ok(Date.now() < end && server.exitCode === null, "the server does not start");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  server = await Server.start(home, configuration());
 });
 
 after(async () => {
-  if (server) {
-    server.kill();
-    await once(server, "exit");
-  }
+  await server?.stop();
   listening?.closeAllConnections();
   listening?.close();
-  if (folder) await rm(folder, { recursive: true });
 });
 
 /** Signs in at the provider, coming from our sign-in page, and consents there where it asks. */
@@ -229,6 +188,19 @@ test("nobody else proves at the provider that it is the person signed in", async
   assert.ok(browser.shows("as somebody else"), browser.page);
   assert.equal(browser.status, 403);
   assert.ok(!(await isSignedIn(browser)), "the provider signed paul out when jean came");
+});
+
+test("leave to replace one's keys is given at the provider, without any password", async () => {
+  const browser = new Browser();
+  await signIn(browser, "plain", "paul");
+  const page = "/_estafette/account?action=org.matrix.cross_signing_reset";
+  await browser.open(home + page);
+  await browser.submit("/account/cross-signing-reset", {});
+  await browser.click("Provider plain");
+  await proveThere(browser, "paul");
+  assert.ok(browser.url.startsWith(home + page), browser.url);
+  await browser.submit("/account/cross-signing-reset", {});
+  assert.ok(browser.url.endsWith("/account/cross-signing-reset"), browser.page);
 });
 
 test("what cannot be undone is proven again at the provider", async () => {

@@ -44,6 +44,7 @@ name = "Fournisseur d’identité"
 issuer = "${this.issuer}"
 client_id = "${CLIENT}"
 client_secret = "a secret"
+asks_again = true
 domains = ["important.fr"]
 `;
   }

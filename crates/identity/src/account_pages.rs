@@ -7,6 +7,7 @@ mod devices;
 mod keys_reset;
 mod password;
 mod profile;
+mod proof;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use http::Uri;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+pub(crate) use self::proof::PATH as PROVE;
 use crate::{
     Identity,
     account_pages::deactivation::Deactivation,
@@ -47,6 +49,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
         .route(keys_reset::PATH, get(keys_reset::allowed).post(keys_reset::allow))
         .route(deactivation::PATH, post(deactivation::deactivate))
         .route(password::PATH, get(password::show).post(password::change))
+        .merge(proof::routes())
 }
 
 /// What a client asks for (Client-Server API, "Account management URL parameters").

@@ -303,7 +303,11 @@ fn again(browser: &Browser, purpose: &Purpose, address: &str, onward: &str) -> M
         h2 { (words.not_there) }
         p { (words.not_there_hint) }
         (browser.form(purpose.start, &form))
-        ul.links { li { a href=(with_onward(purpose.start, onward)) { (words.other_address) } } }
+        @if !matches!(purpose.letter, CodeFor::Proof) {
+            ul.links {
+                li { a href=(with_onward(purpose.start, onward)) { (words.other_address) } }
+            }
+        }
     }
 }
 

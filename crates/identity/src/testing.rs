@@ -52,6 +52,7 @@ issuer = "https://idp.fr"
 client_id = "estafette"
 client_secret = "secret"
 domains = ["*"]
+asks_again = true
 "#;
 
 /// A running server that exists only here.

@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use axum::body::Body;
+use estafette_store::{PeopleStore as _, people::PersonDetails};
 use estafette_testkit::routes::{key, of_router};
 use http::{Request, StatusCode, header};
 
@@ -161,6 +162,9 @@ async fn every_route_refuses_whom_the_table_does_not_name() {
 async fn every_route_that_the_table_calls_limited_is_and_no_other() {
     let world = World::start().await;
     let user_id = world.site.account("a", PASSWORD).await;
+    let email = Some("z@x.fr".to_owned());
+    let details = PersonDetails { email, ..PersonDetails::default() };
+    world.site.identity.store.put_person(&user_id, details).await.unwrap();
     let token = world.site.access_token(&user_id).await;
     let mut wrong = Vec::new();
     for route in table() {

@@ -248,6 +248,10 @@ pub trait IdentityStore: Send + Sync {
     /// Notes that a session is in use.
     async fn note_browser_use(&self, cookie: TokenHash, now_ms: i64) -> StoreResult<()>;
 
+    /// Notes that whoever is signed in has just proven who they are. A session that has ended stays
+    /// so.
+    async fn note_browser_proof(&self, cookie: TokenHash, now_ms: i64) -> StoreResult<()>;
+
     /// Ends one session; one that is unknown is no error.
     async fn end_browser_session(&self, cookie: TokenHash) -> StoreResult<()>;
 

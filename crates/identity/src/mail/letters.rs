@@ -20,6 +20,7 @@ pub(crate) enum CodeFor {
     SignIn,
     Reset,
     Address,
+    Proof,
 }
 
 /// A code to be typed.
@@ -34,6 +35,7 @@ pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str)
                 CodeFor::SignIn => "vous connecter",
                 CodeFor::Reset => "choisir un nouveau mot de passe",
                 CodeFor::Address => "confirmer votre nouvelle adresse",
+                CodeFor::Proof => "confirmer que c’est bien vous",
             };
             Letter {
                 subject: format!("{code} : votre code {service}"),
@@ -51,6 +53,7 @@ pub(crate) fn code(language: Language, service: &str, what: CodeFor, code: &str)
                 CodeFor::SignIn => "sign in",
                 CodeFor::Reset => "choose a new password",
                 CodeFor::Address => "confirm your new address",
+                CodeFor::Proof => "confirm that it is you",
             };
             Letter {
                 subject: format!("{code}: your {service} code"),

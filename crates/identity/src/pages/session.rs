@@ -221,6 +221,14 @@ impl Browser {
         Ok(())
     }
 
+    /// Keeps that whoever is signed in has just proven who they are.
+    pub(crate) async fn prove(&mut self) -> Result<(), Trouble> {
+        let (key, now_ms) = (self.key(), self.identity.host.now_ms());
+        self.identity.store.note_browser_proof(key, now_ms).await?;
+        self.session = self.identity.store.browser_session(key, now_ms).await?;
+        Ok(())
+    }
+
     /// Signs out whoever is signed in.
     pub(crate) async fn sign_out(&mut self) -> Result<(), Trouble> {
         self.identity.store.end_browser_session(self.key()).await?;

@@ -45,6 +45,11 @@ pub struct ProviderConfig {
     /// ID token, which is asked for as essential. Empty: it does not matter.
     #[serde(default)]
     pub amr_values: Vec<String>,
+    /// Whether it has people prove themselves anew when told to (`prompt=login` and `max_age`) and
+    /// says so truthfully (`auth_time`). ProConnect signs in anew by a session that it has and says
+    /// that it was now, so its word proves nothing.
+    #[serde(default)]
+    pub asks_again: bool,
     /// What else is sent along, always the same, as `idp_hint` to ProConnect. Nothing that the
     /// server decides itself.
     #[serde(default)]

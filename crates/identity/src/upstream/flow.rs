@@ -140,7 +140,8 @@ pub(super) async fn callback(
     let pending = pending.ok_or(Trouble::FormTooOld)?;
     if !answer.error.is_empty() || answer.code.is_empty() {
         tracing::info!(provider = %id, error = ?answer.error, "a provider signed nobody in");
-        return say(&browser, provider.config, StatusCode::FORBIDDEN, None);
+        let refused = unmet(provider.config, &answer.error).then_some(Refused::TooWeak);
+        return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
     }
     let redirect_uri = redirect_uri(&identity, &parts, &id)?;
     let vouched = vouched(&provider, &answer, &pending, &redirect_uri).await;
@@ -160,7 +161,8 @@ pub(super) async fn callback(
     }
     let subject = &vouched.id_token.subject;
     let found = account::find(&identity, provider.config, subject, &vouched.claims).await?;
-    let proven_ms = vouched.id_token.auth_time_s.unwrap_or(0).saturating_mul(1000);
+    let proven_s = vouched.id_token.auth_time_s.filter(|_| provider.config.asks_again);
+    let proven_ms = proven_s.unwrap_or(0).saturating_mul(1000);
     let session = session(&provider, vouched);
     let user_id = match found {
         Found::Account(user_id) => user_id,
@@ -181,6 +183,13 @@ pub(super) async fn callback(
     }
     browser.sign_in_by(&user_id, session, proven_ms).await?;
     Ok(browser.redirect(&pending.onward))
+}
+
+/// Whether a provider signs nobody in because the person cannot prove as much as the operator
+/// demands (OpenID Connect Core Unmet Authentication Requirements 1.0, section 2). ProConnect says
+/// no more than that access was denied.
+fn unmet(config: &ProviderConfig, error: &str) -> bool {
+    error == "unmet_authentication_requirements" || (error == "access_denied" && config.acr_essential)
 }
 
 /// Whether it is the same person, in the same session here, who proved themselves when asked to.

@@ -3,6 +3,7 @@
 
 mod anew;
 mod keys;
+mod unasked;
 
 use std::{
     collections::BTreeMap,
@@ -134,6 +135,7 @@ impl World {
             scope: "openid email".into(),
             acr_values: Vec::new(),
             acr_essential: false,
+            asks_again: true,
             amr_values: Vec::new(),
             authorization_parameters: BTreeMap::new(),
             domains: vec!["interieur.gouv.fr".into()],

@@ -59,6 +59,10 @@ impl IdentityStore for SqliteStore {
         self.write(move |tx| browsers::note_use(tx.conn, &cookie, now_ms)).await
     }
 
+    async fn note_browser_proof(&self, cookie: TokenHash, now_ms: i64) -> StoreResult<()> {
+        self.write(move |tx| browsers::note_proof(tx.conn, &cookie, now_ms)).await
+    }
+
     async fn end_browser_session(&self, cookie: TokenHash) -> StoreResult<()> {
         self.write(move |tx| browsers::end(tx.conn, &cookie)).await
     }

@@ -85,6 +85,21 @@ async fn a_new_password_and_the_end_of_all_devices_end_browsers() {
 }
 
 #[tokio::test]
+async fn a_proof_is_of_one_browser_and_begins_no_session() {
+    let world = World::new().await;
+    world.sign_in("alice", &world.alice).await;
+    let (alice, bob) = (TokenHash::of("alice"), TokenHash::of("bob"));
+    for cookie in [alice, TokenHash::of("ended")] {
+        world.store.note_browser_proof(cookie, 7).await.unwrap();
+    }
+    for (cookie, proven_ms) in [(alice, 7), (bob, 0)] {
+        let signed_in = world.store.browser_session(cookie, 1).await.unwrap().unwrap();
+        assert_eq!(signed_in.session.proven_ms, proven_ms);
+    }
+    assert!(!world.is_in("ended").await);
+}
+
+#[tokio::test]
 async fn nobody_is_signed_in_to_a_locked_account() {
     let world = World::new().await;
     world.sign_in("alice", &world.alice).await;

@@ -28,6 +28,10 @@ pub(crate) struct Upstream {
     pub(crate) again_title: &'static str,
     /// With the provider's name.
     pub(crate) again: fn(&str) -> String,
+    /// Before an address.
+    pub(crate) again_by_code: &'static str,
+    pub(crate) again_by_nothing: &'static str,
+    pub(crate) send_code: &'static str,
     pub(crate) join_title: &'static str,
     /// With the provider's name.
     pub(crate) join: fn(&str) -> String,
@@ -72,6 +76,11 @@ pub(super) const FRENCH: Upstream = Upstream {
     again: |name| {
         format!("Ce que vous demandez est définitif. {name} va vérifier que c’est bien vous.")
     },
+    again_by_code: "Ce que vous demandez est définitif. Pour vérifier que c’est bien vous, un code \
+                    va être envoyé à",
+    again_by_nothing: "Ce que vous demandez est définitif, et il n’y a ici aucun moyen de vérifier \
+                       que c’est bien vous. Adressez-vous à votre support.",
+    send_code: "Envoyer le code",
     join_title: "Un compte a déjà votre adresse",
     join: |name| {
         format!(
@@ -118,6 +127,11 @@ pub(super) const ENGLISH: Upstream = Upstream {
     go_on: "Go on",
     again_title: "Confirm that it is you",
     again: |name| format!("What you ask for cannot be undone. {name} will check that it is you."),
+    again_by_code: "What you ask for cannot be undone. To check that it is you, a code will be sent \
+                    to",
+    again_by_nothing: "What you ask for cannot be undone, and there is no way to check here that it \
+                       is you. Ask your support.",
+    send_code: "Send the code",
     join_title: "An account has your address already",
     join: |name| {
         format!(

@@ -94,6 +94,12 @@ pub(super) fn note_use(conn: &Connection, cookie: &TokenHash, now_ms: i64) -> St
     Ok(())
 }
 
+pub(super) fn note_proof(conn: &Connection, cookie: &TokenHash, now_ms: i64) -> StoreResult<()> {
+    conn.prepare_cached("UPDATE browser_session SET proven_ts = ?2 WHERE sha256 = ?1")?
+        .execute(params![cookie.0, now_ms])?;
+    Ok(())
+}
+
 pub(super) fn end(conn: &Connection, cookie: &TokenHash) -> StoreResult<()> {
     conn.prepare_cached("DELETE FROM browser_session WHERE sha256 = ?1")?
         .execute(params![cookie.0])?;
