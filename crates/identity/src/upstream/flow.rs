@@ -189,7 +189,8 @@ pub(super) async fn callback(
 /// demands (OpenID Connect Core Unmet Authentication Requirements 1.0, section 2). ProConnect says
 /// no more than that access was denied.
 fn unmet(config: &ProviderConfig, error: &str) -> bool {
-    error == "unmet_authentication_requirements" || (error == "access_denied" && config.acr_essential)
+    error == "unmet_authentication_requirements"
+        || (error == "access_denied" && config.acr_essential)
 }
 
 /// Whether it is the same person, in the same session here, who proved themselves when asked to.

@@ -58,10 +58,7 @@ async fn whom_the_provider_asks_nothing_proves_it_by_session_and_mailbox() {
     assert!(!sent.location().contains("max_age"), "ProConnect takes it for an error");
     world.come_back(&mut browser, &sent, &[]).await;
     assert!(led(&mut browser).await.starts_with(PROVE), "nor is one that was asked for");
-    assert_eq!(
-        browser.open("/_estafette/upstream/idp/again").await.status,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(browser.open("/_estafette/upstream/idp/again").await.status, StatusCode::NOT_FOUND);
 
     led(&mut browser).await;
     let page = browser.follow().await;
