@@ -106,6 +106,23 @@ test("more unread than a page holds: one press leads to the first, another to th
   await expect.poll(() => toEnd(camille)).toBeLessThan(5);
 });
 
+test("a short conversation is shown also where history comes before the browser has measured anything", async ({ person }) => {
+  const prepared = await prepare(person, "Courte", 2);
+  const { camille } = prepared;
+  await camille.page.addInitScript(() => {
+    const Real = window.ResizeObserver;
+    window.ResizeObserver = class Late extends Real {
+      constructor(react: ResizeObserverCallback) {
+        super((entries, observer) => { setTimeout(() => react(entries, observer), 1_000); });
+      }
+    };
+  });
+  await enter(prepared, "Courte");
+  // Not only when the minute turns, which draws it anew.
+  await expect(camille.message("Ligne 1")).toBeVisible({ timeout: 30_000 });
+  await expect(camille.message("Ligne 0")).toBeVisible();
+});
+
 test("the menu of a message can be read, and a name does not invite anybody unasked", async ({ person }) => {
   const prepared = await prepare(person, "Menus", 2);
   const { camille, writer } = prepared;

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import type { CDPSession, Page } from "@playwright/test";
 import { baseURL } from "../../playwright.config.ts";
 import { expect, type Person, test } from "../support/person.ts";
-import { Api } from "../support/matrix.ts";
+import { Api, freshName } from "../support/matrix.ts";
 
 interface Pushed { readonly headers: IncomingHttpHeaders; readonly text: string }
 
@@ -81,7 +81,7 @@ async function workerOf(person: Person): Promise<{ session: CDPSession; deliver:
   return { session, deliver: (data) => session.send("ServiceWorker.deliverPushMessage", { origin: new URL(baseURL).origin, registrationId, data }).then(() => undefined) };
 }
 
-const shown = (person: Person) => person.page.evaluate(async () => {
+const shown = (page: Page) => page.evaluate(async () => {
   const registration = await navigator.serviceWorker.ready;
   return (await registration.getNotifications()).map(({ title, body }) => ({ title, body }));
 });
@@ -105,7 +105,7 @@ test("a message is told of with no page in sight, without its text", async ({ pe
     test.skip(!offered, "this server does not push to browsers");
 
     const { page } = camille;
-    await page.evaluate(async () => { await navigator.serviceWorker.ready; });
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     const { session, deliver } = await workerOf(camille);
     await page.getByRole("button", { name: "Réglages" }).click();
     // The browser is asked first: the box follows its answer.
@@ -119,7 +119,7 @@ test("a message is told of with no page in sight, without its text", async ({ pe
     await page.screenshot({ path: "test-results/screens/push-1280.png" });
     await page.keyboard.press("Escape");
 
-    const jean = await Api.register(`jean.${Date.now().toString(36)}`, "Jean Martin");
+    const jean = await Api.register(freshName("jean"), "Jean Martin");
     const roomId = await jean.createRoom({ name: "Astreinte", preset: "private_chat", invite: [me.userId] });
     await me.join(roomId);
     await expect(page.getByRole("link", { name: /Astreinte/ })).toBeVisible();
@@ -135,22 +135,26 @@ test("a message is told of with no page in sight, without its text", async ({ pe
 
     // The page is open and shows the message itself: the worker adds nothing, at once or later.
     await expect(page.getByRole("link", { name: /Astreinte.*azur/ })).toBeVisible();
+    await page.evaluate(() => {
+      navigator.serviceWorker.addEventListener("message", ({ data }) => { if ((data as { type?: string }).type === "push") document.documentElement.dataset["asked"] = "yes"; });
+    });
     await deliver(told.text);
-    await page.waitForTimeout(1000);
-    expect(await shown(camille)).not.toContainEqual({ title: "Astreinte", body: "1 nouveau message" });
-
-    // The page sleeps: nothing answers the worker any more.
+    await expect(page.locator("html[data-asked=yes]")).toBeAttached();
     await page.goto("about:blank");
     const other = await camille.context.newPage();
     await other.goto(`${baseURL}/icon.svg`);
+    expect(await shown(other)).toEqual([]);
+
+    // The page sleeps: nothing answers the worker any more.
     await deliver(told.text);
+    await expect.poll(() => shown(other)).toEqual([{ title: "Astreinte", body: "1 nouveau message" }]);
     await page.goto(`${baseURL}/manifest.webmanifest`);
     await page.goto(baseURL);
-    await expect.poll(() => shown(camille)).toEqual([{ title: "Astreinte", body: "1 nouveau message" }]);
+    await expect.poll(() => shown(page)).toEqual([{ title: "Astreinte", body: "1 nouveau message" }]);
     // Reading the conversation takes the notification away.
     await camille.open(/Astreinte/);
     await expect(camille.message("Le mot secret est azur")).toBeVisible();
-    await expect.poll(() => shown(camille)).toEqual([]);
+    await expect.poll(() => shown(page)).toEqual([]);
     await session.detach().catch(() => undefined);
   } finally {
     service.stop();

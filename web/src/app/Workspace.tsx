@@ -177,6 +177,13 @@ export function Workspace({ app, auth, preferences, core }: AppServicesView & { 
   );
 }
 
+let telling: Promise<unknown> = Promise.resolve();
+
+/** One after the other: what tells of a message that was read meanwhile would otherwise appear after it was taken away. */
+function inTurn(work: () => Promise<void>): void {
+  telling = telling.then(work).catch(() => undefined);
+}
+
 /** The other accounts of this browser, counted and told of while this page is open. */
 function useOthers(core: Core, auth: AuthPort, preferences: AppServicesView["preferences"], open: (key: string, roomId: string) => void): OtherAccountsViewModel {
   const others = useMemo(() => new OtherAccountsViewModel(core.account.key, {
@@ -184,12 +191,13 @@ function useOthers(core: Core, auth: AuthPort, preferences: AppServicesView["pre
     watch: (account, listener) => watchAccount(account, listener, () => isOpen(account)),
     listener: {
       // A page that has the account open tells of everything itself.
-      alert: (alert) => void isOpen(alert.account).then((elsewhere) => {
+      alert: (alert) => inTurn(async () => {
         const all = auth.accounts();
         const account = all.find((one) => one.key === alert.account.key) ?? alert.account;
-        return elsewhere ? undefined : notifyOther(alert, accountLabel(account, all), preferences.get(), () => open(alert.account.key, alert.roomId));
+        if (await isOpen(alert.account)) return;
+        await notifyOther(alert, accountLabel(account, all), preferences.get(), () => open(alert.account.key, alert.roomId));
       }),
-      read: (account, roomId) => void closeOne(account, roomId),
+      read: (account, roomId) => inTurn(() => closeOne(account, roomId)),
     },
   }), [core, auth, preferences, open]);
   useEffect(() => {

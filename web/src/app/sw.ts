@@ -28,8 +28,9 @@ const VERSION: string = "__VERSION__";
 const FILES: string = "__FILES__";
 const CACHE = `estafette-${VERSION}`;
 const MEDIA = "/_matrix/client/v1/media/";
-/** How long the page has to answer with its token, in milliseconds. */
-const TOKEN_WAIT_MS = 2_000;
+/** How long a page has to answer, in milliseconds. Its token may take it long: without, there is no picture. */
+const TOKEN_WAIT_MS = 30_000;
+const PUSH_WAIT_MS = 5_000;
 const NAMES_CACHE = "names";
 
 worker.addEventListener("install", (event) => {
@@ -93,15 +94,15 @@ function fetchWith(request: Request, token: string): Promise<Response> {
 /** `refused`: the token that the server no longer takes. */
 async function tokenOf(clientId: string, refused: string | null): Promise<string | null> {
   const page = await worker.clients.get(clientId);
-  const token = page ? await ask(page, { type: "token", ...(refused === null ? {} : { refused }) }) : null;
+  const token = page ? await ask(page, { type: "token", ...(refused === null ? {} : { refused }) }, TOKEN_WAIT_MS) : null;
   return typeof token === "string" ? token : null;
 }
 
 /** A page's answer, or null when it gives none in time. */
-function ask(page: WorkerClient, question: { readonly type: string; readonly account?: string }): Promise<unknown> {
+function ask(page: WorkerClient, question: { readonly type: string; readonly account?: string }, wait = PUSH_WAIT_MS): Promise<unknown> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    const timer = setTimeout(() => resolve(null), TOKEN_WAIT_MS);
+    const timer = setTimeout(() => resolve(null), wait);
     port1.onmessage = (answer: MessageEvent) => {
       clearTimeout(timer);
       resolve(answer.data);

@@ -13,6 +13,9 @@ export interface TabLock {
   release(): void;
 }
 
+/** How long the page before this one may take to let go of the lock, in milliseconds: one that is loaded again goes a moment later. */
+const LEAVING_MS = 3_000;
+
 /** The lock of whoever has an account open. */
 export const lockName = (account: AccountRef): string => `estafette.${account.key}`;
 
@@ -37,7 +40,7 @@ export function tabLock(name: string): TabLock {
     });
 
   return {
-    acquire: (lost) => request({ ifAvailable: true }, lost),
+    acquire: (lost) => request({ signal: AbortSignal.timeout(LEAVING_MS) }, lost),
     take: (lost) => {
       channel.postMessage("take");
       return request({}, lost);

@@ -8,7 +8,7 @@ import { AppViewModel, type Lock } from "./app.ts";
 const A: AccountRef = { key: "a", userId: "@a:x", deviceId: "A" };
 const B: AccountRef = { key: "b", userId: "@b:x", deviceId: "B" };
 
-function make({ held = true, broken = false } = {}) {
+function make({ held = true, broken = false, ending = Promise.resolve() } = {}) {
   const calls: string[] = [];
   let active: AccountRef | null = A;
   let lost: () => void = () => undefined;
@@ -19,7 +19,7 @@ function make({ held = true, broken = false } = {}) {
     calls.push(`open ${account.key}`);
     return {
       account, connection, stop: () => calls.push(`stop ${account.key}`),
-      signOut: async () => { calls.push(`signOut ${account.key}`); active = null; },
+      signOut: async () => { calls.push(`signOut ${account.key}`); await ending; active = null; },
     } as unknown as Core;
   };
   const lockFor = (account: AccountRef): Lock => ({
@@ -71,6 +71,20 @@ describe("the life of the application", () => {
     connection.set("signedOut");
     await expect.poll(() => calls).toEqual(["open a", "signOut a", "forget a", "release a"]);
     expect(vm.get().phase).toBe("signedOut");
+  });
+
+  // Without this: who is quick to sign in again reads that the account is open in another tab.
+  test("nobody signs in again before what is left of the ended session is gone", async () => {
+    let cleared = (): void => undefined;
+    const { vm, calls, connection } = make({ ending: new Promise((resolve) => { cleared = resolve; }) });
+    await vm.start();
+    connection.set("signedOut");
+    const again = vm.start();
+    expect(vm.get().phase).toBe("signedOut");
+    cleared();
+    await again;
+    expect(calls).toEqual(["open a", "signOut a", "forget a", "release a"]);
+    expect(vm.get().phase).toBe("signIn");
   });
 
   test("an expired session keeps its data: the same account signs in again", async () => {

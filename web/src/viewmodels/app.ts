@@ -30,6 +30,8 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
   readonly #services: AppServices;
   #core: Core | null = null;
   #lock: Lock | null = null;
+  /** The clearing up after a session that the server ended. */
+  #ending: Promise<void> = Promise.resolve();
 
   constructor(services: AppServices) {
     const account = services.auth.active();
@@ -39,6 +41,8 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
 
   /** `returning`: the browser comes back from the server's sign-in pages, for whatever account. */
   start = async (returning = false): Promise<void> => {
+    // What is being removed is no account to open, and its lock is still held.
+    await this.#ending.catch(() => undefined);
     const account = returning ? null : this.#services.auth.active();
     if (!account) return this.cell.set({ phase: "signIn" });
     await this.open(account);
@@ -59,7 +63,7 @@ export class AppViewModel extends ViewModel<AppSnapshot & object> {
     const core = this.#core;
     core.connection.subscribe(() => {
       const connection = core.connection.get();
-      if (connection === "signedOut") void this.#ended();
+      if (connection === "signedOut") this.#ending = this.#ended();
       if (connection === "expired") this.#expired();
     });
     this.cell.set({ phase: "open", core });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from "vitest";
+import { Cell } from "../core/port/observable.ts";
 import type { RoomPort } from "../core/port/rooms.ts";
 import { CoreError } from "../core/port/session.ts";
 import type { OutgoingFile, OutgoingText, TimelineItem, TimelinePort } from "../core/port/timeline.ts";
@@ -21,12 +22,13 @@ function make({ limit = null as number | null, memory = new Map<string, string>(
     source: () => "**Bonjour**", mentions: () => [{ userId: "@jean:x", name: "Jean Martin" }],
   } as unknown as TimelinePort;
   const members = [{ id: "@jean:x", name: "Jean Martin", avatar: null, membership: "join", power: 0, role: "member" }];
-  const room = { details: { get: () => ({ id: "!r", members }) }, setTyping: (on: boolean) => typing.push(on) } as unknown as RoomPort;
+  const details = new Cell({ id: "!r", members });
+  const room = { details, setTyping: (on: boolean) => typing.push(on) } as unknown as RoomPort;
   const vm = new ComposerViewModel({
     room, timeline, emoji: async () => [], uploadLimit: async () => limit, files: kept,
     memory: { read: (key) => memory.get(key) ?? null, write: (key, value) => { if (value === null) memory.delete(key); else memory.set(key, value); } },
   });
-  return { vm, timeline, texts, files, typing, memory, kept };
+  return { vm, timeline, texts, files, typing, memory, kept, details };
 }
 
 const type = (vm: ComposerViewModel, text: string): void => vm.setText(text, text.length);
@@ -126,6 +128,23 @@ describe("composer", () => {
     await vm.addFiles([file("petit.png", 5), file("grand.png", 50)]);
     expect(vm.get().uploads.map((one) => one.name)).toEqual(["petit.png"]);
     expect(vm.get().tooLarge).toEqual({ name: "grand.png", limit: 10 });
+  });
+
+  // Whoever enters while their name is being typed could not be mentioned before it is typed anew.
+  test("somebody who comes while their name is typed is offered, and nobody once that is over", () => {
+    const { vm, details } = make();
+    const come = (id: string, name: string): void => details.update((old) => ({ ...old, members: [...old.members, { id, name, avatar: null, membership: "join", power: 0, role: "member" }] }));
+    type(vm, "Merci @cam");
+    expect(vm.get().suggestions).toEqual([]);
+    come("@camille:x", "Camille Durand");
+    expect(vm.get().suggestions).toMatchObject([{ userId: "@camille:x" }]);
+    vm.closeSuggestions();
+    come("@camilla:x", "Camilla");
+    expect(vm.get().suggestions).toEqual([]);
+    type(vm, "Merci @cam");
+    vm.edit(ITEM);
+    come("@camillo:x", "Camillo");
+    expect(vm.get().suggestions).toEqual([]);
   });
 
   test("a mention chosen from the list is told to the server", async () => {

@@ -75,7 +75,15 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
     const waiting = services.files.get(this.#draftKey) ?? [];
     if (waiting.length > 0) this.#setUploads(waiting);
     this.#nextUpload = Math.max(0, ...waiting.map((upload) => upload.id)) + 1;
+    this.undo.add(services.room.details.subscribe(this.#suggestAgain));
   }
+
+  /** Whoever comes while their name is being typed is offered too. */
+  readonly #suggestAgain = (): void => {
+    if (this.#trigger?.kind !== "mention") return;
+    const suggestions = suggestMembers(this.#members(), this.#trigger.query);
+    this.merge({ suggestions, selected: Math.max(0, Math.min(this.get().selected, suggestions.length - 1)) });
+  };
 
   #setUploads(uploads: readonly PendingUpload[]): void {
     if (uploads.length > 0) this.#services.files.set(this.#draftKey, uploads);
@@ -167,6 +175,7 @@ export class ComposerViewModel extends ViewModel<ComposerSnapshot> {
   edit = (item: TimelineItem): void => {
     if (!item.eventId || !item.canEdit) return;
     if (this.get().mode.kind !== "edit") this.#beforeEdit = { text: this.get().text, mentions: this.#mentions };
+    this.closeSuggestions();
     this.#mentions = this.#services.timeline.mentions(item.eventId);
     const text = this.#services.timeline.source(item.eventId);
     this.merge({ mode: { kind: "edit", eventId: item.eventId }, text, caret: text.length, canSend: true });

@@ -9,6 +9,8 @@ import type { PendingFile } from "./outbox.ts";
 const PREVIEW_SIDE = 800;
 /** Pictures lighter than this are their own preview, in bytes. */
 const PREVIEW_FROM = 200_000;
+/** Longest wait for the first picture of a video, in milliseconds; without it a plain file is sent. */
+const VIDEO_MS = 30_000;
 
 interface Picture {
   readonly width: number;
@@ -89,7 +91,7 @@ async function inspectVideo(blob: Blob): Promise<Picture | null> {
     await new Promise<void>((resolve, reject) => {
       video.onloadeddata = () => resolve();
       video.onerror = () => reject(new Error("not a video"));
-      setTimeout(() => reject(new Error("too slow")), 5_000);
+      setTimeout(() => reject(new Error("too slow")), VIDEO_MS);
       video.src = url;
     });
     const size = { width: video.videoWidth, height: video.videoHeight };

@@ -68,7 +68,8 @@ export function TimelineView({ state, actions, messageActions, name, direct, now
   const [active, setActive] = useState<string | null>(null);
   const [atBottom, setAtBottom] = useState(true);
   const { rows } = state;
-  const prepended = wasPrepended(shownRows.current, rows);
+  // Rows that come before the list was measured have moved nothing: told of them, it would wait for a scrolling that never comes.
+  const prepended = (list.current?.viewportSize ?? 0) > 0 && wasPrepended(shownRows.current, rows);
 
   // The list forgets where it was going when rows before it are measured on the way: look until it is there.
   const holdOn = (frames: number): void => {
