@@ -142,16 +142,18 @@ interface Fixtures {
 export const test = base.extend<Fixtures>({
   person: async ({ browser }, use) => {
     const faults: string[] = [];
-    const contexts: BrowserContext[] = [];
+    const contexts = new Set<BrowserContext>();
     await use(async (name, options = {}) => {
       const context = await newContext(browser, options.origin ?? baseURL, options.screen ?? DESKTOP, options.touch ?? false);
-      contexts.push(context);
+      contexts.add(context);
+      // A journey may close one itself.
+      context.once("close", () => contexts.delete(context));
       watch(context, options.origin ?? baseURL, faults);
       if (!options.pages) await withoutPages(context);
       const username = options.username ?? freshName(name.split(" ")[0]?.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "") ?? "agent");
       return new Person(context, await context.newPage(), name, username);
     });
-    for (const context of contexts) await end(context);
+    for (const context of [...contexts]) await end(context);
     expect(faults).toEqual([]);
   },
 });
