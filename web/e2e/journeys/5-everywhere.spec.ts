@@ -20,7 +20,6 @@ async function furnish(camille: Person): Promise<void> {
 }
 
 test("axe finds nothing on any screen, in each theme", async ({ person }) => {
-  test.setTimeout(600_000);
   const camille = await person("Camille Durand");
   const { page } = camille;
   await page.goto("/");
@@ -28,8 +27,10 @@ test("axe finds nothing on any screen, in each theme", async ({ person }) => {
   await clean(page, "sign in");
   await page.screenshot({ path: "test-results/screens/sign-in-1280.png" });
   await page.getByRole("button", { name: "Créer un compte" }).click();
+  await expect(page.getByLabel("Prénom et nom")).toBeVisible();
   await clean(page, "sign up");
   await page.getByRole("button", { name: "Créer un compte" }).click();
+  await expect(page.locator("[aria-invalid=true]").first()).toBeVisible();
   await clean(page, "sign up with problems");
   await camille.signUp(async (screen) => {
     await clean(page, screen);
@@ -46,8 +47,10 @@ test("axe finds nothing on any screen, in each theme", async ({ person }) => {
   await page.evaluate(() => { document.documentElement.dataset["theme"] = "light"; });
   await camille.message("n° 12").hover();
   await camille.message("n° 12").getByRole("button", { name: "Actions du message" }).click();
+  await expect(page.getByRole("menuitem", { name: "Répondre" })).toBeVisible();
   await clean(page, "message menu");
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("menuitem")).toHaveCount(0);
   await page.getByRole("button", { name: "Informations" }).click();
   await expect(page.getByLabel("Informations").getByText("Jean Martin")).toBeVisible();
   await clean(page, "room panel");
@@ -57,22 +60,27 @@ test("axe finds nothing on any screen, in each theme", async ({ person }) => {
   await clean(page, "emoji");
   await page.screenshot({ path: "test-results/screens/emoji-picker-1280.png" });
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("Control+k");
+  await expect(page.getByRole("dialog").getByRole("combobox")).toBeFocused();
   await clean(page, "switcher");
   await page.screenshot({ path: "test-results/screens/switcher-1280.png" });
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.getByRole("button", { name: "Nouvelle conversation" }).click();
   await page.getByLabel("Chercher une personne").fill("Jean");
   await expect(page.getByRole("button", { name: /Jean Martin/ }).first()).toBeVisible();
   await clean(page, "people search");
   await page.screenshot({ path: "test-results/screens/people-1280.png" });
   await page.getByRole("button", { name: "Créer un salon" }).click();
+  await expect(page.getByLabel("Nom du salon")).toBeVisible();
   await clean(page, "new room");
   await page.getByRole("button", { name: "Retour" }).click();
   await page.getByRole("button", { name: "Salons publics" }).click();
   await expect(page.getByText("Forum des agents").first()).toBeVisible();
   await clean(page, "public rooms");
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.getByRole("button", { name: "Réglages" }).click();
   await expect(page.getByText("Cet appareil", { exact: false }).first()).toBeVisible();
   await clean(page, "settings");
@@ -82,6 +90,7 @@ test("the phone, from 320 px: one thing at a time, nothing sideways", async ({ p
   const camille = await person("Camille Durand", { screen: PHONE, touch: true });
   const { page } = camille;
   await page.goto("/");
+  await expect(page.getByRole("button", { name: "Créer un compte" })).toBeVisible();
   await page.screenshot({ path: "test-results/screens/sign-in-390.png" });
   await camille.signUp(async (screen) => { await page.screenshot({ path: `test-results/screens/${screen}-390.png` }); });
   await furnish(camille);
@@ -99,15 +108,18 @@ test("the phone, from 320 px: one thing at a time, nothing sideways", async ({ p
     await clean(page, `conversation at ${width}`);
     await page.screenshot({ path: `test-results/screens/room-${width}.png` });
     await page.getByRole("button", { name: "Informations" }).click();
+    await expect(page.getByLabel("Informations").getByText("Jean Martin")).toBeVisible();
     await noSideways(page, `panel at ${width}`);
     await page.screenshot({ path: `test-results/screens/panel-${width}.png` });
     await page.getByLabel("Informations").getByRole("button", { name: "Fermer" }).click();
     await page.getByRole("button", { name: "Retour" }).click();
     await expect(page.getByRole("heading", { name: "Conversations" })).toBeVisible();
     await page.getByRole("button", { name: "Réglages" }).click();
+    await expect(page.getByText("Cet appareil", { exact: false }).first()).toBeVisible();
     await noSideways(page, `settings at ${width}`);
     await page.screenshot({ path: `test-results/screens/settings-${width}.png` });
     await page.getByRole("dialog").getByRole("button", { name: "Fermer" }).click();
+    await expect(page.getByRole("dialog")).toHaveCount(0);
   }
 });
 
@@ -131,6 +143,7 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await expect(page.getByRole("button", { name: "Créer un compte" })).toBeVisible();
   await tabTo(/Créer un compte/);
   await press("Enter");
+  await expect(page.getByLabel("Prénom et nom")).toBeVisible();
   await tabTo(/Prénom et nom/);
   await page.keyboard.type("Camille Durand");
   await tabTo(/Identifiant/);
@@ -144,8 +157,10 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await expect(page.locator("[data-recovery-code]")).toBeVisible();
   await tabTo(/J’ai conservé/);
   await press("Space");
+  await expect(page.getByLabel("J’ai conservé mon code en lieu sûr")).toBeChecked();
   await tabTo(/Continuer/);
   await press("Enter");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await tabTo(/Nouvelle conversation/);
   await press("Enter");
   await expect(page.getByRole("dialog")).toBeVisible();
@@ -173,7 +188,9 @@ test("the keyboard alone: sign up, create a room, write, edit, search, leave", a
   await expect(page.getByRole("link", { name: /Autre salon/ })).toBeVisible();
   for (const [typed, name] of [["autre", "Autre salon"], ["clav", "Clavier"]] as const) {
     await press("Control+k");
+    await expect(page.getByRole("dialog").getByRole("combobox")).toBeFocused();
     await page.keyboard.type(typed);
+    await expect(page.getByRole("dialog").getByRole("option").first()).toHaveText(new RegExp(name));
     await press("Enter");
     await expect(page.getByRole("dialog")).toHaveCount(0);
     await expect(page.getByRole("heading", { level: 1, name: new RegExp(name) })).toBeVisible();

@@ -158,8 +158,14 @@ export const test = base.extend<Fixtures>({
   },
 });
 
+/** Where the browser is: a place where no day ends in the midst of a journey. */
+function zone(): string {
+  const hour = Number(new Intl.DateTimeFormat("en", { timeZone: "Europe/Paris", hour: "2-digit", hourCycle: "h23" }).format(new Date()));
+  return hour === 23 || hour === 0 ? "America/Guadeloupe" : "Europe/Paris";
+}
+
 async function newContext(browser: Browser, origin: string, screen: Screen, touch: boolean): Promise<BrowserContext> {
-  return browser.newContext({ baseURL: origin, locale: "fr-FR", timezoneId: "Europe/Paris", viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
+  return browser.newContext({ baseURL: origin, locale: "fr-FR", timezoneId: zone(), viewport: screen, hasTouch: touch, isMobile: touch, permissions: ["clipboard-read", "clipboard-write"] });
 }
 
 /** What a journey answers in place of the server may be under way when it ends. */
