@@ -16,8 +16,9 @@ pub use self::{
 };
 use crate::{
     event::{Event, Membership},
-    ids::{EventId, UserId},
+    ids::{EventId, RoomId, UserId},
     json::{Object, Value},
+    state::StateMap,
     version::Rules,
 };
 
@@ -171,6 +172,32 @@ pub trait AuthState {
         let rules = self.state("m.room.join_rules", "");
         let word = rules.and_then(|event| event.content().get("join_rule"));
         word.and_then(Value::as_str).unwrap_or("invite")
+    }
+
+    /// The rooms whose members a restricted join rule lets in.
+    fn allowed_rooms(&self) -> Vec<RoomId> {
+        let rules = self.state("m.room.join_rules", "");
+        let allow = rules.and_then(|event| event.content().get("allow")?.as_array());
+        let room = |entry: &Value| {
+            let entry = entry.as_object()?;
+            let by_membership = entry.get("type")?.as_str()? == "m.room_membership";
+            let room_id = entry.get("room_id")?.as_str()?;
+            by_membership.then(|| RoomId::parse(room_id).ok()).flatten()
+        };
+        allow.into_iter().flatten().filter_map(room).collect()
+    }
+
+    /// Whether what is said in the room is for everybody to read.
+    fn is_world_readable(&self) -> bool {
+        let event = self.state("m.room.history_visibility", "");
+        let word = event.and_then(|event| event.content().get("history_visibility")?.as_str());
+        word == Some("world_readable")
+    }
+}
+
+impl AuthState for StateMap {
+    fn state(&self, kind: &str, state_key: &str) -> Option<&Event> {
+        self.get(kind, state_key).map(|event| &**event)
     }
 }
 

@@ -77,7 +77,12 @@ pub struct Rooms {
 impl Rooms {
     /// The published snapshot of a room that is in memory.
     pub fn published(&self, room_id: &RoomId) -> Option<Arc<Snapshot>> {
-        self.hot.read().get(room_id).map(|room| room.snapshot())
+        self.hot(room_id).map(|room| room.snapshot())
+    }
+
+    /// The room, if it is in memory.
+    pub fn hot(&self, room_id: &RoomId) -> Option<Arc<HotRoom>> {
+        self.hot.read().get(room_id).cloned()
     }
 
     /// The room, loaded when it is not in memory; `None` when there is no such room here.
@@ -86,8 +91,8 @@ impl Rooms {
         store: &SqliteStore,
         room_id: &RoomId,
     ) -> StoreResult<Option<Arc<HotRoom>>> {
-        if let Some(room) = self.hot.read().get(room_id) {
-            return Ok(Some(Arc::clone(room)));
+        if let Some(room) = self.hot(room_id) {
+            return Ok(Some(room));
         }
         let found = self.load(store, vec![room_id.clone()]).await?;
         Ok(found.into_iter().next())

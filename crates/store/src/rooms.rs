@@ -328,6 +328,14 @@ pub trait RoomStore: Send + Sync {
     async fn events_between(&self, range: TimelineRange)
     -> StoreResult<Vec<(RoomId, StoredEvent)>>;
 
+    /// Of the room's state now, the events of these keys (type, state key); nothing for a room that
+    /// is not here.
+    async fn current_state(
+        &self,
+        room_id: &RoomId,
+        keys: &[(&str, &str)],
+    ) -> StoreResult<Vec<Arc<Event>>>;
+
     /// The room's state once everything up to `upto` had happened: all of it, or the keys asked for
     /// as (type, state key), where a missing state key means all of that type.
     async fn state_at(
@@ -359,7 +367,7 @@ pub trait RoomStore: Send + Sync {
     /// Marks a room that the user has left as forgotten. `false` when there is no membership.
     async fn forget_room(&self, user_id: &UserId, room_id: &RoomId) -> StoreResult<bool>;
 
-    /// The children of `parent` within `range`, in walking order.
+    /// The children of `parent` in its own room within `range`, in walking order.
     async fn relations(
         &self,
         parent: &EventId,
@@ -367,7 +375,8 @@ pub trait RoomStore: Send + Sync {
         range: TimelineRange,
     ) -> StoreResult<Vec<StoredEvent>>;
 
-    /// All relations to any of `parents`: (parent, relation type, child), oldest child first, at
+    /// All relations to any of `parents` within their own rooms: (parent, relation type, child),
+    /// oldest child first, at
     /// most `limit` per parent and relation type counting from the newest.
     async fn relations_of(
         &self,

@@ -182,15 +182,7 @@ impl RoomView {
 
     /// The rooms whose members a restricted join rule lets in.
     pub fn allowed_rooms(&self) -> Vec<RoomId> {
-        let rules = self.state.get("m.room.join_rules", "");
-        let allow = rules.and_then(|event| event.content().get("allow")?.as_array());
-        let room = |entry: &Value| {
-            let entry = entry.as_object()?;
-            let by_membership = entry.get("type")?.as_str()? == "m.room_membership";
-            let room_id = entry.get("room_id")?.as_str()?;
-            by_membership.then(|| RoomId::parse(room_id).ok()).flatten()
-        };
-        allow.into_iter().flatten().filter_map(room).collect()
+        AuthState::allowed_rooms(self)
     }
 
     /// The room once `update` is committed. Shares all that did not change.

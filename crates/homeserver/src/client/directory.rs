@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     create_room::check_alias_namespace,
-    room_access::{is_hidden, joined_room, readable_room, room_of_alias},
+    room_access::{joined_room, known_room, readable_room, room_of_alias},
     room_summary::{Summary, optional, write_summary},
     v3,
 };
@@ -226,13 +226,9 @@ async fn set_visibility(
         Some("private") => false,
         Some(_) => return Err(ApiError::invalid_param("`visibility` is `public` or `private`.")),
     };
-    let unknown = || ApiError::not_found("There is no such room here.");
-    let room = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
-    let view = &room.snapshot().view;
-    if !manages(view, &requester.user_id) {
-        if is_hidden(&server, &requester.user_id, view).await? {
-            return Err(unknown());
-        }
+    let room = known_room(&server, Some(&requester.user_id), &room_id).await?;
+    let room = room.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
+    if !manages(&room.snapshot().view, &requester.user_id) {
         return Err(ApiError::forbidden("You may not decide whether this room is listed."));
     }
     if public {

@@ -14,9 +14,8 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{
-    room_access::room,
     room_error::not_in_room,
-    room_summary::{Summary, may_preview, write_summary},
+    room_summary::{Summary, previewed_room, write_summary},
 };
 use crate::{
     ApiError, ApiResult, Shared,
@@ -65,10 +64,8 @@ async fn hierarchy(
                 ApiError::invalid_param("`from` is no token of this request's parameters.")
             })?,
     };
-    let root = room(&server, &room_id).await?;
-    if !may_preview(&server, Some(&requester.user_id), &root.snapshot().view).await? {
-        return Err(not_in_room());
-    }
+    let root = previewed_room(&server, Some(&requester.user_id), &room_id).await?;
+    root.ok_or_else(not_in_room)?;
     let walk = Walk { server: &server, requester: &requester, query: &query, depth };
     let wanted = skip.saturating_add(limit).saturating_add(1);
     let found = walk.rooms(room_id, wanted).await?;
@@ -105,14 +102,11 @@ impl Walk<'_> {
                 break;
             }
             // Rooms of other servers that this one is not in cannot be described.
-            let Some(hot) = self.server.rooms.get(&self.server.store, &room_id).await? else {
+            let user_id = Some(&self.requester.user_id);
+            let Some(hot) = previewed_room(self.server, user_id, &room_id).await? else {
                 continue;
             };
             let snapshot = hot.snapshot();
-            let user_id = &self.requester.user_id;
-            if !may_preview(self.server, Some(user_id), &snapshot.view).await? {
-                continue;
-            }
             let children = children(&snapshot, self.query.suggested_only);
             if depth < self.depth {
                 // The last one put down is the first one taken up.

@@ -10,6 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use estafette_core::{
+    auth::AuthState,
     event::Membership,
     guests::{Act, MEMBER_FLAG},
     ids::{RoomId, UserId},
@@ -24,7 +25,7 @@ use serde_json::json;
 use super::{
     content::{Content, OptionalContent, text},
     profile::has_imposed_name,
-    room_access::{check_known, resolve, room},
+    room_access::{known_room, resolve, room},
     third_party_invite, v3,
 };
 use crate::{
@@ -81,7 +82,7 @@ async fn join(
     let mut content = body;
     // What is said by the request rather than of the member.
     content.remove("third_party_signed");
-    let room = room(&server, &room_id).await?;
+    let room = room(&server, &requester.user_id, &room_id).await?;
     let snapshot = room.snapshot();
     // Whoever is in the room stays as they are: their profile there may be of their own choice.
     if !snapshot.view.is_joined(&requester.user_id) {
@@ -120,7 +121,7 @@ async fn leave(
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
     let content = reason(&body)?;
-    let room = room(&server, &room_id).await?;
+    let room = room(&server, &requester.user_id, &room_id).await?;
     let user_id = &requester.user_id;
     let view = &room.snapshot().view;
     server_notices::check_may_decline(&server, view, user_id)?;
@@ -142,7 +143,8 @@ async fn forget(
 ) -> ApiResult<Response> {
     limit(&server, &requester)?;
     let user_id = &requester.user_id;
-    let present = server.rooms.get(&server.store, &room_id).await?.is_some_and(|room| {
+    let room = known_room(&server, Some(user_id), &room_id).await?;
+    let present = room.is_some_and(|room| {
         let now = room.snapshot().view.membership(user_id);
         matches!(now, Some(Membership::Join | Membership::Invite | Membership::Knock))
     });
@@ -252,7 +254,7 @@ async fn act_on(
     target: (&UserId, MemberAct),
     content: Object,
 ) -> ApiResult<()> {
-    let room = room(server, room_id).await?;
+    let room = room(server, &requester.user_id, room_id).await?;
     ask(server, requester, &room, target, content).await?;
     if !room.snapshot().view.is_joined(target.0) {
         typing::stop(server, room_id, target.0);
@@ -269,7 +271,6 @@ async fn ask(
     content: Object,
 ) -> ApiResult<()> {
     let view = &room.snapshot().view;
-    check_known(server, &requester.user_id, view).await?;
     let request = member_request(server, requester, view, target, content).await?;
     submit_to(server, room, request).await?;
     Ok(())
@@ -376,22 +377,21 @@ pub(crate) async fn member_profile(server: &Server, user_id: &UserId) -> ApiResu
 }
 
 /// Whether the user is in one of the rooms that a restricted join rule names (Room Versions,
-/// version 8, "Authorization rules"). Asked afresh for every join.
+/// version 8, "Authorization rules"). Asked afresh for every join, of the user's rooms: whether
+/// there are the rooms that are named makes no difference.
 pub(super) async fn is_in_allowed_room(
     server: &Shared,
     user_id: &UserId,
-    view: &RoomView,
+    state: &(impl AuthState + Sync),
 ) -> ApiResult<bool> {
-    if !matches!(view.join_rule(), "restricted" | "knock_restricted") {
+    let user = server.notifier.user(&server.store, user_id).await?;
+    if !matches!(state.join_rule(), "restricted" | "knock_restricted") {
         return Ok(false);
     }
-    for room_id in view.allowed_rooms() {
-        let room = server.rooms.get(&server.store, &room_id).await?;
-        if room.is_some_and(|room| room.snapshot().view.is_joined(user_id)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let is_in = |room_id: &RoomId| {
+        user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
+    };
+    Ok(state.allowed_rooms().iter().any(is_in))
 }
 
 /// Refuses an invitation for somebody who wants none, or whom it cannot reach.

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{
     page::{PageToken, direction, fill, filter, limit, members_of},
-    room_access::{Until, readable_room},
+    room_access::{Until, readable_room, seen_event},
     v3,
 };
 use crate::{
@@ -128,8 +128,7 @@ async fn event(
     Path((room_id, event_id)): Path<(RoomId, EventId)>,
 ) -> ApiResult<Response> {
     let reader = Reader::of(&requester);
-    let found = history::event(&server, &reader.user_id, &room_id, &event_id).await?;
-    let found = found.ok_or_else(no_such_event)?;
+    let found = seen_event(&server, &reader.user_id, &room_id, &event_id).await?;
     let mut rendered = history::render(&server, &reader, &room_id, &[found]).await?;
     Ok(json_response(StatusCode::OK, rendered.pop().unwrap_or_default()))
 }

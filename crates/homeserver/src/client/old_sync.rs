@@ -28,7 +28,7 @@ use super::{
     messages::no_such_event,
     page::{PageToken, fill, limit as page_limit, onwards},
     push_rules,
-    room_access::{Until, readable_room},
+    room_access::{Until, readable_room, seen_event},
     sync::{note_presence, receipt_event},
     v3,
 };
@@ -326,8 +326,7 @@ async fn one_event(
     let found = server.store.event(&event_id).await?;
     let (room_id, _) = found.ok_or_else(no_such_event)?;
     let reader = Reader::of(&requester);
-    let event = history::event(&server, &reader.user_id, &room_id, &event_id).await?;
-    let event = event.ok_or_else(no_such_event)?;
+    let event = seen_event(&server, &reader.user_id, &room_id, &event_id).await?;
     let mut rendered = history::render(&server, &reader, &room_id, &[event]).await?;
     Ok(json_response(StatusCode::OK, rendered.pop().unwrap_or_default()))
 }

@@ -17,9 +17,8 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{
-    messages::no_such_event,
     page::{PageToken, direction, limit, onwards},
-    room_access::readable_room,
+    room_access::{readable_room, seen_event},
 };
 use crate::{
     ApiError, ApiResult, Shared,
@@ -96,8 +95,7 @@ async fn page(
     let limit = limit(query.limit);
     let reader = Reader::of(&requester);
     // Who may not see the parent learns nothing of its children.
-    let known = history::event(&server, &reader.user_id, &room_id, &parent).await?;
-    known.ok_or_else(no_such_event)?;
+    seen_event(&server, &reader.user_id, &room_id, &parent).await?;
     let (after, upto) = match direction {
         Direction::Forward => (from, to),
         Direction::Backward => (to, from),

@@ -12,11 +12,13 @@ use estafette_store::{
 };
 use serde::Deserialize;
 
-use super::{messages::no_such_event, room_access::is_hidden, v3};
+use super::{
+    room_access::{known_room, seen_event},
+    v3,
+};
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
-    history,
     http::{OptionalJson, Path, empty_object},
     rate_limit::Cost,
 };
@@ -46,8 +48,7 @@ async fn report_event(
     if body.score.is_some_and(|score| !(-100..=0).contains(&score)) {
         return Err(ApiError::invalid_param("`score` is between -100 and 0."));
     }
-    let seen = history::event(&server, &requester.user_id, &room_id, &event_id).await?;
-    seen.ok_or_else(no_such_event)?;
+    seen_event(&server, &requester.user_id, &room_id, &event_id).await?;
     put(&server, requester, Subject::Event { room_id, event_id }, body).await
 }
 
@@ -60,11 +61,8 @@ async fn report_room(
     Path(room_id): Path<RoomId>,
     OptionalJson(body): OptionalJson<Body>,
 ) -> ApiResult<Response> {
-    let unknown = || ApiError::not_found("There is no such room here.");
-    let found = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
-    if is_hidden(&server, &requester.user_id, &found.snapshot().view).await? {
-        return Err(unknown());
-    }
+    let found = known_room(&server, Some(&requester.user_id), &room_id).await?;
+    found.ok_or_else(|| ApiError::not_found("There is no such room here."))?;
     put(&server, requester, Subject::Room(room_id), body).await
 }
 

@@ -4,48 +4,79 @@
 use std::sync::Arc;
 
 use estafette_core::{
+    auth::AuthState as _,
     event::Membership,
-    ids::{RoomAlias, RoomId, UserId},
-    room::RoomView,
+    ids::{EventId, RoomAlias, RoomId, UserId},
+    state::StateMap,
 };
 use estafette_store::{Position, RoomStore as _};
 
-use super::{room_error::not_in_room, room_summary::may_preview};
-use crate::{ApiError, ApiResult, Shared, guests, rooms::HotRoom};
+use super::{messages::no_such_event, room_error::not_in_room, room_summary::may_preview};
+use crate::{
+    ApiError, ApiResult, Shared, guests,
+    history::{self, Visible},
+    rooms::HotRoom,
+};
 
-/// The room, if it is one of this server; an unknown one answers like one that may not be seen.
-pub(crate) async fn room(server: &Shared, room_id: &RoomId) -> ApiResult<Arc<HotRoom>> {
-    server.rooms.get(&server.store, room_id).await?.ok_or_else(not_in_room)
+/// The room, for somebody who may know of it (F-24). `None` where there is none, and for whoever
+/// never was in it nor asked into it, unless it is open to people like them.
+///
+/// Whoever has to do with a room that is in memory is answered from there. About everybody else the
+/// store is asked, the same questions for a room in memory, on the disk and nowhere: no more time
+/// passes for one than for the other, and nobody has rooms loaded that are none of theirs.
+pub(super) async fn known_room(
+    server: &Shared,
+    user_id: Option<&UserId>,
+    room_id: &RoomId,
+) -> ApiResult<Option<Arc<HotRoom>>> {
+    if let (Some(user_id), Some(room)) = (user_id, server.rooms.hot(room_id))
+        && room.snapshot().view.membership(user_id).is_some()
+    {
+        return Ok(Some(room));
+    }
+    let member = user_id.map(|user_id| ("m.room.member", user_id.as_str()));
+    let keys = [("m.room.join_rules", ""), ("m.room.history_visibility", "")];
+    let keys: Vec<_> = keys.into_iter().chain(member).collect();
+    let state: StateMap =
+        server.store.current_state(room_id, &keys).await?.into_iter().collect();
+    let has_been = user_id.is_some_and(|user_id| state.membership(user_id.as_str()).is_some());
+    if !has_been && !may_preview(server, user_id, &state).await? {
+        return Ok(None);
+    }
+    Ok(server.rooms.get(&server.store, room_id).await?)
 }
 
-/// The room, for somebody who is in it.
-pub(crate) async fn joined_room(
+/// The same; a room that one may not know of is answered like one that one may not see.
+pub(super) async fn room(
     server: &Shared,
     user_id: &UserId,
     room_id: &RoomId,
 ) -> ApiResult<Arc<HotRoom>> {
-    let room = room(server, room_id).await?;
+    known_room(server, Some(user_id), room_id).await?.ok_or_else(not_in_room)
+}
+
+/// The room, for somebody who is in it.
+pub(super) async fn joined_room(
+    server: &Shared,
+    user_id: &UserId,
+    room_id: &RoomId,
+) -> ApiResult<Arc<HotRoom>> {
+    let room = room(server, user_id, room_id).await?;
     if room.snapshot().view.is_joined(user_id) { Ok(room) } else { Err(not_in_room()) }
 }
 
-/// Whether somebody may not even know that there is such a room (F-24): they never were in it nor
-/// asked into it, and it is open to nobody like them.
-pub(crate) async fn is_hidden(
+/// An event, for somebody who may know of its room and see the event; 404 `M_NOT_FOUND` else.
+pub(super) async fn seen_event(
     server: &Shared,
     user_id: &UserId,
-    view: &RoomView,
-) -> ApiResult<bool> {
-    Ok(view.membership(user_id).is_none() && !may_preview(server, Some(user_id), view).await?)
-}
-
-/// Refuses whoever may not know of the room, before anything else is looked at: the rules would
-/// refuse them too, after longer than a room takes that does not exist.
-pub(super) async fn check_known(
-    server: &Shared,
-    user_id: &UserId,
-    view: &RoomView,
-) -> ApiResult<()> {
-    if is_hidden(server, user_id, view).await? { Err(not_in_room()) } else { Ok(()) }
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> ApiResult<Visible> {
+    let found = match known_room(server, Some(user_id), room_id).await? {
+        Some(_) => history::event(server, user_id, room_id, event_id).await?,
+        None => None,
+    };
+    found.ok_or_else(no_such_event)
 }
 
 /// Up to when somebody may know a room's state and members.
@@ -64,7 +95,7 @@ pub(crate) async fn readable_room(
     user_id: &UserId,
     room_id: &RoomId,
 ) -> ApiResult<(Arc<HotRoom>, Until)> {
-    let room = room(server, room_id).await?;
+    let room = room(server, user_id, room_id).await?;
     let snapshot = room.snapshot();
     let open = snapshot.view.history_visibility() == "world_readable";
     if snapshot.view.is_joined(user_id)

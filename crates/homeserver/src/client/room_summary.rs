@@ -2,8 +2,11 @@
 //! What a room says of itself to those who are not in it (Client-Server API, "Listing rooms",
 //! `GET /room_summary` and the rooms of a space's hierarchy).
 
+use std::sync::Arc;
+
 use axum::{Router, extract::State, response::Response, routing::get};
 use estafette_core::{
+    auth::AuthState,
     event::{Event, Membership},
     ids::{RoomId, UserId},
     json::{Value, write_json_string},
@@ -11,12 +14,13 @@ use estafette_core::{
 };
 use http::StatusCode;
 
-use super::room_access::resolve;
+use super::room_access::{known_room, resolve};
 use crate::{
     ApiError, ApiResult, Shared,
     auth::Requester,
     guests,
     http::{Path, json_response},
+    rooms::HotRoom,
     sync::writer::{ObjectWriter, array},
 };
 
@@ -40,11 +44,8 @@ async fn room_summary(
     let requester = optional(requester)?;
     let unknown = || ApiError::not_found("There is no such room, or you may not see it.");
     let room_id = resolve(&server, &id_or_alias).await?;
-    let room = server.rooms.get(&server.store, &room_id).await?.ok_or_else(unknown)?;
+    let room = previewed_room(&server, requester.as_ref(), &room_id).await?.ok_or_else(unknown)?;
     let view = &room.snapshot().view;
-    if !may_preview(&server, requester.as_ref(), view).await? {
-        return Err(unknown());
-    }
     let mut out = String::new();
     let mut answer = ObjectWriter::open(&mut out);
     write_summary(&mut answer, &Summary::of_view(view));
@@ -65,19 +66,34 @@ pub(super) fn optional(requester: ApiResult<Requester>) -> ApiResult<Option<User
     }
 }
 
+/// The room, for somebody who may be told what it is about.
+pub(super) async fn previewed_room(
+    server: &Shared,
+    user_id: Option<&UserId>,
+    room_id: &RoomId,
+) -> ApiResult<Option<Arc<HotRoom>>> {
+    let Some(room) = known_room(server, user_id, room_id).await? else { return Ok(None) };
+    let view = &room.snapshot().view;
+    // Those who have nothing to do with it know of it because it is open to them.
+    let is_member = user_id.is_some_and(|user_id| view.membership(user_id).is_some());
+    let may = !is_member || may_preview(server, user_id, view).await?;
+    Ok(may.then_some(room))
+}
+
 /// Whether somebody may be told what a room is about: members and those invited, and everybody
-/// where the room can be entered, asked to be entered or looked into.
+/// where the room can be entered, asked to be entered or looked into. `state` is what of its state
+/// decides that.
 pub(super) async fn may_preview(
     server: &Shared,
     user_id: Option<&UserId>,
-    view: &RoomView,
+    state: &(impl AuthState + Sync),
 ) -> ApiResult<bool> {
-    let membership = user_id.and_then(|user_id| view.membership(user_id));
+    let membership = user_id.and_then(|user_id| state.membership(user_id.as_str()));
     if matches!(membership, Some(Membership::Join | Membership::Invite | Membership::Knock)) {
         return Ok(true);
     }
-    let readable = view.history_visibility() == "world_readable";
-    let open = readable || matches!(view.join_rule(), "public" | "knock" | "knock_restricted");
+    let readable = state.is_world_readable();
+    let open = readable || matches!(state.join_rule(), "public" | "knock" | "knock_restricted");
     if !guests::may_see_published(server, user_id).await? {
         return Ok(false);
     }
@@ -85,7 +101,7 @@ pub(super) async fn may_preview(
     if membership == Some(Membership::Ban) {
         return Ok(readable);
     }
-    Ok(open || super::membership::is_in_allowed_room(server, user_id, view).await?)
+    Ok(open || super::membership::is_in_allowed_room(server, user_id, state).await?)
 }
 
 /// The parts of a room that its summary is made of.

@@ -25,7 +25,7 @@ use super::{
     content::{OptionalContent, object},
     delayed_events,
     delayed_events::Delayed,
-    room_access::{check_known, room},
+    room_access::room,
     upgrade::check_tombstone,
     v3,
 };
@@ -171,7 +171,7 @@ async fn send_now(
     txn: Option<Txn>,
     query: &SendQuery,
 ) -> ApiResult<Json<serde_json::Value>> {
-    let room = room(server, room_id).await?;
+    let room = room(server, &requester.user_id, room_id).await?;
     let mut request = message_request(server, requester, &room, kind, content).await?;
     request.txn = txn;
     request.origin_server_ts = query.timestamp(requester);
@@ -209,8 +209,7 @@ async fn redact(
     requester.check_rate(&server.rate_limiter, Cost::Message, server.now_ms())?;
     let path = ["redact", room_id.as_str(), event_id.as_str()];
     let txn = transaction(&requester, &path, &txn_id)?;
-    let room = room(&server, &room_id).await?;
-    check_known(&server, &requester.user_id, &room.snapshot().view).await?;
+    let room = room(&server, &requester.user_id, &room_id).await?;
     let mut request = redaction(&server, &room, &requester, event_id, content).await?;
     request.txn = txn;
     request.origin_server_ts = query.timestamp(&requester);
@@ -245,18 +244,15 @@ async fn redaction(
     Ok(request)
 }
 
-/// The event of this room with that id. 400 for one of another room, which would do nothing.
+/// The event of this room with that id. One of another room is as unknown here as one that does
+/// not exist (F-24): its redaction is decided by the sender's power alone, and does nothing.
 async fn target(
     server: &Server,
     room: &HotRoom,
     event_id: &EventId,
 ) -> ApiResult<Option<StoredEvent>> {
-    match server.store.event(event_id).await? {
-        Some((room_id, _)) if room_id != room.room_id => {
-            Err(ApiError::invalid_param("The event to be redacted is in another room."))
-        }
-        found => Ok(found.map(|(_, event)| event)),
-    }
+    let found = server.store.event(event_id).await?;
+    Ok(found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event))
 }
 
 #[cfg(test)]

@@ -158,13 +158,13 @@ async fn put_state_of_key(
         let answer = delayed_events::keep(&server, &requester, delayed).await?;
         return Ok(answer.into_response());
     }
-    let room = room(&server, &room_id).await?;
+    let room = room(&server, &requester.user_id, &room_id).await?;
     let tombstone = (kind == "m.room.tombstone").then(|| content.clone());
     let mut request = state_request(&server, &requester, &room, (kind, state_key), content).await?;
     request.origin_server_ts = query.timestamp(&requester);
     let event_id = submit_to(&server, &room, request).await?;
     if let Some(content) = tombstone {
-        replaced(&server, &content).await?;
+        replaced(&server, &requester.user_id, &content).await?;
     }
     Ok(Json(json!({ "event_id": event_id })).into_response())
 }

@@ -205,7 +205,7 @@ pub(super) async fn invite(
 ) -> ApiResult<()> {
     let address = address_in(server, body)?;
     requester.check_not_suspended()?;
-    let room = room(server, room_id).await?;
+    let room = room(server, &requester.user_id, room_id).await?;
     let view = &room.snapshot().view;
     // Who may not invite here looks nobody up.
     if !view.is_joined(&requester.user_id) {

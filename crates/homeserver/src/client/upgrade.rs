@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use super::{
     create_room::{LETTERS, check_may_create, version_of},
     membership::member_profile,
-    push_rules, v3,
+    push_rules,
+    room_access::known_room,
+    v3,
 };
 use crate::{
     ApiError, ApiResult, Shared,
@@ -56,7 +58,7 @@ async fn upgrade(
     let version = version_of(&server, Some(&body.new_version))?;
     let user = requester.user_id.clone();
     // A room of which one is no member is as unknown here as one that does not exist.
-    let room = server.rooms.get(&server.store, &room_id).await?;
+    let room = known_room(&server, Some(&user), &room_id).await?;
     let room = room.filter(|room| room.snapshot().view.is_joined(&user));
     let room = room.ok_or_else(|| ApiError::not_found("You are in no such room."))?;
     let old = room.snapshot();
@@ -130,11 +132,17 @@ pub(super) fn check_tombstone(room_id: &RoomId, kind: &str, content: &Object) ->
 }
 
 /// A room was replaced by hand: its tombstone came after the new room, which those who had joined
-/// it already follow now.
-pub(super) async fn replaced(server: &Shared, content: &Object) -> ApiResult<()> {
+/// it already follow now. Nothing for `sender` to find out by naming rooms that are none of theirs.
+pub(super) async fn replaced(
+    server: &Shared,
+    sender: &UserId,
+    content: &Object,
+) -> ApiResult<()> {
     let named = content.get("replacement_room").and_then(|room| room.as_str());
     let Some(replacement) = named.and_then(|room| RoomId::parse(room).ok()) else { return Ok(()) };
-    let Some(room) = server.rooms.get(&server.store, &replacement).await? else { return Ok(()) };
+    let Some(room) = known_room(server, Some(sender), &replacement).await? else {
+        return Ok(());
+    };
     let snapshot = room.snapshot();
     let members = snapshot.view.state().iter_kind("m.room.member");
     let joined = members.filter(|member| member.membership() == Some(Membership::Join));
@@ -160,12 +168,15 @@ pub(super) fn predecessor(view: &RoomView) -> Option<RoomId> {
 /// rules go along.
 pub(super) async fn follow(server: &Shared, user_id: &UserId, view: &RoomView) -> ApiResult<()> {
     let Some(old_id) = predecessor(view) else { return Ok(()) };
+    let user = server.notifier.user(&server.store, user_id).await?;
+    if user.room(&old_id).is_none_or(|own| own.membership != Membership::Join) {
+        return Ok(());
+    }
     let Some(old) = server.rooms.get(&server.store, &old_id).await? else { return Ok(()) };
-    let old = old.snapshot();
     // Only what the old room itself names as its replacement inherits anything.
+    let old = old.snapshot();
     let named = old.view.state_text("m.room.tombstone", "replacement_room");
-    let was_there = matches!(old.view.membership(user_id), Some(Membership::Join));
-    if named != Some(view.room_id().as_str()) || !was_there {
+    if named != Some(view.room_id().as_str()) {
         return Ok(());
     }
     take_settings_along(server, user_id, &old_id, view.room_id()).await

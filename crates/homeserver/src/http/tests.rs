@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The table of all routes, kept true by asking the real router.
 
+mod hidden_rooms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
@@ -145,27 +147,7 @@ impl World {
 
     /// The path of a route with values for its parameters.
     fn path(&self, route: &Route) -> String {
-        let mut path = route.path.clone();
-        for (name, value) in [
-            ("room_id", self.room.as_str()),
-            ("room_id_or_alias", &self.room),
-            ("event_id", &self.event),
-            ("user_id", "@a:x.fr"),
-            ("room_alias", "%23x:x.fr"),
-            ("server_name", "x.fr"),
-            ("device_id", "D"),
-            ("key", "displayname"),
-            ("kind", "content"),
-            ("receipt_type", "m.read"),
-            ("action", "cancel"),
-            ("appservice_id", "irc"),
-            ("filter_id", "0"),
-            ("version", "1"),
-        ] {
-            path = path.replace(&format!("{{{name}}}"), value);
-        }
-        // What else there is takes its own name.
-        path.replace(['{', '}'], "")
+        filled(&route.path, &self.room, &self.event)
     }
 
     async fn ask(&self, route: &Route, token: &str) -> (StatusCode, Value) {
@@ -177,6 +159,31 @@ impl World {
         let answer = self.server.send(request.body(Body::from(body)).unwrap()).await;
         (answer.status, serde_json::from_slice(&answer.bytes).unwrap_or_default())
     }
+}
+
+/// A path with values for its parameters.
+fn filled(path: &str, room: &str, event: &str) -> String {
+    let mut path = path.to_owned();
+    for (name, value) in [
+        ("room_id", room),
+        ("room_id_or_alias", room),
+        ("event_id", event),
+        ("user_id", "@a:x.fr"),
+        ("room_alias", "%23x:x.fr"),
+        ("server_name", "x.fr"),
+        ("device_id", "D"),
+        ("key", "displayname"),
+        ("kind", "content"),
+        ("receipt_type", "m.read"),
+        ("action", "cancel"),
+        ("appservice_id", "irc"),
+        ("filter_id", "0"),
+        ("version", "1"),
+    ] {
+        path = path.replace(&format!("{{{name}}}"), value);
+    }
+    // What else there is takes its own name.
+    path.replace(['{', '}'], "")
 }
 
 /// The token of somebody who may use the route.

@@ -239,6 +239,25 @@ pub(super) fn events_between(
     })
 }
 
+pub(super) fn current_state(
+    conn: &Connection,
+    room_id: &RoomId,
+    keys: &[(String, String)],
+) -> StoreResult<Vec<Arc<Event>>> {
+    let Some((nid, version)) = room(conn, room_id)? else { return Ok(Vec::new()) };
+    let mut found = Vec::with_capacity(keys.len());
+    for (kind, state_key) in keys {
+        found.extend(rows(
+            conn,
+            "SELECT e.event_id, e.json FROM current_state s JOIN event e ON e.nid = s.event_nid
+             WHERE s.room_nid = ?1 AND s.type = ?2 AND s.state_key = ?3",
+            (nid, kind, state_key),
+            |row| parse(version, row.get_ref(0)?.as_str().map_err(corrupt)?, row.get(1)?),
+        )?);
+    }
+    Ok(found)
+}
+
 pub(super) fn state_at(
     conn: &Connection,
     room_id: &RoomId,
@@ -335,6 +354,11 @@ pub(super) fn rooms_of(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<U
     )
 }
 
+/// What is said in another room of an event relates to nothing: the children of `?1` are those of
+/// its own room.
+const IN_ROOM_OF_PARENT: &str =
+    "c.room_nid = (SELECT parent.room_nid FROM event parent WHERE parent.event_id = ?1)";
+
 pub(super) fn relations(
     conn: &Connection,
     parent: &EventId,
@@ -349,7 +373,7 @@ pub(super) fn relations(
         "SELECT {EVENT_COLUMNS}, room.version FROM relation c
          JOIN event e ON e.nid = c.nid {EVENT_JOINS}
          JOIN room ON room.nid = e.room_nid
-         WHERE c.parent_id = ?1 AND c.nid > ?2 AND c.nid <= ?3
+         WHERE c.parent_id = ?1 AND {IN_ROOM_OF_PARENT} AND c.nid > ?2 AND c.nid <= ?3
            AND (?4 IS NULL OR c.rel_type = ?4) AND (?5 IS NULL OR c.type = ?5)
          ORDER BY c.nid {order} LIMIT ?6"
     );
@@ -380,7 +404,8 @@ pub(super) fn relations_of(
         "SELECT {EVENT_COLUMNS}, room.version, c.rel_type FROM relation c
          JOIN event e ON e.nid = c.nid {EVENT_JOINS}
          JOIN room ON room.nid = e.room_nid
-         WHERE c.parent_id = ?1 ORDER BY c.nid DESC LIMIT {RELATIONS_PER_PARENT_MAX}"
+         WHERE c.parent_id = ?1 AND {IN_ROOM_OF_PARENT}
+         ORDER BY c.nid DESC LIMIT {RELATIONS_PER_PARENT_MAX}"
     );
     let mut found = Vec::new();
     for parent in parents {

@@ -290,6 +290,12 @@ async fn state_is_known_at_every_position() {
     assert_eq!(at(first).await.as_deref(), Some("one"));
     assert_eq!(at(Position(second.0 - 1)).await.as_deref(), Some("one"));
     assert_eq!(at(second).await.as_deref(), Some("two"));
+    let keys = [("m.room.member", ALICE), ("m.room.topic", ""), ("m.room.name", "")];
+    let now = hall.store.current_state(hall.room_id(), &keys).await.unwrap();
+    let now: Vec<_> = now.iter().map(|event| event.kind()).collect();
+    assert_eq!(now, ["m.room.member", "m.room.name"]);
+    let nowhere = RoomId::parse("!nowhere:x.fr").unwrap();
+    assert!(hall.store.current_state(&nowhere, &keys).await.unwrap().is_empty());
     let whole = hall.store.state_at(hall.room_id(), second, None).await.unwrap();
     assert_eq!(whole.len(), hall.view.state().len());
     let changes = hall.store.state_changes(hall.room_id(), first, second).await.unwrap();

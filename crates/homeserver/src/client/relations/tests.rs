@@ -45,6 +45,26 @@ async fn relations_are_listed_by_type_and_page() {
     assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
 }
 
+/// Otherwise whoever knows of an event crowds out what is said of it, from a room of their own, and
+/// readers are told of pages that are said elsewhere.
+#[tokio::test]
+async fn what_is_said_of_an_event_in_another_room_is_no_relation() {
+    let server = TestServer::start().await;
+    let room = server.room(ALICE, json!({})).await;
+    let parent = server.say(ALICE, &room, "parent").await;
+    relate(&server, (ALICE, &room), ("m.reference", &parent), "here").await;
+    let elsewhere = server.room(BOB, json!({})).await;
+    for n in 0..3 {
+        relate(&server, (BOB, &elsewhere), ("m.reference", &parent), &format!("{n}")).await;
+    }
+    for query in ["limit=1", "limit=1&recurse=true"] {
+        let path = format!("/v1/rooms/{room}/relations/{parent}?{query}");
+        let page = server.get(ALICE, &path).await;
+        assert_eq!(bodies(&page["chunk"]), ["here"], "{query}");
+        assert_eq!(page.get("next_batch"), None, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn recursion_follows_children_of_children() {
     let server = TestServer::start().await;
