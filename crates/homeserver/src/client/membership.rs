@@ -388,9 +388,8 @@ pub(super) async fn is_in_allowed_room(
     if !matches!(state.join_rule(), "restricted" | "knock_restricted") {
         return Ok(false);
     }
-    let is_in = |room_id: &RoomId| {
-        user.room(room_id).is_some_and(|own| own.membership == Membership::Join)
-    };
+    let is_in =
+        |room_id: &RoomId| user.room(room_id).is_some_and(|own| own.membership == Membership::Join);
     Ok(state.allowed_rooms().iter().any(is_in))
 }
 

@@ -37,8 +37,7 @@ pub(super) async fn known_room(
     let member = user_id.map(|user_id| ("m.room.member", user_id.as_str()));
     let keys = [("m.room.join_rules", ""), ("m.room.history_visibility", "")];
     let keys: Vec<_> = keys.into_iter().chain(member).collect();
-    let state: StateMap =
-        server.store.current_state(room_id, &keys).await?.into_iter().collect();
+    let state: StateMap = server.store.current_state(room_id, &keys).await?.into_iter().collect();
     let has_been = user_id.is_some_and(|user_id| state.membership(user_id.as_str()).is_some());
     if !has_been && !may_preview(server, user_id, &state).await? {
         return Ok(None);

@@ -133,11 +133,7 @@ pub(super) fn check_tombstone(room_id: &RoomId, kind: &str, content: &Object) ->
 
 /// A room was replaced by hand: its tombstone came after the new room, which those who had joined
 /// it already follow now. Nothing for `sender` to find out by naming rooms that are none of theirs.
-pub(super) async fn replaced(
-    server: &Shared,
-    sender: &UserId,
-    content: &Object,
-) -> ApiResult<()> {
+pub(super) async fn replaced(server: &Shared, sender: &UserId, content: &Object) -> ApiResult<()> {
     let named = content.get("replacement_room").and_then(|room| room.as_str());
     let Some(replacement) = named.and_then(|room| RoomId::parse(room).ok()) else { return Ok(()) };
     let Some(room) = known_room(server, Some(sender), &replacement).await? else {

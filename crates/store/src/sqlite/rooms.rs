@@ -67,7 +67,8 @@ impl RoomStore for SqliteStore {
         keys: &[(&str, &str)],
     ) -> StoreResult<Vec<Arc<Event>>> {
         let room_id = room_id.clone();
-        let owned = |(kind, state_key): &(&str, &str)| ((*kind).to_owned(), (*state_key).to_owned());
+        let owned =
+            |(kind, state_key): &(&str, &str)| ((*kind).to_owned(), (*state_key).to_owned());
         let keys: Vec<_> = keys.iter().map(owned).collect();
         self.read(move |conn| room_reads::current_state(conn, &room_id, &keys)).await
     }

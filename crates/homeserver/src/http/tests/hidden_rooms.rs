@@ -97,8 +97,7 @@ async fn hidden(server: &TestServer) -> Vec<Place> {
     let state = |kind: &str, content: Value| json!({ "type": kind, "content": content });
     let private = Place::make(server, json!({ "preset": "private_chat" })).await;
     let allow = json!([{ "type": "m.room_membership", "room_id": private.room }]);
-    let rules =
-        state("m.room.join_rules", json!({ "join_rule": "restricted", "allow": allow }));
+    let rules = state("m.room.join_rules", json!({ "join_rule": "restricted", "allow": allow }));
     let restricted = Place::make(server, json!({ "initial_state": [rules] })).await;
     let visible = json!({ "history_visibility": "world_readable" });
     let visible = state("m.room.history_visibility", visible);
@@ -170,9 +169,9 @@ async fn an_event_of_another_room_is_answered_as_one_that_does_not_exist() {
     let open = Place::make(&server, json!({ "preset": "public_chat" })).await;
     server.post(STRANGER, &format!("/v3/join/{}", open.room), json!({})).await;
     let own = server.room(STRANGER, json!({})).await;
-    let routes = about_rooms().into_iter().filter(|route| {
-        [&route.path, &route.body].iter().any(|text| text.contains("{event_id}"))
-    });
+    let routes = about_rooms()
+        .into_iter()
+        .filter(|route| [&route.path, &route.body].iter().any(|text| text.contains("{event_id}")));
     for route in routes {
         for room in [&own, &open.room] {
             let at = |event: &str| Place { room: room.clone(), event: event.to_owned() };
