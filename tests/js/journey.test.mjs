@@ -18,7 +18,7 @@ const baseUrl = process.env.ESTAFETTE_TEST_URL;
 assert.ok(baseUrl, "ESTAFETTE_TEST_URL names no server; run `cargo xtask clients`");
 
 const PASSWORD = "correct horse battery staple";
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 120_000;
 const running = [];
 
 after(() => running.forEach((client) => client.stopClient()));
@@ -67,6 +67,11 @@ async function login(username, cryptoCallbacks = {}) {
   const synced = () =>
     [SyncState.Prepared, SyncState.Syncing].includes(client.getSyncState());
   await eventually("the first sync", synced);
+  // Others encrypt for the devices that they can look up: not before these keys are there.
+  await eventually("the device's keys are published", async () => {
+    const { device_keys: published } = await client.downloadKeysForUsers([session.user_id]);
+    return published?.[session.user_id]?.[session.device_id];
+  });
   return client;
 }
 

@@ -36,7 +36,7 @@ logging.getLogger("asyncio").setLevel(logging.ERROR)
 logging.getLogger("nio").setLevel(logging.ERROR)
 
 PASSWORD = "correct horse battery staple"
-WITHIN_S = 60
+WITHIN_S = 120
 ENCRYPTION = {
     "type": "m.room.encryption",
     "state_key": "",

@@ -194,7 +194,7 @@ for (const reader of READERS) {
 }
 
 test("who tries too often is told to wait, and loses nothing typed", async () => {
-  const strict = await Site.start("[rate_limits]\nlogin_burst = 1.0\nlogin_per_s = 0.01\n");
+  const strict = await Site.start("[rate_limits]\nlogin_burst = 1.0\nlogin_per_s = 0.0001\n");
   try {
     const [reader] = READERS;
     const page = await strict.page(reader);

@@ -6,9 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { chromium } from "playwright-core";
-
-import { look, press, READERS } from "./site.mjs";
+import { focusIsOnWhatIsWrong, launch, look, newContext, press, READERS } from "./site.mjs";
 
 const base = process.env.ESTAFETTE_TEST_URL;
 assert.ok(base, "ESTAFETTE_TEST_URL names no server; run `cargo xtask clients --suite pages`");
@@ -26,9 +24,7 @@ async function post(path, body) {
 }
 
 before(async () => {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  const args = ["--no-sandbox", "--disable-gpu"];
-  browser = await chromium.launch({ executablePath, args });
+  browser = await launch();
   await post("/_matrix/client/v3/register", JSON.stringify({
     username, password: PASSWORD, device_id: "PHONE", auth: { type: "m.login.dummy" },
     initial_device_display_name: "A phone with a rather long name, as people have them",
@@ -60,7 +56,7 @@ const authorize = () => `${base}/oauth2/authorize?${new URLSearchParams({
 
 /** A browser whose reader is signed in, with the consent page before it. */
 async function signedIn(reader) {
-  const context = await browser.newContext(reader);
+  const context = await newContext(browser, reader);
   const page = await context.newPage();
   await page.goto(authorize());
   await look(page, "sign-in");
@@ -100,7 +96,7 @@ for (const reader of READERS) {
     await page.fill("#user_code", "BBBB-BBBB");
     await press(page, "main form button[type=submit]");
     await look(page, "device-wrong-code");
-    assert.ok(await page.locator(".summary:focus").count() === 1, "what is wrong has the focus");
+    await focusIsOnWhatIsWrong(page);
     await page.goto(grant.verification_uri_complete);
     await look(page, "device");
     await press(page, "main form button[type=submit]");

@@ -106,7 +106,7 @@ domains = ["important.fr"]
       nonce: this.#nonces.get(asked.get("code")),
       auth_time: this.provenS ?? now,
       iat: now,
-      exp: now + 60,
+      exp: now + 600,
     };
     const signed = `${part({ alg: "RS256", kid: "1" })}.${part(claims)}`;
     const signature = sign("RSA-SHA256", Buffer.from(signed), this.#key.privateKey);

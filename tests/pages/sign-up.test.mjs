@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { enter, focusIsOnWhatIsWrong, look, PASSWORD, READERS, Site, tabTo } from "./site.mjs";
+import {
+  enter, focusIsOnWhatIsWrong, look, newContext, PASSWORD, READERS, Site, tabTo,
+} from "./site.mjs";
 
 let site;
 
@@ -20,7 +22,7 @@ for (const reader of READERS) {
   const address = `jeanne.d'arc-${size}@important.fr`;
 
   test(`an address becomes an account (${reader.locale}, ${size} px)`, async () => {
-    const context = await site.browser.newContext({ ...reader, javaScriptEnabled: true });
+    const context = await newContext(site.browser, { ...reader, javaScriptEnabled: true });
     const page = await context.newPage();
     await page.goto(`${site.base}/_estafette/sign-up?continue=/_estafette/account/address`);
     await look(page, "sign-up");
@@ -59,7 +61,7 @@ for (const reader of READERS) {
   });
 
   test(`a forgotten password is replaced (${reader.locale}, ${size} px)`, async () => {
-    const context = await site.browser.newContext(reader);
+    const context = await newContext(site.browser, reader);
     const page = await context.newPage();
     await page.goto(`${site.base}/_estafette/password/reset?continue=/_estafette/account/address`);
     await look(page, "reset");
@@ -79,7 +81,7 @@ for (const reader of READERS) {
 
   test(`nobody needs a password (${reader.locale}, ${size} px)`, async () => {
     const mailbox = `ada.martin-${size}@important.fr`;
-    const context = await site.browser.newContext(reader);
+    const context = await newContext(site.browser, reader);
     const page = await context.newPage();
     await page.goto(`${site.base}/_estafette/sign-up?continue=/_estafette/account`);
     await tabTo(page, "#address", mailbox);

@@ -17,8 +17,8 @@ test("a database that is held open does not hold up the sign-out, and goes at th
   (await open("free")).close();
   const held = await open("held");
   await removeDatabases(["free", "held"]);
-  expect(await names()).toEqual(["held"]);
-  expect(localStorage.getItem("estafette.leftovers")).toBe('["held"]');
+  await expect.poll(names).toEqual(["held"]);
+  await expect.poll(() => localStorage.getItem("estafette.leftovers")).toBe('["held"]');
   held.close();
   removeLeftovers();
   await expect.poll(names).toEqual([]);

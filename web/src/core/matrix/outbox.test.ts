@@ -42,6 +42,8 @@ async function reload(box: Outbox): Promise<Outbox> {
   return open();
 }
 
+/** Waits for what happens behind a call; machines may be slow. */
+const eventually = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 60_000 });
 const write = (box: Outbox, text: string, roomId = "!a"): Promise<void> =>
   box.add({ roomId, type: "m.room.message", content: { msgtype: "m.text", body: text }, file: null });
 const phases = (box: Outbox): readonly string[] => box.entries.get().map((one) => one.state.phase);
@@ -82,7 +84,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
   test("sends in order, once, and forgets when the sync shows it", async () => {
     const box = await open();
     await Promise.all([write(box, "un"), write(box, "deux"), write(box, "trois")]);
-    await vi.waitFor(() => expect(texts()).toEqual(["un", "deux", "trois"]));
+    await eventually(() => expect(texts()).toEqual(["un", "deux", "trois"]));
     expect(new Set(sent.map((one) => one.txn)).size).toBe(3);
     for (const entry of box.entries.get()) box.confirm(entry.id);
     expect(box.entries.get()).toEqual([]);
@@ -104,7 +106,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     expect(sent).toEqual([]);
     online = true;
     again.pump();
-    await vi.waitFor(() => expect(sent.map((one) => one.txn)).toEqual(ids));
+    await eventually(() => expect(sent.map((one) => one.txn)).toEqual(ids));
   });
 
   test("a page that dies between sending and hearing sends again under the same id", async () => {
@@ -118,9 +120,9 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const box = new Outbox(slow, account, () => online);
     await box.load();
     await write(box, "une fois");
-    await vi.waitFor(() => expect(sent.length).toBe(1));
+    await eventually(() => expect(sent.length).toBe(1));
     await reload(box);
-    await vi.waitFor(() => expect(sent.length).toBe(2));
+    await eventually(() => expect(sent.length).toBe(2));
     expect(sent[0]?.txn).toBe(sent[1]?.txn);
     answer();
   });
@@ -130,16 +132,16 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const box = await open();
     await write(box, "refusé");
     await write(box, "accepté");
-    await vi.waitFor(() => expect(texts()).toEqual(["accepté"]));
-    expect(phases(box)[0]).toBe("failed");
+    await eventually(() => expect(texts()).toEqual(["accepté"]));
+    await eventually(() => expect(phases(box)[0]).toBe("failed"));
     const again = await reload(box);
     expect(again.entries.get().map((one) => one.content["body"])).toEqual(["refusé"]);
     expect(phases(again)).toEqual(["failed"]);
     await again.retry(again.entries.get()[0]?.id ?? "");
-    await vi.waitFor(() => expect(texts()).toEqual(["accepté", "refusé"]));
+    await eventually(() => expect(texts()).toEqual(["accepté", "refusé"]));
     answers = [server(403, "M_FORBIDDEN")];
     await write(again, "à jeter");
-    await vi.waitFor(() => expect(phases(again).at(-1)).toBe("failed"));
+    await eventually(() => expect(phases(again).at(-1)).toBe("failed"));
     await again.cancel(again.entries.get().at(-1)?.id ?? "");
     const last = await reload(again);
     expect(last.entries.get().some((one) => one.content["body"] === "à jeter")).toBe(false);
@@ -150,7 +152,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const box = await open();
     await write(box, "premier");
     await write(box, "second");
-    await vi.waitFor(() => expect(texts()).toEqual(["premier", "second"]), { timeout: 8_000 });
+    await eventually(() => expect(texts()).toEqual(["premier", "second"]));
   });
 
   // The SDK's room refuses a transaction id that it has seen fail: after one lost request a message could never be sent.
@@ -180,7 +182,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     boxes.push(box);
     await box.load();
     await write(box, "au second essai");
-    await vi.waitFor(() => expect(texts()).toEqual(["au second essai"]), { timeout: 4_000 });
+    await eventually(() => expect(texts()).toEqual(["au second essai"]));
     expect(sent[0]?.txn).toBe(box.entries.get()[0]?.id);
   });
 
@@ -189,13 +191,13 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const refused = (): Error => new Error("encryption failed due to an error collecting the recipient devices: Encryption failed because your device is not verified");
     answers = [refused(), refused(), server(403, "M_FORBIDDEN")];
     await Promise.all([write(box, "un"), write(box, "deux"), write(box, "interdit")]);
-    await vi.waitFor(() => expect(phases(box)).toEqual(["failed", "failed", "failed"]));
+    await eventually(() => expect(phases(box)).toEqual(["failed", "failed", "failed"]));
     const again = await reload(box);
     expect(again.entries.get().map((one) => one.state)).toEqual([
       { phase: "failed", reason: "unconfirmed" }, { phase: "failed", reason: "unconfirmed" }, { phase: "failed", reason: "forbidden" },
     ]);
     await again.resume();
-    await vi.waitFor(() => expect(texts()).toEqual(["un", "deux"]));
+    await eventually(() => expect(texts()).toEqual(["un", "deux"]));
     expect(again.entries.get().filter((one) => one.state.phase === "failed").map((one) => one.content["body"])).toEqual(["interdit"]);
   });
 
@@ -206,11 +208,11 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     boxes.push(box);
     await write(box, "secret", "!secret");
     await write(box, "ouvert", "!open");
-    await vi.waitFor(() => expect(texts()).toEqual(["ouvert"]));
-    await vi.waitFor(() => expect(box.entries.get().find((one) => one.roomId === "!secret")?.state).toEqual({ phase: "failed", reason: "identityMissing" }));
+    await eventually(() => expect(texts()).toEqual(["ouvert"]));
+    await eventually(() => expect(box.entries.get().find((one) => one.roomId === "!secret")?.state).toEqual({ phase: "failed", reason: "identityMissing" }));
     refusal = null;
     await box.resume();
-    await vi.waitFor(() => expect(texts()).toEqual(["ouvert", "secret"]));
+    await eventually(() => expect(texts()).toEqual(["ouvert", "secret"]));
   });
 
   test("a room that cannot take a message does not hold up another room", async () => {
@@ -218,7 +220,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const box = await open();
     await write(box, "ici", "!a");
     await write(box, "là", "!b");
-    await vi.waitFor(() => expect(texts()).toEqual(["là"]));
+    await eventually(() => expect(texts()).toEqual(["là"]));
   });
 
   // A full disk would swallow the message of somebody who has a network, or lose the text of somebody who has none.
@@ -227,14 +229,14 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     try {
       const box = await open();
       await write(box, "avec réseau");
-      await vi.waitFor(() => expect(texts()).toEqual(["avec réseau"]));
+      await eventually(() => expect(texts()).toEqual(["avec réseau"]));
       online = false;
       await expect(write(box, "sans réseau")).rejects.toMatchObject({ kind: "storageFull" });
       expect(box.entries.get().some((one) => one.content["body"] === "sans réseau")).toBe(false);
       online = true;
       answers = [server(403, "M_FORBIDDEN")];
       await write(box, "refusé");
-      await vi.waitFor(() => expect(phases(box).at(-1)).toBe("failed"));
+      await eventually(() => expect(phases(box).at(-1)).toBe("failed"));
     } finally {
       full.mockRestore();
     }
@@ -253,7 +255,7 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     online = true;
     await Promise.all([again.load(), again.load()]);
     again.pump();
-    await vi.waitFor(() => expect(texts()).toEqual(["d'hier", "d'aujourd'hui"]));
+    await eventually(() => expect(texts()).toEqual(["d'hier", "d'aujourd'hui"]));
     await again.load();
     expect(again.entries.get().length).toBe(2);
   });
@@ -286,16 +288,16 @@ describe("the send queue: what was written is neither lost, nor doubled, nor out
     const box = await open();
     answers = [new TypeError("fetch failed")];
     await write(box, "au bord");
-    await vi.waitFor(() => expect(answers).toEqual([]));
+    await eventually(() => expect(answers).toEqual([]));
     online = false;
-    await vi.waitFor(() => expect(box.entries.get()).toMatchObject([{ kept: false, state: { phase: "queued" } }]));
+    await eventually(() => expect(box.entries.get()).toMatchObject([{ kept: false, state: { phase: "queued" } }]));
     full.mockRestore();
     window.dispatchEvent(new Event("offline"));
-    await vi.waitFor(() => expect(box.entries.get()).toMatchObject([{ kept: true, state: { phase: "queued" } }]));
+    await eventually(() => expect(box.entries.get()).toMatchObject([{ kept: true, state: { phase: "queued" } }]));
     const again = await reload(box);
     expect(again.entries.get()).toMatchObject([{ kept: true, content: { body: "au bord" } }]);
     online = true;
     again.pump();
-    await vi.waitFor(() => expect(texts()).toEqual(["au bord"]));
+    await eventually(() => expect(texts()).toEqual(["au bord"]));
   });
 });
