@@ -13,8 +13,15 @@ test("offline: says so, queues, survives a reload, sends when back", async ({ pe
   await jean.accept(camille.name);
   await camille.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 
+  // A request that waits for news, and waits on without a network: it would tell after minutes.
+  const news = "**/_matrix/client/v3/sync*";
+  await camille.page.route(news, () => undefined);
+  const waits = camille.page.waitForRequest(news);
+  await jean.say("À tout à l’heure");
+  await waits;
   await camille.context.setOffline(true);
   await expect(camille.page.getByText("Vous êtes hors connexion")).toBeVisible();
+  await camille.page.unroute(news);
   await camille.say("Écrit dans le tunnel");
   await expect(camille.message("Écrit dans le tunnel").getByText("En attente du réseau")).toBeAttached();
   await camille.say("Message annulé");
