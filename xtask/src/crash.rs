@@ -26,12 +26,15 @@ pub(crate) struct Options {
     /// `estafette`, or `synapse` (with `--mode kill` only).
     #[arg(long, default_value = "estafette")]
     pub(crate) server: String,
+    /// Longest time from start to readiness after a crash, in seconds.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) ready_within_s: u64,
 }
 
 impl Options {
-    /// A few crashes with a seed of their own.
+    /// A few crashes with a seed of their own, on a machine that may do other things.
     pub(crate) fn short(runs: usize, mode: How) -> Self {
-        Self { runs, mode, seed: None, server: "estafette".to_owned() }
+        Self { runs, mode, seed: None, server: "estafette".to_owned(), ready_within_s: 60 }
     }
 }
 
@@ -66,7 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "synapse" => synapse::launch(&synapse::install(&shell::cache())?, folder.path())?,
         other => bail!("no server {other}; there are estafette and synapse"),
     };
-    let settings = crash::Options { runs: options.runs, mode, seed };
+    let ready_within = std::time::Duration::from_secs(options.ready_within_s);
+    let settings = crash::Options { runs: options.runs, mode, seed, ready_within };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tail = launch.clone();
     let report = runtime.block_on(crash::run(launch, folder.path(), &settings))?;

@@ -22,14 +22,15 @@ use std::{path::Path, time::Duration};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::{latency::Latencies, launch::Launch, random::Random};
+use crate::{
+    latency::Latencies,
+    launch::{Launch, STOP_WITHIN},
+    random::Random,
+};
 use cast::Cast;
 use checker::{Kind, Violation};
 use disk::Disk;
 use life::Life;
-
-/// Longest time from start to readiness after a crash.
-pub const READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// How the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Options {
     pub mode: Mode,
     /// The same seed gives the same moments and choices.
     pub seed: u64,
+    /// Longest time from start to readiness after a crash.
+    pub ready_within: Duration,
 }
 
 /// What came out.
@@ -108,7 +111,7 @@ pub async fn run(launch: Launch, folder: &Path, options: &Options) -> Result<Rep
     let mut report = Report::default();
     let server = disk.launch().start()?;
     let mut cast = Cast::gather(disk.launch().address, options.seed).await?;
-    server.stop(Duration::from_secs(30))?;
+    server.stop(STOP_WITHIN)?;
     disk.flush();
     let mut server = Some(disk.launch().start()?);
     let mut lives = Vec::new();
@@ -118,7 +121,7 @@ pub async fn run(launch: Launch, folder: &Path, options: &Options) -> Result<Rep
         life.live(&mut cast, &mut random, || disk.end(running)).await;
         disk.restore(&mut random)?;
         report.crashes += 1;
-        match restart(&disk, &mut random, &mut report) {
+        match restart(&disk, &mut random, &mut report, options.ready_within) {
             Ok(started) => server = Some(started),
             Err(error) => {
                 let what = format!("life {number}: not back after the crash: {error:#}");
@@ -150,7 +153,12 @@ pub async fn run(launch: Launch, folder: &Path, options: &Options) -> Result<Rep
 }
 
 /// Starts the server after a crash; one time in ten it is killed once more while it starts.
-fn restart(disk: &Disk, random: &mut Random, report: &mut Report) -> Result<crate::launch::Server> {
+fn restart(
+    disk: &Disk,
+    random: &mut Random,
+    report: &mut Report,
+    ready_within: Duration,
+) -> Result<crate::launch::Server> {
     if random.chance(10) {
         let early = disk.launch().spawn()?;
         std::thread::sleep(Duration::from_millis(random.below(120)));
@@ -158,7 +166,7 @@ fn restart(disk: &Disk, random: &mut Random, report: &mut Report) -> Result<crat
     }
     let server = disk.launch().start()?;
     report.ready.record(server.ready_after);
-    if server.ready_after > READY_WITHIN {
+    if server.ready_after > ready_within {
         let what = format!("ready only after {:?}", server.ready_after);
         report.violations.push(Violation::new(Kind::Slow, what));
     }

@@ -259,7 +259,8 @@ async fn read_some(stream: &mut TcpStream, into: &mut Vec<u8>) -> io::Result<()>
     }
 }
 
-fn closed(error: &io::Error) -> bool {
+/// Whether the other side ended the connection.
+pub(crate) fn closed(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }

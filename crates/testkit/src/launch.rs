@@ -8,6 +8,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -48,6 +49,14 @@ pub struct Server {
 /// The shared secret that servers started here accept for registration.
 pub const SHARED_SECRET: &str = "registration-secret-of-the-test-tools";
 
+/// The lowest port that a server is given.
+const PORT_MIN: u32 = 10_000;
+/// So many ports are enough to choose from.
+const PORTS_LEAST: u32 = 1_000;
+
+/// Longest wait for a server that was asked to stop, also on a busy machine.
+pub const STOP_WITHIN: Duration = Duration::from_secs(120);
+
 impl Launch {
     /// The `estafette` binary on a folder and a free port: limits lifted, registration open.
     ///
@@ -74,7 +83,7 @@ impl Launch {
             address,
             data_dir,
             log: folder.join("server.log"),
-            ready_within: Duration::from_secs(60),
+            ready_within: Duration::from_secs(120),
         })
     }
 
@@ -178,12 +187,33 @@ impl Drop for Server {
     }
 }
 
-/// A loopback address whose port was free a moment ago.
+/// A loopback address whose port was free a moment ago. Nobody is given it by accident before the
+/// server binds it, or while a killed server is away: it lies below the ports that the system hands
+/// to whoever connects or names none, and this process hands it out once.
 ///
 /// # Errors
 /// When the system has no port.
 pub fn free_address() -> Result<SocketAddr> {
+    static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
+    let span = first_handed_by_the_system().saturating_sub(PORT_MIN);
+    if span >= PORTS_LEAST {
+        // Processes that run at the same time begin far from each other.
+        let begin = std::process::id().wrapping_mul(7_919);
+        for _ in 0..span {
+            let next = begin.wrapping_add(HANDED_OUT.fetch_add(1, Relaxed)) % span;
+            let port = u16::try_from(PORT_MIN + next)?;
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                return Ok(listener.local_addr()?);
+            }
+        }
+    }
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// The first port that the system hands out by itself.
+fn first_handed_by_the_system() -> u32 {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0)
 }
 
 /// Whether the server answers `GET /_matrix/client/versions` with 200 now.
@@ -205,6 +235,19 @@ pub fn answers(address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise two servers of one run get the same port, or one whose port a client's connection
+    /// took while it was away cannot come back.
+    #[test]
+    fn no_port_is_handed_out_twice_or_can_be_taken_by_accident() {
+        let addresses: Vec<_> = (0..50).map(|_| free_address().unwrap()).collect();
+        let distinct: std::collections::BTreeSet<_> = addresses.iter().collect();
+        assert_eq!(distinct.len(), addresses.len());
+        let by_system = first_handed_by_the_system();
+        if by_system >= PORT_MIN + PORTS_LEAST {
+            assert!(addresses.iter().all(|address| u32::from(address.port()) < by_system));
+        }
+    }
 
     /// Without it a server that dies at once would be waited for until the bound.
     #[test]

@@ -26,7 +26,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    launch::{Launch, Server},
+    launch::{Launch, STOP_WITHIN, Server},
     matrix::Access,
     process,
 };
@@ -72,7 +72,7 @@ impl Target {
     /// When it does not stop or not come back.
     pub fn restart(&mut self) -> Result<Option<Duration>> {
         let Some((launch, server)) = self.owned.take() else { return Ok(None) };
-        server.stop(Duration::from_secs(60))?;
+        server.stop(STOP_WITHIN)?;
         let server = launch.start()?;
         let ready_after = server.ready_after;
         self.pid = Some(server.pid());

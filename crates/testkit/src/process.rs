@@ -39,7 +39,12 @@ pub fn rss_bytes(pid: u32) -> u64 {
     sum_rollup(pid, "Rss:")
 }
 
-/// The largest resident set size in bytes that `pid` ever had.
+/// Lets the largest resident set size of `pid` be counted anew, where the kernel allows that.
+pub fn forget_peak_rss(pid: u32) {
+    let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
+/// The largest resident set size in bytes that `pid` had since its start or [`forget_peak_rss`].
 pub fn peak_rss_bytes(pid: u32) -> u64 {
     field_bytes(&format!("/proc/{pid}/status"), "VmHWM:")
 }

@@ -33,26 +33,37 @@ pub struct Sizes {
     pub slow_senders: usize,
     /// Connections that ask for much and do not read it.
     pub slow_readers: usize,
+    /// Longest p50 and p99 of a delivery to idle clients.
+    pub delivery_max: [Duration; 2],
+    /// How much longer than without them others may wait beside slow clients (p99), where a fifth
+    /// more is less than that.
+    pub delay_max: Duration,
 }
 
 impl Sizes {
-    /// A form of about two minutes.
+    /// A form of about two minutes, for machines that do other things: its times tell a client that
+    /// was not woken before its poll of half a minute was over, and one that waited until the slow
+    /// ones were cut off, from a machine that was busy.
     pub fn short() -> Self {
         Self {
             idle_polls: 500,
             watch: Duration::from_secs(10),
             slow_senders: 500,
             slow_readers: 20,
+            delivery_max: [Duration::from_secs(10), Duration::from_secs(20)],
+            delay_max: Duration::from_secs(8),
         }
     }
 
-    /// The published sizes.
+    /// The published sizes and times, on a machine that does nothing else.
     pub fn full() -> Self {
         Self {
             idle_polls: 10_000,
             watch: Duration::from_secs(60),
             slow_senders: 5_000,
             slow_readers: 100,
+            delivery_max: [Duration::from_millis(100), Duration::from_secs(1)],
+            delay_max: Duration::from_millis(10),
         }
     }
 }

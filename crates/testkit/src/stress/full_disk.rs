@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{expect_alive, rss_mib};
 use crate::{
     http::escape,
-    launch::{Launch, Server},
+    launch::{Launch, STOP_WITHIN, Server},
     matrix::{Access, Client, Refused, send_path},
 };
 
@@ -30,7 +30,7 @@ const LEFT_MIB: u64 = 3;
 const MESSAGES_MAX: usize = 2_000;
 
 /// Longest time for writes to work again once there is space.
-const RECOVER_WITHIN: Duration = Duration::from_secs(10);
+const RECOVER_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(mut launch: Launch, folder: &Path) -> Result<Value> {
     let disk = SmallDisk::mount(&folder.join("small"))?;
@@ -66,7 +66,7 @@ pub(super) async fn run(mut launch: Launch, folder: &Path) -> Result<Value> {
 }
 
 fn restarted(server: Server, launch: &Launch) -> Result<Server> {
-    server.stop(Duration::from_secs(30))?;
+    server.stop(STOP_WITHIN)?;
     launch.start()
 }
 

@@ -52,8 +52,9 @@ pub(super) async fn run(launch: Launch, sizes: &Sizes) -> Result<Value> {
     ensure!(per_client_kib <= CLIENT_KIB_MAX, "a waiting client costs too much: {line}");
     ensure!(peak_mib <= RSS_MIB_MAX, "too much memory: {line}");
     ensure!(figures.get("missing") == Some(&json!(0)), "deliveries are missing: {line}");
-    expect_below(&line, "p50_ms", Duration::from_millis(100))?;
-    expect_below(&line, "p99_ms", Duration::from_secs(1))?;
+    for (percentile, bound) in ["p50_ms", "p99_ms"].into_iter().zip(sizes.delivery_max) {
+        expect_below(&line, percentile, bound)?;
+    }
     Ok(line)
 }
 

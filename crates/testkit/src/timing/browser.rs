@@ -112,13 +112,25 @@ impl Browser {
 
     /// Sends any request. The time is from its first byte to the last of the answer.
     pub(super) fn ask(&mut self, request: &Request) -> Result<Answer> {
-        let stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => connect(self.address)?,
-        };
         let written = self.written(request);
-        let start = Instant::now();
-        let (mut answer, stream) = exchange(stream, &written)?;
+        let kept = self.stream.take();
+        let may_be_over = kept.is_some();
+        let stream = kept.map_or_else(|| connect(self.address), Ok)?;
+        let mut start = Instant::now();
+        let mut input = Vec::with_capacity(16 * 1024);
+        let (mut answer, stream) = match exchange(stream, &written, &mut input) {
+            // The server ends connections on which nothing is asked for some time.
+            Err(error)
+                if may_be_over
+                    && input.is_empty()
+                    && error.downcast_ref().is_some_and(crate::http::closed) =>
+            {
+                let stream = connect(self.address)?;
+                start = Instant::now();
+                exchange(stream, &written, &mut input)?
+            }
+            other => other?,
+        };
         answer.took = start.elapsed();
         self.stream = stream;
         answer.headers.retain(|(name, value)| {
@@ -159,14 +171,17 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
 }
 
 /// The answer, and the connection if it may be used again.
-fn exchange(mut stream: TcpStream, written: &[u8]) -> Result<(Answer, Option<TcpStream>)> {
+fn exchange(
+    mut stream: TcpStream,
+    written: &[u8],
+    input: &mut Vec<u8>,
+) -> Result<(Answer, Option<TcpStream>)> {
     stream.write_all(written)?;
-    let mut input = Vec::with_capacity(16 * 1024);
     let (status, headers, head_len) = loop {
-        if let Some(head) = head(&input)? {
+        if let Some(head) = head(input)? {
             break head;
         }
-        read_some(&mut stream, &mut input)?;
+        read_some(&mut stream, input)?;
     };
     let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, v)| v);
     let length: usize = match value("content-length") {
@@ -176,7 +191,7 @@ fn exchange(mut stream: TcpStream, written: &[u8]) -> Result<(Answer, Option<Tcp
     };
     let close = value("connection").is_some_and(|value| value == "close");
     while input.len() < head_len + length {
-        read_some(&mut stream, &mut input)?;
+        read_some(&mut stream, input)?;
     }
     let body = input.get(head_len..head_len + length).unwrap_or_default();
     let body = String::from_utf8_lossy(body).into_owned();
@@ -198,11 +213,11 @@ fn head(input: &[u8]) -> Result<Option<Head>> {
     Ok(Some((status, headers.collect(), len)))
 }
 
-fn read_some(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<()> {
+fn read_some(stream: &mut TcpStream, input: &mut Vec<u8>) -> std::io::Result<()> {
     let mut chunk = [0; 16 * 1024];
     let count = stream.read(&mut chunk)?;
     if count == 0 {
-        bail!("the server closed the connection");
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
     input.extend_from_slice(chunk.get(..count).unwrap_or_default());
     Ok(())

@@ -16,7 +16,7 @@ use super::browser::{Browser, Request};
 use crate::launch::Launch;
 
 pub(super) const PASSWORD: &str = "ocean lantern granite violin";
-const MAIL_WITHIN: Duration = Duration::from_secs(20);
+const MAIL_WITHIN: Duration = Duration::from_secs(120);
 
 /// Has a server keep pages and mail ready, and let nobody register by the API.
 pub(super) fn prepare(launch: &mut Launch, mail: &std::path::Path) {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Longest wait for the last deliveries after the last acknowledgement.
-const SETTLE_WITHIN: Duration = Duration::from_secs(20);
+const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 
 /// Ciphertext of one message, with its marker, in bytes.
 const CIPHERTEXT_BYTES: usize = 1_024;
