@@ -27,8 +27,9 @@ pub use address::AddressGuard;
 use connect::{GuardedConnector, RefusedAddress};
 pub use connect::{Resolve, SystemResolver};
 
-/// How long an idle connection is kept for the next request.
-const IDLE_TIMEOUT_S: u64 = 60;
+/// How long an idle connection is kept for the next request: less than the five seconds after which
+/// common servers (Node.js, Apache) close theirs, since a request that meets the close is lost.
+const IDLE_TIMEOUT_S: u64 = 4;
 /// Idle connections kept per host.
 const IDLE_PER_HOST_MAX: usize = 4;
 

@@ -47,6 +47,11 @@ pub(crate) const IGNORED_USERS: &str = "m.ignored_user_list";
 pub struct Push {
     heard: Mutex<Heard>,
     wake: Notify,
+    /// Held by the sender from when it takes what was heard until it has looked at all of it.
+    looking: tokio::sync::Mutex<()>,
+    /// The last position of which something was heard: what tests wait for.
+    #[cfg(test)]
+    heard_up_to: std::sync::atomic::AtomicU64,
     /// Bounds the requests to gateways.
     requests: Semaphore,
     /// Web push pushers that have been sent a token, by user and application.
@@ -77,6 +82,9 @@ impl Default for Push {
         Self {
             heard: Mutex::default(),
             wake: Notify::new(),
+            looking: tokio::sync::Mutex::default(),
+            #[cfg(test)]
+            heard_up_to: std::sync::atomic::AtomicU64::new(0),
             requests: Semaphore::new(PUSH_REQUESTS_MAX),
             acks: Mutex::default(),
         }
@@ -87,6 +95,8 @@ impl Push {
     /// Hears of a fact after its commit.
     pub(crate) fn hear(&self, fact: &Fact) {
         let mut heard = self.heard.lock();
+        #[cfg(test)]
+        self.heard_up_to.store(fact.pos.0, std::sync::atomic::Ordering::Release);
         match &fact.kind {
             FactKind::Event { room_id } => {
                 if heard.events.len() >= PUSH_HEARD_MAX {
@@ -254,6 +264,7 @@ impl Sender {
     /// Looks at everything that was heard since the last time. What an error leaves undone is as if
     /// it had not been heard yet.
     async fn catch_up(&mut self, server: &Shared) -> StoreResult<()> {
+        let _looking = server.push.looking.lock().await;
         loop {
             let mut heard = std::mem::take(&mut *server.push.heard.lock());
             let outcome = self.look_at_all(server, &mut heard).await;

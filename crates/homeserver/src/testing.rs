@@ -192,9 +192,9 @@ impl TestServer {
     }
 }
 
-/// Waits until `condition` holds, a few seconds at most: for what happens behind a request.
+/// Waits until `condition` holds, two minutes at most: for what happens behind a request.
 pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(120);
     while !condition().await {
         assert!(std::time::Instant::now() < until, "it does not happen");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

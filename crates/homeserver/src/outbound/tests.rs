@@ -63,7 +63,7 @@ fn client(networks: &[&str], resolver: Arc<dyn Resolve>) -> Outbound {
 
 fn get(url: impl Into<String>) -> OutboundRequest {
     let mut request = OutboundRequest::json(Method::GET, url, Bytes::new());
-    request.timeout = Duration::from_secs(5);
+    request.timeout = Duration::from_secs(60);
     request
 }
 

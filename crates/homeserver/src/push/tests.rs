@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::testing::TestServer;
+use crate::testing::{TestServer, eventually};
 
 const ALICE: &str = "@a:x.fr";
 const BOB: &str = "@b:x.fr";
@@ -46,7 +46,7 @@ impl Gateway {
     }
 
     async fn next(&mut self) -> Value {
-        let heard = tokio::time::timeout(Duration::from_secs(20), self.heard.recv()).await;
+        let heard = tokio::time::timeout(Duration::from_secs(120), self.heard.recv()).await;
         heard.expect("no notification came").unwrap()["notification"].clone()
     }
 
@@ -90,17 +90,20 @@ async fn set_pusher(server: &TestServer, gateway: &Gateway, user: &str, data: Va
     settle(server).await;
 }
 
-/// Waits until the sender knows of changed pushers.
-async fn settle(server: &TestServer) {
-    for _ in 0..2_000 {
-        if server.server.push.heard.lock().users.is_empty() {
-            // The sender takes the set before it reads the store; reading is short.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the sender did not look at its users");
+/// Waits until the sender has looked at everything that was done so far.
+pub(super) async fn settle(server: &TestServer) {
+    let push = &server.server.push;
+    let head = server.server.notifier.head().0;
+    eventually(async || {
+        let heard = push.heard.lock();
+        push.heard_up_to.load(std::sync::atomic::Ordering::Acquire) >= head
+            && heard.users.is_empty()
+            && heard.events.is_empty()
+            && !heard.missed
+    })
+    .await;
+    // The sender took it all: it is done with it when it is done looking.
+    drop(push.looking.lock().await);
 }
 
 async fn room_of_two(server: &TestServer) -> String {
@@ -158,12 +161,14 @@ async fn an_invitation_rings_and_rules_silence() {
     ask(&server, Method::PUT, &rule, BOB, json!({"actions": []})).await;
     settle(&server).await;
     say(&server, &room_id, ALICE, "1", "silence").await;
+    settle(&server).await;
     ask(&server, Method::DELETE, &rule, BOB, json!({})).await;
     let ignored = json!({"ignored_users": {ALICE: {}}});
     let path = format!("user/{BOB}/account_data/m.ignored_user_list");
     ask(&server, Method::PUT, &path, BOB, ignored).await;
     settle(&server).await;
     say(&server, &room_id, ALICE, "2", "ignored").await;
+    settle(&server).await;
     ask(&server, Method::PUT, &path, BOB, json!({})).await;
     settle(&server).await;
     let event_id = say(&server, &room_id, ALICE, "3", "heard").await;
@@ -182,15 +187,7 @@ async fn a_rejected_pushkey_is_removed_and_others_are_not() {
     gateway.answers(400, json!({"rejected": ["key of @b:x.fr"]}));
     say(&server, &room_id, ALICE, "2", "two").await;
     gateway.next().await;
-    let mut left = 1;
-    for _ in 0..2_000 {
-        left = server.server.store.pushers(None).await.unwrap().len();
-        if left == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(left, 0);
+    eventually(async || server.server.store.pushers(None).await.unwrap().is_empty()).await;
     settle(&server).await;
     say(&server, &room_id, ALICE, "3", "three").await;
     gateway.nothing_more();
@@ -228,6 +225,11 @@ async fn reading_clears_the_badge_once() {
     gateway.nothing_more();
 }
 
+/// How many notifications are written down because no gateway took them yet.
+async fn waiting(server: &TestServer) -> usize {
+    server.server.store.push_progress().await.unwrap().1.len()
+}
+
 #[tokio::test]
 async fn what_a_gateway_did_not_take_is_sent_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -247,28 +249,13 @@ async fn what_a_gateway_did_not_take_is_sent_after_a_restart() {
     let event_id = say(&server, &room_id, ALICE, "1", "one").await;
     assert_eq!(gateway.next().await["event_id"], event_id.as_str());
     server.server.stop();
-    let mut waiting = 0;
-    for _ in 0..2_000 {
-        waiting = server.server.store.push_progress().await.unwrap().1.len();
-        if waiting == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(waiting, 1, "it is written down");
+    eventually(async || waiting(&server).await == 1).await;
     drop(server);
     let server = open().await;
     assert_eq!(gateway.next().await["event_id"], event_id.as_str(), "sent again");
     let next = say(&server, &room_id, ALICE, "2", "two").await;
     assert_eq!(gateway.next().await["event_id"], next.as_str());
-    for _ in 0..2_000 {
-        waiting = server.server.store.push_progress().await.unwrap().1.len();
-        if waiting == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(waiting, 0);
+    eventually(async || waiting(&server).await == 0).await;
     gateway.nothing_more();
 }
 

@@ -169,20 +169,21 @@ async fn a_missing_account_takes_as_long_as_an_existing_one() {
     let passwords =
         crate::auth::password::Passwords::new(&crate::clock::SeededRandom::new(1)).unwrap();
     let kept = passwords.hash(&crate::clock::SeededRandom::new(2), PASSWORD).await.unwrap();
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..9 {
-        for (kept, times) in [Some(&kept), None].into_iter().zip(&mut times) {
+    // The shortest time of each: what else the machine does only ever adds. Where it did so
+    // throughout, more is asked.
+    let mut shortest = [f64::MAX; 2];
+    for _ in 0..60 {
+        for (kept, shortest) in [Some(&kept), None].into_iter().zip(&mut shortest) {
             let start = std::time::Instant::now();
             assert!(!passwords.matches("wrong", kept).await.unwrap());
-            times.push(start.elapsed());
+            *shortest = shortest.min(start.elapsed().as_secs_f64());
+        }
+        let [existing, missing] = shortest;
+        if (0.5..2.0).contains(&(missing / existing)) {
+            return;
         }
     }
-    let [existing, missing] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    });
-    let ratio = missing / existing;
-    assert!((0.5..2.0).contains(&ratio), "existing {existing} s, missing {missing} s");
+    panic!("existing and missing take {shortest:?} s");
 }
 
 #[tokio::test]

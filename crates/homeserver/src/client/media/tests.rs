@@ -235,6 +235,7 @@ async fn a_reserved_id_is_waited_for_and_written_once() {
     let id = media_id(&created);
     assert_eq!(created.json()["unused_expires_at"], 1_700_086_400_000_i64);
     let path = format!("download/x.fr/{id}");
+    let waits = format!("{path}?timeout_ms=60000");
     let early = get(&server, &format!("{path}?timeout_ms=1")).await;
     assert_eq!(errcode(&early), (504, "M_NOT_YET_UPLOADED".into()));
     let put = async |user: &str, id: &str| {
@@ -243,7 +244,7 @@ async fn a_reserved_id_is_waited_for_and_written_once() {
     };
     assert_eq!(errcode(&put(BOB, &id).await), (403, "M_FORBIDDEN".into()));
     assert_eq!(errcode(&put(ALICE, "unknown").await), (404, "M_NOT_FOUND".into()));
-    let (waited, uploaded) = tokio::join!(get(&server, &path), put(ALICE, &id));
+    let (waited, uploaded) = tokio::join!(get(&server, &waits), put(ALICE, &id));
     assert_eq!(uploaded.json(), json!({}));
     assert_eq!(waited.bytes.as_ref(), b"late");
     assert_eq!(errcode(&put(ALICE, &id).await), (409, "M_CANNOT_OVERWRITE_MEDIA".into()));

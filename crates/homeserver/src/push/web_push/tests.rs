@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{
     clock::OsRandom,
-    testing::{Answer, TestServer},
+    push::tests::settle,
+    testing::{Answer, TestServer, eventually},
 };
 
 const ALICE: &str = "@a:x.fr";
@@ -72,7 +73,7 @@ impl Browser {
     }
 
     async fn next(&mut self) -> (HeaderMap, Value) {
-        let heard = tokio::time::timeout(Duration::from_secs(20), self.heard.recv()).await;
+        let heard = tokio::time::timeout(Duration::from_secs(120), self.heard.recv()).await;
         let (headers, body) = heard.expect("no push came").unwrap();
         assert!(
             !body.windows(5).any(|piece| piece == b"event" || piece == b"token"),
@@ -149,18 +150,6 @@ async fn ask(server: &TestServer, method: Method, path: &str, user: &str, body: 
     answer.json()
 }
 
-/// Waits until the sender knows of changed pushers.
-async fn settle(server: &TestServer) {
-    for _ in 0..2_000 {
-        if server.server.push.heard.lock().users.is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the sender did not look at its users");
-}
-
 async fn room_of_two(server: &TestServer) -> String {
     let body = json!({"preset": "private_chat", "name": "Salon", "invite": [BOB]});
     let created = ask(server, Method::POST, "createRoom", ALICE, body).await;
@@ -223,6 +212,7 @@ async fn nothing_is_pushed_before_the_browser_proved_that_it_receives() {
     let (_, first) = browser.next().await;
     settle(&server).await;
     say(&server, &room_id, "1", "too early").await;
+    settle(&server).await;
     let wrong = json!({"app_id": "fr.estafette.web", "ack_token": "guessed"});
     assert_eq!(ack(&server, BOB, &wrong).await.json()["errcode"], "M_UNKNOWN_ACTIVATION_TOKEN");
     assert_eq!(ack(&server, ALICE, &first).await.status, StatusCode::NOT_FOUND);
@@ -280,15 +270,7 @@ async fn a_subscription_that_is_gone_is_removed() {
     browser.answer.store(410, std::sync::atomic::Ordering::SeqCst);
     say(&server, &room_id, "1", "one").await;
     browser.next().await;
-    let mut left = 1;
-    for _ in 0..2_000 {
-        left = server.server.store.pushers(None).await.unwrap().len();
-        if left == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(left, 0);
+    eventually(async || server.server.store.pushers(None).await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]
