@@ -31,6 +31,11 @@ for (const reader of READERS) {
     await look(page, "sign-up-malformed");
     await focusIsOnWhatIsWrong(page);
     assert.equal(await page.inputValue("#address"), "a@evil.fr@important.fr");
+    await tabTo(page, "#address", "jeanne@nowhere-that-is-known.fr");
+    await enter(page);
+    await look(page, "sign-up-nobodys");
+    await focusIsOnWhatIsWrong(page);
+    assert.equal(await page.inputValue("#address"), "jeanne@nowhere-that-is-known.fr");
     await tabTo(page, "#address", "a@other.fr");
     await enter(page);
     await look(page, "sign-up-elsewhere");
