@@ -8,7 +8,8 @@
 //! end also when the browser has hung up.
 //!
 //! The answer is given to nobody but the browser that sent the form, by the cookie it had then or
-//! the one that the answer gave it.
+//! the one that the answer gave it, and only while the session that the answer was made for is what
+//! it was ([`MadeFor`]): what was shown to somebody is not shown again once they are signed out.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -35,7 +36,7 @@ use tracing::Instrument as _;
 
 use super::{
     Trouble,
-    session::{answered_cookie, presented_cookie},
+    session::{MadeFor, answered_cookie, presented_cookie},
 };
 use crate::Identity;
 
@@ -140,12 +141,22 @@ pub(super) async fn answer_once(
     let request = Request::from_parts(parts, Body::from(body));
     match identity.form_answers.turn(form, cookie.as_deref(), identity.host.now_ms()) {
         Turn::Stranger => next.run(request).await,
-        Turn::Again(answer) => wait(answer).await,
+        Turn::Again(answer) => match answered(answer).await {
+            Ok(answer) => match answer.still_holds(&identity).await {
+                Ok(true) => answer.response(),
+                Ok(false) => next.run(request).await,
+                Err(trouble) => trouble.into_response(),
+            },
+            Err(trouble) => trouble.into_response(),
+        },
         Turn::First(sender) => {
             let answer = sender.subscribe();
             let work = work_off(Arc::clone(&identity), form, request, next, sender);
             tokio::spawn(work.in_current_span());
-            wait(answer).await
+            match answered(answer).await {
+                Ok(answer) => answer.response(),
+                Err(trouble) => trouble.into_response(),
+            }
         }
     }
 }
@@ -197,10 +208,26 @@ impl Drop for Forget<'_> {
     }
 }
 
-async fn wait(mut answer: watch::Receiver<Option<Arc<Answer>>>) -> Response {
-    match answer.wait_for(Option::is_some).await.as_deref() {
-        Ok(Some(answer)) => answer.response.clone().map(Body::from),
-        _ => Trouble::Broken("a form was not worked off".into()).into_response(),
+/// The answer, once it is there.
+async fn answered(
+    mut answer: watch::Receiver<Option<Arc<Answer>>>,
+) -> Result<Arc<Answer>, Trouble> {
+    let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
+    answer.ok_or_else(|| Trouble::Broken("a form was not worked off".into()))
+}
+
+impl Answer {
+    fn response(&self) -> Response {
+        self.response.clone().map(Body::from)
+    }
+
+    /// Whether whoever it was made for is signed in as they were then. What no browser was looked
+    /// at for says nothing of anybody.
+    async fn still_holds(&self, identity: &Identity) -> Result<bool, Trouble> {
+        match self.response.extensions().get::<MadeFor>() {
+            Some(made_for) => made_for.still_holds(identity).await,
+            None => Ok(true),
+        }
     }
 }
 

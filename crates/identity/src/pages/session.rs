@@ -315,6 +315,7 @@ impl Browser {
     pub(crate) fn show(&self, page: &Page) -> Response {
         let mut response =
             layout::response(&self.identity.config.service_name, self.language, page);
+        response.extensions_mut().insert(self.made_for());
         self.set_cookie(response.headers_mut());
         response
     }
@@ -333,6 +334,7 @@ impl Browser {
     pub(crate) fn redirect(&self, to: &str) -> Response {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::SEE_OTHER;
+        response.extensions_mut().insert(self.made_for());
         let to = self.place(to);
         let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
         let headers = response.headers_mut();
@@ -341,6 +343,10 @@ impl Browser {
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         self.set_cookie(headers);
         response
+    }
+
+    fn made_for(&self) -> MadeFor {
+        MadeFor { cookie: self.key(), session: self.session.as_ref().map(SessionState::of) }
     }
 
     fn set_cookie(&self, headers: &mut HeaderMap) {
@@ -360,6 +366,40 @@ impl Browser {
             let lasts = format!("; Max-Age={KNOWN_BROWSER_S}");
             set(known_cookie(self.is_secure), known, &lasts);
         }
+    }
+}
+
+/// The browser that an answer was made for, by what it is called from then on, and the session that
+/// it had when the answer was made.
+#[derive(Clone)]
+pub(super) struct MadeFor {
+    cookie: TokenHash,
+    session: Option<SessionState>,
+}
+
+/// By what a session is told from what it was.
+#[derive(Clone, PartialEq, Eq)]
+struct SessionState {
+    user_id: UserId,
+    created_ms: i64,
+    is_suspended: bool,
+}
+
+impl SessionState {
+    fn of(signed_in: &SignedIn) -> Self {
+        let BrowserSession { user_id, created_ms, .. } = &signed_in.session;
+        let (user_id, created_ms) = (user_id.clone(), *created_ms);
+        Self { user_id, created_ms, is_suspended: signed_in.suspended }
+    }
+}
+
+impl MadeFor {
+    /// Whether the browser's session is what it was: there, of the same person, and neither locked
+    /// nor suspended meanwhile; or still none.
+    pub(super) async fn still_holds(&self, identity: &Identity) -> Result<bool, Trouble> {
+        let now_ms = identity.host.now_ms();
+        let now = identity.store.browser_session(self.cookie, now_ms).await?;
+        Ok(now.as_ref().map(SessionState::of) == self.session)
     }
 }
 
