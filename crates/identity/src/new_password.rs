@@ -2,9 +2,12 @@
 //! Choosing a password: the two fields, and what makes one good enough.
 //!
 //! NIST SP 800-63B: length and not being guessable count, classes of characters do not. zxcvbn
-//! judges how many guesses it would take; what is known of the person counts as known to guessers.
+//! judges how many guesses it would take; what is known of the person counts as known to guessers,
+//! and so do the words that people here choose first, with accents or without.
 
-use estafette_core::limits::PASSWORD_BYTES_MAX;
+use std::sync::LazyLock;
+
+use estafette_core::{directory::fold, limits::PASSWORD_BYTES_MAX};
 use maud::{Markup, html};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -20,6 +23,11 @@ use crate::{
 
 /// Guesses beyond 10^8: out of reach of whoever guesses at the server.
 const SCORE_MIN: Score = Score::Three;
+/// French words that are guessed first, the likeliest before the others: zxcvbn knows English ones.
+static FRENCH: LazyLock<Vec<&str>> =
+    LazyLock::new(|| include_str!("new_password/french.txt").lines().collect());
+/// How many characters around words make a password no better.
+const AROUND_MAX: usize = 6;
 /// How much of a password is judged; what comes after makes it no worse.
 const JUDGED_CHARS_MAX: usize = 100;
 
@@ -95,7 +103,24 @@ fn score(password: &str, whose: &str, service: &str) -> Score {
     let mut known: Vec<&str> = whose.split(['.', '@', '-', '_', '+', ':']).collect();
     known.extend(whose.split(['@', ':']));
     known.extend([whose, service]);
-    zxcvbn::zxcvbn(&judged, &known).score()
+    known.extend(FRENCH.iter());
+    let score = |password: &str| zxcvbn::zxcvbn(password, &known).score();
+    // No guesser is stopped by an accent.
+    let folded = Zeroizing::new(fold(&judged));
+    let whole = if judged.is_ascii() { score(&judged) } else { score(&judged).min(score(&folded)) };
+    match words_alone(&folded) {
+        Some(words) if score(words) <= Score::One => whole.min(Score::One),
+        _ => whole,
+    }
+}
+
+/// The words of a password that is nothing else but for some characters before and after them: a
+/// year and exclamation marks are what everybody adds, and zxcvbn takes three parts for strong.
+fn words_alone(folded: &str) -> Option<&str> {
+    let words = folded.trim_matches(|c: char| !c.is_alphabetic());
+    let around = folded.chars().count() - words.chars().count();
+    let nothing_else = words.chars().all(|c| c.is_alphabetic() || c.is_whitespace());
+    (!words.is_empty() && nothing_else && (1..=AROUND_MAX).contains(&around)).then_some(words)
 }
 
 /// The fields for a new password. `whose` is what its owner signs in with, for password managers.
@@ -130,3 +155,6 @@ pub(crate) fn fields_called(
         }.render())
     }
 }
+
+#[cfg(test)]
+mod tests;
