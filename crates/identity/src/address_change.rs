@@ -124,6 +124,9 @@ async fn accepted(
     if id != Some(person.details.organisation_id.as_deref().unwrap_or_default()) {
         return Ok(Err(("address", words.address.other_organisation.into())));
     }
+    if identity.policy.is_detailed(&address) {
+        return Ok(Err(("address", words.sign_up.detailed.into())));
+    }
     let Some(password) = password else { return Ok(Ok(address)) };
     let guess = identity.host.begin_guess(user_id.as_str(), &browser.session_origin())?;
     let account = identity.store.account(user_id).await?;

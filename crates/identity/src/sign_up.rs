@@ -66,7 +66,11 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
         return Ok(browser.show(&address_page(&browser, &form, Some(why))));
     };
     if organisation.homeserver != *browser.identity.host.server_name() {
-        return Ok(browser.show(&elsewhere(&browser, &address, organisation)));
+        return Ok(browser.show(&elsewhere(&browser, &address, organisation, SIGN_UP.start)));
+    }
+    if browser.identity.policy.is_detailed(&address) {
+        let why = words.sign_up.detailed;
+        return Ok(browser.show(&address_page(&browser, &form, Some(why))));
     }
     let to_nobody = organisation.guests && !is_awaited(&browser.identity, &address).await?;
     code::send(&browser, &SIGN_UP, &address, to_nobody, form.onward.path()).await

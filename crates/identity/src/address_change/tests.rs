@@ -20,6 +20,7 @@ async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
         ("new@important.com", "wrong", "not your password"),
         ("new@other.com", PASSWORD, "not of your organisation"),
         ("new@y.com", PASSWORD, "not of your organisation"),
+        ("new+1@important.com", PASSWORD, "without the “+”"),
         ("a@b@important.com", PASSWORD, "exactly one"),
     ] {
         browser.open(path).await;

@@ -214,3 +214,24 @@ proptest! {
         let _ = Policy::parse(&text, &here());
     }
 }
+
+/// Otherwise one mailbox makes as many accounts as it likes, or an address that the operator or a
+/// sponsor named is nobody's.
+#[test]
+fn a_mailbox_has_one_name_unless_another_was_given_to_it() {
+    let file = FILE.replace("Colonel@exemple.fr", "equipe+poste@interieur.gouv.fr");
+    let (policy, open) = (Policy::parse(&file, &here()).unwrap(), Policy::open(&here()));
+    for (address, detailed) in [
+        ("a+1@interieur.gouv.fr", true),
+        ("a+@b.interieur.gouv.fr", true),
+        ("+@interieur.gouv.fr", true),
+        ("equipe+poste@interieur.gouv.fr", false),
+        ("equipe+Autre@interieur.gouv.fr", true),
+        ("a@interieur.gouv.fr", false),
+        ("guest+1@anywhere.fr", false),
+    ] {
+        let address = EmailAddress::parse(address).unwrap();
+        assert_eq!(policy.is_detailed(&address), detailed, "{address}");
+    }
+    assert!(open.is_detailed(&EmailAddress::parse("a+1@anywhere.fr").unwrap()));
+}

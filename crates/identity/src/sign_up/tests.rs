@@ -202,6 +202,22 @@ async fn a_malformed_address_is_refused_with_a_sentence_and_kept_in_the_field() 
     assert!(site.mails().await.is_empty());
 }
 
+/// Otherwise one mailbox makes as many accounts as its owner types endings, all under one name.
+#[tokio::test]
+async fn a_mailbox_has_one_account_however_many_names_it_has() {
+    let site = Site::start();
+    site.sign_up("jean.martin@important.com").await;
+    let sent = site.mails().await.len();
+    for address in ["jean.martin+1@important.com", "new+@sub.important.com"] {
+        let mut browser = site.test.browser();
+        let answer = ask(&mut browser, address).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{address}");
+        assert!(answer.body.contains("without the “+”"), "{}", answer.body);
+        assert!(answer.body.contains(&format!("value=\"{address}\"")), "what was typed is kept");
+    }
+    assert_eq!(site.mails().await.len(), sent, "nobody is written to");
+}
+
 /// Otherwise the answer to an address tells strangers whether it has an account (F-24).
 #[tokio::test]
 async fn an_address_with_an_account_is_answered_like_one_without() {

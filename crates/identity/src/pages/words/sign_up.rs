@@ -9,6 +9,7 @@ pub(crate) struct SignUp {
     pub(crate) send: &'static str,
     pub(crate) has_account: &'static str,
     pub(crate) nobodys: &'static str,
+    pub(crate) detailed: &'static str,
     pub(crate) elsewhere_title: &'static str,
     pub(crate) elsewhere: &'static str,
     pub(crate) elsewhere_go: &'static str,
@@ -34,7 +35,8 @@ pub(super) const FRENCH: SignUp = SignUp {
     send: "Recevoir un code",
     has_account: "J’ai déjà un compte",
     nobodys: "Cette adresse n’est d’aucune organisation connue de ce service. Utilisez votre \
-              adresse professionnelle.",
+              adresse professionnelle\u{a0}; si c’est bien elle, adressez-vous à votre support.",
+    detailed: "Tapez votre adresse sans le «\u{a0}+\u{a0}» ni ce qui le suit jusqu’à l’arobase.",
     elsewhere_title: "Votre organisation a son propre serveur",
     elsewhere: "Cette adresse est de l’organisation",
     elsewhere_go: "Continuer sur son serveur",
@@ -67,7 +69,8 @@ pub(super) const ENGLISH: SignUp = SignUp {
     send: "Receive a code",
     has_account: "I already have an account",
     nobodys: "This address is of no organisation that this service knows. Use your professional \
-              address.",
+              address; if it is that one, ask your support.",
+    detailed: "Type your address without the “+” and what follows it up to the at sign.",
     elsewhere_title: "Your organisation has its own server",
     elsewhere: "This address is of the organisation",
     elsewhere_go: "Continue on its server",
