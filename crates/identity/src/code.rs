@@ -24,7 +24,7 @@ use estafette_store::{
     IdentityStore as _, PeopleStore as _,
     identity::{CodeOutcome, NewCode, TryOutcome},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -61,11 +61,31 @@ pub(crate) struct Typed {
     pub(crate) onward: Onward,
 }
 
-/// Sends a code and leads to the page where it is typed.
+/// Sends a code and leads to the page where it is typed. Who has to wait for another one is shown
+/// that page too, where the first can still be typed.
 ///
 /// With `to_nobody` everything is the same, but no mail is sent: strangers cannot tell whether an
 /// account exists.
 pub(crate) async fn send(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &EmailAddress,
+    to_nobody: bool,
+    onward: &str,
+) -> Result<Response, Trouble> {
+    let sent = send_anew(browser, purpose, address, to_nobody, onward).await;
+    let Err(Trouble::Limited { retry_after_s }) = sent else { return sent };
+    if !waits_for(browser, purpose, address.as_str()).await? {
+        return sent;
+    }
+    let told = (browser.words().code.wait)(retry_after_s);
+    let page = page(browser, purpose, address.as_str(), onward, Told::Notice(told));
+    let mut answer = browser.show(&page.status(StatusCode::TOO_MANY_REQUESTS));
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+    Ok(answer)
+}
+
+async fn send_anew(
     browser: &Browser,
     purpose: &Purpose,
     address: &EmailAddress,
@@ -145,7 +165,9 @@ pub(crate) async fn show(
     match browser.identity.store.code(browser.key(), purpose.name, now_ms).await? {
         None => Ok(browser.redirect(&with_onward(purpose.start, onward))),
         Some((_, true)) => Ok(browser.redirect(&with_onward(purpose.next, onward))),
-        Some((address, false)) => Ok(browser.show(&page(browser, purpose, &address, onward, None))),
+        Some((address, false)) => {
+            Ok(browser.show(&page(browser, purpose, &address, onward, Told::Nothing)))
+        }
     }
 }
 
@@ -165,7 +187,7 @@ pub(crate) async fn check(
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
         // A slip of the finger costs no try.
-        let wrong = Some((typed.code.as_str(), words.not_a_code.to_owned()));
+        let wrong = Told::Wrong(&typed.code, words.not_a_code.to_owned());
         let page = page(browser, purpose, &address, onward, wrong);
         return Ok(browser.show(&page));
     }
@@ -182,8 +204,7 @@ pub(crate) async fn check(
         }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
         TryOutcome::Wrong { tries_left } => {
-            let wrong = (words.wrong)(tries_left);
-            let wrong = Some((typed.code.as_str(), wrong));
+            let wrong = Told::Wrong(&typed.code, (words.wrong)(tries_left));
             Ok(browser.show(&page(browser, purpose, &address, onward, wrong)))
         }
     }
@@ -254,16 +275,22 @@ fn ended(browser: &Browser, purpose: &Purpose, onward: &str) -> Response {
     browser.show(&Page::new(words.ended_title, body).status(StatusCode::UNPROCESSABLE_ENTITY))
 }
 
-fn page(
-    browser: &Browser,
-    purpose: &Purpose,
-    address: &str,
-    onward: &str,
-    wrong: Option<(&str, String)>,
-) -> Page {
+/// What the page says besides.
+enum Told<'a> {
+    Nothing,
+    /// A sentence about what was done.
+    Notice(String),
+    /// What was typed, and what is wrong with it.
+    Wrong(&'a str, String),
+}
+
+fn page(browser: &Browser, purpose: &Purpose, address: &str, onward: &str, told: Told<'_>) -> Page {
     let words = &browser.words().code;
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|(_, why)| ("code", why.as_str())).collect();
-    let (typed, why) = wrong.as_ref().map(|(typed, why)| (*typed, why.as_str())).unzip();
+    let (typed, why) = match &told {
+        Told::Wrong(typed, why) => (*typed, Some(why.as_str())),
+        Told::Nothing | Told::Notice(_) => ("", None),
+    };
+    let errors: Vec<(&str, &str)> = why.iter().map(|why| ("code", *why)).collect();
     // Who may have no account is not told that a mail is on its way.
     let certain = !matches!(purpose.letter, CodeFor::Reset | CodeFor::SignIn);
     let of_guests = purpose.name == SIGN_UP.name && is_of_guests(&browser.identity, address);
@@ -275,7 +302,7 @@ fn page(
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (Field {
-            name: "code", label: words.label, kind: "text", value: typed.unwrap_or_default(),
+            name: "code", label: words.label, kind: "text", value: typed,
             autocomplete: "one-time-code", hint: Some(words.hint), error: why,
         }.render())
         div.actions { button type="submit" { (words.submit) } }
@@ -283,11 +310,12 @@ fn page(
     let body = html! {
         h1 { (words.title) }
         (error_summary(browser.words().frame.errors_title, &errors))
+        @if let Told::Notice(text) = &told { p.notice role="status" { (text) } }
         p { (sent) " " strong { (address) } "." }
         (browser.form(purpose.page, &form))
         (again(browser, purpose, address, onward))
     };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if why.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.title, body).status(status)
 }
 

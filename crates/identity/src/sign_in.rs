@@ -24,7 +24,7 @@ use crate::{
     pages::{
         Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary, local_path,
     },
-    upstream,
+    sign_up, upstream,
     validity::RENEW,
 };
 
@@ -105,7 +105,13 @@ async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResul
             browser.sign_in(&user_id).await?;
             Ok(browser.redirect(onward))
         }
-        Ok(None) => Ok(browser.show(&page(&browser, onward, &form.who, Some(words.refused)))),
+        Ok(None) => {
+            let page = match sign_up::sign_in_elsewhere(&browser, form.who.trim()) {
+                Some(elsewhere) => elsewhere.status(StatusCode::UNPROCESSABLE_ENTITY),
+                None => page(&browser, onward, &form.who, Some(words.refused)),
+            };
+            Ok(browser.show(&page))
+        }
         Err(Trouble::Limited { retry_after_s }) => {
             let troubles = &browser.words().troubles;
             let wait = format!("{} {}", troubles.limited.1, (troubles.wait)(retry_after_s));

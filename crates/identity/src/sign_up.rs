@@ -119,12 +119,25 @@ fn has_account(browser: &Browser, onward: &str) -> Markup {
     html! { ul.links { li { a href=(sign_in) { (browser.words().sign_up.has_account) } } } }
 }
 
-/// The organisation has its own server.
-fn elsewhere(browser: &Browser, address: &EmailAddress, organisation: &Organisation) -> Page {
+/// Where somebody signs in whom the policy expects on another server: its domain alone says so.
+pub(crate) fn sign_in_elsewhere(browser: &Browser, who: &str) -> Option<Page> {
+    let address = EmailAddress::parse(who).ok()?;
+    let organisation = browser.identity.policy.organisation_of(&address)?;
+    let is_here = organisation.homeserver == *browser.identity.host.server_name();
+    (!is_here).then(|| elsewhere(browser, &address, organisation, "/_estafette/sign-in"))
+}
+
+/// The organisation has its own server, and a page of that name.
+fn elsewhere(
+    browser: &Browser,
+    address: &EmailAddress,
+    organisation: &Organisation,
+    page: &str,
+) -> Page {
     let words = &browser.words().sign_up;
     let link = organisation.url.as_ref().map(|url| {
         let query = serde_urlencoded::to_string([("login_hint", address.as_str())]);
-        format!("{url}{}?{}", SIGN_UP.start, query.unwrap_or_default())
+        format!("{url}{page}?{}", query.unwrap_or_default())
     });
     let body = html! {
         h1 { (words.elsewhere_title) }

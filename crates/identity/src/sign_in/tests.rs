@@ -67,6 +67,21 @@ async fn a_wrong_password_and_no_account_are_answered_alike() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
 
+/// Otherwise an agent of another ministry tries passwords on a server that has never known them.
+#[tokio::test]
+async fn who_is_expected_on_another_server_is_led_there() {
+    let site = Site::start();
+    for (who, elsewhere) in [("a@other.com", true), ("a@important.com", false), ("other", false)] {
+        let mut browser = site.test.browser();
+        browser.open("/_estafette/sign-in").await;
+        let fields = [("who", who), ("password", PASSWORD)];
+        let answer = browser.submit("/_estafette/sign-in", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{who}");
+        let link = "href=\"https://chat.other.fr/_estafette/sign-in?login_hint=a%40other.com\"";
+        assert_eq!(answer.body.contains(link), elsewhere, "{who}: {}", answer.body);
+    }
+}
+
 /// Otherwise somebody who is locked out tries passwords and resets until they give up.
 #[tokio::test]
 async fn a_locked_person_is_told_after_the_right_password() {

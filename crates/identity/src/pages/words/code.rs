@@ -19,6 +19,8 @@ pub(crate) struct Code {
     pub(crate) not_there: &'static str,
     pub(crate) not_there_hint: &'static str,
     pub(crate) again: &'static str,
+    /// In how many seconds another one can be had.
+    pub(crate) wait: fn(u64) -> String,
     pub(crate) other_address: &'static str,
     pub(crate) ended_title: &'static str,
     pub(crate) ended: &'static str,
@@ -56,6 +58,12 @@ pub(super) const FRENCH: Code = Code {
     not_there_hint: "Attendez une minute, regardez dans les courriers indésirables et vérifiez \
                      l’adresse.",
     again: "Envoyer un nouveau code",
+    wait: |seconds| {
+        format!(
+            "Un code vient d’être envoyé\u{a0}: tapez-le ici. Vous pourrez en demander un autre \
+             dans {seconds}\u{a0}s."
+        )
+    },
     other_address: "Changer d’adresse",
     ended_title: "Ce code n’est plus valable",
     ended: "Il a expiré, ou a été essayé trop souvent. Demandez-en un nouveau.",
@@ -82,6 +90,11 @@ pub(super) const ENGLISH: Code = Code {
     not_there: "Nothing received?",
     not_there_hint: "Wait a minute, look into your junk mail and check the address.",
     again: "Send a new code",
+    wait: |seconds| {
+        format!(
+            "A code has just been sent: type it here. You can ask for another one in {seconds} s."
+        )
+    },
     other_address: "Use another address",
     ended_title: "This code no longer works",
     ended: "It has expired, or was tried too often. Ask for a new one.",

@@ -102,6 +102,29 @@ async fn one_stranger_takes_no_code_from_the_owner_and_many_a_minute() {
     assert_eq!(ask(&mut owner, "a@important.com").await.status, StatusCode::SEE_OTHER);
 }
 
+/// Otherwise who asks for another code too soon cannot type the one that is in the mailbox.
+#[tokio::test]
+async fn who_waits_for_another_code_is_shown_where_the_first_is_typed() {
+    let site = Site::start();
+    let mut owner = from(&site, 1).await;
+    assert_eq!(ask(&mut owner, "a@important.com").await.status, StatusCode::SEE_OTHER);
+    let again = ask(&mut owner, "a@important.com").await;
+    assert_eq!(again.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(again.headers.contains_key("retry-after"));
+    assert!(again.body.contains("A code has just been sent"), "{}", again.body);
+    let code = site.code_for("a@important.com").await;
+    owner.open("/_estafette/sign-up/code").await;
+    let right = owner.submit("/_estafette/sign-up/code", &[("code", &code)]).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER, "{}", right.body);
+    // Another address, or another browser, has nothing to type.
+    let other = ask(&mut owner, "b@important.com").await;
+    assert_eq!(other.status, StatusCode::SEE_OTHER);
+    let mut stranger = from(&site, 1).await;
+    let told = ask(&mut stranger, "b@important.com").await;
+    assert_eq!(told.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(!told.body.contains("name=\"code\""), "{}", told.body);
+}
+
 /// Otherwise a password is guessed from many places, or by many names.
 #[tokio::test]
 async fn passwords_are_guessed_at_ten_times_a_minute_from_a_thousand_places() {
