@@ -29,6 +29,11 @@ after(async () => {
 const path = (page) => new URL(page.url()).pathname;
 const action = (name) => `${site.base}${ACCOUNT}?action=org.matrix.${name}`;
 
+/** Whom the provider signs in next, as somebody it has always called the same. */
+function signInAs(email) {
+  Object.assign(provider, { email, provenS: undefined, refuses: false, subject: undefined });
+}
+
 /** Another browser in which somebody signs in. */
 async function signedIn(reader, address, password = PASSWORD) {
   const page = await site.page(reader);
@@ -47,7 +52,7 @@ for (const reader of READERS) {
   test(`an account is joined to a provider, and proven there again ${called}`, async () => {
     const address = addressOf("jo.join");
     await (await site.newcomer(reader, address)).context().close();
-    Object.assign(provider, { email: address, provenS: undefined, refuses: false });
+    signInAs(address);
     const page = await site.page(reader);
     await page.goto(`${site.base}/_estafette/sign-in?continue=${ACCOUNT}`);
     await look(page, "sign-in-providers");
@@ -80,14 +85,37 @@ for (const reader of READERS) {
     await page.context().close();
   });
 
+  test(`whoever a provider calls otherwise proves their mailbox ${called}`, async () => {
+    const address = addressOf("noe.newly");
+    const page = await site.newcomer(reader, address, "main form button[name=without]");
+    await press(page, "form[action^='/_estafette/sign-out'] button");
+    signInAs(address);
+    await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
+    assert.equal(path(page), ACCOUNT);
+    await press(page, "form[action^='/_estafette/sign-out'] button");
+    provider.subject = `another subject of ${address}`;
+    await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
+    await look(page, "provider-join-mailbox");
+    await press(page, "main a.button");
+    await look(page, "provider-join-mailbox-address");
+    assert.equal(await page.inputValue("#address"), address);
+    await press(page, SUBMIT);
+    await look(page, "provider-join-mailbox-code");
+    await page.fill("#code", await site.codeFor(address, 2));
+    await press(page, SUBMIT);
+    await look(page, "provider-join-last");
+    await press(page, "main a.button:not(.second)");
+    assert.equal(path(page), ACCOUNT);
+    await page.context().close();
+  });
+
   test(`a provider that signs nobody in is named, with another way ${called}`, async () => {
     provider.refuses = true;
     const page = await site.page(reader);
     await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
     await look(page, "provider-refused");
     assert.match(await page.title(), reader.locale === "fr-FR" ? /^Erreur\s: / : /^Error: /);
-    provider.refuses = false;
-    Object.assign(provider, { email: addressOf("nobody.here"), provenS: undefined });
+    signInAs(addressOf("nobody.here"));
     await page.goto(`${site.base}/_estafette/upstream/idp?continue=${ACCOUNT}`);
     await look(page, "provider-no-account");
     await page.click("main ul.links a");

@@ -13,6 +13,8 @@ const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url")
 export class TestProvider {
   /** The address of whoever signs in. */
   email = "";
+  /** What it calls them; undefined: always the same for the same address. */
+  subject = undefined;
   /** When they proved who they are, in seconds since the epoch; undefined: now. */
   provenS = undefined;
   /** Whether nobody is signed in. */
@@ -46,6 +48,7 @@ client_id = "${CLIENT}"
 client_secret = "a secret"
 asks_again = true
 domains = ["important.fr"]
+mailbox_opens_accounts = true
 `;
   }
 
@@ -100,7 +103,7 @@ domains = ["important.fr"]
     const claims = {
       iss: this.issuer,
       aud: CLIENT,
-      sub: `subject of ${this.email}`,
+      sub: this.subject ?? `subject of ${this.email}`,
       email: this.email,
       email_verified: true,
       nonce: this.#nonces.get(asked.get("code")),

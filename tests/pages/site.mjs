@@ -128,8 +128,11 @@ ${settings}
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Signs somebody up with [PASSWORD], in a browser of their own: their account's page. */
-  async newcomer(reader, address) {
+  /**
+   * Signs somebody up with [PASSWORD], or without where they press that button, in a browser of
+   * their own: their account's page.
+   */
+  async newcomer(reader, address, button = "main form button[type=submit]:not([name])") {
     const page = await this.page(reader);
     await page.goto(`${this.base}/_estafette/sign-up?continue=${ACCOUNT}`);
     await page.fill("#address", address);
@@ -138,7 +141,7 @@ ${settings}
     await press(page, SUBMIT);
     await page.fill("#password", PASSWORD);
     await page.fill("#again", PASSWORD);
-    await press(page, "main form button[type=submit]:not([name])");
+    await press(page, button);
     assert.equal(new URL(page.url()).pathname, ACCOUNT);
     return page;
   }

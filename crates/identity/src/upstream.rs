@@ -65,7 +65,7 @@ pub(crate) fn pages() -> Router<Arc<Identity>> {
     Router::new()
         .route("/_estafette/upstream/{provider}", get(flow::start))
         .route("/_estafette/upstream/{provider}/again", get(again::show))
-        .route("/_estafette/upstream/{provider}/join", post(join::join))
+        .route("/_estafette/upstream/{provider}/join", get(join::go_on).post(join::join))
         .route("/_estafette/upstream/{provider}/callback", get(flow::callback))
 }
 

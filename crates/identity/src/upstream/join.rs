@@ -16,10 +16,10 @@ use estafette_core::{
     limits::{UPSTREAM_JOIN_TRIES, UPSTREAM_SIGN_IN_S},
 };
 use estafette_store::{
-    AccountStore as _, UpstreamStore as _,
+    AccountStore as _, PeopleStore as _, UpstreamStore as _,
     upstream::{LinkOutcome, LinkReason, UpstreamSession},
 };
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use maud::html;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
@@ -34,10 +34,11 @@ use super::{
 };
 use crate::{
     Identity,
-    account_pages::is_recent,
+    account_pages::{self, is_recent},
     code::with_onward,
     oauth::secret,
-    pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
+    pages::{Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
+    sign_in::Onward,
 };
 
 /// Somebody whom a provider vouches for, and the account that they say is theirs.
@@ -85,7 +86,7 @@ pub(super) async fn prove(
             if browser.owner().is_some() {
                 browser.sign_out().await?;
             }
-            lead_to_mailbox(&browser, provider.config, &joining.onward)
+            lead_to_mailbox(&browser, provider.config, &joining).await
         }
         Proof::Nothing => {
             let refused = Some(Refused::OtherSubject);
@@ -116,10 +117,20 @@ async fn link(
 }
 
 /// Says that the account is proven by signing in to it with a code, and leads there and back.
-fn lead_to_mailbox(browser: &Browser, provider: &ProviderConfig, onward: &str) -> PageResult {
+async fn lead_to_mailbox(
+    browser: &Browser,
+    provider: &ProviderConfig,
+    joining: &Joining,
+) -> PageResult {
     let words = &browser.words().upstream;
-    let again = with_onward(&format!("/_estafette/upstream/{}", provider.id), onward);
-    let way = with_onward("/_estafette/sign-in/mail", &again);
+    let Joining { user_id, onward, .. } = joining;
+    // The provider has just vouched that it is theirs.
+    let person = browser.identity.store.person(user_id).await?;
+    let address = person.and_then(|person| person.details.email).unwrap_or_default();
+    let hint = serde_urlencoded::to_string([("login_hint", address)]).unwrap_or_default();
+    // A page is between: Chromium lets no form end at the provider (`form-action`).
+    let again = with_onward(&format!("/_estafette/upstream/{}/join", provider.id), onward);
+    let way = format!("{}&{hint}", with_onward("/_estafette/sign-in/mail", &again));
     let body = html! {
         h1 { (words.join_title) }
         @if browser.identity.offers_codes() {
@@ -154,6 +165,33 @@ fn ask(browser: &Browser, provider: &ProviderConfig, joining: Joining) -> PageRe
     let expires_ms = now_ms.saturating_add((UPSTREAM_SIGN_IN_S * 1000).cast_signed());
     identity.upstream.joins.put(&name, browser.address, join, expires_ms, now_ms);
     Ok(page(browser, provider, &name, None))
+}
+
+/// `GET /_estafette/upstream/{provider}/join`: whoever signed in to the account is led to the
+/// provider once more, and with that it is joined.
+pub(super) async fn go_on(
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<String>,
+    Query(onward): Query<Onward>,
+    browser: Browser,
+    uri: Uri,
+) -> PageResult {
+    let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
+    if let Err(sign_in) = browser.require_user(&uri) {
+        return Ok(*sign_in);
+    }
+    let words = &browser.words().upstream;
+    let name = &provider.config.name;
+    let way = with_onward(&format!("/_estafette/upstream/{id}"), onward.path());
+    let body = html! {
+        h1 { (words.join_last_title) }
+        p { ((words.join_last)(name)) }
+        div.actions {
+            a.button href=(way) { ((words.with)(name)) }
+            a.button.second href=(account_pages::PATH) { (browser.words().account.cancel) }
+        }
+    };
+    Ok(browser.show(&Page::new(words.join_last_title, body)))
 }
 
 /// `POST /_estafette/upstream/{provider}/join`

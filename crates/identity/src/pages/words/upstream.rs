@@ -37,6 +37,9 @@ pub(crate) struct Upstream {
     pub(crate) join: fn(&str) -> String,
     /// With the provider's name.
     pub(crate) join_by_code: fn(&str) -> String,
+    pub(crate) join_last_title: &'static str,
+    /// With the provider's name.
+    pub(crate) join_last: fn(&str) -> String,
     pub(crate) join_submit: &'static str,
     pub(crate) join_wrong: &'static str,
     pub(crate) join_ended: &'static str,
@@ -95,6 +98,13 @@ pub(super) const FRENCH: Upstream = Upstream {
              pas à vous, adressez-vous à votre support."
         )
     },
+    join_last_title: "Dernière étape",
+    join_last: |name| {
+        format!(
+            "Vous êtes connecté à votre compte. Identifiez-vous encore une fois avec {name}\u{a0}: \
+             le compte y sera relié, et ce ne sera plus demandé."
+        )
+    },
     join_submit: "Continuer",
     join_wrong: "Ce n’est pas le mot de passe de ce compte.",
     join_ended: "Cela a pris trop de temps, ou trop d’essais. Recommencez.",
@@ -144,6 +154,13 @@ pub(super) const ENGLISH: Upstream = Upstream {
             "To use this account with {name}, first sign in with a code sent to your address: you \
              will come back here. You will not be asked again. If it is not yours, ask your \
              support."
+        )
+    },
+    join_last_title: "One last step",
+    join_last: |name| {
+        format!(
+            "You are signed in to your account. Sign in with {name} once more: the account is \
+             joined to it then, and you will not be asked again."
         )
     },
     join_submit: "Go on",
