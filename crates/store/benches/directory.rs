@@ -18,7 +18,7 @@ use std::{
 };
 
 use estafette_core::{
-    directory::{fold, words},
+    directory::{fold, joined_words, words},
     ids::UserId,
 };
 use estafette_store::{
@@ -171,7 +171,13 @@ fn fill(path: &Path, people: u64) {
         conn.prepare("INSERT INTO directory_organisation VALUES (?1, ?2)").unwrap();
     let mut organisation_word =
         conn.prepare("INSERT INTO directory_organisation_word VALUES (?1, ?2)").unwrap();
-    let mut entry = conn.prepare("INSERT INTO directory_entry VALUES (?1, ?2, ?3, ?4, 0)").unwrap();
+    let mut entry = conn
+        .prepare(
+            "INSERT INTO directory_entry
+                 (account_nid, name, words, joined, organisation_nid, hidden)
+                  VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+        )
+        .unwrap();
     for n in 1..=people {
         let who = somebody(n);
         let details = details(&who);
@@ -202,12 +208,23 @@ fn fill(path: &Path, people: u64) {
                 &details.organisation_name,
             ))
             .unwrap();
-        entry.execute((n as i64, &folded, all.join(" "), organisation_nid)).unwrap();
-        for first in 0..all.len() {
-            let turned: Vec<&str> =
-                all.iter().cycle().skip(first).take(all.len()).copied().collect();
-            let turned: String = turned.join(" ").chars().take(40).collect();
-            index.push((turned.into_boxed_str(), organisation_nid, n as i64));
+        let whole: Vec<String> = joined_words(name).collect();
+        let mut whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+        let mut seen = HashSet::new();
+        whole.retain(|word| seen.insert(*word));
+        let joined = (whole != all).then(|| whole.join(" "));
+        entry.execute((n as i64, &folded, all.join(" "), joined, organisation_nid)).unwrap();
+        for words in [&all, &whole] {
+            for (first, word) in words.iter().enumerate() {
+                // Joined words are entered beside the others.
+                if std::ptr::eq(words, &whole) && all.contains(word) {
+                    continue;
+                }
+                let turned = words.iter().cycle().skip(first).take(words.len()).copied();
+                let turned: Vec<&str> = turned.collect();
+                let turned: String = turned.join(" ").chars().take(40).collect();
+                index.push((turned.into_boxed_str(), organisation_nid, n as i64));
+            }
         }
     }
     index.sort_unstable();
@@ -265,6 +282,10 @@ fn kinds() -> Vec<(&'static str, fn(&Somebody, u64) -> String)> {
         ("two letters each", |who, _| {
             let two = |text: &str| text.chars().take(2).collect::<String>();
             format!("{} {}", two(&who.surname), two(&who.given))
+        }),
+        ("given name as one word", |who, _| who.given.replace('-', "")),
+        ("the same, with the surname", |who, _| {
+            format!("{} {}", who.surname, who.given.replace('-', ""))
         }),
         ("organisation", |who, _| format!("org{}", who.organisation)),
         ("organisation, given name", |who, _| format!("org{} {}", who.organisation, who.given)),

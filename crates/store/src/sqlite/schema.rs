@@ -48,20 +48,34 @@ const STEPS: &[Step] = &[
     sql(include_str!("schema/033_password_links.sql")),
     sql(include_str!("schema/063_older_accounts.sql")),
     sql(include_str!("schema/054_address_time.sql")),
-    Step {
-        sql: include_str!("schema/065_directory_by_organisation.sql"),
-        then: Some(directory::enter_whoever_is_missing),
-    },
+    sql(include_str!("schema/065_directory_by_organisation.sql")),
     sql(include_str!("schema/068_end_time.sql")),
     sql(include_str!("schema/055_sealed_mail.sql")),
     sql(include_str!("schema/064_event_time.sql")),
     sql(include_str!("schema/066_audit_is_not_replaced.sql")),
     sql(include_str!("schema/071_urgent_mail.sql")),
+    Step {
+        sql: include_str!("schema/076_joined_names.sql"),
+        then: Some(directory::join_organisations),
+    },
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
-    migrate_to(connection, STEPS.len())
+    migrate_to(connection, STEPS.len())?;
+    // What a step leaves to do for everybody is done in pieces, so that neither the log nor what a
+    // start that is cut short does again grows with the number of people.
+    while directory::has_stale(connection)? {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        directory::enter_stale(&tx)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Whether every step was applied. Errors: as of [`migrate`].
+pub(super) fn is_current(connection: &Connection) -> StoreResult<bool> {
+    Ok(applied(connection)? == STEPS.len())
 }
 
 /// Applies what is missing of the first `count` steps.

@@ -107,6 +107,78 @@ async fn a_drawn_localpart_is_found_whole_alone() {
     }
 }
 
+/// Without it nobody finds O'Brien, d'Aubigné or Jean-Pierre who leaves out what is hard to type, or
+/// has another apostrophe on the keyboard.
+#[tokio::test]
+async fn a_name_of_several_parts_is_one_word_too() {
+    let world = World::new();
+    let oise = ("prefecture-95", "Préfecture du Val-d'Oise");
+    let dinum = ("dinum", "Direction du numérique");
+    add(&world, "@obrien:x", "Mary O'Brien [Val-d'Oise]", oise).await;
+    add(&world, "@aubigne:x", "Théodore d’Aubigné", dinum).await;
+    add(&world, "@jp:x", "Jean-Pierre O´Hara-Martin", dinum).await;
+    add(&world, "@jpierre:x", "Jeanpierre Durand", dinum).await;
+    add(&world, "@me:x", "Moi", dinum).await;
+    let bot = world.add_account("@veille-bot:x").await;
+    let me = user("@me:x");
+    for (typed, expected) in [
+        ("obrien", "@obrien:x"),
+        ("obri", "@obrien:x"),
+        ("O’Brien", "@obrien:x"),
+        ("o'brien mary", "@obrien:x"),
+        ("mary obrien", "@obrien:x"),
+        ("brien", "@obrien:x"),
+        ("obrien valdoise", "@obrien:x"),
+        ("mary val-d’oise", "@obrien:x"),
+        ("prefecture95 brien", "@obrien:x"),
+        ("daubigne", "@aubigne:x"),
+        ("d'aubigne", "@aubigne:x"),
+        ("aubigne", "@aubigne:x"),
+        ("theodore daubigné dinum", "@aubigne:x"),
+        ("ohara jeanpierre", "@jp:x"),
+        ("jeanpierre oharamartin", "@jp:x"),
+        ("jeanpierre martin", "@jp:x"),
+        ("hara pierre", "@jp:x"),
+        ("jean ohara", "@jp:x"),
+        ("Jean-Pierre Durand", "@jpierre:x"),
+        ("durand jean-p", "@jpierre:x"),
+        ("veillebot", bot.as_str()),
+        ("bot", bot.as_str()),
+    ] {
+        assert_eq!(find(&world, &me, typed).await.0, [expected], "{typed}");
+    }
+    for typed in ["jeanpierre", "jean-pierre"] {
+        let mut found = find(&world, &me, typed).await.0;
+        found.sort();
+        assert_eq!(found, ["@jp:x", "@jpierre:x"], "{typed}");
+    }
+    assert_eq!(find(&world, &me, "pierre").await.0, ["@jp:x"]);
+    // Whoever changes the name or leaves is not found by what was joined.
+    world.store.set_profile_field(&user("@jp:x"), "displayname", Some("\"Jules\"")).await.unwrap();
+    world.store.deactivate_account(&user("@obrien:x"), false, 1).await.unwrap();
+    assert_eq!(find(&world, &me, "jeanpierre").await.0, ["@jpierre:x"]);
+    for typed in ["ohara", "obrien", "valdoise"] {
+        assert_eq!(find(&world, &me, typed).await.0, [""; 0], "{typed}");
+    }
+}
+
+/// Without it nobody finds a Jeanpierre Martin by both names where thousands share each.
+#[tokio::test]
+async fn joined_words_that_thousands_share_are_found_together() {
+    let world = World::new();
+    let dinum = ("dinum", "Direction du numérique");
+    let everybody = futures_util::stream::iter(0..MANY).map(async |n| {
+        add(&world, &format!("@{n}a:x"), &format!("Jean-Pierre Berger{n}"), dinum).await;
+        add(&world, &format!("@{n}b:x"), &format!("Anne{n} O'Brien"), dinum).await;
+    });
+    everybody.buffer_unordered(100).collect::<()>().await;
+    add(&world, "@both:x", "Jean-Pierre O'Brien", dinum).await;
+    let me = user("@1a:x");
+    for typed in ["jeanpierre obrien", "obrien jeanpierre", "jean obrien", "brien jeanpierre"] {
+        assert_eq!(find(&world, &me, typed).await.0, ["@both:x"], "{typed}");
+    }
+}
+
 /// Without it an organisation that nobody belongs to any more would be looked into for ever, and
 /// somebody who moved would be found in the one before.
 #[tokio::test]

@@ -7,7 +7,7 @@ mod entry;
 use std::collections::{HashMap, HashSet};
 
 use estafette_core::{
-    directory::{fold, words},
+    directory::{fold, joined_words, words},
     ids::UserId,
     limits::{
         DIRECTORY_CANDIDATES_MAX, DIRECTORY_COUNT_MAX, DIRECTORY_ORGANISATIONS_MAX,
@@ -16,7 +16,9 @@ use estafette_core::{
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
-pub(in crate::sqlite) use self::entry::{enter_whoever_is_missing, leave, refresh};
+pub(in crate::sqlite) use self::entry::{
+    enter_stale, has_stale, join_organisations, leave, refresh,
+};
 use super::profile;
 use crate::{
     StoreResult,
@@ -60,6 +62,12 @@ pub(super) fn search(conn: &Connection, query: &DirectoryQuery) -> StoreResult<D
             search.by_word(None, &terms.join(" "), &[], DIRECTORY_CANDIDATES_MAX)?;
         }
         search.by_terms(&terms)?;
+        // Who types `Jean-Pierre` means Jeanpierre too.
+        let whole: Vec<String> = joined_words(&folded).take(DIRECTORY_TERMS_MAX).collect();
+        let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+        if whole != terms && !search.is_full() {
+            search.by_terms(&whole)?;
+        }
     }
     // A localpart may be somebody's name too: then the name is meant.
     search.by_user_id(typed)?;
@@ -392,14 +400,15 @@ fn has_words(conn: &Connection, nid: i64, terms: &[&str]) -> StoreResult<bool> {
         return Ok(true);
     }
     let mut statement = conn.prepare_cached(
-        "SELECT e.words, coalesce(o.words, '') FROM directory_entry e
+        "SELECT e.words, coalesce(e.joined, ''), coalesce(o.words, '') FROM directory_entry e
          LEFT JOIN directory_organisation o ON o.nid = e.organisation_nid WHERE e.account_nid = ?1",
     )?;
     let mut rows = statement.query((nid,))?;
     let Some(row) = rows.next()? else { return Ok(false) };
     let name = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    let organisation = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-    let known = name.split(' ').chain(organisation.split(' '));
+    let joined = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+    let organisation = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let known = [name, joined, organisation].into_iter().flat_map(|text| text.split(' '));
     Ok(terms.iter().all(|term| known.clone().any(|word| word.starts_with(term))))
 }
 

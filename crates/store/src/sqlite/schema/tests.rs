@@ -31,15 +31,24 @@ impl CommitSink for Deaf {
 /// Rows of each table before the steps that follow.
 const ROWS: i64 = 4;
 
-/// Tables of a single row, which their step writes.
-const SINGLE: [&str; 3] = ["head", "push_progress", "audit_head"];
+/// Tables of a single row, which their step writes, and what is left to do, which a start does.
+const NOT_FILLED: [&str; 4] = ["head", "push_progress", "audit_head", "directory_stale"];
 
 /// A step that began the directory's index anew.
 const DIRECTORY_STEP: usize = 11;
 /// The step after which the directory's index has its present form. What was in these tables before
 /// it is derived from accounts and profiles, which stay.
 const TURNED_NAMES_STEP: usize = 27;
-const INDEX: [&str; 2] = ["directory_entry", "directory_word"];
+/// The same, with words that are written as one.
+const JOINED_NAMES_STEP: usize = 33;
+const INDEX: [&str; 6] = [
+    "directory_entry",
+    "directory_word",
+    "directory_name",
+    "directory_member",
+    "directory_organisation",
+    "directory_organisation_word",
+];
 /// How many steps there were before the directory knew older accounts.
 const OLDER_ACCOUNTS_STEP: usize = 24;
 
@@ -118,7 +127,7 @@ fn value(table: &str, column: &Column, row: i64) -> Value {
 fn fill(connection: &Connection) {
     connection.execute("UPDATE head SET pos = 1000", ()).unwrap();
     for table in tables(connection) {
-        if SINGLE.contains(&table.as_str()) {
+        if NOT_FILLED.contains(&table.as_str()) {
             continue;
         }
         let columns = columns(connection, &table);
@@ -178,7 +187,7 @@ fn every_row_of_every_earlier_step_is_carried_forward() {
         migrate(&mut connection).unwrap();
         let mut after = rows(&connection, Some(&before));
         for (table, (_, found)) in &before {
-            if count < TURNED_NAMES_STEP && INDEX.contains(&table.as_str()) {
+            if count < JOINED_NAMES_STEP && INDEX.contains(&table.as_str()) {
                 continue;
             }
             let Some((_, kept)) = after.remove(table) else { panic!("{count}: {table} is gone") };
@@ -367,6 +376,59 @@ async fn accounts_older_than_the_directory_are_found() {
         assert_eq!(search(&store, "plain").await, ["@plain:x.fr"], "{count}");
         assert_eq!(search(&store, "gone").await, [""; 0], "{count}");
     }
+}
+
+/// More people than one piece holds are entered anew, and organisations with them, also where a
+/// start was cut short between two pieces.
+#[tokio::test]
+async fn people_older_than_joined_names_are_found_by_them() {
+    let (folder, mut connection) = at_step(JOINED_NAMES_STEP - 1);
+    connection
+        .execute_batch(
+            r#"WITH RECURSIVE n(nid) AS (SELECT 1 UNION ALL SELECT nid + 1 FROM n WHERE nid < 4500)
+            INSERT INTO account (nid, user_id, locked, created_ts)
+                SELECT nid, '@u' || nid || ':x-y.fr', nid = 4499, 1 FROM n;
+            INSERT INTO profile_field SELECT nid, 'displayname',
+                CASE nid WHEN 1 THEN '"Zoé Martin"' WHEN 2 THEN '"Ada O´Hara"'
+                    ELSE '"Paul' || nid || ' O''Brien"' END FROM account;
+            INSERT INTO person (account_nid, email, organisation_id, organisation_name)
+                SELECT nid, nid || '@x.fr', 'oise', 'Val-d''Oise' FROM account;
+            INSERT INTO directory_organisation VALUES (7, 'oise val d');
+            INSERT INTO directory_organisation_word VALUES ('oise', 7), ('val', 7), ('d', 7);
+            INSERT INTO directory_entry SELECT nid,
+                CASE nid WHEN 1 THEN 'zoe martin' WHEN 2 THEN 'ada o hara'
+                    ELSE 'paul' || nid || ' o''brien' END,
+                CASE nid WHEN 1 THEN 'zoe martin' WHEN 2 THEN 'ada o hara'
+                    ELSE 'paul' || nid || ' o brien' END, 7, nid = 4499 FROM account;
+            INSERT INTO directory_name SELECT words, account_nid FROM directory_entry
+                WHERE hidden = 0;
+            INSERT INTO directory_member SELECT 7, words, account_nid FROM directory_entry
+                WHERE hidden = 0;"#,
+        )
+        .unwrap();
+    migrate_to(&mut connection, JOINED_NAMES_STEP).unwrap();
+    let left = || strings(&connection, "SELECT count(*) || '' FROM directory_stale");
+    assert_eq!(left(), ["4499"], "whose name has nothing to join stays as it is");
+    directory::enter_stale(&connection).unwrap();
+    assert_eq!(left(), ["2499"], "one piece");
+    let store = reopen(&folder, connection);
+    for (typed, found) in [
+        ("paul4498 obrien", vec!["@u4498:x-y.fr"]),
+        ("obrien paul3", vec!["@u3:x-y.fr"]),
+        ("ohara", vec!["@u2:x-y.fr"]),
+        ("paul4500 valdoise", vec!["@u4500:x-y.fr"]),
+        ("zoe valdoise", vec!["@u1:x-y.fr"]),
+        ("paul4499 obrien", vec![]),
+    ] {
+        // `paul3` begins many names: the first is meant.
+        let shown: Vec<_> =
+            search(&store, typed).await.into_iter().take(found.len().max(1)).collect();
+        assert_eq!(shown, found, "{typed}");
+    }
+    drop(store);
+    assert_eq!(strings(&open(folder.path()), "SELECT account_nid || '' FROM directory_stale"), [""; 0]);
+    let hidden = "SELECT joined FROM directory_entry WHERE account_nid = 4499";
+    assert_eq!(strings(&open(folder.path()), hidden), ["paul4499 obrien"]);
 }
 
 /// Only browsers that a password let in have proven anything.

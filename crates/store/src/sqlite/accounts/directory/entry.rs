@@ -2,7 +2,7 @@
 //! What the index holds of one person, and how it follows what is known of the person.
 
 use estafette_core::{
-    directory::{fold, words},
+    directory::{fold, joined_words, words},
     ids::UserId,
     limits::DIRECTORY_WORDS_MAX,
 };
@@ -13,6 +13,8 @@ use crate::{StoreResult, sqlite::device_rows};
 
 /// How many characters of a turned name order the people who share its first word.
 const TURNED_CHARS: usize = 40;
+/// How many people are entered anew in one transaction.
+const STALE_PIECE: i64 = 2_000;
 
 /// Makes somebody be found by what is now known, or not be found. In the transaction of whatever
 /// changed it: name, organisation, red list, lock, end.
@@ -33,15 +35,51 @@ pub(in crate::sqlite) fn leave(conn: &Connection, nid: i64) -> StoreResult<()> {
     }
 }
 
-/// Makes everybody be found who is not entered yet: accounts that are older than the index.
-pub(in crate::sqlite) fn enter_whoever_is_missing(conn: &Connection) -> StoreResult<()> {
-    let mut statement = conn.prepare(
-        "SELECT nid FROM account WHERE deactivated = 0
-         AND nid NOT IN (SELECT account_nid FROM directory_entry)",
-    )?;
-    let missing = statement.query_map((), |row| row.get(0))?;
-    for nid in missing.collect::<Result<Vec<i64>, _>>()? {
-        refresh(conn, nid)?;
+/// Whether somebody is to be entered anew.
+pub(in crate::sqlite) fn has_stale(conn: &Connection) -> StoreResult<bool> {
+    Ok(conn.prepare("SELECT 1 FROM directory_stale")?.exists(())?)
+}
+
+/// Enters some anew, by number.
+pub(in crate::sqlite) fn enter_stale(conn: &Connection) -> StoreResult<()> {
+    let mut statement =
+        conn.prepare("SELECT account_nid FROM directory_stale ORDER BY account_nid LIMIT ?1")?;
+    let stale = statement.query_map((STALE_PIECE,), |row| row.get(0))?;
+    let stale = stale.collect::<Result<Vec<i64>, _>>()?;
+    for nid in &stale {
+        refresh(conn, *nid)?;
+    }
+    conn.prepare("DELETE FROM directory_stale WHERE account_nid <= ?1")?
+        .execute((stale.last(),))?;
+    Ok(())
+}
+
+/// Has every organisation be found by words that are written as one.
+pub(in crate::sqlite) fn join_organisations(conn: &Connection) -> StoreResult<()> {
+    let mut statement = conn.prepare("SELECT nid FROM directory_organisation")?;
+    let known = statement.query_map((), |row| row.get(0))?;
+    for nid in known.collect::<Result<Vec<i64>, _>>()? {
+        let somebody: Option<i64> = conn
+            .prepare_cached(
+                "SELECT account_nid FROM directory_entry
+                 WHERE hidden = 0 AND organisation_nid = ?1 LIMIT 1",
+            )?
+            .query_row((nid,), |row| row.get(0))
+            .optional()?;
+        let Some(somebody) = somebody else { continue };
+        let Some(person) = indexed(conn, somebody)? else { continue };
+        let called = called(&person.organisation);
+        // Two that only differed in what joins their words stay as they are.
+        let renamed = conn
+            .prepare_cached(
+                "UPDATE OR IGNORE directory_organisation SET words = ?2 WHERE nid = ?1",
+            )?
+            .execute((nid, called.join(" ")))?;
+        let mut insert = conn
+            .prepare_cached("INSERT OR IGNORE INTO directory_organisation_word VALUES (?1, ?2)")?;
+        for word in called.iter().filter(|_| renamed == 1) {
+            insert.execute((word, nid))?;
+        }
     }
     Ok(())
 }
@@ -79,20 +117,23 @@ fn enter(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
     let localpart = fold(person.user_id.localpart());
     let name = profile::text(conn, nid, "displayname")?.map(|name| fold(&name));
     let name = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    let mut found_by = distinct(words(untagged(name.unwrap_or_default(), &person.organisation)));
-    if found_by.is_empty() || !person.drawn {
-        found_by = distinct(found_by.into_iter().chain(words(&localpart)));
-    }
-    found_by.truncate(DIRECTORY_WORDS_MAX);
-    let organisation = match distinct(words(&person.organisation)) {
+    let found_by = FoundBy::new(
+        untagged(name.unwrap_or_default(), &person.organisation),
+        (&localpart, person.drawn),
+    );
+    let organisation = match called(&person.organisation) {
         called if called.is_empty() || person.hidden => None,
         called => Some(organisation(conn, &called)?),
     };
-    let joined = found_by.join(" ");
-    conn.prepare_cached("INSERT INTO directory_entry VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
+    conn.prepare_cached(
+        "INSERT INTO directory_entry (account_nid, name, words, joined, organisation_nid, hidden)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((
         nid,
         name.unwrap_or(&localpart),
-        &joined,
+        &found_by.words,
+        &found_by.joined,
         organisation,
         person.hidden,
     ))?;
@@ -101,7 +142,7 @@ fn enter(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
     }
     let mut insert = conn.prepare_cached("INSERT INTO directory_name VALUES (?1, ?2)")?;
     let mut join = conn.prepare_cached("INSERT INTO directory_member VALUES (?1, ?2, ?3)")?;
-    for turned in turns(&joined) {
+    for turned in found_by.turns() {
         insert.execute((&turned, nid))?;
         if organisation.is_some() {
             join.execute((organisation, &turned, nid))?;
@@ -110,8 +151,46 @@ fn enter(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
     Ok(organisation)
 }
 
+/// The words by which one person is found.
+struct FoundBy {
+    /// In their order, with one space between.
+    words: String,
+    /// The same with the parts of each put together, where that differs.
+    joined: Option<String>,
+}
+
+impl FoundBy {
+    /// By a folded name, and by the localpart unless it was drawn and there is a name.
+    fn new(name: &str, (localpart, drawn): (&str, bool)) -> Self {
+        let localpart = if drawn && words(name).next().is_some() { "" } else { localpart };
+        let mut parts = distinct(words(name).chain(words(localpart)));
+        parts.truncate(DIRECTORY_WORDS_MAX);
+        let whole: Vec<String> = joined_words(name).chain(joined_words(localpart)).collect();
+        let mut whole = distinct(whole.iter().map(String::as_str));
+        whole.truncate(DIRECTORY_WORDS_MAX);
+        let joined = (whole != parts).then(|| whole.join(" "));
+        Self { words: parts.join(" "), joined }
+    }
+
+    /// For each of the words, itself, what follows it, and then what stands before it. Of the
+    /// joined ones, those that are no words by themselves.
+    fn turns(&self) -> impl Iterator<Item = String> {
+        let parts: Vec<&str> = self.words.split(' ').collect();
+        let joined = turns(self.joined.as_deref());
+        let joined = joined.filter(move |(first, _)| !parts.contains(first));
+        turns(Some(&self.words)).chain(joined).map(|(_, turned)| turned)
+    }
+}
+
+/// By what words an organisation is found: those of its id and its name, then the joined ones.
+fn called(organisation: &str) -> Vec<String> {
+    let whole: Vec<String> = joined_words(organisation).collect();
+    let called = distinct(words(organisation).chain(whole.iter().map(String::as_str)));
+    called.into_iter().map(str::to_owned).collect()
+}
+
 /// The number of the organisation that is called so.
-fn organisation(conn: &Connection, called: &[&str]) -> StoreResult<i64> {
+fn organisation(conn: &Connection, called: &[String]) -> StoreResult<i64> {
     let joined = called.join(" ");
     let known: Option<i64> = conn
         .prepare_cached("SELECT nid FROM directory_organisation WHERE words = ?1")?
@@ -133,21 +212,23 @@ fn organisation(conn: &Connection, called: &[&str]) -> StoreResult<i64> {
 
 /// Takes out whoever is in, and returns the organisation it was entered with.
 fn take_out(conn: &Connection, nid: i64) -> StoreResult<Option<i64>> {
-    let gone: Option<(String, Option<i64>)> = conn
+    let gone: Option<(FoundBy, Option<i64>)> = conn
         .prepare_cached(
             "DELETE FROM directory_entry WHERE account_nid = ?1
-             RETURNING words, organisation_nid",
+             RETURNING words, joined, organisation_nid",
         )?
-        .query_row((nid,), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((nid,), |row| {
+            Ok((FoundBy { words: row.get(0)?, joined: row.get(1)? }, row.get(2)?))
+        })
         .optional()?;
-    let Some((words, organisation)) = gone else { return Ok(None) };
+    let Some((found_by, organisation)) = gone else { return Ok(None) };
     let mut delete =
         conn.prepare_cached("DELETE FROM directory_name WHERE turned = ?1 AND account_nid = ?2")?;
     let mut part = conn.prepare_cached(
         "DELETE FROM directory_member
          WHERE organisation_nid = ?1 AND turned = ?2 AND account_nid = ?3",
     )?;
-    for turned in turns(&words) {
+    for turned in found_by.turns() {
         delete.execute((&turned, nid))?;
         part.execute((organisation, &turned, nid))?;
     }
@@ -194,13 +275,13 @@ fn distinct<'w>(words: impl Iterator<Item = &'w str>) -> Vec<&'w str> {
     distinct
 }
 
-/// For each of the words, itself, what follows it, and then what stands before it.
-fn turns(joined: &str) -> impl Iterator<Item = String> {
-    let words: Vec<&str> = joined.split(' ').collect();
-    (0..words.len()).map(move |first| {
+/// Each word with the turn that begins with it.
+fn turns(words: Option<&str>) -> impl Iterator<Item = (&str, String)> {
+    let words: Vec<&str> = words.into_iter().flat_map(|words| words.split(' ')).collect();
+    (0..words.len()).filter_map(move |first| {
+        let word = words.get(first).copied()?;
         let turned = words.iter().cycle().skip(first).take(words.len());
         let turned = turned.copied().collect::<Vec<_>>().join(" ");
-        let whole = words.get(first).map_or(0, |word| word.chars().count());
-        turned.chars().take(whole.max(TURNED_CHARS)).collect()
+        Some((word, turned.chars().take(word.chars().count().max(TURNED_CHARS)).collect()))
     })
 }
