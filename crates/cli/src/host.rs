@@ -57,6 +57,11 @@ impl Host for HomeserverHost {
         self.0.web.is_present()
     }
 
+    fn alert(&self, sentence: &str) {
+        tracing::error!("{sentence}");
+        eprintln!("estafette: {sentence}");
+    }
+
     fn now_ms(&self) -> i64 {
         self.0.now_ms()
     }

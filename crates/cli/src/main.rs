@@ -61,9 +61,13 @@ enum ConfigCommand {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| {
+        admin::tell_mistyped(&error, std::env::args());
+        error.exit()
+    });
+    let outcome = match arguments.command {
         Command::Serve { config } => serve::run(config.as_deref()),
-        Command::Admin(admin) => admin::run(&admin),
+        Command::Admin(admin) => return admin::run(&admin),
         Command::Config { command: ConfigCommand::Explain } => {
             print!("{}", settings::explain());
             Ok(())
@@ -72,8 +76,13 @@ fn main() -> ExitCode {
             policy::check(config.as_deref(), json)
         }
         Command::Config { command: ConfigCommand::Check { config } } => {
-            let checked = Settings::load(config.as_deref()).and_then(|settings| settings.check());
-            checked.map(|()| println!("The configuration is right."))
+            let settings = Settings::load(config.as_deref());
+            settings.and_then(|settings| settings.check().map(|()| settings)).map(|settings| {
+                if let Some(warning) = policy::warning(&settings) {
+                    eprintln!("estafette: warning: {warning}");
+                }
+                println!("The configuration is right.");
+            })
         }
     };
     match outcome {

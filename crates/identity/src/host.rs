@@ -35,6 +35,9 @@ pub trait Host: Send + Sync {
     /// Whether there is a client for people at `/`.
     fn has_web_client(&self) -> bool;
 
+    /// Says what operators must not miss: in the log and on the standard error stream.
+    fn alert(&self, sentence: &str);
+
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 

@@ -21,6 +21,7 @@
 //! homeserver = "agent.externe.example"
 //! ```
 
+mod administrators;
 mod apply;
 mod check;
 mod file;
@@ -38,6 +39,7 @@ use estafette_core::{
 use self::file::PolicyFile;
 pub(crate) use self::lookup::routes;
 pub use self::{
+    administrators::LosingAdministrators,
     apply::Applied,
     check::{Move, Moves, check},
 };

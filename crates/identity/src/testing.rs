@@ -78,6 +78,8 @@ pub(crate) struct TestHost {
     pub(crate) forgotten: Mutex<Vec<UserId>>,
     /// Whose profile was carried into their rooms.
     pub(crate) profiles: Mutex<Vec<UserId>>,
+    /// What operators were told.
+    pub(crate) alerts: Mutex<Vec<String>>,
     /// What other servers answer; `None`: nothing.
     pub(crate) elsewhere: Mutex<Option<Elsewhere>>,
     store: SqliteStore,
@@ -135,6 +137,10 @@ impl Host for TestHost {
 
     fn mail_key(&self) -> &[u8; 32] {
         &self.mail_key
+    }
+
+    fn alert(&self, sentence: &str) {
+        self.alerts.lock().push(sentence.to_owned());
     }
 
     fn has_web_client(&self) -> bool {
@@ -337,6 +343,7 @@ impl TestIdentity {
             exhausted: AtomicBool::default(),
             forgotten: Mutex::default(),
             profiles: Mutex::default(),
+            alerts: Mutex::default(),
             elsewhere: Mutex::default(),
             store: store.clone(),
         });

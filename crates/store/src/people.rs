@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The global account data by which people hide themselves:
-/// `{"hide_profile": true}`. The name is the one that Tchap's clients use.
+/// `{"hide_profile": true}`. `false` alone shows them again. The name is the one that Tchap's
+/// clients use.
 pub const RED_LIST: &str = "im.vector.hide_profile";
 
 /// What identity knows of an account's owner.
@@ -79,6 +80,10 @@ pub struct Person {
     pub details: PersonDetails,
     /// Whether the person is found by the exact e-mail address alone.
     pub red_list: bool,
+    /// Whether the person is reminded before the account ends.
+    pub reminders: bool,
+    /// See [`Account::is_admin`](crate::accounts::Account::is_admin).
+    pub admin: bool,
     /// See [`Account::locked`](crate::accounts::Account::locked).
     pub locked: bool,
     /// See [`Account::suspended`](crate::accounts::Account::suspended).
@@ -196,6 +201,11 @@ pub enum AdminAct {
     SetAddress(Box<Placement>),
     /// Says until when the account works; `None`: for ever.
     SetExpiry(Option<i64>),
+    /// Says whether the account's owner is reminded before its end.
+    SetReminders(bool),
+    /// Leaves an administrator whom the policy makes a guest what they are, because nobody else
+    /// would administer the server. Changes nothing.
+    KeepAdmin,
     /// Moves somebody to another organisation (id and name), or out of all.
     SetOrganisation(Option<(String, String)>),
     /// Adds an invitation or replaces its bounds.
@@ -333,6 +343,10 @@ pub trait PeopleStore: Send + Sync {
     /// over everybody, such as a change of policy. Deactivated accounts are left out.
     async fn people_after(&self, after: Option<&UserId>, limit: u64) -> StoreResult<Vec<Person>>;
 
+    /// Who administers the server and can at `now_ms`: no account that is deactivated, locked,
+    /// suspended or expired. Oldest account first, at most `limit`.
+    async fn administrators(&self, now_ms: i64, limit: u64) -> StoreResult<Vec<UserId>>;
+
     /// Accounts whose validity ends after `from_ms` and not after `until_ms`, soonest first, at
     /// most `limit`. Deactivated ones are left out.
     async fn people_expiring(
@@ -376,6 +390,7 @@ pub trait PeopleStore: Send + Sync {
         entry: AuditEntry,
         placements: Vec<(UserId, Placement)>,
     ) -> StoreResult<Vec<Placed>>;
+
     /// Does several things to one subject in one act, each with its line. The outcome is that of
     /// the last; or of the first that cannot be done, and then nothing was.
     async fn administer_all(

@@ -22,8 +22,9 @@ pub(crate) struct Admin {
     /// The configuration file of the server (TOML): it says where the data folder is.
     #[arg(long, global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Prints the answer as one line of JSON: `{"done": …}`, `{"refused": "…"}` where nothing was
-    /// done, or `{"failed": "…"}` where no answer came and it may have been.
+    /// Prints the answer as one line of JSON: `{"done": …}`, `{"refused": "…"}` (status 1),
+    /// `{"unreachable": "…"}` where no server could be asked (3), or `{"failed": "…"}` where no
+    /// answer came and it may have been done (4).
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Why; written to the audit log.
@@ -132,6 +133,13 @@ pub(crate) enum Users {
         #[arg(long)]
         never_expires: bool,
     },
+    /// Says whether somebody is reminded by mail before the account ends.
+    SetReminders {
+        user: String,
+        /// `true` or `false`.
+        #[arg(action = clap::ArgAction::Set)]
+        value: bool,
+    },
     /// Ends an account: sessions, devices and keys go, its rooms are left.
     Deactivate { user: String },
     /// Brings a deactivated account back and prints once the link by which its password is chosen.
@@ -161,6 +169,7 @@ pub(crate) enum Users {
     /// Says whether somebody may administer the server by the API.
     SetAdmin {
         user: String,
+        /// `true` or `false`.
         #[arg(action = clap::ArgAction::Set)]
         value: bool,
     },
@@ -389,6 +398,9 @@ impl Users {
             }
             Self::Renew { user, days, .. } => {
                 C::UserSetExpiry { user: user.clone(), until_ms: days.map(in_days).transpose()? }
+            }
+            Self::SetReminders { user, value } => {
+                C::UserSetReminders { user: user.clone(), value: *value }
             }
             Self::Deactivate { user } => C::UserDeactivate { user: user.clone(), erase: false },
             Self::Erase { user } => C::UserDeactivate { user: user.clone(), erase: true },

@@ -2,7 +2,34 @@
 
 use std::path::PathBuf;
 
+use clap::CommandFactory as _;
+
 use super::{arguments::Area, *};
+
+/// Without it the documentation lists acts that there are not, or leaves some out.
+#[test]
+fn the_documentation_lists_every_act_and_no_other() {
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ADMINISTRATION.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter(|row| !row.starts_with('{'));
+    let mut listed: Vec<String> =
+        rows.map(|row| row.split([' ', '`']).take(2).collect::<Vec<_>>().join(" ")).collect();
+    listed.sort();
+    let arguments = crate::Arguments::command();
+    let admin = arguments.find_subcommand("admin").unwrap();
+    let mut known = Vec::new();
+    for area in admin.get_subcommands() {
+        assert!(area.get_about().is_some(), "{area}");
+        for act in area.get_subcommands() {
+            assert!(act.get_about().is_some(), "{act}: says what it does");
+            known.push(format!("{} {}", area.get_name(), act.get_name()));
+        }
+    }
+    known.sort();
+    assert_eq!(listed, known);
+}
 
 /// Without it a program that reads our JSON meets nothing where the server does not run.
 #[test]
@@ -20,13 +47,13 @@ fn what_fails_before_it_is_asked_is_a_line_of_json_too() {
     let list = || Area::Organisations(arguments::Organisations::List);
     let check = Area::Policy(arguments::Policy::Check { file: "/nope".into() });
     let config = config.to_str().unwrap();
-    for (admin, says) in [
-        (admin("/nowhere.toml", list()), "/nowhere.toml"),
-        (admin(config, check), "/nope"),
-        (admin(config, list()), "no server"),
+    for (admin, kind, says) in [
+        (admin("/nowhere.toml", list()), "refused", "/nowhere.toml"),
+        (admin(config, check), "refused", "/nope"),
+        (admin(config, list()), "unreachable", "no server"),
     ] {
         let said = line(&answer(&admin));
-        let why = said["refused"].as_str().unwrap_or_else(|| panic!("{said}"));
+        let why = said[kind].as_str().unwrap_or_else(|| panic!("{said}"));
         assert!(why.contains(says), "{why}");
     }
     std::fs::remove_dir_all(&folder).unwrap();

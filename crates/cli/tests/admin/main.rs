@@ -3,158 +3,14 @@
 //! binary, from outside.
 #![cfg(test)]
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
-};
+mod acts;
+mod running;
 
-use serde_json::{Value, json};
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_estafette");
+use serde_json::json;
 
-fn estafette(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .args(arguments)
-        .env("ESTAFETTE__DATA_DIR", folder)
-        .env("ESTAFETTE__SERVER_NAME", "x.fr")
-        .env("ESTAFETTE__LISTENER__ADDRESS", "127.0.0.1:0");
-    command
-}
-
-/// A server that runs until it is dropped.
-struct Running {
-    child: Child,
-    log: BufReader<ChildStdout>,
-    read: String,
-    address: String,
-    folder: PathBuf,
-}
-
-impl Running {
-    fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[])
-    }
-
-    /// The same with further options.
-    fn start_with(folder: &Path, options: &[(&str, &Path)]) -> Self {
-        let mut child = estafette(folder, &["serve"])
-            .envs(options.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stdout.take().unwrap());
-        let mut read = String::new();
-        while !read.contains("estafette is ready") {
-            assert!(log.read_line(&mut read).unwrap() > 0, "it ended: {read}");
-        }
-        let address = read.split("127.0.0.1:").nth(1).unwrap();
-        let port: String = address.chars().take_while(char::is_ascii_digit).collect();
-        let address = format!("127.0.0.1:{port}");
-        Self { child, log, read, address, folder: folder.to_owned() }
-    }
-
-    fn admin(&self, arguments: &[&str]) -> Output {
-        admin(&self.folder, arguments)
-    }
-
-    /// The JSON of an act that must succeed.
-    fn done(&self, arguments: &[&str]) -> Value {
-        let output = self.admin(&[arguments, &["--json"]].concat());
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["done"].clone()
-    }
-
-    fn http(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let body = body.to_string();
-        let authorization = match token {
-            "" => String::new(),
-            token => format!("Authorization: Bearer {token}\r\n"),
-        };
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n{authorization}\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split("\r\n\r\n").nth(1).unwrap();
-        (status, serde_json::from_str(body).unwrap_or_default())
-    }
-
-    /// Opens a link for a password as a browser does, and chooses one. The status of the answer.
-    fn choose(&self, link: &str, password: &str) -> u16 {
-        let path = &link[link.find("/_estafette").unwrap()..];
-        let ask = |request: String| {
-            let mut stream = TcpStream::connect(&self.address).unwrap();
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            (answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap(), answer)
-        };
-        let head = "Host: x.fr\r\nConnection: close\r\n";
-        let (status, page) = ask(format!("GET {path} HTTP/1.1\r\n{head}\r\n"));
-        if status != 200 {
-            return status;
-        }
-        let after = |mark: &str| page.split(mark).nth(1).unwrap().to_owned();
-        let value = |name: &str| {
-            let rest = after(&format!("name=\"{name}\" value=\""));
-            rest.split('"').next().unwrap().to_owned()
-        };
-        let cookie = after("set-cookie: ").split(';').next().unwrap().to_owned();
-        let typed = password.replace(' ', "+").replace(',', "%2C");
-        let (form, token) = (value("form_token"), value("token"));
-        let body = format!("form_token={form}&token={token}&password={typed}&again={typed}");
-        let kind = "Content-Type: application/x-www-form-urlencoded";
-        let length = body.len();
-        ask(format!(
-            "POST /_estafette/password/link HTTP/1.1\r\n{head}Cookie: {cookie}\r\n{kind}\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        ))
-        .0
-    }
-
-    /// Ends it as an operator does, and returns all that it logged.
-    fn stop(mut self) -> String {
-        self.terminate();
-        self.log.read_to_string(&mut self.read).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        std::mem::take(&mut self.read)
-    }
-
-    fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-fn admin(folder: &Path, arguments: &[&str]) -> Output {
-    estafette(folder, &[&["admin"], arguments].concat()).output().unwrap()
-}
-
-fn sentence(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use self::running::{Running, admin, estafette, sentence};
 
 /// Otherwise a data folder deep in the file system, or on one without sockets, would keep the whole
 /// server from starting.
@@ -171,14 +27,21 @@ fn a_server_without_its_socket_serves_all_the_same() {
 #[test]
 fn without_a_server_it_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let output = admin(folder.path(), &["users", "list"]);
-    assert!(sentence(&output).contains("no server is running"), "{output:?}");
+    let unreachable = |json: &[&str]| {
+        let output = admin(folder.path(), &[&["users", "list"], json].concat());
+        assert_eq!(output.status.code(), Some(3), "nothing was refused: {output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("no server is running"), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(unreachable(&[]), "");
+    let line: serde_json::Value = serde_json::from_str(&unreachable(&["--json"])).unwrap();
+    assert!(line["unreachable"].is_string(), "{line}");
     // What a server that was killed leaves behind is no server.
     let running = Running::start(folder.path());
     drop(running);
     assert!(folder.path().join("admin.sock").exists());
-    let output = admin(folder.path(), &["users", "list"]);
-    assert!(sentence(&output).contains("no server is running"), "{output:?}");
+    assert_eq!(unreachable(&[]), "");
     let running = Running::start(folder.path());
     assert_eq!(running.done(&["users", "list"])["total"], json!(0));
     let mode = std::fs::metadata(folder.path().join("admin.sock")).unwrap().permissions().mode();
@@ -245,7 +108,7 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(text.contains("first day") && text.contains("account.erase"), "{text}");
     let audit = running.done(&["audit", "show", "--verify"]);
-    assert_eq!(audit["verified"], json!(9), "{audit}");
+    assert_eq!(audit["verified"], json!(8), "{audit}");
     for (arguments, expected) in [
         (&["users", "show", "nobody"][..], "There is no user"),
         (&["users", "set-email", user, "a@b@c.fr"], "exactly one @"),
@@ -257,8 +120,16 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
         let output = running.admin(arguments);
         assert!(sentence(&output).contains(expected), "{arguments:?}: {output:?}");
     }
-    let wrong = running.admin(&["users", "renew", user]);
-    assert_eq!(wrong.status.code(), Some(2), "neither days nor for ever: {wrong:?}");
+    for wrong in
+        [&["users", "renew", user][..], &["users", "frob"], &["users", "renew", "--days", "x"]]
+    {
+        let wrong = running.admin(&[wrong, &["--json"]].concat());
+        assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+        let line: serde_json::Value = serde_json::from_slice(&wrong.stdout).unwrap();
+        assert!(line["mistyped"].as_str().is_some_and(|said| !said.is_empty()), "{line}");
+    }
+    let help = running.admin(&["users", "renew", "--help", "--json"]);
+    assert!(help.status.success() && !help.stdout.is_empty(), "{help:?}");
     let log = running.stop();
     let token = |link: &str| link.split("token=").nth(1).unwrap().to_owned();
     for secret in [password, new_password, token(&link), token(&second_link)] {
@@ -268,7 +139,7 @@ fn an_operator_makes_accounts_and_ends_them_and_every_act_is_on_record() {
     change_the_file(folder.path());
     let running = Running::start(folder.path());
     let output = running.admin(&["audit", "show", "--verify"]);
-    assert!(sentence(&output).contains("tampered with at line 3"), "{output:?}");
+    assert!(sentence(&output).contains("tampered with at line 2"), "{output:?}");
     running.stop();
 }
 
@@ -308,7 +179,7 @@ fn a_changed_policy_is_in_force_when_the_server_has_started() {
     let applied = running.done(&["organisations", "apply", "--dry-run"]);
     assert_eq!((&applied["moved"], &applied["fixed"]), (&json!(0), &json!(1)), "{applied}");
     let by_hand = running.admin(&["organisations", "apply"]);
-    let numbers = "Of 3 accounts 0 are moved: 0 become guests, 0 leave their organisation";
+    let numbers = "Of 3 accounts 0 are moved: 0 become guests, 0 leave their organisation, 0 have nowhere to go, 0 lose";
     assert!(String::from_utf8_lossy(&by_hand.stderr).contains(numbers), "{by_hand:?}");
     let sessions = running.done(&["sessions", "list", "bo@y.fr"]);
     assert_eq!((&sessions["browsers"], &sessions["providers"]), (&json!([]), &json!([])));
@@ -317,9 +188,62 @@ fn a_changed_policy_is_in_force_when_the_server_has_started() {
     let unlinked = running.admin(&["users", "unlink", "bo@y.fr"]);
     assert!(sentence(&unlinked).contains("No such provider"), "{unlinked:?}");
     let audit = running.done(&["audit", "show", "--user", "bo@y.fr"]);
-    assert_eq!(audit["lines"][0]["act"], "account.place");
-    assert_eq!(audit["lines"][0]["actor"], "policy");
+    assert_eq!(audit["lines"][0]["act"], "refused");
+    assert_eq!(audit["lines"][1]["act"], "account.place");
+    assert_eq!(audit["lines"][1]["actor"], "policy");
     running.stop();
+}
+
+/// Otherwise a State learns that nobody administers its server when it needs somebody to.
+#[test]
+fn a_policy_that_takes_the_last_administrator_is_told_before_and_by_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml");
+    let options = [("ESTAFETTE__IDENTITY__POLICY__FILE", policy.as_path())];
+    let write = |domain: &str| {
+        let text = format!("[organisations.dinum]\nname = \"DINUM\"\ndomains = [\"{domain}\"]\n");
+        std::fs::write(&policy, text).unwrap();
+    };
+    let check = || {
+        let checked = estafette(folder.path(), &["config", "check"])
+            .envs(options.iter().copied())
+            .output()
+            .unwrap();
+        assert!(checked.status.success(), "{checked:?}");
+        String::from_utf8(checked.stderr).unwrap()
+    };
+    write("x.fr");
+    assert_eq!(check(), "", "there is no database yet");
+    let running = Running::start_with(folder.path(), &options);
+    let made = running.done(&["users", "create", "--email", "ada.martin@x.fr", "--admin"]);
+    let user = made["user_id"].as_str().unwrap().to_owned();
+    assert_eq!(check(), "", "beside the running server");
+    running.stop();
+    write("y.fr");
+    let says = |text: &str| text.contains(&user) && text.contains("Nobody else administers");
+    let said = check();
+    assert!(said.contains("warning") && says(&said), "{said}");
+    let listed = estafette(folder.path(), &["config", "policy"])
+        .envs(options.iter().copied())
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("(loses administration)"));
+    let running = Running::start_with(folder.path(), &options);
+    let acts = || {
+        let audit = running.done(&["audit", "show", "--user", &user]);
+        let lines = audit["lines"].as_array().unwrap().clone();
+        lines.iter().map(|line| line["act"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while acts() != ["account.keep_admin", "account.create"] {
+        assert!(std::time::Instant::now() < until, "{:?}", acts());
+        std::thread::yield_now();
+    }
+    assert_eq!(running.done(&["users", "show", &user])["admin"], json!(true));
+    let said = std::fs::read_to_string(running.errors.path()).unwrap();
+    assert!(says(&said), "{said}");
+    let log = running.stop();
+    assert!(log.lines().any(|line| line.contains("ERROR") && says(line)), "{log}");
 }
 
 /// As somebody would who has the file and no program of ours: another word of the same length.

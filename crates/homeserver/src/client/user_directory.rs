@@ -39,7 +39,7 @@ async fn search(
         return Err(ApiError::invalid_param("`search_term` is too long."));
     }
     server.search_budgets.take(&server, &requester.user_id).await?;
-    let limit = request.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, DIRECTORY_RESULTS_MAX);
+    let limit = request.limit.unwrap_or(LIMIT_DEFAULT).min(DIRECTORY_RESULTS_MAX);
     let query = DirectoryQuery {
         text: request.search_term,
         searcher: requester.user_id.clone(),

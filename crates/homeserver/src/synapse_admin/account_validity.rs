@@ -6,7 +6,7 @@
 
 use axum::{Router, extract::State, routing::post};
 use estafette_core::limits::INTEGER_MAX;
-use estafette_store::people::AdminAct;
+use estafette_store::{PeopleStore as _, people::AdminAct};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,6 +29,7 @@ struct Validity {
     user_id: String,
     /// In ms since the epoch; without it, a period from now.
     expiration_ts: Option<i64>,
+    /// Whether the owner is reminded before that; as in Synapse, where nothing is said they are.
     enable_renewal_emails: Option<bool>,
 }
 
@@ -40,11 +41,6 @@ async fn set(
 ) -> ApiResult<Json<Value>> {
     requester.check_admin()?;
     let user_id = local(&server, &wanted.user_id)?;
-    if wanted.enable_renewal_emails == Some(false) {
-        // Whoever is not reminded would lose the account without a word.
-        let message = "`enable_renewal_emails`: everybody whose account ends is reminded here.";
-        return Err(ApiError::invalid_param(message));
-    }
     let period_end = || server.people.get().and_then(|people| people.next_expiry_ms());
     let until_ms = wanted.expiration_ts.or_else(period_end).ok_or_else(|| {
         ApiError::missing_param("`expiration_ts` is missing, and accounts have no period here.")
@@ -56,7 +52,12 @@ async fn set(
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
     }
     known(&server, &user_id).await?;
-    let act = AdminAct::SetExpiry(Some(until_ms));
-    administer_as(&server, &requester, Some(&user_id), vec![act]).await?;
+    let mut acts = vec![AdminAct::SetExpiry(Some(until_ms))];
+    let reminders = wanted.enable_renewal_emails.unwrap_or(true);
+    let person = server.store.person(&user_id).await?;
+    if person.is_some_and(|person| person.reminders != reminders) {
+        acts.push(AdminAct::SetReminders(reminders));
+    }
+    administer_as(&server, &requester, Some(&user_id), acts).await?;
     Ok(Json(json!({ "expiration_ts": until_ms })))
 }

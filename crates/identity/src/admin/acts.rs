@@ -90,9 +90,15 @@ pub(super) async fn act(
         return AdminAnswer::Refused("The reason is too long.".into());
     }
     let administration = Administration { identity, actor, reason };
+    let (changes, user) = (request.command.changes(), request.command.user().map(str::to_owned));
     match administration.run(request.command).await {
         Ok(shown) => AdminAnswer::Done(shown),
-        Err(refusal) => AdminAnswer::Refused(refusal.to_string()),
+        Err(refusal) => {
+            if let Some(command) = changes {
+                administration.note_refusal(&command, user).await;
+            }
+            AdminAnswer::Refused(refusal.to_string())
+        }
     }
 }
 
@@ -115,6 +121,9 @@ impl Administration<'_> {
             }
             C::UserSetExpiry { user, until_ms } => {
                 self.change(&user, AdminAct::SetExpiry(until_ms)).await
+            }
+            C::UserSetReminders { user, value } => {
+                self.change(&user, AdminAct::SetReminders(value)).await
             }
             C::UserDeactivate { user, erase } => {
                 self.change(&user, AdminAct::Deactivate(erase)).await
@@ -152,6 +161,21 @@ impl Administration<'_> {
             C::InvitationList { from, limit } => self.list_invitations(from, limit).await,
             C::InvitationRevoke { address } => self.revoke_invitation(&address).await,
             C::Audit(view) => self.audit(view).await,
+        }
+    }
+
+    /// Puts on record that somebody tried to change something and was refused. Nothing of what
+    /// they typed, which may be an address or worse.
+    async fn note_refusal(&self, command: &str, user: Option<String>) {
+        let account = match user {
+            Some(user) => self.account(&user).await.ok(),
+            None => None,
+        };
+        let details = json!({ "command": command }).to_string();
+        let act = vec![AdminAct::Note("refused".into(), details)];
+        let subject = account.as_ref().map(|account| &account.user_id);
+        if let Err(error) = self.identity.host.administer(self.entry(), subject, act).await {
+            tracing::warn!(%error, command, "a refused administrative act is not on record");
         }
     }
 

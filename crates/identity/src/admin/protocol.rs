@@ -114,6 +114,13 @@ pub enum AdminCommand {
         /// Until when, in ms since the epoch; `None`: for ever.
         until_ms: Option<i64>,
     },
+    /// Says whether somebody is reminded before the account ends.
+    UserSetReminders {
+        /// Whose.
+        user: String,
+        /// Whether.
+        value: bool,
+    },
     /// Ends an account.
     UserDeactivate {
         /// Whose.
@@ -242,4 +249,51 @@ pub enum AdminCommand {
     },
     /// The audit log.
     Audit(AuditView),
+}
+
+impl AdminCommand {
+    /// Its name in the protocol, where it changes something.
+    pub(super) fn changes(&self) -> Option<String> {
+        let looks = matches!(
+            self,
+            Self::UserList { .. }
+                | Self::UserShow { .. }
+                | Self::UserUnlinkAll { dry_run: true, .. }
+                | Self::DeviceList { .. }
+                | Self::SessionList { .. }
+                | Self::OrganisationList
+                | Self::OrganisationApply { dry_run: true }
+                | Self::PolicyCheck { .. }
+                | Self::RegistrationTokenList
+                | Self::InvitationList { .. }
+                | Self::Audit(_)
+        );
+        let named = if looks { None } else { serde_json::to_value(self).ok() };
+        named.and_then(|named| match named {
+            Value::String(name) => Some(name),
+            Value::Object(named) => named.into_iter().next().map(|(name, _)| name),
+            _ => None,
+        })
+    }
+
+    /// Whom it is about.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self {
+            Self::UserShow { user }
+            | Self::UserSetFlag { user, .. }
+            | Self::UserSetExpiry { user, .. }
+            | Self::UserSetReminders { user, .. }
+            | Self::UserDeactivate { user, .. }
+            | Self::UserReactivate { user, .. }
+            | Self::UserSetName { user, .. }
+            | Self::UserSetEmail { user, .. }
+            | Self::UserResetPassword { user, .. }
+            | Self::UserUnlink { user, .. }
+            | Self::DeviceList { user }
+            | Self::DeviceDelete { user, .. }
+            | Self::SessionList { user }
+            | Self::SessionRevoke { user } => Some(user),
+            _ => None,
+        }
+    }
 }

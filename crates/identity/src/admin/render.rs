@@ -62,6 +62,7 @@ pub(super) fn shown(
         "seen_ms": account.seen_ms,
         "expires_ms": account.expires_ms,
         "never_expires": person.details.endless,
+        "reminders": person.reminders,
     })
 }
 

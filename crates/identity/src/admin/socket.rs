@@ -36,6 +36,9 @@ pub enum SocketError {
     /// Another server listens there.
     #[error("another server is running on the data folder {0}")]
     Taken(PathBuf),
+    /// There is no way to it.
+    #[error("cannot reach the server by the socket {0}: {1}")]
+    Unreachable(PathBuf, std::io::Error),
     /// Anything else.
     #[error("cannot use the socket {0}: {1}")]
     Io(PathBuf, std::io::Error),
@@ -132,7 +135,7 @@ pub fn ask(data_dir: &Path, request: &AdminRequest) -> Result<AdminAnswer, Socke
             SocketError::NoServer(data_dir.into())
         }
         ErrorKind::PermissionDenied => SocketError::NotAllowed(path.clone()),
-        _ => SocketError::Io(path.clone(), error),
+        _ => SocketError::Unreachable(path.clone(), error),
     })?;
     let failed = |error| SocketError::Io(path.clone(), error);
     stream.set_read_timeout(Some(Duration::from_secs(2 * ADMIN_TIMEOUT_S))).map_err(failed)?;

@@ -16,11 +16,11 @@ use estafette_core::{
         POLICY_OUT_AT_START_MAX, POLICY_OUT_AT_START_MIN,
     },
 };
-use estafette_store::people::{AuditEntry, Placed, Placement};
+use estafette_store::people::{AdminAct, AuditEntry, Placed, Placement};
 use serde::Serialize;
 
 use super::{
-    Move,
+    LosingAdministrators, Move,
     check::{self, Page},
 };
 use crate::{HostError, Identity};
@@ -45,6 +45,10 @@ pub struct Applied {
     pub changing: u64,
     /// How many of those two keep what they have, because a start does not do it to so many.
     pub held_back: u64,
+    /// How many administrators become guests, and by that none.
+    pub losing_admin: u64,
+    /// How many of them keep what they have, because nobody else would administer the server.
+    pub kept_admins: u64,
     /// The first of all, in the order of their accounts.
     pub moves: Vec<Move>,
     /// Whether everybody was looked at. If not, the server was too busy: do it again.
@@ -135,11 +139,40 @@ impl Identity {
             applied.moves.extend(held.moves.into_iter().map(|(movement, _)| movement).take(room));
             return Ok(());
         }
+        self.keep_last_administrators(entry, &mut held, applied).await?;
         let page = usize::try_from(PEOPLE_PER_READ).unwrap_or(usize::MAX);
         while !held.moves.is_empty() {
             let part = held.moves.drain(..page.min(held.moves.len()));
             let part = part.map(|(movement, placement)| (movement, Some(placement))).collect();
             self.apply_moves(entry, Apply::AtStart, part, applied).await?;
+        }
+        Ok(())
+    }
+
+    /// Says which administrators become guests, and leaves them as they are where nobody else
+    /// would administer the server.
+    async fn keep_last_administrators(
+        &self,
+        entry: &AuditEntry,
+        held: &mut Held,
+        applied: &mut Applied,
+    ) -> Result<(), HostError> {
+        let moves = held.moves.iter().map(|(movement, _)| movement);
+        let losing = LosingAdministrators::among(moves, &self.store, entry.now_ms).await;
+        let losing = losing.map_err(|error| HostError::Internal(error.to_string()))?;
+        let Some(losing) = losing else { return Ok(()) };
+        self.host.alert(&losing.sentence());
+        if !losing.are_all {
+            return Ok(());
+        }
+        let kept: Vec<_> =
+            held.moves.extract_if(.., |(movement, _)| movement.loses_admin).collect();
+        for (movement, (user_id, _)) in kept {
+            let act = vec![AdminAct::KeepAdmin];
+            self.host.administer(entry.clone(), Some(&user_id), act).await?;
+            applied.kept_admins = applied.kept_admins.saturating_add(1);
+            applied.unplaced = applied.unplaced.saturating_add(u64::from(movement.unplaced));
+            applied.moves.push(movement);
         }
         Ok(())
     }
@@ -158,6 +191,8 @@ impl Identity {
             applied.becoming_guests =
                 applied.becoming_guests.saturating_add(u64::from(becomes_guest));
             applied.changing = applied.changing.saturating_add(u64::from(changes));
+            applied.losing_admin =
+                applied.losing_admin.saturating_add(u64::from(movement.loses_admin));
             placements.extend(placement);
             applied.unplaced = applied.unplaced.saturating_add(u64::from(movement.unplaced));
             moves.push(movement);
@@ -211,13 +246,15 @@ impl Identity {
         match self.apply_policy(&self.policy_entry(), Apply::AtStart).await {
             Ok(applied) => {
                 let Applied { accounts, moved, unplaced, held_back, complete, .. } = applied;
+                let kept_admins = applied.kept_admins;
                 if moved > 0 {
                     tracing::info!(accounts, moved, "the policy moved people");
                 }
-                if unplaced > 0 || held_back > 0 || !complete {
+                if unplaced > 0 || held_back > 0 || kept_admins > 0 || !complete {
                     tracing::warn!(
                         unplaced,
                         held_back,
+                        kept_admins,
                         complete,
                         "not everybody is where the policy places them: see `estafette admin \
                          organisations apply --dry-run`"

@@ -34,6 +34,8 @@ pub struct Move {
     pub was_guest: bool,
     /// The display name that it gets, where it gets another one.
     pub name: Option<String>,
+    /// Whether an administrator becomes a guest, and by that no administrator.
+    pub loses_admin: bool,
     /// Whether there is nowhere on this server to move to: nobody is expected with this address, or
     /// only on another server. Such an account stays on this server until an administrator decides,
     /// in the organisation of the other server, or as a guest of none.
@@ -146,6 +148,7 @@ fn movement(
         guest: placement.guest,
         was_guest: person.details.guest,
         name: None,
+        loses_admin: placement.guest && person.admin,
         unplaced,
     };
     Some((movement, (!is_there).then_some(placement)))

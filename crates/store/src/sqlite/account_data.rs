@@ -151,16 +151,23 @@ fn set(tx: &mut Tx<'_>, change: Change) -> StoreResult<SetOutcome> {
             pos.0.cast_signed(),
             &change.content,
         ))?;
-    if change.room_id.is_none() && change.kind == RED_LIST {
-        person::set_red_list(tx.conn, &change.user_id, hides(change.content.as_deref()))?;
+    if change.room_id.is_none()
+        && change.kind == RED_LIST
+        && let Some(hides) = hides(change.content.as_deref())
+    {
+        person::set_red_list(tx.conn, &change.user_id, hides)?;
     }
     Ok(SetOutcome::Set(pos))
 }
 
-/// Whether content of [`RED_LIST`] hides its owner. Deleted or of another shape, it does not.
-fn hides(content: Option<&str>) -> bool {
-    let content = content.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-    content.is_some_and(|content| content.get("hide_profile") == Some(&true.into()))
+/// Whether content of [`RED_LIST`] hides its owner. `None`: it does not say, and who is hidden stays
+/// so. Whoever wants to be hidden is not shown by a program that writes it in another way.
+fn hides(content: Option<&str>) -> Option<bool> {
+    let content = serde_json::from_str::<serde_json::Value>(content?).ok()?;
+    match content.get("hide_profile")? {
+        serde_json::Value::Null => None,
+        value => Some(*value != false),
+    }
 }
 
 fn entries(conn: &Connection, user_id: &UserId) -> StoreResult<u64> {

@@ -38,7 +38,7 @@ use std::{
     sync::Arc,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 pub use self::look::Look;
 pub(crate) use self::writer::Tx;
@@ -117,6 +117,13 @@ impl SqliteStore {
                 _checkpointer: checkpointer,
             }),
         })
+    }
+
+    /// Whether the database has the schema that this program would give it. Opens it for reading
+    /// and changes nothing. Errors: `Unavailable` when it cannot be opened or is newer.
+    pub fn is_current(path: &Path) -> StoreResult<bool> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        schema::is_current(&Connection::open_with_flags(path, flags)?)
     }
 
     /// The last durable position.

@@ -64,6 +64,10 @@ impl PeopleStore for SqliteStore {
         self.read(move |conn| person::after(conn, after.as_ref(), limit)).await
     }
 
+    async fn administrators(&self, now_ms: i64, limit: u64) -> StoreResult<Vec<UserId>> {
+        self.read(move |conn| person::administrators(conn, now_ms, limit)).await
+    }
+
     async fn people_expiring(
         &self,
         from_ms: i64,
@@ -97,8 +101,11 @@ impl PeopleStore for SqliteStore {
         act: AdminAct,
     ) -> StoreResult<AdminOutcome> {
         let (indexes, subject) = (self.indexes(), subject.map(str::to_owned));
-        self.write(move |tx| administer::administer(&indexes, tx, &entry, subject.as_deref(), &act))
-            .await
+        self.write(move |tx| {
+            let act = (&act, administer::Line::Own);
+            administer::administer(&indexes, tx, &entry, subject.as_deref(), act)
+        })
+        .await
     }
 
     async fn place_people(
@@ -122,8 +129,10 @@ impl PeopleStore for SqliteStore {
         let refusal = Arc::clone(&refused);
         let done = self.write(move |tx| {
             let mut last = AdminOutcome::Done;
-            for act in &acts {
-                last = administer::administer(&indexes, tx, &entry, subject.as_deref(), act)?;
+            for (index, act) in acts.iter().enumerate() {
+                let line = administer::Line::of(&acts, index);
+                last =
+                    administer::administer(&indexes, tx, &entry, subject.as_deref(), (act, line))?;
                 if !last.is_done() {
                     *refusal.lock() = Some(last);
                     return Err(StoreError::Conflict("one of several acts cannot be done"));

@@ -58,6 +58,7 @@ const STEPS: &[Step] = &[
         sql: include_str!("schema/076_joined_names.sql"),
         then: Some(directory::join_organisations),
     },
+    sql(include_str!("schema/077_administrators.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

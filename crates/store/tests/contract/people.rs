@@ -152,11 +152,20 @@ async fn who_hides_is_found_by_the_whole_address_alone() {
     world.store.put_person(&hidden, details("anne@x.fr")).await.unwrap();
     world.store.set_profile_field(&hidden, "displayname", Some("\"Anna\"")).await.unwrap();
     assert_eq!(find("anna").await, Vec::<String>::new());
-    for shown in [Some(r#"{"hide_profile":false}"#), Some("{}"), None] {
-        hide(Some(r#"{"hide_profile":true}"#)).await;
-        assert_eq!(find("anna").await, Vec::<String>::new());
-        hide(shown).await;
-        assert_eq!(find("anna").await, ["@1:x"], "{shown:?}");
+    // A program that loses what it does not know, or writes it in another way, shows nobody.
+    for kept in [r#"{"hide_profile":null}"#, r#"{"hide_profile":1}"#, "{}", r#"{"other":false}"#] {
+        hide(Some(kept)).await;
+        assert_eq!(find("anna").await, Vec::<String>::new(), "{kept}");
+    }
+    hide(None).await;
+    assert_eq!(find("anna").await, Vec::<String>::new(), "deleted");
+    for hidden in [r#"{"hide_profile":"true"}"#, r#"{"hide_profile":1}"#] {
+        hide(Some(r#"{"hide_profile":false}"#)).await;
+        assert_eq!(find("anna").await, ["@1:x"]);
+        hide(Some("{}")).await;
+        assert_eq!(find("anna").await, ["@1:x"], "who was not hidden is not hidden by nothing");
+        hide(Some(hidden)).await;
+        assert_eq!(find("anna").await, Vec::<String>::new(), "{hidden}");
     }
 }
 
@@ -437,6 +446,16 @@ async fn an_address_changes_to_no_closed_one_and_ends_the_links_of_the_one_befor
     assert_eq!(changed, AddressOutcome::Changed, "its owner ended it");
     assert!(link().await.unwrap().is_none(), "a link in the mailbox before works");
     assert_eq!(store.to_remind(1, 100, 7, 10).await.unwrap().len(), 1, "the new one has none");
+    // Whom an administrator does not want reminded is not, whatever else changes.
+    let due = async || store.to_remind(1, 100, 7, 10).await.unwrap().len();
+    world.act("@a:x", AdminAct::SetReminders(false)).await;
+    world.act("@a:x", AdminAct::SetExpiry(Some(60))).await;
+    let known = store.person(&alice).await.unwrap().unwrap();
+    store.put_person(&alice, known.details).await.unwrap();
+    assert_eq!((due().await, store.person(&alice).await.unwrap().unwrap().reminders), (0, false));
+    world.act("@a:x", AdminAct::SetReminders(true)).await;
+    assert_eq!(due().await, 1);
+    assert_eq!(world.act("@nobody:x", AdminAct::SetReminders(true)).await, AdminOutcome::NoAccount);
 }
 
 /// Otherwise an account is taken and the mailbox that it had is never told.

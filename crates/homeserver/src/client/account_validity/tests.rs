@@ -126,7 +126,7 @@ async fn an_administrator_says_until_when_an_account_works() {
         (&root, with("expiration_ts", json!(-1)), (400, "M_INVALID_PARAM")),
         (&root, with("expiration_ts", json!(1_795_000_000)), (400, "M_INVALID_PARAM")),
         (&root, with("expiration_ts", json!(1_u64 << 53)), (400, "M_INVALID_PARAM")),
-        (&root, with("enable_renewal_emails", json!(false)), (400, "M_INVALID_PARAM")),
+        (&root, with("enable_renewal_emails", json!("no")), (400, "M_BAD_JSON")),
         (
             &root,
             json!({ "user_id": "@nobody:x.fr", "expiration_ts": 100_000_000_000_i64 }),
@@ -159,9 +159,29 @@ async fn an_administrator_says_until_when_an_account_works() {
     *known.next_expiry_ms.lock() = Some(until_ms + 5_000);
     assert!(server.server.people.set(known).is_ok());
     let synapse = "/_synapse/admin/v1/account_validity/validity";
-    assert_eq!(set(synapse, of_alice).await, Some(until_ms + 5_000));
+    assert_eq!(set(synapse, of_alice.clone()).await, Some(until_ms + 5_000));
     let page = AuditPage { before: None, limit: 9, subject: Some("@alice:x.fr".into()) };
     let lines = server.server.store.audit_lines(page).await.unwrap();
     let lines: Vec<_> = lines.iter().map(|line| (line.act.as_str(), line.actor.as_str())).collect();
     assert_eq!(lines, [("account.set_expiry", "@root:x.fr"); 2]);
+
+    // Who is not to be reminded is not, until the next word about it.
+    let reminders = async |value: Option<bool>| {
+        let mut body = with("expiration_ts", json!(until_ms));
+        if let Some(value) = value {
+            body["enable_renewal_emails"] = json!(value);
+        }
+        set(ADMIN, body).await;
+        let alice = UserId::parse("@alice:x.fr").unwrap();
+        let person = server.server.store.person(&alice).await.unwrap().unwrap();
+        let page = AuditPage { before: None, limit: 9, subject: Some("@alice:x.fr".into()) };
+        let lines = server.server.store.audit_lines(page).await.unwrap();
+        let said = lines.into_iter().filter(|line| line.act == "account.set_reminders");
+        (person.reminders, said.map(|line| line.details).collect::<Vec<_>>())
+    };
+    let (off, on) = (r#"{"reminders":false}"#.to_owned(), r#"{"reminders":true}"#.to_owned());
+    assert_eq!(reminders(None).await, (true, vec![]));
+    assert_eq!(reminders(Some(false)).await, (false, vec![off.clone()]));
+    assert_eq!(reminders(Some(false)).await, (false, vec![off.clone()]));
+    assert_eq!(reminders(None).await, (true, vec![on, off]));
 }

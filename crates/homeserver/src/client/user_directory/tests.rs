@@ -134,7 +134,10 @@ async fn who_hides_looks_like_nobody() {
     assert_eq!(found, (vec!["@u2:x.fr".to_owned()], false));
     let (status, answer) = server.request("POST", "/v3/user_directory/search", "", json!({})).await;
     assert_eq!((status.as_u16(), &answer["errcode"]), (401, &json!("M_MISSING_TOKEN")));
+    // What does not say so shows nobody again.
     server.put(&bob, path, json!({})).await;
+    assert_eq!(ask("bob").await, nobody);
+    server.put(&bob, path, json!({ "hide_profile": false })).await;
     assert_eq!(search(&server, &alice, json!({ "search_term": "bob" })).await.0, ["@u2:x.fr"]);
 }
 

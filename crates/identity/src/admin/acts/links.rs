@@ -39,6 +39,12 @@ impl Administration<'_> {
                 unlinked += store.unlink_upstream(self.entry(), provider, users).await?;
             }
         }
+        if !dry_run {
+            let told = json!({ "provider": provider, "domain": domain, "unlinked": unlinked,
+                "left": known - unlinked });
+            let act = AdminAct::Note("provider.unlink_all".into(), told.to_string());
+            self.administer(None, act).await?;
+        }
         Ok(json!({ "unlinked": unlinked, "left": known - unlinked }))
     }
 }

@@ -6,7 +6,7 @@ use estafette_store::{
     PeopleStore as _,
     people::{AdminAct, Person, PersonDetails, Placement},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Administration, NewUser, Refusal, address, wrong};
 use crate::{
@@ -22,6 +22,14 @@ impl Administration<'_> {
         }
         let how = if dry_run { policy::Apply::DryRun } else { policy::Apply::Asked };
         let applied = self.identity.apply_policy(&self.entry(), how).await?;
+        if !dry_run {
+            let told = json!({
+                "accounts": applied.accounts, "moved": applied.moved,
+                "losing_admin": applied.losing_admin, "complete": applied.complete,
+            });
+            let act = AdminAct::Note("policy.apply".into(), told.to_string());
+            self.administer(None, act).await?;
+        }
         serde_json::to_value(&applied).map_err(|error| Refusal::Broken(error.to_string()))
     }
 

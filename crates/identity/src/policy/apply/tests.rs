@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use estafette_core::{ids::UserId, limits::POLICY_OUT_AT_START_MIN};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
-    accounts::DirectoryQuery,
+    accounts::{AccountFlag, DirectoryQuery},
     people::{AuditPage, Person, PersonDetails},
 };
 use serde_json::{Value, json};
@@ -273,6 +273,56 @@ async fn a_start_makes_few_people_guests_or_another_organisations() {
         assert_eq!(identity.apply_policy(&entry, Apply::Asked).await.unwrap(), dry);
         assert_eq!(moved().await, all);
     }
+}
+
+/// Otherwise one line of the policy and a start leave a State's server without anybody who
+/// administers it, and nobody notices.
+#[tokio::test]
+async fn a_start_keeps_the_last_administrators_and_says_so() {
+    let site = peopled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let identity = restarted(&site, &folder.path().join("policy.toml"));
+    let (store, entry) = (&identity.store, identity.policy_entry());
+    let cy = person(&identity, "cy.lost@sub.important.com").await.user_id;
+    let ada = person(&identity, "ada.agent@important.com").await.user_id;
+    let flag = async |user_id: &UserId, flag, value| {
+        store.set_account_flag(user_id, flag, value).await.unwrap();
+    };
+    flag(&cy, AccountFlag::Admin, true).await;
+    // Whoever is locked administers nothing.
+    flag(&ada, AccountFlag::Admin, true).await;
+    flag(&ada, AccountFlag::Locked, true).await;
+    let losing = |moves: &[policy::Move]| {
+        let losing = moves.iter().filter(|movement| movement.loses_admin);
+        losing.map(|movement| movement.user_id.clone()).collect::<Vec<_>>()
+    };
+    let dry = identity.apply_policy(&entry, Apply::DryRun).await.unwrap();
+    assert_eq!((losing(&dry.moves), dry.losing_admin), (vec![cy.to_string()], 1));
+
+    let kept = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+    assert_eq!((kept.kept_admins, kept.losing_admin, kept.complete), (1, 0, true));
+    assert_eq!(losing(&kept.moves), [cy.to_string()], "named as who is not where they belong");
+    let now = person(&identity, "cy.lost@sub.important.com").await;
+    assert!(now.admin && !now.details.guest && now.details.organisation_id.is_some());
+    let told = std::mem::take(&mut *site.test.host.alerts.lock());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(cy.as_str()) && told[0].contains("Nobody else"), "{told:?}");
+    let line = ("policy".to_owned(), "account.keep_admin".to_owned(), json!({ "policy": "guest" }));
+    assert_eq!(acts(&identity, Some(&cy)).await, [line]);
+
+    // With another one there is no reason to.
+    flag(&ada, AccountFlag::Locked, false).await;
+    let applied = identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+    assert_eq!((applied.kept_admins, applied.losing_admin), (0, 1));
+    let now = person(&identity, "cy.lost@sub.important.com").await;
+    assert!(!now.admin && now.details.guest);
+    let told = std::mem::take(&mut *site.test.host.alerts.lock());
+    assert!(told.len() == 1 && told[0].contains(cy.as_str()), "{told:?}");
+    assert!(!told[0].contains("Nobody else"), "{told:?}");
+    let lines: Vec<_> = acts(&identity, Some(&cy)).await.into_iter().map(|line| line.1).collect();
+    assert_eq!(lines, ["account.keep_admin", "account.place", "account.unmake_admin"]);
+    identity.apply_policy(&entry, Apply::AtStart).await.unwrap();
+    assert_eq!(*site.test.host.alerts.lock(), [""; 0], "said once");
 }
 
 #[tokio::test]

@@ -21,12 +21,39 @@ use crate::{
     },
 };
 
+/// The line of an act among several. An account that is made or brought back and the link by which
+/// its password is chosen are one act to whoever does it, with one line.
+#[derive(Clone, Copy)]
+pub(super) enum Line<'a> {
+    /// Of its own.
+    Own,
+    /// The same, and it tells of the link.
+    WithLink(&'a PasswordLink),
+    /// None: another one tells of it.
+    Told,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn of(acts: &'a [AdminAct], index: usize) -> Self {
+        match acts {
+            [AdminAct::Create(..) | AdminAct::Reactivate(_), AdminAct::LinkPassword(link)] => {
+                if index == 0 {
+                    Self::WithLink(link)
+                } else {
+                    Self::Told
+                }
+            }
+            _ => Self::Own,
+        }
+    }
+}
+
 pub(super) fn administer(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     entry: &AuditEntry,
     subject: Option<&str>,
-    act: &AdminAct,
+    (act, line): (&AdminAct, Line<'_>),
 ) -> StoreResult<AdminOutcome> {
     let outcome = match (act, subject) {
         (AdminAct::Note(..), _) => AdminOutcome::Done,
@@ -69,8 +96,8 @@ pub(super) fn administer(
             }
         }
     };
-    if outcome.is_done() {
-        let (name, details) = describe(act, &outcome);
+    if outcome.is_done() && !matches!(line, Line::Told) {
+        let (name, details) = describe(act, &outcome, line);
         audit::append(tx, entry, subject, (&name, &details))?;
         if let (AdminAct::SetAddress(placement), Some(user_id)) = (act, subject)
             && placement.guest
@@ -190,6 +217,8 @@ fn on_account(
         AdminAct::SetProfileField(name, value) => {
             return set_profile(tx, user_id, name, value.as_deref());
         }
+        AdminAct::SetReminders(on) => person::set_reminders(tx.conn, user_id, *on)?,
+        AdminAct::KeepAdmin => life::active_nid(tx.conn, user_id)?.is_some(),
         AdminAct::SetEmail(_)
         | AdminAct::SetAddress(_)
         | AdminAct::SetExpiry(_)
@@ -284,8 +313,8 @@ fn change(
 }
 
 /// The name of an act and what the log keeps of it: no secret, no address.
-fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
-    let (name, details): (_, Value) = match act {
+fn describe(act: &AdminAct, outcome: &AdminOutcome, line: Line<'_>) -> (String, String) {
+    let (name, mut details): (_, Value) = match act {
         AdminAct::Create(account, details) => (
             "account.create",
             json!({ "admin": account.is_admin, "guest": details.guest,
@@ -320,6 +349,8 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
                     "organisation_fixed": placement.organisation_fixed }),
         ),
         AdminAct::SetExpiry(until) => ("account.set_expiry", json!({ "until_ms": until })),
+        AdminAct::SetReminders(on) => ("account.set_reminders", json!({ "reminders": on })),
+        AdminAct::KeepAdmin => ("account.keep_admin", json!({ "policy": "guest" })),
         AdminAct::SetOrganisation(organisation) => {
             let id = organisation.as_ref().map(|(id, _)| id);
             ("account.set_organisation", json!({ "organisation": id }))
@@ -332,10 +363,7 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         AdminAct::DeleteRegistrationToken(token) => {
             ("registration_token.delete", json!({ "token": fingerprint(token) }))
         }
-        AdminAct::LinkPassword(link) => (
-            "account.reset_password",
-            json!({ "mailed": link.mail.is_some(), "expires_ms": link.expires_ms }),
-        ),
+        AdminAct::LinkPassword(link) => ("account.reset_password", told(link)),
         AdminAct::InviteGuest(invitation, mail) => (
             "guest.invite",
             json!({ "domain": domain(&invitation.address), "expires_ms": invitation.expires_ms,
@@ -345,7 +373,15 @@ fn describe(act: &AdminAct, outcome: &AdminOutcome) -> (String, String) {
         AdminAct::Unlink(provider) => ("account.unlink", json!({ "provider": provider })),
         AdminAct::Note(name, details) => return (name.clone(), details.clone()),
     };
+    if let (Line::WithLink(link), Some(details)) = (line, details.as_object_mut()) {
+        details.insert("password_link".into(), told(link));
+    }
     (name.to_owned(), details.to_string())
+}
+
+/// All that the log keeps of a link.
+fn told(link: &PasswordLink) -> Value {
+    json!({ "mailed": link.mail.is_some(), "expires_ms": link.expires_ms })
 }
 
 /// All that the log keeps of an address.

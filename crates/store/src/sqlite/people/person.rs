@@ -20,7 +20,7 @@ const SELECT: &str = "SELECT a.user_id, p.email, p.organisation_id, p.organisati
     coalesce(p.guest, 0), p.expires_ts, coalesce(p.red_list, 0), a.locked, a.deactivated,
     p.derived_name, coalesce(p.organisation_fixed, 0), coalesce(p.endless, 0), a.suspended,
     a.closed_by_admin, p.invited_by, coalesce(p.email_ts, a.created_ts),
-    iif(a.deactivated, a.deactivated_ts, NULL)
+    iif(a.deactivated, a.deactivated_ts, NULL), coalesce(p.reminders, 1), a.is_admin
     FROM account a LEFT JOIN person p ON p.account_nid = a.nid";
 
 fn from_row(row: &Row<'_>) -> StoreResult<Person> {
@@ -44,6 +44,8 @@ fn from_row(row: &Row<'_>) -> StoreResult<Person> {
         invited_by: row.get(14)?,
         email_since_ms: row.get(15)?,
         deactivated_ms: row.get(16)?,
+        reminders: row.get(17)?,
+        admin: row.get(18)?,
     })
 }
 
@@ -87,6 +89,17 @@ pub(super) fn after(
     list(conn, rest, (after.map(UserId::as_str), limit.cast_signed()))
 }
 
+pub(super) fn administrators(
+    conn: &Connection,
+    now_ms: i64,
+    limit: u64,
+) -> StoreResult<Vec<UserId>> {
+    let rest = "WHERE a.is_admin = 1 AND a.deactivated = 0 AND a.locked = 0 AND a.suspended = 0
+        AND (p.expires_ts IS NULL OR p.expires_ts > ?1) ORDER BY a.nid LIMIT ?2";
+    let found = list(conn, rest, (now_ms, limit.cast_signed()))?;
+    Ok(found.into_iter().map(|person| person.user_id).collect())
+}
+
 pub(super) fn expiring(
     conn: &Connection,
     from_ms: i64,
@@ -108,7 +121,7 @@ pub(in crate::sqlite) fn to_remind(
     limit: u64,
 ) -> StoreResult<Vec<Person>> {
     let rest = "WHERE a.deactivated = 0 AND a.locked = 0 AND p.email IS NOT NULL
-        AND p.expires_ts > ?1 AND p.expires_ts <= ?2
+        AND p.reminders <> 0 AND p.expires_ts > ?1 AND p.expires_ts <= ?2
         AND NOT EXISTS (SELECT 1 FROM validity_reminder r WHERE r.user_id = a.user_id
             AND r.expires_ts = p.expires_ts AND r.days <= ?3)
         ORDER BY p.expires_ts, p.account_nid LIMIT ?4";
@@ -281,6 +294,17 @@ pub(in crate::sqlite) fn set_red_list(
     )?
     .execute((nid, red_list))?;
     directory::refresh(conn, nid)
+}
+
+/// Says whether somebody is reminded before the account ends. `false`: there is no such account.
+pub(super) fn set_reminders(conn: &Connection, user_id: &UserId, on: bool) -> StoreResult<bool> {
+    let Some(nid) = life::active_nid(conn, user_id)? else { return Ok(false) };
+    conn.prepare_cached(
+        "INSERT INTO person (account_nid, reminders) VALUES (?1, ?2)
+         ON CONFLICT (account_nid) DO UPDATE SET reminders = excluded.reminders",
+    )?
+    .execute((nid, on))?;
+    Ok(true)
 }
 
 /// Takes what an erased account leaves behind.

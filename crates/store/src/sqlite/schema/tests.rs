@@ -426,7 +426,10 @@ async fn people_older_than_joined_names_are_found_by_them() {
         assert_eq!(shown, found, "{typed}");
     }
     drop(store);
-    assert_eq!(strings(&open(folder.path()), "SELECT account_nid || '' FROM directory_stale"), [""; 0]);
+    assert_eq!(
+        strings(&open(folder.path()), "SELECT account_nid || '' FROM directory_stale"),
+        [""; 0]
+    );
     let hidden = "SELECT joined FROM directory_entry WHERE account_nid = 4499";
     assert_eq!(strings(&open(folder.path()), hidden), ["paul4499 obrien"]);
 }
