@@ -3,6 +3,7 @@
 
 use std::{
     error::Error,
+    io::IsTerminal as _,
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
@@ -17,6 +18,7 @@ use estafette_identity::{
     Identity, IdentityConfig,
     admin::{AdminSocket, SocketError},
 };
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -29,16 +31,36 @@ use crate::{
 /// The file in the data folder by whose key mail that waits is sealed. Not to be kept where copies
 /// of the database are.
 const MAIL_KEY: &str = "mail.key";
+/// What is logged of administrative acts.
+const AUDIT: &str = "audit=info";
+/// What is logged of who was let in or changed their account.
+const ACCOUNTS: &str = "account=info";
 
 /// Runs until SIGTERM or SIGINT. As process 1 too: both signals have handlers of their own.
 pub(crate) fn run(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let settings = Settings::load(file)?;
     // Before anything listens: who waits for the port must not find it open and then closed.
     settings.check()?;
-    let filter = EnvFilter::try_new(&settings.homeserver.log)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+    if !settings.homeserver.core_dumps {
+        forbid_dumps()?;
+    }
+    // Lines of the audit log and of the log of accounts leave the machine by this log, whatever
+    // else is logged: operators have to keep them, and the first prove later that nobody wrote the
+    // database anew.
+    let filter = EnvFilter::try_new(&settings.homeserver.log)?
+        .add_directive(AUDIT.parse()?)
+        .add_directive(ACCOUNTS.parse()?);
+    let is_terminal = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(settings))
+}
+
+/// Keeps the memory of this process out of files and from other programs of the same user.
+fn forbid_dumps() -> std::io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
 }
 
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
@@ -118,5 +140,21 @@ fn admin_socket(data_dir: &Path) -> Result<Option<AdminSocket>, SocketError> {
             tracing::warn!(%error, "`estafette admin` cannot reach this server");
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    /// Otherwise other programs of the same user read keys and passwords from the process.
+    #[test]
+    fn the_memory_of_the_process_is_its_own() {
+        forbid_dumps().unwrap();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        let limit = getrlimit(Resource::Core);
+        assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
     }
 }

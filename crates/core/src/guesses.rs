@@ -144,12 +144,25 @@ struct Taken {
 pub struct Guess {
     /// `None`: nothing is counted.
     place: Option<(Hash, u64)>,
+    /// At whom, and from where; for the log.
+    about: (String, String),
 }
 
 impl Guess {
     /// Leave that nobody counts, where limits are switched off.
     pub fn uncounted() -> Self {
-        Self { place: None }
+        Self { place: None, about: Default::default() }
+    }
+
+    /// The same, which says at whom it is and from where.
+    pub fn about(mut self, subject: &str, from: &Origin) -> Self {
+        self.about = (subject.to_owned(), from.source.clone());
+        self
+    }
+
+    /// At whom it is, and from where; empty where that was not said.
+    pub fn told(&self) -> (&str, &str) {
+        (&self.about.0, &self.about.1)
     }
 }
 
@@ -184,7 +197,8 @@ impl Tally {
                     let number = self.taken;
                     self.taken = self.taken.wrapping_add(1);
                     taken.push(Taken { at_ms: now_ms, lane, guesser, number });
-                    return Ok(Guess { place: Some((subject, number)) });
+                    let place = Some((subject, number));
+                    return Ok(Guess { place, about: Default::default() });
                 }
                 Some(at_ms) => free_ms = free_ms.min(at_ms),
             }
@@ -212,7 +226,7 @@ impl Tally {
         let is_theirs = |one: &&Taken| lanes(from).any(|lane| lane == (one.lane, one.guesser));
         if let Some(last) = taken.iter().rfind(is_theirs) {
             let place = Some((subject, last.number));
-            self.give_back(Guess { place });
+            self.give_back(Guess { place, about: Default::default() });
         }
     }
 

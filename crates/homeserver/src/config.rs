@@ -65,6 +65,9 @@ pub struct Config {
     pub well_known: WellKnown,
     /// What is logged: a filter such as `info,estafette_homeserver=debug`.
     pub log: String,
+    /// Whether the system may write the memory of this process, which holds keys and passwords, to
+    /// a file when it crashes, and other programs of the same user may look into it.
+    pub core_dumps: bool,
 }
 
 impl Default for Config {
@@ -91,6 +94,7 @@ impl Default for Config {
             delayed_events: DelayedEvents::default(),
             well_known: WellKnown::default(),
             log: "info".into(),
+            core_dumps: false,
         }
     }
 }

@@ -13,6 +13,7 @@ mod known_browser;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 use estafette_core::{
@@ -25,7 +26,9 @@ use http::{HeaderMap, header};
 use parking_lot::Mutex;
 
 use self::known_browser::KnownBrowsers;
-use crate::{ApiError, ApiResult, Server, clock::Random, config::RateLimits, rate_limit::Cost};
+use crate::{
+    ApiError, ApiResult, Server, account_log, clock::Random, config::RateLimits, rate_limit::Cost,
+};
 
 /// The cookie of a browser that has proved to be somebody's, over https and over plain http.
 const KNOWN_COOKIES: [&str; 2] = ["__Host-estafette-known", "estafette-known"];
@@ -39,6 +42,8 @@ pub struct Guesses {
     /// The networks that devices of this server were used from, and when last.
     houses: Mutex<HashMap<IpAddr, i64>>,
     browsers: KnownBrowsers,
+    /// When operators were last warned of guesses.
+    warned_ms: AtomicI64,
 }
 
 impl Guesses {
@@ -51,6 +56,7 @@ impl Guesses {
             codes: Mutex::new(Tally::new(Shares::CODES, RATE_LIMIT_KEYS_MAX)),
             houses: Mutex::default(),
             browsers: KnownBrowsers::new(secret),
+            warned_ms: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -93,9 +99,25 @@ impl Guesses {
     /// Leave to try one password of `subject`. Errors: 429 with the time to wait.
     pub fn begin(&self, subject: &str, from: &Origin, now_ms: i64) -> ApiResult<Guess> {
         if !self.enabled {
-            return Ok(Guess::uncounted());
+            return Ok(Guess::uncounted().about(subject, from));
         }
-        self.passwords.lock().take(subject, from, now_ms).map_err(ApiError::limit_exceeded)
+        let taken = self.passwords.lock().take(subject, from, now_ms);
+        if taken.is_err() && self.may_warn(now_ms) {
+            let (user, source) = (account_log::shown(subject), &from.source);
+            tracing::warn!(target: "account", user, source, "passwords are being guessed");
+        }
+        let taken = taken.map(|guess| guess.about(subject, from));
+        taken.map_err(ApiError::limit_exceeded)
+    }
+
+    /// Whether operators are warned now: once a minute, so that nobody who guesses fills the log.
+    fn may_warn(&self, now_ms: i64) -> bool {
+        let warned_ms = self.warned_ms.load(Ordering::Relaxed);
+        now_ms.saturating_sub(warned_ms) >= 60_000
+            && self
+                .warned_ms
+                .compare_exchange(warned_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Leave to have one code sent to `address`. Errors: 429 with the time to wait.
@@ -162,7 +184,9 @@ impl Server {
         let mut taken: Vec<(Cost, String)> = Vec::new();
         for (cost, who) in wrong_code_counters(network, from) {
             if let Err(refused) = self.rate_limiter.check(cost, &who, now_ms) {
-                tracing::warn!(%network, "codes are being guessed");
+                if self.guesses.may_warn(now_ms) {
+                    tracing::warn!(target: "account", source = %network, "codes are being guessed");
+                }
                 for (cost, who) in taken {
                     self.rate_limiter.give_back(cost, &who, now_ms);
                 }
@@ -191,6 +215,14 @@ impl Server {
         kept: Option<&PasswordHash>,
     ) -> ApiResult<bool> {
         let right = self.auth.passwords.matches(password, kept).await;
+        if let Ok(right) = right {
+            let (subject, source) = guess.told();
+            account_log::note(
+                if right { "password_right" } else { "password_wrong" },
+                subject,
+                source,
+            );
+        }
         if !matches!(right, Ok(false)) {
             self.guesses.passwords.lock().give_back(guess);
         }

@@ -6,6 +6,7 @@
 //! See `docs/ARCHITECTURE.md` for the walk.
 
 pub mod account_changes;
+mod account_log;
 pub mod address_book;
 pub mod administration;
 pub mod appservice;

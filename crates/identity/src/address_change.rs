@@ -19,7 +19,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    Identity,
+    Identity, account_log,
     account_pages::{self, require_recent},
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
@@ -190,6 +190,7 @@ async fn change(uri: Uri, Posted { browser, .. }: Posted<Onward>) -> PageResult 
     let (title, text) = match changed {
         AddressOutcome::Changed => {
             identity.mailer.wake();
+            account_log::note("address_changed", &user_id, &browser);
             identity.follow(&user_id, &address).await;
             words.changed
         }

@@ -199,15 +199,23 @@ pub(crate) async fn check(
     let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
     match tried.await? {
         TryOutcome::Proven(_) => {
+            note(browser, purpose, "code_right");
             identity.host.code_was_right(&address, browser.address, &from);
             Ok(browser.redirect(&with_onward(purpose.next, onward)))
         }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
         TryOutcome::Wrong { tries_left } => {
+            note(browser, purpose, "code_wrong");
             let wrong = Told::Wrong(&typed.code, (words.wrong)(tries_left));
             Ok(browser.show(&page(browser, purpose, &address, onward, wrong)))
         }
     }
+}
+
+/// Writes to the log of accounts what became of a code. Whose it is shows in what it opens.
+fn note(browser: &Browser, purpose: &Purpose, event: &str) {
+    let (purpose, source) = (purpose.name, browser.address);
+    tracing::info!(target: "account", event, purpose, %source, "account");
 }
 
 /// Whether a code sent to `address` waits to be typed into this browser.

@@ -7,6 +7,7 @@
 //! chance, password hashing, requests to others) is lent to it as a [`Host`], so that it knows
 //! nothing of the homeserver and can be tested without one.
 
+mod account_log;
 mod account_pages;
 mod address_change;
 mod address_form;

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    Identity, account_pages,
+    Identity, account_log, account_pages,
     mail::letters,
     new_password::{self, Chosen},
     pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
@@ -90,6 +90,7 @@ async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
     }
     identity.host.forget_proofs(&user_id);
     identity.tell_password_changed(&browser, &user_id).await;
+    account_log::note("password_changed", &user_id, &browser);
     browser.sign_in(&user_id).await?;
     Ok(browser.redirect(account_pages::PATH))
 }

@@ -14,7 +14,7 @@ use maud::html;
 use serde::Deserialize;
 
 use crate::{
-    Identity,
+    Identity, account_log,
     address_form::{AddressPage, Asked, send_to_owner},
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
@@ -109,6 +109,7 @@ async fn set(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
     identity.store.set_password(&user_id, Some(hash), Some(Devices::All)).await?;
     identity.host.forget_proofs(&user_id);
     identity.tell_password_changed(&browser, &user_id).await;
+    account_log::note("password_changed", &user_id, &browser);
     browser.sign_in(&user_id).await?;
     Ok(browser.redirect(onward))
 }

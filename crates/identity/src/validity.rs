@@ -23,7 +23,7 @@ use maud::html;
 use serde::Deserialize;
 
 use crate::{
-    Identity, account_pages,
+    Identity, account_log, account_pages,
     code::with_onward,
     mail::letters,
     pages::{Browser, Date, Page, PageResult, Posted, Query, Trouble},
@@ -223,6 +223,9 @@ async fn renew(Posted { browser, form }: Posted<Link>) -> PageResult {
         return say(&browser, words.too_late, StatusCode::FORBIDDEN);
     }
     if identity.store.renew(token, now_ms, expires_ms).await? {
+        if let Some(renewal) = identity.store.renewal(token, now_ms).await? {
+            account_log::note("renewed", &renewal.user_id, &browser);
+        }
         return say(&browser, words.renewed, StatusCode::OK);
     }
     match identity.store.renewal(token, now_ms).await? {

@@ -74,6 +74,8 @@ impl Launch {
             ("ESTAFETTE__REGISTRATION__SHARED_SECRET", SHARED_SECRET.to_owned()),
             ("ESTAFETTE__RATE_LIMITS__ENABLED", "false".to_owned()),
             ("ESTAFETTE__LOG", "warn".to_owned()),
+            // Its memory is measured, by whoever runs this.
+            ("ESTAFETTE__CORE_DUMPS", "true".to_owned()),
         ];
         Ok(Self {
             name: "estafette".to_owned(),

@@ -17,6 +17,7 @@ use super::{session::password_flows, v3};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     account_changes::AccountChange,
+    account_log,
     auth::{
         Requester,
         uia::{self, UiaRequest},
@@ -83,6 +84,7 @@ async fn change_password(
     let mailbox = people::mailbox(&server, user_id).await?;
     server.store.set_password(user_id, Some(hash), sign_out).await?;
     forget_proofs(&server, user_id);
+    account_log::note("password_changed", user_id.as_str(), "");
     people::tell(&server, mailbox.as_deref(), AccountNews::PasswordChanged).await;
     Ok(empty_object())
 }
@@ -137,6 +139,7 @@ pub async fn deactivate(server: &Server, user_id: &UserId, erase: bool) -> ApiRe
             server.erased.forget();
         }
         forget_proofs(server, user_id);
+        account_log::note("deactivated", user_id.as_str(), "");
         server.account_changes.push(user_id.clone(), AccountChange::Leave);
         people::tell(server, mailbox.as_deref(), AccountNews::Deactivated).await;
     }

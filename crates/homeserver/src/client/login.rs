@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use super::{session, v3, well_known};
 use crate::{
-    ApiError, ApiResult, Server, Shared,
+    ApiError, ApiResult, Server, Shared, account_log,
     auth::{
         self, OptionalAppservice, Requester,
         tokens::{IssuedPair, new_login, new_token},
@@ -221,7 +221,10 @@ async fn login(
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "M_UNKNOWN", message));
         }
     };
-    start(&server, account, request).await
+    let who = account.user_id.clone();
+    let answer = start(&server, account, request).await?;
+    account_log::note("logged_in", who.as_str(), &address.to_string());
+    Ok(answer)
 }
 
 /// 400 `M_EXCLUSIVE`: the name belongs to an application service.

@@ -22,7 +22,7 @@ use super::{
     v3,
 };
 use crate::{
-    ApiError, ApiResult, Server, Shared,
+    ApiError, ApiResult, Server, Shared, account_log,
     appservice::Registration,
     auth::{
         OptionalAppservice,
@@ -114,6 +114,7 @@ async fn register(
         None => free_user_id(&server).await?,
     };
     let answer = create(&server, user_id.clone(), request, None, proven).await?;
+    account_log::note("registered", user_id.as_str(), &address.to_string());
     uia::remember_registered(&server, &uia, user_id)?;
     Ok(answer)
 }

@@ -10,6 +10,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("public_base_url", "The URL by which clients reach this server. Empty: from `Host`."),
     ("default_room_version", "The room version of new rooms."),
     ("log", "What is logged: a level, or a filter such as `info,estafette_homeserver=debug`."),
+    ("core_dumps", "Whether the system may keep this process's memory, with its keys, at a crash."),
     ("listener.address", "Address and port to listen on."),
     ("listener.tls_certificate", "TLS certificate chain (PEM). Empty: plain HTTP."),
     ("listener.tls_key", "TLS private key (PEM)."),

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{PATH as ACCOUNT, back};
 use crate::{
-    Identity,
+    Identity, account_log,
     new_password::{self, Chosen},
     news::News,
     pages::{Browser, Field, Page, PageResult, Posted, Trouble, layout::error_summary},
@@ -92,6 +92,7 @@ pub(super) async fn change(
         identity.tell_in(email, News::PasswordChanged, Some(browser.language)).await;
     }
     // A new password signs every browser out; this one has just shown that it is its owner's.
+    account_log::note("password_changed", user_id, &browser);
     browser.sign_in(user_id).await?;
     let (title, text) = browser.words().password.changed;
     let body = html! {

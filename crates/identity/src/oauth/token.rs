@@ -153,7 +153,10 @@ async fn granted(
 ) -> Result<Response, OauthError> {
     let refused = |description: &'static str| Err(OauthError::new("invalid_grant", description));
     match outcome {
-        GrantOutcome::LoggedIn { scope, user_id, is_new, .. } => {
+        GrantOutcome::LoggedIn { scope, user_id, device_id, is_new } => {
+            tracing::info!(
+                target: "account", event = "logged_in", user = %user_id, device = %device_id, "account"
+            );
             if is_new {
                 identity.tell_of_device(&user_id).await;
             }

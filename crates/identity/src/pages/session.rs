@@ -36,7 +36,7 @@ use super::{
     words::{self, Words},
 };
 use crate::{
-    Identity, account_pages,
+    Identity, account_log, account_pages,
     sign_in::{NOWHERE_ELSE, TO_THE_CLIENT},
     validity::RENEW,
 };
@@ -204,6 +204,8 @@ impl Browser {
         let now_ms = self.identity.host.now_ms();
         self.identity.store.end_browser_session(self.key()).await?;
         self.renew_cookie();
+        let event = if word.is_some() { "signed_in_by_provider" } else { "signed_in" };
+        account_log::note(event, user_id, self);
         if let Some(word) = word {
             self.identity.store.put_upstream_session(self.key(), word).await?;
         }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{SIGN_UP, check_offered};
 use crate::{
-    Identity, code,
+    Identity, account_log, code,
     display_name::{display_name, opaque_localpart},
     new_password::{self, Chosen},
     pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
@@ -91,6 +91,8 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
     };
     match user_id {
         Some(user_id) => {
+            let back = matches!(way, Way::Back(..));
+            account_log::note(if back { "brought_back" } else { "signed_up" }, &user_id, &browser);
             browser.sign_in(&user_id).await?;
             Ok(browser.redirect(onward))
         }

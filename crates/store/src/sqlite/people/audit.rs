@@ -52,9 +52,11 @@ pub(in crate::sqlite) fn append(
         .execute((line.seq.cast_signed(), line.sha256))?;
     // A log that leaves the machine makes even a rewritten chain show.
     tx.after_commit(move || {
-        let AuditLine { seq, actor, act, subject, .. } = &line;
+        let AuditLine { seq, actor, act, subject, details, reason, .. } = &line;
         let sha256 = hex(&line.sha256);
-        tracing::info!(target: "audit", seq, actor, act, subject, sha256, "administrative act");
+        tracing::info!(
+            target: "audit", seq, actor, act, subject, details, reason, sha256, "administrative act"
+        );
     });
     Ok(())
 }
