@@ -5,6 +5,7 @@
 
 mod acts;
 mod running;
+mod secrets;
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
