@@ -151,6 +151,43 @@ fn details(who: &Somebody) -> PersonDetails {
     }
 }
 
+/// What the index has of somebody: each word, what follows it and what stands before it, and the
+/// same of the joined words that are no words by themselves.
+fn turns(all: &[&str], whole: &[&str]) -> Vec<Box<str>> {
+    let mut turns = Vec::new();
+    for (words, joined) in [(all, false), (whole, true)] {
+        for (first, word) in words.iter().enumerate() {
+            if joined && all.contains(word) {
+                continue;
+            }
+            let turned = words.iter().cycle().skip(first).take(words.len()).copied();
+            let turned: String = turned.collect::<Vec<_>>().join(" ").chars().take(40).collect();
+            turns.push(turned.into_boxed_str());
+        }
+    }
+    turns
+}
+
+/// Each word once.
+fn distinct(words: &mut Vec<&str>) {
+    let mut seen = HashSet::new();
+    words.retain(|word| seen.insert(*word));
+}
+
+/// Writes the turns of everybody, each table in its order.
+fn write_index(conn: &rusqlite::Connection, index: &mut [(Box<str>, i64, i64)]) {
+    index.sort_unstable();
+    let mut turned = conn.prepare("INSERT INTO directory_name VALUES (?1, ?2)").unwrap();
+    for (text, _, nid) in &*index {
+        turned.execute((&**text, nid)).unwrap();
+    }
+    index.sort_unstable_by(|a, b| (a.1, &a.0, a.2).cmp(&(b.1, &b.0, b.2)));
+    let mut member = conn.prepare("INSERT INTO directory_member VALUES (?1, ?2, ?3)").unwrap();
+    for (text, organisation, nid) in &*index {
+        member.execute((organisation, &**text, nid)).unwrap();
+    }
+}
+
 /// Writes people as the store would, all in one transaction and each table in its order.
 fn fill(path: &Path, people: u64) {
     let conn = rusqlite::Connection::open(path).unwrap();
@@ -186,9 +223,7 @@ fn fill(path: &Path, people: u64) {
         // name has none of the words.
         let name = folded.rsplit_once('[').unwrap().0;
         let mut all: Vec<&str> = words(name).collect();
-        // `Jean-Pierre Jean`: each word once.
-        let mut seen = HashSet::new();
-        all.retain(|word| seen.insert(*word));
+        distinct(&mut all);
         let organisation_nid = who.organisation as i64 + 1;
         if called.insert(organisation_nid) {
             let text = fold(&format!("org{} Ministère numéro {0}", who.organisation));
@@ -210,33 +245,14 @@ fn fill(path: &Path, people: u64) {
             .unwrap();
         let whole: Vec<String> = joined_words(name).collect();
         let mut whole: Vec<&str> = whole.iter().map(String::as_str).collect();
-        let mut seen = HashSet::new();
-        whole.retain(|word| seen.insert(*word));
+        distinct(&mut whole);
         let joined = (whole != all).then(|| whole.join(" "));
         entry.execute((n as i64, &folded, all.join(" "), joined, organisation_nid)).unwrap();
-        for words in [&all, &whole] {
-            for (first, word) in words.iter().enumerate() {
-                // Joined words are entered beside the others.
-                if std::ptr::eq(words, &whole) && all.contains(word) {
-                    continue;
-                }
-                let turned = words.iter().cycle().skip(first).take(words.len()).copied();
-                let turned: Vec<&str> = turned.collect();
-                let turned: String = turned.join(" ").chars().take(40).collect();
-                index.push((turned.into_boxed_str(), organisation_nid, n as i64));
-            }
+        for turned in turns(&all, &whole) {
+            index.push((turned, organisation_nid, n as i64));
         }
     }
-    index.sort_unstable();
-    let mut turned = conn.prepare("INSERT INTO directory_name VALUES (?1, ?2)").unwrap();
-    for (text, _, nid) in &index {
-        turned.execute((&**text, nid)).unwrap();
-    }
-    index.sort_unstable_by(|a, b| (a.1, &a.0, a.2).cmp(&(b.1, &b.0, b.2)));
-    let mut member = conn.prepare("INSERT INTO directory_member VALUES (?1, ?2, ?3)").unwrap();
-    for (text, organisation, nid) in &index {
-        member.execute((organisation, &**text, nid)).unwrap();
-    }
+    write_index(&conn, &mut index);
     conn.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
 

@@ -155,7 +155,8 @@ async fn granted(
     match outcome {
         GrantOutcome::LoggedIn { scope, user_id, device_id, is_new } => {
             tracing::info!(
-                target: "account", event = "logged_in", user = %user_id, device = %device_id, "account"
+                target: "account", event = "logged_in", user = %user_id, device = %device_id,
+                "account"
             );
             if is_new {
                 identity.tell_of_device(&user_id).await;

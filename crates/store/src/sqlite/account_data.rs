@@ -160,8 +160,8 @@ fn set(tx: &mut Tx<'_>, change: Change) -> StoreResult<SetOutcome> {
     Ok(SetOutcome::Set(pos))
 }
 
-/// Whether content of [`RED_LIST`] hides its owner. `None`: it does not say, and who is hidden stays
-/// so. Whoever wants to be hidden is not shown by a program that writes it in another way.
+/// Whether content of [`RED_LIST`] hides its owner. `None`: it does not say, and who is hidden
+/// stays so. Whoever wants to be hidden is not shown by a program that writes it in another way.
 fn hides(content: Option<&str>) -> Option<bool> {
     let content = serde_json::from_str::<serde_json::Value>(content?).ok()?;
     match content.get("hide_profile")? {
