@@ -62,6 +62,11 @@ impl Host for HomeserverHost {
         eprintln!("estafette: {sentence}");
     }
 
+    fn support_page(&self) -> Option<String> {
+        let url = &self.0.config.well_known.support_page;
+        (!url.is_empty()).then(|| url.clone())
+    }
+
     fn now_ms(&self) -> i64 {
         self.0.now_ms()
     }

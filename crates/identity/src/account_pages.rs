@@ -23,13 +23,14 @@ use http::Uri;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-pub(crate) use self::proof::PATH as PROVE;
+pub(crate) use self::{password::PATH as CHANGE_PASSWORD, proof::PATH as PROVE};
 use crate::{
     Identity,
     account_pages::deactivation::Deactivation,
     address_change,
     owner::Owner,
     pages::{Browser, Page, PageResult, Query, Trouble},
+    sign_in::with_hint,
     upstream,
     validity::RENEW,
 };
@@ -72,6 +73,12 @@ async fn show(
         Ok(user_id) => user_id,
         Err(sign_in) => return Ok(*sign_in),
     };
+    let cannot_be_undone = ["org.matrix.cross_signing_reset", "org.matrix.account_deactivate"];
+    if cannot_be_undone.contains(&asked.action.as_str())
+        && let Some(question) = question(&browser, &user_id, &uri).await?
+    {
+        return Ok(question);
+    }
     let device_id = DeviceId::parse(&asked.device_id).ok();
     let page = match (asked.action.as_str(), device_id) {
         ("org.matrix.profile", _) => profile::view(&identity, &browser, &user_id).await?,
@@ -99,6 +106,39 @@ async fn show(
         _ => overview(&identity, &browser, &user_id).await?,
     };
     Ok(browser.show(&page))
+}
+
+/// The question that comes before a form for what cannot be undone: whoever fills it in has proven
+/// who they are. `None`: that was a short while ago. Opening the page alone signs nobody out.
+async fn question(
+    browser: &Browser,
+    user_id: &UserId,
+    uri: &Uri,
+) -> Result<Option<Response>, Trouble> {
+    if is_recent(browser) {
+        return Ok(None);
+    }
+    if let Some(way) = upstream::again(browser, uri).await? {
+        return Ok(Some(way));
+    }
+    let (words, sign_in) = (&browser.words().account, &browser.words().sign_in);
+    let owner = Owner::of(&browser.identity, user_id).await?;
+    let who = owner.email.as_deref().unwrap_or(user_id.as_str());
+    let title = browser.words().upstream.again_title;
+    let here = uri.path_and_query().map_or(PATH, http::uri::PathAndQuery::as_str);
+    let body = html! {
+        h1 { (title) }
+        p { (words.prove_text) }
+        (owner.shown())
+        (browser.form("/_estafette/sign-out", &html! {
+            input type="hidden" name="continue" value=(with_hint("/_estafette/sign-in", here, who));
+            div.actions {
+                button type="submit" { (sign_in.submit) }
+                a.button.second href=(PATH) { (words.cancel) }
+            }
+        }))
+    };
+    Ok(Some(browser.show(&Page::new(title, body))))
 }
 
 /// Whose account it is, in words that they know, and everything that can be done with it.
@@ -134,7 +174,7 @@ async fn overview(
         }
         (browser.form("/_estafette/sign-out", &html! {
             input type="hidden" name="continue" value=(PATH);
-            button.second type="submit" { (words.sign_out) }
+            div.actions { button.second type="submit" { (words.sign_out) } }
         }))
     };
     Ok(Page::new(words.title, body))

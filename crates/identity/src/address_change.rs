@@ -21,12 +21,10 @@ use zeroize::Zeroizing;
 use crate::{
     Identity, account_log,
     account_pages::{self, require_recent},
+    address_form,
     code::{self, Purpose, Typed},
     mail::letters::{self, CodeFor},
-    pages::{
-        Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary,
-        words::code::address_error,
-    },
+    pages::{Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
     policy,
     sign_in::Onward,
 };
@@ -113,9 +111,9 @@ async fn accepted(
     password: Option<&Zeroizing<String>>,
 ) -> Result<Result<EmailAddress, Wrong>, Trouble> {
     let (identity, words) = (&browser.identity, browser.words());
-    let address = match EmailAddress::parse(typed.trim_matches(' ')) {
+    let address = match address_form::parsed(&words.code, typed.trim_matches(' ')) {
         Ok(address) => address,
-        Err(error) => return Ok(Err(("address", address_error(&words.code, error).into()))),
+        Err(why) => return Ok(Err(("address", why.into()))),
     };
     let here = identity.host.server_name();
     let organisation = identity.policy.organisation_of(&address);
@@ -137,9 +135,9 @@ async fn accepted(
     Ok(Ok(address))
 }
 
-async fn show_code(browser: Browser, uri: Uri, Query(onward): Query<Onward>) -> PageResult {
+async fn show_code(browser: Browser, uri: Uri, Query(shown): Query<code::Shown>) -> PageResult {
     match signed_in(&browser, &uri).await? {
-        Ok(_) => code::show(&browser, &ADDRESS, &onward).await,
+        Ok(_) => code::show(&browser, &ADDRESS, &shown).await,
         Err(response) => Ok(*response),
     }
 }
@@ -263,6 +261,7 @@ fn address_page(
         (error_summary(browser.words().frame.errors_title, &errors))
         @if let Some(email) = &person.details.email { dl { dt { (words.current) } dd { (email) } } }
         (browser.form(ADDRESS.start, &form))
+        (account_pages::back(browser))
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.title, body).status(status)

@@ -8,7 +8,11 @@ use serde::Deserialize;
 
 use crate::{
     code::{self, Purpose},
-    pages::{Browser, Field, Page, PageResult, layout::error_summary, words::code::address_error},
+    pages::{
+        Browser, Field, Page, PageResult,
+        layout::error_summary,
+        words::code::{Code, address_error},
+    },
     sign_in::Onward,
 };
 
@@ -32,8 +36,15 @@ impl Asked {
 
     /// The address, or the sentence that says why it is none.
     pub(crate) fn parsed(&self, browser: &Browser) -> Result<EmailAddress, &'static str> {
-        EmailAddress::parse(self.typed())
-            .map_err(|error| address_error(&browser.words().code, error))
+        parsed(&browser.words().code, self.typed())
+    }
+}
+
+/// An address, or the sentence that says why it is none.
+pub(crate) fn parsed(words: &Code, typed: &str) -> Result<EmailAddress, &'static str> {
+    match typed {
+        "" => Err(words.address_missing),
+        typed => EmailAddress::parse(typed).map_err(|error| address_error(words, error)),
     }
 }
 

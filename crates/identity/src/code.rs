@@ -29,9 +29,12 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::{
-    Host,
+    Host, astray,
     mail::letters::{self, CodeFor},
-    pages::{Browser, Field, Page, Trouble, layout::error_summary},
+    pages::{
+        Browser, Field, Page, Trouble,
+        layout::{error_summary, status},
+    },
     sign_in::Onward,
     sign_up::{SIGN_UP, is_of_guests},
 };
@@ -52,6 +55,19 @@ pub(crate) struct Purpose {
     pub(crate) next: &'static str,
 }
 
+/// With what the page of the code is opened.
+#[derive(Deserialize)]
+pub(crate) struct Shown {
+    /// [`AGAIN`]: it is not the first code.
+    #[serde(default)]
+    sent: String,
+    #[serde(flatten)]
+    onward: Onward,
+}
+
+/// See [`Shown::sent`].
+const AGAIN: &str = "again";
+
 /// What is typed on the page of the code.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
@@ -61,11 +77,10 @@ pub(crate) struct Typed {
     pub(crate) onward: Onward,
 }
 
-/// Sends a code and leads to the page where it is typed. Who has to wait for another one is shown
-/// that page too, where the first can still be typed.
+/// Sends a code and leads to the page where it is typed.
 ///
 /// With `to_nobody` everything is the same, but no mail is sent: strangers cannot tell whether an
-/// account exists.
+/// account exists. Whoever asks again too early is shown where the code that they have is typed.
 pub(crate) async fn send(
     browser: &Browser,
     purpose: &Purpose,
@@ -73,25 +88,31 @@ pub(crate) async fn send(
     to_nobody: bool,
     onward: &str,
 ) -> Result<Response, Trouble> {
-    let sent = send_anew(browser, purpose, address, to_nobody, onward).await;
-    let Err(Trouble::Limited { retry_after_s }) = sent else { return sent };
-    if !waits_for(browser, purpose, address.as_str()).await? {
-        return sent;
+    let waits = waits_for(browser, purpose, address.as_str()).await?;
+    match put(browser, purpose, address, to_nobody).await {
+        Ok(()) => {
+            let mut query = vec![("continue", onward)];
+            query.extend(waits.then_some(("sent", AGAIN)));
+            Ok(browser.redirect(&with_query(purpose.page, &query)))
+        }
+        Err(Trouble::Limited { retry_after_s }) if waits => {
+            let said = (browser.words().code.too_early)(retry_after_s);
+            let page = page(browser, purpose, address.as_str(), onward, &Said::Notice(said));
+            let mut answer = browser.show(&page.status(StatusCode::TOO_MANY_REQUESTS));
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+            Ok(answer)
+        }
+        Err(trouble) => Err(trouble),
     }
-    let told = (browser.words().code.wait)(retry_after_s);
-    let page = page(browser, purpose, address.as_str(), onward, Told::Notice(told));
-    let mut answer = browser.show(&page.status(StatusCode::TOO_MANY_REQUESTS));
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
-    Ok(answer)
 }
 
-async fn send_anew(
+/// Keeps a new code and the mail that brings it. Errors: [`Trouble::Limited`].
+async fn put(
     browser: &Browser,
     purpose: &Purpose,
     address: &EmailAddress,
     to_nobody: bool,
-    onward: &str,
-) -> Result<Response, Trouble> {
+) -> Result<(), Trouble> {
     let identity = &browser.identity;
     let from = asker(browser, purpose, address).await?;
     identity.host.begin_code(address.as_str(), browser.address, &from)?;
@@ -130,7 +151,7 @@ async fn send_anew(
     match identity.store.put_code(new).await? {
         CodeOutcome::Kept => {
             identity.mailer.wake();
-            Ok(browser.redirect(&with_onward(purpose.page, onward)))
+            Ok(())
         }
         CodeOutcome::TooMany { again_ms } => {
             let wait_ms = again_ms.saturating_sub(now_ms).max(0).cast_unsigned();
@@ -158,15 +179,21 @@ async fn asker(
 pub(crate) async fn show(
     browser: &Browser,
     purpose: &Purpose,
-    onward: &Onward,
+    shown: &Shown,
 ) -> Result<Response, Trouble> {
     let now_ms = browser.identity.host.now_ms();
-    let onward = onward.path();
+    let onward = shown.onward.path();
     match browser.identity.store.code(browser.key(), purpose.name, now_ms).await? {
         None => Ok(browser.redirect(&with_onward(purpose.start, onward))),
         Some((_, true)) => Ok(browser.redirect(&with_onward(purpose.next, onward))),
         Some((address, false)) => {
-            Ok(browser.show(&page(browser, purpose, &address, onward, Told::Nothing)))
+            let words = &browser.words().code;
+            let said = match (shown.sent == AGAIN, is_sent(browser, purpose, &address)) {
+                (false, _) => Said::Nothing,
+                (true, true) => Said::Notice(words.sent_again.into()),
+                (true, false) => Said::Notice(words.asked_again.into()),
+            };
+            Ok(browser.show(&page(browser, purpose, &address, onward, &said)))
         }
     }
 }
@@ -180,15 +207,20 @@ pub(crate) async fn check(
     let identity = &browser.identity;
     let (now_ms, onward) = (identity.host.now_ms(), typed.onward.path());
     let waiting = identity.store.code(browser.key(), purpose.name, now_ms).await?;
-    let Some((address, _)) = waiting else { return Ok(ended(browser, purpose, onward)) };
+    let address = match waiting {
+        None => return Ok(ended(browser, purpose, onward)),
+        // Another page of this browser was faster.
+        Some((_, true)) => return Ok(browser.redirect(&with_onward(purpose.next, onward))),
+        Some((address, false)) => address,
+    };
     identity.host.limit_proof(&format!("code in {}", browser.name()))?;
     identity.host.limit_source(&format!("codes from {}", browser.address))?;
     let digits = digits(&typed.code);
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
         // A slip of the finger costs no try.
-        let wrong = Told::Wrong(&typed.code, words.not_a_code.to_owned());
-        let page = page(browser, purpose, &address, onward, wrong);
+        let wrong = Said::Wrong(&typed.code, words.not_a_code.to_owned());
+        let page = page(browser, purpose, &address, onward, &wrong);
         return Ok(browser.show(&page));
     }
     let Some(asked_for) = parsed(Some(address.clone()))? else { return Err(Trouble::NotFound) };
@@ -206,8 +238,8 @@ pub(crate) async fn check(
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),
         TryOutcome::Wrong { tries_left } => {
             note(browser, purpose, "code_wrong");
-            let wrong = Told::Wrong(&typed.code, (words.wrong)(tries_left));
-            Ok(browser.show(&page(browser, purpose, &address, onward, wrong)))
+            let wrong = Said::Wrong(&typed.code, (words.wrong)(tries_left));
+            Ok(browser.show(&page(browser, purpose, &address, onward, &wrong)))
         }
     }
 }
@@ -226,7 +258,7 @@ pub(crate) async fn waits_for(
 ) -> Result<bool, Trouble> {
     let now_ms = browser.identity.host.now_ms();
     let code = browser.identity.store.code(browser.key(), purpose.name, now_ms).await?;
-    Ok(code.is_some_and(|(waiting, _)| waiting == address))
+    Ok(code.is_some_and(|(waiting, proven)| waiting == address && !proven))
 }
 
 /// Whose mailbox is proven. `None`: nobody's, or the proof has ended.
@@ -268,7 +300,12 @@ fn parsed(address: Option<String>) -> Result<Option<EmailAddress>, Trouble> {
 
 /// A path with where to go on to.
 pub(crate) fn with_onward(path: &str, onward: &str) -> String {
-    let query = serde_urlencoded::to_string([("continue", onward)]).unwrap_or_default();
+    with_query(path, &[("continue", onward)])
+}
+
+/// A path with a query.
+pub(crate) fn with_query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
     format!("{path}?{query}")
 }
 
@@ -283,26 +320,44 @@ fn ended(browser: &Browser, purpose: &Purpose, onward: &str) -> Response {
     browser.show(&Page::new(words.ended_title, body).status(StatusCode::UNPROCESSABLE_ENTITY))
 }
 
-/// What the page says besides.
-enum Told<'a> {
+/// What is said on the page of the code before anything else.
+enum Said<'a> {
     Nothing,
-    /// A sentence about what was done.
     Notice(String),
     /// What was typed, and what is wrong with it.
     Wrong(&'a str, String),
 }
 
-fn page(browser: &Browser, purpose: &Purpose, address: &str, onward: &str, told: Told<'_>) -> Page {
+/// Who may have no account is not told that a mail is on its way.
+fn is_certain(purpose: &Purpose) -> bool {
+    !matches!(purpose.letter, CodeFor::Reset | CodeFor::SignIn)
+}
+
+fn of_guests(browser: &Browser, purpose: &Purpose, address: &str) -> bool {
+    purpose.name == SIGN_UP.name && is_of_guests(&browser.identity, address)
+}
+
+/// Whether it may be said that a mail is on its way.
+fn is_sent(browser: &Browser, purpose: &Purpose, address: &str) -> bool {
+    is_certain(purpose) && !of_guests(browser, purpose, address)
+}
+
+fn page(
+    browser: &Browser,
+    purpose: &Purpose,
+    address: &str,
+    onward: &str,
+    said: &Said<'_>,
+) -> Page {
     let words = &browser.words().code;
-    let (typed, why) = match &told {
-        Told::Wrong(typed, why) => (*typed, Some(why.as_str())),
-        Told::Nothing | Told::Notice(_) => ("", None),
+    let (typed, why) = match said {
+        Said::Wrong(typed, why) => (*typed, Some(why.as_str())),
+        _ => ("", None),
     };
     let errors: Vec<(&str, &str)> = why.iter().map(|why| ("code", *why)).collect();
-    // Who may have no account is not told that a mail is on its way.
-    let certain = !matches!(purpose.letter, CodeFor::Reset | CodeFor::SignIn);
-    let of_guests = purpose.name == SIGN_UP.name && is_of_guests(&browser.identity, address);
-    let sent = match (certain, of_guests) {
+    let astray = (!is_certain(purpose)).then(|| EmailAddress::parse(address).ok()).flatten();
+    let astray = astray.and_then(|address| astray::notice(browser, &address, purpose.start));
+    let sent = match (is_certain(purpose), of_guests(browser, purpose, address)) {
         (true, true) => words.sent_if_invited,
         (true, false) => words.sent,
         (false, _) => words.sent_if_known,
@@ -318,7 +373,8 @@ fn page(browser: &Browser, purpose: &Purpose, address: &str, onward: &str, told:
     let body = html! {
         h1 { (words.title) }
         (error_summary(browser.words().frame.errors_title, &errors))
-        @if let Told::Notice(text) = &told { p.notice role="status" { (text) } }
+        @if let Said::Notice(notice) = said { (status(notice)) }
+        @if let Some(astray) = astray { (astray) }
         p { (sent) " " strong { (address) } "." }
         (browser.form(purpose.page, &form))
         (again(browser, purpose, address, onward))
@@ -360,3 +416,6 @@ fn draw(host: &dyn Host) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

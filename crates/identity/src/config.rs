@@ -17,6 +17,8 @@ pub struct IdentityConfig {
     pub service_name: String,
     /// Other OpenID providers that are believed.
     pub upstream: Vec<ProviderConfig>,
+    /// What stands at the foot of every page: terms, legal notice, data protection, accessibility.
+    pub links: Vec<PageLink>,
     /// The OAuth 2.0 API.
     pub oauth: OauthConfig,
     /// Signing up with an e-mail address.
@@ -27,6 +29,18 @@ pub struct IdentityConfig {
     pub mail: Mail,
     /// How long an account works without being renewed.
     pub validity: Validity,
+}
+
+/// A link at the foot of every page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageLink {
+    /// What it is called in French.
+    pub label_fr: String,
+    /// The same in English.
+    pub label_en: String,
+    /// Where it leads: `https://…`, or a path of this server.
+    pub url: String,
 }
 
 /// The OAuth 2.0 API.
@@ -49,6 +63,7 @@ impl Default for IdentityConfig {
             enabled: true,
             service_name: "Estafette".into(),
             upstream: Vec::new(),
+            links: Vec::new(),
             oauth: OauthConfig::default(),
             sign_up: SignUp::default(),
             policy: PolicyFiles::default(),
@@ -75,6 +90,10 @@ pub struct SignUp {
     pub reactivation_days: u32,
     /// Whether people may change the display name that was made from their address.
     pub display_name_editable: bool,
+    /// Where the terms of use are, which whoever signs up accepts. Empty: there are none.
+    pub terms_url: String,
+    /// Whether a box has to be ticked for that; else a sentence stands above the button.
+    pub accept_terms: bool,
 }
 
 impl Default for SignUp {
@@ -86,6 +105,8 @@ impl Default for SignUp {
             reactivation: true,
             reactivation_days: 30,
             display_name_editable: false,
+            terms_url: String::new(),
+            accept_terms: false,
         }
     }
 }
@@ -237,6 +258,7 @@ pub const OPTIONS: &[(&str, &str)] = &[
     ("enabled", "Whether sign-up, sign-in pages and the OAuth 2.0 API are served."),
     ("service_name", "What the service is called on its pages and in its mail."),
     ("upstream", "Other OpenID providers: `[[identity.upstream]]`, see the operating guide."),
+    ("links", "At the foot of every page: `[[identity.links]]`, see the operating guide."),
     (
         "oauth.access_token_lifetime_s",
         "How long an access token of the OAuth 2.0 API lives, in seconds.",
@@ -250,6 +272,8 @@ pub const OPTIONS: &[(&str, &str)] = &[
         "sign_up.display_name_editable",
         "Whether people may change the name made from their address.",
     ),
+    ("sign_up.terms_url", "The terms of use that whoever signs up accepts; empty: none."),
+    ("sign_up.accept_terms", "Whether a box has to be ticked for them."),
     ("policy.file", "Which organisation an address belongs to (TOML). See OPERATING."),
     ("policy.open", "Without a file: every address belongs here. For development."),
     (

@@ -32,6 +32,9 @@ pub trait Host: Send + Sync {
     /// The key of mail at rest. It is kept beside the database, not in it.
     fn mail_key(&self) -> &[u8; 32];
 
+    /// A page that helps the users of this server, as the operator gave it.
+    fn support_page(&self) -> Option<String>;
+
     /// Whether there is a client for people at `/`.
     fn has_web_client(&self) -> bool;
 

@@ -12,6 +12,7 @@ mod account_pages;
 mod address_change;
 mod address_form;
 pub mod admin;
+mod astray;
 mod code;
 pub mod config;
 mod display_name;
@@ -21,6 +22,7 @@ mod new_password;
 mod news;
 mod oauth;
 mod owner;
+mod page_links;
 mod pages;
 mod password_link;
 mod password_reset;
@@ -77,6 +79,9 @@ pub enum OpenError {
     /// Another OpenID provider cannot be used as it is named.
     #[error("identity.upstream: {0}")]
     Upstream(String),
+    /// A link on the pages leads nowhere that it may.
+    #[error("identity.{0}")]
+    Links(String),
     /// Options that contradict each other.
     #[error("identity: {0}")]
     Options(&'static str),
@@ -204,6 +209,7 @@ fn read(config: &mut IdentityConfig, here: &ServerName) -> Result<Read, OpenErro
     if config.sign_up.enabled && config.mail.transport == MailTransport::None {
         return Err(OpenError::Options("sign_up.enabled needs mail.transport"));
     }
+    page_links::check(config).map_err(OpenError::Links)?;
     if !TOKEN_LIFETIME_S.contains(&config.oauth.access_token_lifetime_s) {
         return Err(OpenError::Options(
             "oauth.access_token_lifetime_s is from 30 seconds to a year",

@@ -54,6 +54,7 @@ pub(crate) type PageResult = Result<axum::response::Response, Trouble>;
 pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
     Router::new()
         .route(STYLE_PATH, get(style))
+        .route("/.well-known/change-password", get(change_password))
         .merge(sign_in::routes())
         .merge(oauth::pages())
         .merge(account_pages::routes())
@@ -83,6 +84,11 @@ async fn unknown() -> Trouble {
 /// Whoever types no more than the beginning of an address finds their account.
 async fn home() -> Redirect {
     Redirect::to(account_pages::PATH)
+}
+
+/// Where password managers lead people ("A Well-Known URL for Changing Passwords", W3C).
+async fn change_password() -> Redirect {
+    Redirect::to(account_pages::CHANGE_PASSWORD)
 }
 
 async fn style() -> (HeaderMap, &'static str) {

@@ -20,7 +20,7 @@ use crate::{
     mail::letters::{self, CodeFor},
     new_password::{self, Chosen},
     pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
-    sign_in::Onward,
+    sign_in::{Onward, with_hint},
     upstream,
 };
 
@@ -68,9 +68,9 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     send_to_owner(&browser, &RESET, &form, &address_page(&browser, &form)).await
 }
 
-async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+async fn show_code(browser: Browser, Query(shown): Query<code::Shown>) -> PageResult {
     check_offered(&browser.identity)?;
-    code::show(&browser, &RESET, &onward).await
+    code::show(&browser, &RESET, &shown).await
 }
 
 async fn check_code(Posted { browser, form }: Posted<Typed>) -> PageResult {
@@ -133,13 +133,17 @@ impl Identity {
 
 fn address_page(browser: &Browser, asked: &Asked) -> AddressPage {
     let words = &browser.words().password;
+    let back = with_hint("/_estafette/sign-in", asked.onward.path(), asked.typed());
     AddressPage {
         title: words.reset_title,
         text: Some(words.reset_text),
         label: words.address,
         hint: None,
         action: RESET.start,
-        ways: upstream::links(browser, asked.onward.path(), asked.typed()),
+        ways: html! {
+            ul.links { li { a href=(back) { (browser.words().sign_in.by_password) } } }
+            (upstream::links(browser, asked.onward.path(), asked.typed()))
+        },
     }
 }
 

@@ -160,6 +160,11 @@ impl Policy {
         address.local_part().contains('+') && !guests && !self.addresses.contains_key(address)
     }
 
+    /// Whether it says nothing about anybody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.organisations.is_empty() && self.guests.is_none() && self.open.is_none()
+    }
+
     /// Every organisation by its id, guests included.
     pub fn organisations(&self) -> BTreeMap<&str, &Organisation> {
         let all = self.organisations.values().chain(&self.guests);

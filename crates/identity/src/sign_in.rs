@@ -18,15 +18,20 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::{
-    Identity,
-    code::with_onward,
+    Identity, astray,
+    code::with_query,
     oauth::base_url::base_url,
     pages::{
         Browser, Field, Page, PageResult, Posted, Query, Trouble, layout::error_summary, local_path,
     },
-    sign_up, upstream,
+    upstream,
     validity::RENEW,
 };
+
+/// The page.
+const PATH: &str = "/_estafette/sign-in";
+
+pub(crate) use self::by_code::START as BY_CODE;
 
 /// Where somebody goes who wanted to go nowhere in particular.
 pub(crate) const NOWHERE_ELSE: &str = "/";
@@ -37,7 +42,7 @@ pub(crate) const TO_THE_CLIENT: &str = "/?signed-in";
 
 pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
-        .route("/_estafette/sign-in", get(show).post(sign_in))
+        .route(PATH, get(show).post(sign_in))
         .route("/_estafette/sign-out", axum::routing::post(sign_out))
         .merge(by_code::routes())
 }
@@ -84,6 +89,13 @@ pub(crate) fn hinted(login_hint: &str) -> Option<&str> {
     (is_address || UserId::parse(who).is_ok()).then_some(who)
 }
 
+/// A path with where to go on to, and whom it is about where that is somebody.
+pub(crate) fn with_hint(path: &str, onward: &str, who: &str) -> String {
+    let mut pairs = vec![("continue", onward)];
+    pairs.extend(hinted(who.trim()).map(|who| ("login_hint", who)));
+    with_query(path, &pairs)
+}
+
 async fn show(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
     let onward = asked.onward.path();
     if browser.user_id().is_some() {
@@ -105,13 +117,7 @@ async fn sign_in(Posted { mut browser, form }: Posted<Credentials>) -> PageResul
             browser.sign_in(&user_id).await?;
             Ok(browser.redirect(onward))
         }
-        Ok(None) => {
-            let page = match sign_up::sign_in_elsewhere(&browser, form.who.trim()) {
-                Some(elsewhere) => elsewhere.status(StatusCode::UNPROCESSABLE_ENTITY),
-                None => page(&browser, onward, &form.who, Some(words.refused)),
-            };
-            Ok(browser.show(&page))
-        }
+        Ok(None) => Ok(browser.show(&page(&browser, onward, &form.who, Some(words.refused)))),
         Err(Trouble::Limited { retry_after_s }) => {
             let troubles = &browser.words().troubles;
             let wait = format!("{} {}", troubles.limited.1, (troubles.wait)(retry_after_s));
@@ -202,35 +208,43 @@ async fn user_of(identity: &Identity, who: &str) -> Result<Option<UserId>, Troub
 fn page(browser: &Browser, onward: &str, who: &str, refused: Option<&str>) -> Page {
     let words = &browser.words().sign_in;
     let frame = &browser.words().frame;
-    let errors: Vec<(&str, &str)> = refused.iter().map(|text| ("who", *text)).collect();
+    // The password is what has to be typed again, whichever of the two was wrong.
+    let is_missing = who.trim().is_empty();
+    let refused = refused.map(|text| if is_missing { words.who_is_missing } else { text });
+    let (of_who, of_password) = if is_missing { (refused, None) } else { (None, refused) };
+    let field = if is_missing { "who" } else { "password" };
+    let errors: Vec<(&str, &str)> = refused.iter().map(|text| (field, *text)).collect();
+    let address = refused.and_then(|_| EmailAddress::parse(&who.trim().to_lowercase()).ok());
+    let astray = address.and_then(|address| astray::notice(browser, &address, PATH));
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (Field {
             name: "who", label: words.who, kind: "text", value: who,
-            autocomplete: "username", hint: None, error: refused,
+            autocomplete: "username", hint: None, error: of_who,
         }.render())
         (Field {
             name: "password", label: words.password, kind: "password", value: "",
-            autocomplete: "current-password", hint: None, error: None,
+            autocomplete: "current-password", hint: None, error: of_password,
         }.render())
         div.actions { button type="submit" { (words.submit) } }
     };
     let body = html! {
         h1 { (words.title) }
         (error_summary(frame.errors_title, &errors))
-        (browser.form("/_estafette/sign-in", &form))
+        @if let Some(astray) = astray { (astray) }
+        (browser.form(PATH, &form))
         (upstream::links(browser, onward, who))
-        (other_ways(browser, onward))
+        (other_ways(browser, onward, who))
     };
     let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(words.title, body).status(status)
 }
 
 /// For those who have no account yet, or no password any more.
-fn other_ways(browser: &Browser, onward: &str) -> Markup {
+fn other_ways(browser: &Browser, onward: &str, who: &str) -> Markup {
     let (identity, words) = (&browser.identity, &browser.words().sign_in);
     let ways = [
-        (identity.offers_codes(), by_code::START, words.by_code),
+        (identity.offers_codes(), BY_CODE, words.by_code),
         (identity.offers_sign_up(), "/_estafette/sign-up", words.no_account),
         (identity.mailer.works(), "/_estafette/password/reset", words.forgotten),
     ];
@@ -238,7 +252,7 @@ fn other_ways(browser: &Browser, onward: &str) -> Markup {
         @if ways.iter().any(|(offered, ..)| *offered) {
             ul.links {
                 @for (_, path, text) in ways.iter().filter(|(offered, ..)| *offered) {
-                    li { a href=(with_onward(path, onward)) { (text) } }
+                    li { a href=(with_hint(path, onward, who)) { (text) } }
                 }
             }
         }

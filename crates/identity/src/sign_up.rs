@@ -6,6 +6,7 @@
 //! of no organisation that nobody invited is answered as one that was, and not written to.
 
 mod account;
+mod signed_in;
 
 use std::sync::Arc;
 
@@ -17,11 +18,12 @@ use maud::{Markup, html};
 use crate::{
     Identity,
     address_form::{AddressPage, Asked},
+    astray,
     code::{self, Purpose, Typed},
     mail::letters::CodeFor,
     pages::{Browser, Page, PageResult, Posted, Query, Trouble},
     policy::Organisation,
-    sign_in::Onward,
+    sign_in::with_hint,
 };
 
 /// A mailbox proven to sign up with.
@@ -48,8 +50,8 @@ pub(crate) fn check_offered(identity: &Identity) -> Result<(), Trouble> {
 
 async fn start(browser: Browser, Query(asked): Query<Asked>) -> PageResult {
     check_offered(&browser.identity)?;
-    if browser.user_id().is_some() {
-        return Ok(browser.redirect(asked.onward.path()));
+    if let Some(user_id) = browser.user_id() {
+        return signed_in::show(&browser, user_id, &asked).await;
     }
     Ok(browser.show(&address_page(&browser, &asked, None)))
 }
@@ -66,7 +68,7 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
         return Ok(browser.show(&address_page(&browser, &form, Some(why))));
     };
     if organisation.homeserver != *browser.identity.host.server_name() {
-        return Ok(browser.show(&elsewhere(&browser, &address, organisation, SIGN_UP.start)));
+        return Ok(browser.show(&elsewhere(&browser, &address, organisation, form.onward.path())));
     }
     if browser.identity.policy.is_detailed(&address) {
         let why = words.sign_up.detailed;
@@ -91,9 +93,9 @@ pub(crate) fn is_of_guests(identity: &Identity, address: &str) -> bool {
     organisation.is_some_and(|organisation| organisation.guests)
 }
 
-async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+async fn show_code(browser: Browser, Query(shown): Query<code::Shown>) -> PageResult {
     check_offered(&browser.identity)?;
-    code::show(&browser, &SIGN_UP, &onward).await
+    code::show(&browser, &SIGN_UP, &shown).await
 }
 
 async fn check_code(Posted { browser, form }: Posted<Typed>) -> PageResult {
@@ -109,44 +111,34 @@ fn address_page(browser: &Browser, asked: &Asked, wrong: Option<&str>) -> Page {
         label: words.address,
         hint: Some(words.address_hint),
         action: SIGN_UP.start,
-        ways: has_account(browser, asked.onward.path()),
+        ways: has_account(browser, asked),
     };
     page.render(browser, asked, wrong)
 }
 
-fn has_account(browser: &Browser, onward: &str) -> Markup {
-    let sign_in = code::with_onward("/_estafette/sign-in", onward);
+fn has_account(browser: &Browser, asked: &Asked) -> Markup {
+    let sign_in = with_hint("/_estafette/sign-in", asked.onward.path(), asked.typed());
     html! { ul.links { li { a href=(sign_in) { (browser.words().sign_up.has_account) } } } }
 }
 
-/// Where somebody signs in whom the policy expects on another server: its domain alone says so.
-pub(crate) fn sign_in_elsewhere(browser: &Browser, who: &str) -> Option<Page> {
-    let address = EmailAddress::parse(who).ok()?;
-    let organisation = browser.identity.policy.organisation_of(&address)?;
-    let is_here = organisation.homeserver == *browser.identity.host.server_name();
-    (!is_here).then(|| elsewhere(browser, &address, organisation, "/_estafette/sign-in"))
+/// The way to another address, for whoever gets no further with this one.
+fn other_address(browser: &Browser, onward: &str) -> Markup {
+    let start = code::with_onward(SIGN_UP.start, onward);
+    html! { ul.links { li { a href=(start) { (browser.words().code.other_address) } } } }
 }
 
-/// The organisation has its own server, and a page of that name.
+/// The organisation has its own server.
 fn elsewhere(
     browser: &Browser,
     address: &EmailAddress,
     organisation: &Organisation,
-    page: &str,
+    onward: &str,
 ) -> Page {
     let words = &browser.words().sign_up;
-    let link = organisation.url.as_ref().map(|url| {
-        let query = serde_urlencoded::to_string([("login_hint", address.as_str())]);
-        format!("{url}{page}?{}", query.unwrap_or_default())
-    });
     let body = html! {
         h1 { (words.elsewhere_title) }
-        p { (words.elsewhere) " " strong { (organisation.name) } "." }
-        @if let Some(link) = link {
-            div.actions { a.button href=(link) { (words.elsewhere_go) } }
-        } @else {
-            p { (words.elsewhere_server) " " strong { (organisation.homeserver) } "." }
-        }
+        (astray::elsewhere(browser, address, organisation, SIGN_UP.start))
+        (other_address(browser, onward))
     };
     Page::new(words.elsewhere_title, body)
 }

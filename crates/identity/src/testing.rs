@@ -67,6 +67,8 @@ pub(crate) struct TestHost {
     pub(crate) houses: Mutex<Vec<IpAddr>>,
     /// What [`Host::public_base_url`] says.
     pub(crate) base_url: Mutex<Option<String>>,
+    /// What [`Host::support_page`] says.
+    pub(crate) support_page: Mutex<Option<String>>,
     mail_key: [u8; 32],
     /// What [`Host::has_web_client`] says.
     pub(crate) web_client: AtomicBool,
@@ -145,6 +147,10 @@ impl Host for TestHost {
 
     fn has_web_client(&self) -> bool {
         self.web_client.load(Ordering::SeqCst)
+    }
+
+    fn support_page(&self) -> Option<String> {
+        self.support_page.lock().clone()
     }
 
     fn now_ms(&self) -> i64 {
@@ -337,6 +343,7 @@ impl TestIdentity {
             codes: Mutex::new(Tally::new(Shares::CODES, 10_000)),
             houses: Mutex::default(),
             base_url: Mutex::new(base_url),
+            support_page: Mutex::default(),
             mail_key: [7; 32],
             web_client: AtomicBool::new(true),
             limits: AtomicBool::new(true),

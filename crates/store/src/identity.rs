@@ -292,6 +292,13 @@ pub trait IdentityStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Option<String>>;
 
+    /// Keeps when somebody accepted the terms of use; the last time counts. Only for an account that
+    /// has a person.
+    async fn accept_terms(&self, user_id: &UserId, now_ms: i64) -> StoreResult<()>;
+
+    /// When somebody accepted the terms of use, in ms since the epoch.
+    async fn terms_accepted(&self, user_id: &UserId) -> StoreResult<Option<i64>>;
+
     /// Queues a mail. `Busy` when too many wait.
     async fn put_mail(&self, mail: NewMail) -> StoreResult<()>;
 

@@ -35,7 +35,6 @@ pub(super) async fn confirm(
         (error_summary(frame.errors_title, &errors))
         p { (words.deactivate_text) }
         ul { @for consequence in words.deactivate_consequences { li { (consequence) } } }
-        @if let Some(days) = way_back { p { ((words.deactivate_way_back)(days)) } }
         (browser.form(PATH, &html! {
             (Field {
                 name: "typed", label: words.deactivate_type, kind: "text",
@@ -43,10 +42,14 @@ pub(super) async fn confirm(
                 autocomplete: "off", hint: Some(user_id.as_str()), error: refused,
             }.render())
             div.field {
-                label for="erase" {
+                @if let Some(days) = way_back {
+                    p id="erase-hint" { ((words.deactivate_way_back)(days)) }
+                }
+                div.box {
                     input id="erase" name="erase" type="checkbox" value="yes"
-                        checked[filled.erase == "yes"];
-                    " " (words.erase)
+                        checked[filled.erase == "yes"]
+                        aria-describedby=[way_back.map(|_| "erase-hint")];
+                    label for="erase" { (words.erase) }
                 }
             }
             div.actions {

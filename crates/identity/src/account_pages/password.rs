@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Where it is chosen.
-pub(super) const PATH: &str = "/_estafette/account/password";
+pub(crate) const PATH: &str = "/_estafette/account/password";
 
 /// What is wrong: a field and a sentence.
 type Wrong = (&'static str, String);
@@ -132,10 +132,10 @@ fn page(browser: &Browser, owner: &Owner, ends_devices: bool, wrong: Option<&Wro
         }.render())
         (new_password::fields_called(browser, words.new, owner.name(), wrong))
         div.field {
-            label for="devices" {
+            div.box {
                 input id="devices" name="devices" type="checkbox" value="end"
                     checked[ends_devices] aria-describedby="devices-hint";
-                " " (words.end_devices)
+                label for="devices" { (words.end_devices) }
             }
             p.hint id="devices-hint" { (words.end_devices_hint) }
         }

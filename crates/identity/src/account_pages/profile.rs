@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use estafette_core::ids::UserId;
 use estafette_store::{
-    AccountDataStore as _, PeopleStore as _,
+    AccountDataStore as _, IdentityStore as _, PeopleStore as _,
     account_data::SetOutcome,
     people::{Person, RED_LIST},
 };
@@ -37,9 +37,16 @@ pub(super) async fn view(
 ) -> Result<Page, Trouble> {
     let words = &browser.words().account;
     let person = identity.store.person(user_id).await?.ok_or(Trouble::NotFound)?;
+    let terms = identity.store.terms_accepted(user_id).await?;
     let body = html! {
         h1 { (words.profile_title) }
         (describe(browser, &person, Owner::of(identity, user_id).await?.name.as_deref()))
+        @if let Some(terms) = terms {
+            dl {
+                dt { (words.terms_accepted) }
+                dd { ((browser.words().validity.date)(Date::of_ms(terms))) }
+            }
+        }
         p.hint { (words.profile_hint) }
         @if !person.details.guest { (directory(browser, person.red_list)) }
         (languages(browser))

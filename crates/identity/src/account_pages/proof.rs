@@ -79,9 +79,9 @@ async fn send(uri: Uri, Posted { browser, form }: Posted<Onward>) -> PageResult 
 }
 
 /// `GET /_estafette/account/prove/code`
-async fn show_code(browser: Browser, uri: Uri, Query(onward): Query<Onward>) -> PageResult {
+async fn show_code(browser: Browser, uri: Uri, Query(shown): Query<code::Shown>) -> PageResult {
     match browser.require_user(&uri) {
-        Ok(_) => code::show(&browser, &PROOF, &onward).await,
+        Ok(_) => code::show(&browser, &PROOF, &shown).await,
         Err(sign_in) => Ok(*sign_in),
     }
 }

@@ -110,8 +110,9 @@ async fn leave_to_reset_keys_is_recent_for_one_device_and_once() {
     browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
     site.host.advance(10 * 60 * 1000);
     assert!(!take(&first).await, "for ten minutes");
-    browser.open(&path).await;
-    let answer = browser.submit("/_estafette/account/cross-signing-reset", &[]).await;
+    browser.open(ACCOUNT).await;
+    let (reset, fields) = ("/_estafette/account/cross-signing-reset", [("device_id", "D1")]);
+    let answer = browser.submit_to("/_estafette/sign-out", reset, &fields).await;
     assert!(answer.location().starts_with("/_estafette/sign-in?continue="), "signed in long ago");
     assert!(!take(&first).await);
     sign_in(&mut browser, "alice").await;
@@ -288,4 +289,30 @@ async fn what_was_chosen_stays_when_the_id_is_mistyped() {
     let answer = browser.submit("/_estafette/account/deactivate", &fields).await;
     assert!(answer.body.contains("value=\"@alicf:x.fr\""), "{}", answer.body);
     assert!(answer.body.contains("value=\"yes\" checked"), "{}", answer.body);
+}
+
+/// Otherwise whoever ends their account fills in the form in vain, and the box that erases their
+/// profile is empty when they come back.
+#[tokio::test]
+async fn the_proof_comes_before_the_form_of_what_cannot_be_undone() {
+    let site = TestIdentity::start();
+    let (_, mut browser) = signed_in(&site, "alice").await;
+    for action in ["org.matrix.account_deactivate", "org.matrix.cross_signing_reset"] {
+        let here = format!("{ACCOUNT}?action={action}");
+        assert!(browser.open(&here).await.body.contains("class=\"danger\""), "{action}");
+        site.host.advance(11 * 60 * 1000);
+        let asked = browser.open(&here).await;
+        assert!(!asked.body.contains("class=\"danger\""), "{}", asked.body);
+        // Opening it has signed nobody out.
+        assert_eq!(browser.open(ACCOUNT).await.status, StatusCode::OK);
+        browser.open(&here).await;
+        let out = browser.submit("/_estafette/sign-out", &[]).await;
+        assert!(out.location().contains("login_hint="), "{out:?}");
+        let page = browser.follow().await;
+        assert!(page.body.contains("value=\"@alice:x.fr\""), "{}", page.body);
+        let fields = [("who", "alice"), ("password", "correct horse")];
+        let back = browser.submit("/_estafette/sign-in", &fields).await;
+        assert_eq!(back.location(), here);
+        assert!(browser.follow().await.body.contains("class=\"danger\""), "{action}");
+    }
 }

@@ -35,7 +35,7 @@ async fn an_address_changes_by_password_and_code_and_the_old_one_is_told() {
     let again = browser.submit(path, &[]).await;
     assert_eq!(
         again.location(),
-        "/_estafette/account/address/code?continue=%2F_estafette%2Faccount%2Faddress"
+        "/_estafette/account/address/code?continue=%2F_estafette%2Faccount%2Faddress&sent=again"
     );
     assert_eq!(site.mails().await.len(), 3);
     let code = site.code_for("new@important.com").await;

@@ -38,6 +38,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Identity>> for Posted<T> {
         let not_understood = |_| Trouble::NotUnderstood;
         let token: Token = serde_urlencoded::from_bytes(&body).map_err(not_understood)?;
         if !browser.accepts_form_token(&token.form_token) {
+            if let Some(filled_in) = parts.extensions.get::<FilledIn>() {
+                filled_in.remember_way(&body);
+            }
             return Err(Trouble::FormTooOld);
         }
         if let Some(filled_in) = parts.extensions.get::<FilledIn>() {

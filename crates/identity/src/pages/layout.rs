@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 
 use super::{STYLE_URL, language::Language, words};
+use crate::{Identity, page_links};
 
 /// What a page shows.
 pub(crate) struct Page {
@@ -48,8 +49,9 @@ impl Page {
 }
 
 /// The page as an answer.
-pub(super) fn response(service_name: &str, language: Language, page: &Page) -> Response {
+pub(super) fn response(identity: &Identity, language: Language, page: &Page) -> Response {
     let words = &words::of(language).frame;
+    let service_name = &identity.config.service_name;
     let has_failed = page.status.is_client_error() || page.status.is_server_error();
     let failed = if has_failed { words.error } else { "" };
     let html = html! {
@@ -68,7 +70,10 @@ pub(super) fn response(service_name: &str, language: Language, page: &Page) -> R
                 a.skip href="#main" { (words.skip) }
                 header { p.service { (service_name) } }
                 main id="main" tabindex="-1" { (page.body) }
-                footer { p { (words.footer) } }
+                footer {
+                    (page_links::foot(identity, language))
+                    p { (words.footer) }
+                }
             }
         }
     };
@@ -167,4 +172,9 @@ pub(crate) fn error_summary(title: &str, errors: &[(&str, &str)]) -> Markup {
             }
         }
     }
+}
+
+/// What has just happened, first on its page and focused (WCAG 2.2, 4.1.3).
+pub(crate) fn status(text: &str) -> Markup {
+    html! { p.notice role="status" tabindex="-1" autofocus { (text) } }
 }

@@ -315,8 +315,7 @@ impl Browser {
 
     /// A page as an answer.
     pub(crate) fn show(&self, page: &Page) -> Response {
-        let mut response =
-            layout::response(&self.identity.config.service_name, self.language, page);
+        let mut response = layout::response(&self.identity, self.language, page);
         response.extensions_mut().insert(self.made_for());
         self.set_cookie(response.headers_mut());
         response

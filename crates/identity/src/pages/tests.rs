@@ -140,11 +140,12 @@ async fn the_language_is_the_readers() {
 }
 
 /// Otherwise a redirect URI could write itself into the policy of a page.
-#[test]
-fn a_form_may_lead_to_a_scheme_or_a_host_and_to_nothing_else() {
+#[tokio::test]
+async fn a_form_may_lead_to_a_scheme_or_a_host_and_to_nothing_else() {
+    let site = TestIdentity::start();
     let policy = |target: &str| {
         let page = Page::new("t", html! {}).may_lead_to(target);
-        let answer = layout::response("s", Language::French, &page);
+        let answer = layout::response(&site.identity, Language::French, &page);
         let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
         policy.split("form-action 'self'").nth(1).unwrap().to_owned()
     };
@@ -228,4 +229,48 @@ async fn addresses_reach_the_server_as_they_were_typed() {
         assert!(page.body.contains("name=\"address\" type=\"text\""), "{path}: {}", page.body);
         assert!(page.body.contains("inputmode=\"email\"") && !page.body.contains("type=\"email\""));
     }
+}
+
+/// Otherwise whoever signed in in another tab, or whose telephone ended the browser, loses what
+/// they typed and where they were going.
+#[tokio::test]
+async fn a_page_that_has_expired_begins_again_with_what_was_typed() {
+    let site = crate::sign_up::tests::Site::start();
+    let onward = "/oauth2/authorize?x";
+    for (path, field) in [
+        ("/_estafette/sign-in", "who"),
+        ("/_estafette/sign-in/mail", "address"),
+        ("/_estafette/sign-up", "address"),
+        ("/_estafette/password/reset", "address"),
+    ] {
+        let mut browser = site.test.browser();
+        browser.open(&crate::code::with_onward(path, onward)).await;
+        browser.cookie = None;
+        let fields = [(field, "a@important.com"), ("password", "correct horse")];
+        let expired = browser.submit(path, &fields).await;
+        assert_eq!(expired.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(!expired.body.contains("correct horse"), "{}", expired.body);
+        let link = "?continue=%2Foauth2%2Fauthorize%3Fx&amp;login_hint=a%40important.com";
+        assert!(expired.body.contains(&format!("href=\"{path}{link}\"")), "{}", expired.body);
+        let page = browser.open(&format!("{path}{}", link.replace("&amp;", "&"))).await;
+        assert!(page.body.contains("value=\"a@important.com\""), "{}", page.body);
+        assert!(page.body.contains(&format!("value=\"{onward}\"")), "{}", page.body);
+        // Nothing that leads elsewhere is put into a link, and nothing that is no address.
+        let body = format!("form_token=x&continue=https%3A%2F%2Fevil&{field}=%3Cb%3Ecall+us");
+        let expired = browser.post(path, &body).await;
+        assert!(expired.body.contains(&format!("href=\"{path}\"")), "{}", expired.body);
+        assert!(!expired.body.contains("evil") && !expired.body.contains("call"));
+    }
+    assert!(site.mails().await.is_empty(), "a link did something");
+}
+
+/// Otherwise somebody sits before a page that leads nowhere.
+#[tokio::test]
+async fn no_page_is_a_dead_end() {
+    let site = TestIdentity::start();
+    let mut browser = site.browser();
+    let missing = browser.open("/_estafette/nothing").await;
+    assert!(missing.body.contains("href=\"/_estafette/account\""), "{}", missing.body);
+    let posted = browser.open("/_estafette/sign-out").await;
+    assert!(posted.body.contains("href=\"/_estafette/account\""), "{}", posted.body);
 }

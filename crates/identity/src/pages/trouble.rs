@@ -8,6 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use estafette_core::limits::CONTINUE_BYTES_MAX;
 use estafette_store::StoreError;
 use http::{HeaderValue, StatusCode, Uri, header};
 use maud::{Markup, html};
@@ -18,7 +19,10 @@ use super::{
     layout,
     words::{self, Words},
 };
-use crate::{HostError, Identity, account_pages, validity};
+use crate::{
+    HostError, Identity, account_pages, code::with_query, page_links, pages::local_path,
+    sign_in::hinted, validity,
+};
 
 /// Fields that are not put into a page again, but asked for again.
 const PASSWORDS: &[&str] = &["old", "password", "again"];
@@ -109,6 +113,26 @@ impl IntoResponse for Trouble {
 pub(super) struct FilledIn(Arc<OnceLock<Vec<(String, String)>>>);
 
 impl FilledIn {
+    /// Remembers of a form that may be anybody's where it was to go on to and whom it was about:
+    /// what a link could say as well.
+    pub(super) fn remember_way(&self, body: &[u8]) {
+        let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+        let kept = fields.into_iter().filter(|(name, value)| match name.as_str() {
+            "continue" => local_path(value).is_some(),
+            "query" => value.len() <= CONTINUE_BYTES_MAX,
+            "who" | "address" | "login_hint" => hinted(value.trim_matches(' ')).is_some(),
+            _ => false,
+        });
+        // A request has one form.
+        let _ = self.0.set(kept.collect());
+    }
+
+    fn get(&self, names: &[&str]) -> Option<&str> {
+        let mut fields = self.0.get()?.iter();
+        let found = fields.find(|(name, value)| names.contains(&&**name) && !value.is_empty());
+        found.map(|(_, value)| value.trim_matches(' '))
+    }
+
     /// Remembers the fields of a form for as long as the request lasts.
     pub(super) fn remember(&self, body: &[u8]) {
         let mut fields: Vec<(String, String)> =
@@ -126,7 +150,9 @@ impl FilledIn {
 /// A button that sends the same form again: who has to wait loses nothing that was typed.
 /// Passwords are typed again: they stand in no page.
 fn once_more(action: &Uri, FilledIn(fields): &FilledIn, words: &Words) -> Markup {
-    let Some(fields) = fields.get() else { return Markup::default() };
+    let Some(fields) = fields.get() else {
+        return html! { div.actions { a.button href=(action) { (words.troubles.again) } } };
+    };
     let label = |name: &str| match name {
         "old" => words.password.old,
         "again" => words.password.again,
@@ -149,18 +175,33 @@ fn once_more(action: &Uri, FilledIn(fields): &FilledIn, words: &Words) -> Markup
     }
 }
 
-/// Where a form begins that was posted to a path: a page that can be opened without more.
-fn beginning(path: &str) -> Option<&str> {
+/// Where a form begins that was posted to a path: a page that can be opened without more, with
+/// what the form was about. Opening it does nothing.
+fn beginning(path: &str, filled_in: &FilledIn) -> Option<String> {
     let account = path.strip_prefix("/_estafette/account/");
-    match (path, account) {
-        ("/_estafette/renew/mail", _) => Some(validity::RENEW),
-        ("/_estafette/sign-out", _) => Some(account_pages::PATH),
-        ("/_estafette/consent" | "/_estafette/single-sign-on", _) => None,
-        (_, Some(rest)) if !rest.starts_with("address") && rest != "password" => {
-            Some(account_pages::PATH)
+    let begins = match (path, account) {
+        ("/_estafette/renew/mail", _) => validity::RENEW,
+        ("/_estafette/sign-out", _) => account_pages::PATH,
+        ("/_estafette/consent", _) => {
+            let consent = format!("{path}?{}", filled_in.get(&["query"])?);
+            return local_path(&consent).map(str::to_owned);
         }
-        _ => Some(path.strip_suffix("/join").unwrap_or(path)),
+        ("/_estafette/single-sign-on", _) => return None,
+        (_, Some(rest))
+            if !["address", "password", "prove"].iter().any(|kept| rest.starts_with(kept)) =>
+        {
+            account_pages::PATH
+        }
+        _ => path.strip_suffix("/join").unwrap_or(path),
+    };
+    let mut query = Vec::new();
+    query.extend(filled_in.get(&["continue"]).map(|onward| ("continue", onward)));
+    let whom = filled_in.get(&["who", "address", "login_hint"]);
+    query.extend(whom.map(|whom| ("login_hint", whom)));
+    if query.is_empty() {
+        return Some(begins.to_owned());
     }
+    Some(with_query(begins, &query))
 }
 
 /// What is wrong, also where the router said so itself, without a word for people: the address of a
@@ -176,6 +217,11 @@ fn of(response: &Response) -> Option<Trouble> {
         StatusCode::BAD_REQUEST if wordless => Some(Trouble::NotUnderstood),
         _ => None,
     }
+}
+
+/// Nobody is left without a way on.
+fn leads_to_account(trouble: &Trouble) -> bool {
+    !matches!(trouble, Trouble::FormTooOld | Trouble::Limited { .. } | Trouble::Busy)
 }
 
 /// Gives every [`Trouble`] a page in the language of whoever asked.
@@ -210,16 +256,19 @@ pub(super) async fn show(
             (once_more(&action, &filled_in, words::of(language)))
         }
         @if matches!(trouble, Trouble::FormTooOld)
-            && let Some(beginning) = beginning(action.path())
+            && let Some(beginning) = beginning(action.path(), &filled_in)
         {
             div.actions { a.button href=(beginning) { (words.start_again) } }
         }
-        @if matches!(trouble, Trouble::OnlyPosted) {
-            ul.links { li { a href=(account_pages::PATH) { (words.to_account) } } }
+        @if leads_to_account(&trouble) {
+            ul.links {
+                (page_links::support(&identity, language))
+                li { a href=(account_pages::PATH) { (words.to_account) } }
+            }
         }
     };
     let page = Page::new(title, body).status(trouble.status());
-    let mut answer = layout::response(&identity.config.service_name, language, &page);
+    let mut answer = layout::response(&identity, language, &page);
     if let Some(allow) = response.headers().get(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow.clone());
     }

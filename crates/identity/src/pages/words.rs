@@ -80,3 +80,6 @@ pub(crate) fn of(language: Language) -> &'static Words {
         Language::English => &ENGLISH,
     }
 }
+
+#[cfg(test)]
+mod tests;

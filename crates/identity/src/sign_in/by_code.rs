@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::{Router, routing::get};
 use maud::html;
 
-use super::Onward;
+use super::with_hint;
 use crate::{
     Identity,
     address_form::{AddressPage, Asked, send_to_owner},
@@ -31,7 +31,7 @@ const SIGN_IN: Purpose = Purpose {
 };
 
 /// Where the address is typed.
-pub(super) const START: &str = "/_estafette/sign-in/mail";
+pub(crate) const START: &str = "/_estafette/sign-in/mail";
 
 pub(super) fn routes() -> Router<Arc<Identity>> {
     Router::new()
@@ -56,9 +56,9 @@ async fn send_code(Posted { browser, form }: Posted<Asked>) -> PageResult {
     send_to_owner(&browser, &SIGN_IN, &form, &address_page(&browser, &form)).await
 }
 
-async fn show_code(browser: Browser, Query(onward): Query<Onward>) -> PageResult {
+async fn show_code(browser: Browser, Query(shown): Query<code::Shown>) -> PageResult {
     check_offered(&browser.identity)?;
-    code::show(&browser, &SIGN_IN, &onward).await
+    code::show(&browser, &SIGN_IN, &shown).await
 }
 
 async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
@@ -75,7 +75,7 @@ async fn check_code(Posted { mut browser, form }: Posted<Typed>) -> PageResult {
 
 fn address_page(browser: &Browser, asked: &Asked) -> AddressPage {
     let (words, password) = (&browser.words().sign_in, &browser.words().password);
-    let back = code::with_onward("/_estafette/sign-in", asked.onward.path());
+    let back = with_hint("/_estafette/sign-in", asked.onward.path(), asked.typed());
     AddressPage {
         title: words.by_code_title,
         text: Some(password.reset_text),

@@ -9,17 +9,17 @@ use estafette_store::{
     people::{CreatePersonOutcome, PersonDetails},
 };
 use http::StatusCode;
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{SIGN_UP, check_offered};
+use super::{SIGN_UP, check_offered, other_address};
 use crate::{
     Identity, account_log, code,
     display_name::{display_name, opaque_localpart},
     new_password::{self, Chosen},
     pages::{Browser, Page, PageResult, Posted, Query, Trouble, layout::error_summary},
     policy::Organisation,
-    sign_in::Onward,
+    sign_in::{BY_CODE, Onward, with_hint},
 };
 
 #[derive(Deserialize)]
@@ -29,8 +29,25 @@ pub(super) struct Filled {
     /// The button for no password says `yes`.
     #[serde(default)]
     without: String,
+    /// The box says `yes`.
+    #[serde(default)]
+    terms: String,
     #[serde(flatten)]
     onward: Onward,
+}
+
+/// What was wrong with what was filled in, and what is not lost of it.
+#[derive(Default)]
+struct Refused {
+    password: Option<(&'static str, String)>,
+    /// Whether the box of the terms has to be ticked.
+    terms: bool,
+    ticked: bool,
+}
+
+/// Whether a box has to be ticked.
+fn asks_for_terms(browser: &Browser) -> bool {
+    browser.identity.config.sign_up.accept_terms
 }
 
 /// What whoever holds the mailbox may do.
@@ -56,7 +73,7 @@ pub(super) async fn show(browser: Browser, Query(onward): Query<Onward>) -> Page
         return Ok(browser.redirect(&code::with_onward(SIGN_UP.start, onward)));
     };
     let way = way(&browser.identity, &address).await?;
-    Ok(browser.show(&page(&browser, &address, &way, onward, None)))
+    Ok(browser.show(&page(&browser, &address, &way, onward, &Refused::default())))
 }
 
 pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> PageResult {
@@ -67,16 +84,22 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
     };
     let way = way(&browser.identity, &address).await?;
     let (Way::New(organisation) | Way::Back(organisation, _)) = &way else {
-        return Ok(browser.show(&page(&browser, &address, &way, onward, None)));
+        return Ok(browser.show(&page(&browser, &address, &way, onward, &Refused::default())));
     };
-    let hash = if form.without == "yes" && browser.identity.offers_codes() {
-        None
-    } else {
-        match form.chosen.accepted(&browser, address.as_str()) {
-            Ok(password) => Some(browser.identity.host.hash_password(&password).await?),
-            Err(wrong) => {
-                return Ok(browser.show(&page(&browser, &address, &way, onward, Some(&wrong))));
-            }
+    let ticked = form.terms == "yes";
+    let chosen = match form.without == "yes" && browser.identity.offers_codes() {
+        true => Ok(None),
+        false => form.chosen.accepted(&browser, address.as_str()).map(Some),
+    };
+    let hash = match chosen {
+        Ok(None) if ticked || !asks_for_terms(&browser) => None,
+        Ok(Some(password)) if ticked || !asks_for_terms(&browser) => {
+            Some(browser.identity.host.hash_password(&password).await?)
+        }
+        chosen => {
+            let terms = asks_for_terms(&browser) && !ticked;
+            let refused = Refused { password: chosen.err(), terms, ticked };
+            return Ok(browser.show(&page(&browser, &address, &way, onward, &refused)));
         }
     };
     // One proof, one account: whoever comes second with the same one starts again.
@@ -93,6 +116,10 @@ pub(super) async fn create(Posted { mut browser, form }: Posted<Filled>) -> Page
         Some(user_id) => {
             let back = matches!(way, Way::Back(..));
             account_log::note(if back { "brought_back" } else { "signed_up" }, &user_id, &browser);
+            let identity = &browser.identity;
+            if !identity.config.sign_up.terms_url.is_empty() {
+                identity.store.accept_terms(&user_id, identity.host.now_ms()).await?;
+            }
             browser.sign_in(&user_id).await?;
             Ok(browser.redirect(onward))
         }
@@ -212,13 +239,13 @@ fn page(
     address: &EmailAddress,
     way: &Way,
     onward: &str,
-    wrong: Option<&(&'static str, String)>,
+    refused: &Refused,
 ) -> Page {
     let words = &browser.words().sign_up;
     let (title, text) = match way {
         Way::New(organisation) | Way::Back(organisation, _) => {
             let back = matches!(way, Way::Back(..));
-            return password_page(browser, address, organisation, back, onward, wrong);
+            return password_page(browser, address, organisation, back, onward, refused);
         }
         Way::Exists => words.exists,
         Way::Closed => words.closed,
@@ -230,17 +257,51 @@ fn page(
         p { (text) }
         p { strong { (address) } }
         @if matches!(way, Way::Exists) {
-            div.actions {
-                a.button href=(code::with_onward("/_estafette/sign-in", onward)) {
-                    (words.go_sign_in)
-                }
-                a.button.second href=(code::with_onward("/_estafette/password/reset", onward)) {
-                    (browser.words().sign_in.forgotten)
-                }
-            }
+            (ways_in(browser, address, onward))
+        } @else {
+            (other_address(browser, onward))
         }
     };
     Page::new(title, body)
+}
+
+/// The ways into the account that there is, with its address.
+fn ways_in(browser: &Browser, address: &EmailAddress, onward: &str) -> Markup {
+    let (words, sign_in) = (&browser.words().sign_up, &browser.words().sign_in);
+    let way = |path| with_hint(path, onward, address.as_str());
+    html! {
+        div.actions {
+            a.button href=(way("/_estafette/sign-in")) { (words.go_sign_in) }
+            @if browser.identity.offers_codes() {
+                a.button.second href=(way(BY_CODE)) { (sign_in.by_code) }
+            }
+            a.button.second href=(way("/_estafette/password/reset")) { (sign_in.forgotten) }
+        }
+    }
+}
+
+/// What whoever signs up accepts.
+fn terms(browser: &Browser, refused: &Refused) -> Markup {
+    let words = &browser.words().sign_up;
+    let url = &browser.identity.config.sign_up.terms_url;
+    let link = html! { a href=(url) { (words.terms) } };
+    let described = refused.terms.then_some("terms-error");
+    html! {
+        @if url.is_empty() {
+        } @else if asks_for_terms(browser) {
+            div.field {
+                @if refused.terms { p.error id="terms-error" { (words.terms_missing) } }
+                div.box {
+                    input id="terms" name="terms" type="checkbox" value="yes"
+                        checked[refused.ticked] required aria-describedby=[described]
+                        aria-invalid=[refused.terms.then_some("true")];
+                    label for="terms" { (words.terms_by_a_box) " " (link) "." }
+                }
+            }
+        } @else {
+            p { (words.terms_by_going_on) " " (link) "." }
+        }
+    }
 }
 
 fn password_page(
@@ -249,21 +310,24 @@ fn password_page(
     organisation: &Organisation,
     back: bool,
     onward: &str,
-    wrong: Option<&(&'static str, String)>,
+    refused: &Refused,
 ) -> Page {
     let words = &browser.words().sign_up;
-    let errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
+    let wrong = refused.password.as_ref();
+    let mut errors: Vec<(&str, &str)> = wrong.iter().map(|(field, why)| (*field, &**why)).collect();
+    errors.extend(refused.terms.then_some(("terms", words.terms_missing)));
     let title = if back { words.back_title } else { words.account_title };
     let form = html! {
         input type="hidden" name="continue" value=(onward);
         (new_password::fields(browser, address.as_str(), wrong))
+        (terms(browser, refused))
         div.actions {
             button type="submit" { (if back { words.bring_back } else { words.create }) }
             @if browser.identity.offers_codes() {
                 button.second type="submit" name="without" value="yes" { (words.without) }
             }
         }
-        @if browser.identity.offers_codes() { p { (words.without_hint) } }
+        @if browser.identity.offers_codes() { p.after { (words.without_hint) } }
     };
     let body = html! {
         h1 { (title) }
@@ -274,6 +338,7 @@ fn password_page(
         }
         (browser.form(SIGN_UP.next, &form))
     };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let is_refused = wrong.is_some() || refused.terms;
+    let status = if is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(title, body).status(status)
 }

@@ -47,9 +47,18 @@ impl Site {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut IdentityConfig)) -> Self {
+        Self::of(POLICY, change)
+    }
+
+    /// With another policy.
+    pub(crate) fn with_policy(policy: &str) -> Self {
+        Self::of(policy, |_| {})
+    }
+
+    fn of(text: &str, change: impl FnOnce(&mut IdentityConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy.toml");
-        std::fs::write(&policy, POLICY).unwrap();
+        std::fs::write(&policy, text).unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
         let test = TestIdentity::with(|config| {
@@ -335,7 +344,11 @@ async fn an_existing_account_is_shown_to_whoever_holds_the_mailbox() {
     let mut browser = site.test.browser();
     let page = site.prove(&mut browser, "A@important.com").await;
     assert!(page.body.contains("You already have an account"));
-    assert!(page.body.contains("/_estafette/password/reset"));
+    // The address goes along to whichever way in is chosen.
+    for way in ["sign-in", "sign-in/mail", "password/reset"] {
+        let query = "continue=%2Foauth2%2Fauthorize%3Fx&amp;login_hint=a%40important.com";
+        assert!(page.body.contains(&format!("/_estafette/{way}?{query}")), "{way}: {}", page.body);
+    }
 }
 
 /// Otherwise somebody whom an administrator shut out lets themselves in again by their mailbox.
@@ -593,4 +606,22 @@ async fn the_look_up_answers_from_the_policy_alone_and_fails_closed() {
     assert!(get(path, secret).await.body.contains("\"invited\":true"));
     site.test.host.advance(500);
     assert!(get(path, secret).await.body.contains("\"invited\":false"), "it has ended");
+}
+
+/// Otherwise the link of an invitation leads into the account of whoever else uses the computer.
+#[tokio::test]
+async fn a_link_for_somebody_else_says_who_is_signed_in() {
+    let site = Site::start();
+    let (mut browser, _) = site.sign_up("a@important.com").await;
+    let own = "/_estafette/sign-up?continue=/x&login_hint=a%40important.com";
+    assert_eq!(browser.open(own).await.location(), "/x");
+    let link = "/_estafette/sign-up?continue=/x&login_hint=b%40important.com";
+    let page = browser.open(link).await;
+    for text in ["b@important.com", "a@important.com", "href=\"/x\""] {
+        assert!(page.body.contains(text), "{text}: {}", page.body);
+    }
+    browser.submit("/_estafette/sign-out", &[]).await;
+    let page = browser.follow().await;
+    assert!(page.body.contains("value=\"b@important.com\""), "{}", page.body);
+    assert!(page.body.contains("value=\"/x\""), "{}", page.body);
 }

@@ -800,8 +800,11 @@ async fn what_cannot_be_undone_is_proven_at_the_provider_by_the_same_person() {
     let typed = [("typed", user_id.as_str())];
     let is_open =
         async || !world.site.identity.store.account(&user_id).await.unwrap().unwrap().deactivated;
-    browser.open(account).await;
-    let answer = browser.submit(end, &typed).await;
+    // Before the form is filled in, and where it is sent all the same.
+    let asked = browser.open(account).await;
+    assert!(asked.location().starts_with("/_estafette/upstream/idp/again?continue="));
+    browser.open("/_estafette/account").await;
+    let answer = browser.submit_to("/_estafette/sign-out", end, &typed).await;
     assert!(answer.location().starts_with("/_estafette/upstream/idp/again?continue="));
     let page = browser.follow().await;
     assert!(page.body.contains("Confirm that it is you"), "{}", page.body);
@@ -828,16 +831,17 @@ async fn what_cannot_be_undone_is_proven_at_the_provider_by_the_same_person() {
     let answer = world.prove_again(&mut browser).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(answer.body.contains("somebody else"), "{}", answer.body);
-    browser.open(account).await;
-    let answer = browser.submit(end, &typed).await;
+    browser.open("/_estafette/account").await;
+    let answer = browser.submit_to("/_estafette/sign-out", end, &typed).await;
     assert!(answer.location().contains("/again"), "still signed in, still not proven");
     assert!(is_open().await);
 
     world.say_subject("subject", json!({ "auth_time": NOW_S - 5 }));
     assert_eq!(world.prove_again(&mut browser).await.location(), "/next");
     world.site.host.advance(10 * 60 * 1000);
-    browser.open(account).await;
-    assert!(browser.submit(end, &typed).await.location().contains("/again"), "long ago");
+    browser.open("/_estafette/account").await;
+    let answer = browser.submit_to("/_estafette/sign-out", end, &typed).await;
+    assert!(answer.location().contains("/again"), "long ago");
     let now_s = NOW_S + 600;
     world.say_subject("subject", json!({ "auth_time": now_s, "exp": now_s + 60 }));
     assert_eq!(world.prove_again(&mut browser).await.location(), "/next");
@@ -859,8 +863,10 @@ async fn signing_in_by_a_provider_is_no_proof_of_its_own() {
     ] {
         world.say_subject("subject", json!({ "auth_time": auth_time }));
         world.sign_in(&mut browser, &[]).await;
-        browser.open("/_estafette/account?action=org.matrix.account_deactivate").await;
-        let answer = browser.submit("/_estafette/account/deactivate", &[("typed", "no")]).await;
+        browser.open("/_estafette/account").await;
+        let typed = [("typed", "no")];
+        let end = "/_estafette/account/deactivate";
+        let answer = browser.submit_to("/_estafette/sign-out", end, &typed).await;
         assert!(answer.location().starts_with(place), "{auth_time}: {}", answer.location());
         assert_eq!(answer.location().is_empty(), place.is_empty(), "{auth_time}");
     }

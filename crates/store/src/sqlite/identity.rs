@@ -113,6 +113,16 @@ impl IdentityStore for SqliteStore {
         self.write(move |tx| codes::use_proof(tx.conn, (&browser, purpose), now_ms)).await
     }
 
+    async fn accept_terms(&self, user_id: &UserId, now_ms: i64) -> StoreResult<()> {
+        let user_id = user_id.clone();
+        self.write(move |tx| person::accept_terms(tx.conn, &user_id, now_ms)).await
+    }
+
+    async fn terms_accepted(&self, user_id: &UserId) -> StoreResult<Option<i64>> {
+        let user_id = user_id.clone();
+        self.read(move |conn| person::terms_accepted(conn, &user_id)).await
+    }
+
     async fn put_mail(&self, mail: NewMail) -> StoreResult<()> {
         self.write(move |tx| outbox::put(tx.conn, &mail).map(drop)).await
     }

@@ -59,6 +59,7 @@ const STEPS: &[Step] = &[
         then: Some(directory::join_organisations),
     },
     sql(include_str!("schema/077_administrators.sql")),
+    sql(include_str!("schema/080_terms.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -7,6 +7,9 @@ pub(crate) struct Frame {
     pub(crate) skip: &'static str,
     /// The last line.
     pub(crate) footer: &'static str,
+    /// What the links at the foot are called together.
+    pub(crate) links: &'static str,
+    pub(crate) support: &'static str,
     /// Over the list of what is wrong with a form.
     pub(crate) errors_title: &'static str,
     /// Before the title of the window where something did not work, with its space.
@@ -16,6 +19,8 @@ pub(crate) struct Frame {
 pub(super) const FRENCH: Frame = Frame {
     skip: "Aller au contenu",
     footer: "Service de messagerie de l’État.",
+    links: "À propos de ce service",
+    support: "Contacter le support",
     errors_title: "Il y a un problème",
     error: "Erreur\u{a0}: ",
 };
@@ -23,6 +28,8 @@ pub(super) const FRENCH: Frame = Frame {
 pub(super) const ENGLISH: Frame = Frame {
     skip: "Skip to the content",
     footer: "Messaging service of the State.",
+    links: "About this service",
+    support: "Contact the support",
     errors_title: "There is a problem",
     error: "Error: ",
 };
@@ -50,8 +57,9 @@ pub(crate) struct Troubles {
 pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
     form_too_old: (
         "Cette page a expiré",
-        "Revenez à la page précédente, rechargez-la et recommencez. Si cela se reproduit, vérifiez \
-         que votre navigateur accepte les cookies de ce site.",
+        "Elle est restée ouverte trop longtemps, ou ce navigateur s’est connecté depuis dans un \
+         autre onglet. Rien n’a été fait\u{a0}: recommencez. Si cela se reproduit, vérifiez que \
+         votre navigateur accepte les cookies de ce site.",
     ),
     not_understood: (
         "Demande incomprise",
@@ -78,7 +86,8 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
     busy: ("Service très demandé", "Réessayez dans un instant."),
     broken: (
         "Une erreur s’est produite",
-        "Ce n’est pas de votre fait. Réessayez plus tard ; si cela dure, prévenez votre support.",
+        "Ce n’est pas de votre fait. Réessayez plus tard\u{a0}; si cela dure, prévenez votre \
+         support.",
     ),
     wait: |seconds| {
         if seconds < 120 {
@@ -92,8 +101,9 @@ pub(super) const TROUBLES_IN_FRENCH: Troubles = Troubles {
 pub(super) const TROUBLES_IN_ENGLISH: Troubles = Troubles {
     form_too_old: (
         "This page has expired",
-        "Go back, reload the page and try again. If it happens again, check that your browser \
-         accepts the cookies of this site.",
+        "It was open for too long, or this browser has signed in in another tab since. Nothing was \
+         done: start again. If it happens again, check that your browser accepts the cookies of \
+         this site.",
     ),
     not_understood: (
         "Not understood",

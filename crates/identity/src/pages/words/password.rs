@@ -40,7 +40,7 @@ pub(super) const FRENCH: Password = Password {
     too_short: |min| format!("Le mot de passe doit avoir au moins {min} caractères."),
     too_long: |max| format!("Le mot de passe est trop long ({max} octets au plus)."),
     too_easy: "Ce mot de passe serait vite deviné. Évitez votre nom, les dates, les suites et les \
-               mots de passe courants ; ajoutez un ou deux mots au hasard.",
+               mots de passe courants\u{a0}; ajoutez un ou deux mots au hasard.",
     differs: "Les deux mots de passe sont différents.",
     address: "Adresse électronique de votre compte",
     reset_title: "Mot de passe oublié",

@@ -13,6 +13,7 @@ pub(crate) struct SignIn {
     pub(crate) by_code: &'static str,
     pub(crate) by_code_title: &'static str,
     pub(crate) by_password: &'static str,
+    pub(crate) who_is_missing: &'static str,
     /// The same whatever is wrong.
     pub(crate) refused: &'static str,
 }
@@ -27,6 +28,7 @@ pub(super) const FRENCH: SignIn = SignIn {
     by_code: "Recevoir un code par courriel",
     by_code_title: "Se connecter avec un code",
     by_password: "Se connecter avec un mot de passe",
+    who_is_missing: "Tapez votre adresse ou votre identifiant.",
     refused: "Identifiants invalides. Vérifiez l’adresse et le mot de passe.",
 };
 
@@ -40,5 +42,6 @@ pub(super) const ENGLISH: SignIn = SignIn {
     by_code: "Receive a code by e-mail",
     by_code_title: "Sign in with a code",
     by_password: "Sign in with a password",
+    who_is_missing: "Type your address or your user name.",
     refused: "Invalid credentials. Check the address and the password.",
 };

@@ -68,8 +68,8 @@ pub(super) const FRENCH: Upstream = Upstream {
                  Adressez-vous à votre support si cela dure.",
     closed: "Votre compte est fermé. Adressez-vous à votre support.",
     too_weak: "Une identification plus sûre est exigée ici, par exemple avec un second facteur. \
-               Recommencez en l’utilisant ; si on ne vous le propose pas, adressez-vous à votre \
-               support.",
+               Recommencez en l’utilisant\u{a0}; si on ne vous le propose pas, adressez-vous à \
+               votre support.",
     other_way: "Se connecter autrement",
     signed_out_title: "Vous êtes déconnecté",
     signed_out: "Ce navigateur n’a plus accès à votre compte.",

@@ -74,7 +74,7 @@ pub(super) const FRENCH: Validity = Validity {
     too_late: (
         "Ce compte a expiré il y a longtemps",
         "Le lien ne suffit plus. Connectez-vous avec votre mot de passe, puis ouvrez-le de \
-         nouveau ; sans mot de passe, adressez-vous à votre support.",
+         nouveau\u{a0}; sans mot de passe, adressez-vous à votre support.",
     ),
 };
 

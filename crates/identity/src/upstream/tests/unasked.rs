@@ -32,8 +32,9 @@ fn world(folder: &std::path::Path, mail: bool) -> World {
 
 /// Where somebody is led who wants to end the account.
 async fn led(browser: &mut TestBrowser<'_>) -> String {
-    browser.open(ACCOUNT).await;
-    browser.submit(END, &[("typed", "no")]).await.location().to_owned()
+    browser.open("/_estafette/account").await;
+    let typed = [("typed", "no")];
+    browser.submit_to("/_estafette/sign-out", END, &typed).await.location().to_owned()
 }
 
 /// The code of the one mail that was sent.

@@ -259,6 +259,35 @@ pub(in crate::sqlite) fn put(
     Ok(PutPersonOutcome::Put)
 }
 
+/// Notes when somebody accepted the terms of use.
+pub(in crate::sqlite) fn accept_terms(
+    conn: &Connection,
+    user_id: &UserId,
+    now_ms: i64,
+) -> StoreResult<()> {
+    conn.prepare_cached(
+        "UPDATE person SET terms_ts = ?2
+         WHERE account_nid = (SELECT nid FROM account WHERE user_id = ?1)",
+    )?
+    .execute((user_id.as_str(), now_ms))?;
+    Ok(())
+}
+
+/// When that was.
+pub(in crate::sqlite) fn terms_accepted(
+    conn: &Connection,
+    user_id: &UserId,
+) -> StoreResult<Option<i64>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT terms_ts FROM person
+             WHERE account_nid = (SELECT nid FROM account WHERE user_id = ?1)",
+        )?
+        .query_row((user_id.as_str(),), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
 /// Notes since when an account has the address that it has.
 pub(in crate::sqlite) fn note_address(
     conn: &Connection,
