@@ -47,8 +47,8 @@ pub const HOUSES_MAX: usize = 100_000;
 pub const HOUSE_S: u64 = 30 * 24 * 60 * 60;
 /// Accounts that one browser is known for.
 pub const KNOWN_BROWSER_ACCOUNTS_MAX: usize = 8;
-/// How long a browser is known after somebody signed in with it. No browser keeps a cookie longer.
-pub const KNOWN_BROWSER_S: u64 = 400 * 24 * 60 * 60;
+/// How long a browser is known after somebody signed in with it: thirteen months.
+pub const KNOWN_BROWSER_S: u64 = 395 * 24 * 60 * 60;
 /// Buckets that the rate limiter remembers.
 pub const RATE_LIMIT_KEYS_MAX: usize = 100_000;
 

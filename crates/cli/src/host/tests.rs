@@ -164,7 +164,7 @@ impl Site {
         let cookies = signed_in.headers.get_all(header::SET_COOKIE).iter();
         let mut cookies = cookies.map(|cookie| cookie.to_str().unwrap());
         let whole = cookies.find(|cookie| cookie.starts_with(&known)).unwrap();
-        assert!(whole.ends_with("; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"), "{whole}");
+        assert!(whole.ends_with("; Max-Age=34128000; HttpOnly; SameSite=Lax; Secure"), "{whole}");
         known
     }
 }
