@@ -84,15 +84,18 @@ export const SUBMIT = "main form button[type=submit]";
 export class Site {
   #server;
 
-  /** `settings` is appended to the configuration file. */
-  static async start(settings = "") {
+  /**
+   * `settings` is appended to the configuration file, `signUp` to its part on signing up, and
+   * `policy` to the policy.
+   */
+  static async start(settings = "", { signUp = "", policy = "" } = {}) {
     const site = new Site();
     const binary = process.env.ESTAFETTE_BIN;
     assert.ok(binary, "ESTAFETTE_BIN names no server");
     site.folder = await mkdtemp(join(tmpdir(), "estafette-"));
     const port = await freePort();
     site.base = `http://127.0.0.1:${port}`;
-    await writeFile(join(site.folder, "policy.toml"), POLICY);
+    await writeFile(join(site.folder, "policy.toml"), POLICY + policy);
     site.config = join(site.folder, "estafette.toml");
     await writeFile(site.config, `
 server_name = "localhost"
@@ -101,6 +104,7 @@ data_dir = "${site.folder}/data"
 listener.address = "127.0.0.1:${port}"
 [identity.sign_up]
 enabled = true
+${signUp}
 [identity.policy]
 file = "${site.folder}/policy.toml"
 [identity.mail]

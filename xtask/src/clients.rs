@@ -168,6 +168,7 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
                 "life.test.mjs",
                 "twice.test.mjs",
                 "people.test.mjs",
+                "rare.test.mjs",
             ];
             let mut command = node_test("tests/pages", &files)?;
             command.env("ESTAFETTE_BIN", shell::server_binary()?);
