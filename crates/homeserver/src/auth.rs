@@ -20,6 +20,7 @@ use estafette_core::{
 use estafette_store::{
     AccountStore as _,
     accounts::{Account, DeviceSeen, NewAccount, TokenHash},
+    oauth::ADMINISTRATION_SCOPE,
 };
 use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
@@ -120,8 +121,10 @@ pub struct Requester {
     pub user_id: UserId,
     /// The device; `None` for application services that name none.
     pub device: Option<RequesterDevice>,
-    /// Whether the user may administer the server.
+    /// Whether the user is an administrator of the server.
     pub is_admin: bool,
+    /// Whether they administer it by this session: see [`estafette_store::accounts::Session`].
+    pub administers: bool,
     /// The application service that speaks for the user.
     pub appservice: Option<Arc<Registration>>,
     /// The token that was shown; `None` for application services.
@@ -142,6 +145,7 @@ impl Requester {
             user_id: account.user_id.clone(),
             device: None,
             is_admin: account.is_admin,
+            administers: account.is_admin,
             appservice: None,
             token: None,
             ends_ms: account.expires_ms,
@@ -232,12 +236,25 @@ impl Requester {
         self.suspended
     }
 
-    /// 403 `M_FORBIDDEN` for whoever does not administer the server.
+    /// 403 for whoever may not do what the Client-Server API has for administrators:
+    /// `M_USER_SUSPENDED` while suspended, else `M_FORBIDDEN`.
     pub fn check_admin(&self) -> ApiResult<()> {
-        if self.is_admin {
+        if !self.is_admin {
+            return Err(ApiError::forbidden("Only an administrator of this server may do this."));
+        }
+        self.check_not_suspended()
+    }
+
+    /// As [`Requester::check_admin`], for what goes beyond the Client-Server API: a session of
+    /// OAuth 2.0 also needs the scope for it. Whoever signs in to a client for messages has not
+    /// handed it the server (RFC 9700, section 2.3).
+    pub fn check_administers(&self) -> ApiResult<()> {
+        self.check_admin()?;
+        if self.administers {
             return Ok(());
         }
-        Err(ApiError::forbidden("Only an administrator of this server may do this."))
+        let message = format!("The session was not given the scope `{ADMINISTRATION_SCOPE}`.");
+        Err(ApiError::forbidden(message))
     }
 
     /// 403 `M_FORBIDDEN` unless `user_id` is the requester's own.
@@ -373,6 +390,7 @@ async fn by_access_token(server: &Server, token: TokenHash) -> ApiResult<Request
         user_id: session.user_id.clone(),
         device: Some(device),
         is_admin: session.is_admin,
+        administers: session.administers,
         appservice: None,
         token: Some(token),
         ends_ms: [session.expires_ms, session.account_expires_ms].into_iter().flatten().min(),
@@ -421,6 +439,7 @@ async fn assert_identity(
         user_id,
         device,
         is_admin: account.is_admin,
+        administers: account.is_admin,
         appservice: Some(appservice),
         token: None,
         ends_ms: account.expires_ms,

@@ -164,6 +164,9 @@ pub struct Session {
     pub confirmed: bool,
     /// See [`Account::is_admin`].
     pub is_admin: bool,
+    /// Whether an administrator also lets this session administer: those of the legacy API all may,
+    /// those of OAuth 2.0 with the scope [`crate::oauth::ADMINISTRATION_SCOPE`].
+    pub administers: bool,
     /// See [`Account::locked`].
     pub locked: bool,
     /// See [`Account::suspended`].

@@ -9,6 +9,10 @@ use crate::{
     accounts::{LoginOutcome, TokenHash, TokenPair},
 };
 
+/// The scope with which a session of OAuth 2.0 may administer the server, where its owner may: it
+/// is what Synapse's administration API asks for. Full access to the Client-Server API is not that.
+pub const ADMINISTRATION_SCOPE: &str = "urn:synapse:admin:*";
+
 /// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OauthClient {

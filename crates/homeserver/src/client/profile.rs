@@ -199,7 +199,7 @@ fn check_write(
     requester.check_not_suspended()?;
     let user_id = parse_user(user_id)?;
     let local = user_id.server_name() == server.server_name.as_str();
-    if !(requester.is_admin && local) {
+    if !(requester.administers && local) {
         requester.check_self(&user_id)?;
     }
     check_key(key)?;

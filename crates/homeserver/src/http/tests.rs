@@ -6,6 +6,8 @@ mod hidden_rooms;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
+use estafette_core::ids::UserId;
+use estafette_store::{AccountStore as _, accounts::AccountFlag};
 use estafette_testkit::routes::{key, of_router};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
@@ -223,6 +225,27 @@ async fn who_has_no_token_or_a_wrong_one_is_told_so_by_every_route() {
             {
                 wrong.push(format!("{} for anybody: {status} {answer}", route.key()));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Without it whoever steals the session of an administrator goes on to administer after the account
+/// was suspended, and lifts the suspension.
+#[tokio::test]
+async fn a_suspended_administrator_administers_nothing() {
+    let world = World::start(|_| {}).await;
+    let user = UserId::parse("@a:x.fr").unwrap();
+    let store = &world.server.server.store;
+    for flag in [AccountFlag::Admin, AccountFlag::Suspended] {
+        store.set_account_flag(&user, flag, true).await.unwrap();
+    }
+    let routes = table().into_iter().filter(|route| route.auth == "admin");
+    let mut wrong = Vec::new();
+    for route in routes {
+        let (status, answer) = world.ask(&route, "@a:x.fr").await;
+        if (status, &answer["errcode"]) != (StatusCode::FORBIDDEN, &json!("M_USER_SUSPENDED")) {
+            wrong.push(format!("{}: {status} {answer}", route.key()));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -39,7 +39,7 @@ async fn set(
     requester: Requester,
     Json(wanted): Json<Validity>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let user_id = local(&server, &wanted.user_id)?;
     let period_end = || server.people.get().and_then(|people| people.next_expiry_ms());
     let until_ms = wanted.expiration_ts.or_else(period_end).ok_or_else(|| {

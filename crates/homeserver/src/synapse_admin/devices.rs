@@ -58,14 +58,14 @@ async fn username_available(
     requester: Requester,
     Query(query): Query<UsernameQuery>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     check_free(&server, &wanted_user(&server, &query.username)?, None).await?;
     Ok(Json(json!({ "available": true })))
 }
 
 /// A user of this server, for an administrator.
 async fn target(server: &Server, requester: &Requester, user_id: &str) -> ApiResult<UserId> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     Ok(known(server, &local(server, user_id)?).await?.user_id)
 }
 

@@ -56,7 +56,7 @@ async fn list(
     requester: Requester,
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let now_ms = server.now_ms();
     let tokens = server.store.registration_tokens().await?;
     let wanted = tokens
@@ -76,7 +76,7 @@ async fn one(
     requester: Requester,
     Path(token): Path<String>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let token = server.store.registration_token(&token).await?.ok_or_else(unknown)?;
     Ok(Json(describe(&token)))
 }
@@ -94,7 +94,7 @@ async fn new(
     requester: Requester,
     OptionalJson(request): OptionalJson<NewToken>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let token = request.token.unwrap_or_else(|| random_word(&*server.random, TOKEN_BYTES));
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-');
@@ -134,7 +134,7 @@ async fn update(
     Path(token): Path<String>,
     Json(update): Json<TokenUpdate>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let mut token = server.store.registration_token(&token).await?.ok_or_else(unknown)?;
     token.uses_allowed = update.uses_allowed.unwrap_or(token.uses_allowed);
     token.expires_ms = update.expiry_time.unwrap_or(token.expires_ms);
@@ -149,7 +149,7 @@ async fn delete(
     requester: Requester,
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     administer_as(&server, &requester, None, vec![AdminAct::DeleteRegistrationToken(token)])
         .await?;
     Ok(empty_object())

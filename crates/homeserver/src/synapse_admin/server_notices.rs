@@ -60,7 +60,7 @@ async fn announce(
     body: Body,
     txn_id: Option<&str>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let notice = Notice {
         user_id: local(server, &body.user_id)?,
         kind: body.kind.unwrap_or_else(|| "m.room.message".to_owned()),

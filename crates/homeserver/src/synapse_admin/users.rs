@@ -55,7 +55,7 @@ async fn list(
     requester: Requester,
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let page = AccountPage {
         from: query.from.unwrap_or(0).min(u64::from(u32::MAX)),
         limit: query.limit.unwrap_or(PAGE_DEFAULT).min(ACCOUNTS_PER_PAGE_MAX),
@@ -82,7 +82,7 @@ async fn one(
     requester: Requester,
     Path(user_id): Path<String>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let account = known(&server, &local(&server, &user_id)?).await?;
     describe(&server, &account).await.map(Json)
 }
@@ -171,7 +171,7 @@ async fn put(
     Path(user_id): Path<String>,
     Json(change): Json<UserChange>,
 ) -> ApiResult<Response> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let user_id = local(&server, &user_id)?;
     if let Some(password) = &change.password {
         people::check_password(&server, &user_id, password).await?;
@@ -263,7 +263,7 @@ async fn is_admin(
     requester: Requester,
     Path(user_id): Path<String>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let account = known(&server, &local(&server, &user_id)?).await?;
     Ok(Json(json!({ "admin": account.is_admin })))
 }
@@ -280,7 +280,7 @@ async fn set_admin(
     Path(user_id): Path<String>,
     Json(request): Json<SetAdmin>,
 ) -> ApiResult<Response> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let user_id = local(&server, &user_id)?;
     if user_id == requester.user_id && !request.admin {
         return Err(ApiError::forbidden("Nobody can do this to their own account."));
@@ -303,7 +303,7 @@ async fn deactivate(
     Path(user_id): Path<String>,
     OptionalJson(request): OptionalJson<Deactivate>,
 ) -> ApiResult<Json<Value>> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let user_id = local(&server, &user_id)?;
     let act = AdminAct::Deactivate(request.erase);
     administer_as(&server, &requester, Some(&user_id), vec![act]).await?;
@@ -323,7 +323,7 @@ async fn reset_password(
     Path(user_id): Path<String>,
     Json(request): Json<ResetPassword>,
 ) -> ApiResult<Response> {
-    requester.check_admin()?;
+    requester.check_administers()?;
     let user_id = local(&server, &user_id)?;
     people::check_password(&server, &user_id, &request.new_password).await?;
     known(&server, &user_id).await?;

@@ -14,7 +14,9 @@ use estafette_core::{
     ids::UserId,
     limits::{DEVICE_NAME_BYTES_MAX, OAUTH_CODE_S},
 };
-use estafette_store::{OauthStore as _, accounts::TokenHash, oauth::NewCode};
+use estafette_store::{
+    AccountStore as _, OauthStore as _, StoreError, accounts::TokenHash, oauth::NewCode,
+};
 use http::request::Parts;
 
 use super::{
@@ -142,6 +144,19 @@ impl AuthorizationRequest {
         self.reply.with(vec![("error", "access_denied"), ("error_description", description)])
     }
 
+    /// Whether the client asks for the administration of the server and `user_id` has it.
+    pub(crate) async fn administers(
+        &self,
+        identity: &Identity,
+        user_id: &UserId,
+    ) -> Result<bool, StoreError> {
+        if !self.scope.administration {
+            return Ok(false);
+        }
+        let account = identity.store.account(user_id).await?;
+        Ok(account.is_some_and(|account| account.is_admin))
+    }
+
     /// Keeps a code for what `user_id` allowed and says where the browser takes it.
     pub(crate) async fn allowed(
         &self,
@@ -151,12 +166,13 @@ impl AuthorizationRequest {
         let code = token::secret(identity, "esc");
         let now_ms = identity.host.now_ms();
         let name = self.client.metadata.name("fr");
+        let administers = self.administers(identity, user_id).await?;
         let kept = NewCode {
             code: TokenHash::of(&code),
             user_id: user_id.clone(),
             client_id: self.client.client_id.clone(),
             redirect_uri: self.reply.redirect_uri.clone(),
-            scope: self.scope.granted.clone(),
+            scope: self.scope.granted_to(administers),
             device_id: self.scope.device_id.clone(),
             device_name: (name.len() <= DEVICE_NAME_BYTES_MAX).then(|| name.to_owned()),
             code_challenge: self.code_challenge.clone(),

@@ -46,7 +46,8 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
     let here = base_url(&identity, &parts);
     let recipient =
         redirect::recipient(request.redirect_uri(), client.metadata.host(), here.as_deref());
-    let asking = Asking::of(&identity, user_id, client, device_id, recipient).await?;
+    let mut asking = Asking::of(&identity, user_id, client, device_id, recipient).await?;
+    asking.administers = request.administers(&identity, user_id).await?;
     let owner = Owner::of(&identity, user_id).await?;
     let body = html! {
         h1 { ((words.title)(request.client.metadata.name(browser.language.code()))) }
@@ -79,6 +80,8 @@ pub(super) struct Asking<'a> {
     recipient: Recipient<'a>,
     /// Who has the device now, where somebody does.
     replaces: Option<Replaced>,
+    /// It would administer the server.
+    administers: bool,
 }
 
 /// Who has a device now.
@@ -110,7 +113,7 @@ impl<'a> Asking<'a> {
                 Some(if same { Replaced::Itself } else { Replaced::Other(name) })
             }
         };
-        Ok(Self { client, device_id, recipient, replaces })
+        Ok(Self { client, device_id, recipient, replaces, administers: false })
     }
 }
 
@@ -153,6 +156,7 @@ pub(super) fn describe(browser: &Browser, asking: &Asking<'_>) -> Markup {
         }
         h2 { (words.may_title) }
         ul { @for may in words.may { li { (may) } } }
+        @if asking.administers { p.notice { (words.administers) } }
         @let links = [("tos_uri", words.terms), ("policy_uri", words.privacy)];
         @if links.iter().any(|(name, _)| metadata.text(name, language).is_some()) {
             ul.links {

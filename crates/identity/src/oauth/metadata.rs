@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
+use estafette_store::oauth::ADMINISTRATION_SCOPE;
 use http::{StatusCode, request::Parts};
 use serde_json::{Value, json};
 
@@ -60,7 +61,7 @@ fn describe(base_url: &str, offers_sign_up: bool) -> Value {
         "prompt_values_supported": prompts,
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
-        "scopes_supported": scope::API_NAMES,
+        "scopes_supported": ([scope::API_NAMES, &[ADMINISTRATION_SCOPE]].concat()),
         "authorization_response_iss_parameter_supported": true,
     })
 }

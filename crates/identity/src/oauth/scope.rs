@@ -2,6 +2,7 @@
 //! What a client asks for (Client-Server API, "Scope").
 
 use estafette_core::ids::DeviceId;
+use estafette_store::oauth::ADMINISTRATION_SCOPE;
 
 use super::answer::OauthError;
 
@@ -14,8 +15,10 @@ const DEVICE_PREFIXES: &[&str] =
 /// What may be granted of what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
-    /// The tokens that mean something here, as they were asked for.
+    /// The tokens that mean something here, as they were asked for, without the administration.
     pub(crate) granted: String,
+    /// Whether the administration of the server was asked for too.
+    pub(crate) administration: bool,
     /// The device to log in on.
     pub(crate) device_id: DeviceId,
 }
@@ -25,7 +28,8 @@ impl Scope {
     /// (`openid`) are not granted (RFC 6749, section 3.3). Errors: `invalid_scope`.
     pub(crate) fn parse(asked: &str) -> Result<Self, OauthError> {
         let invalid = |description: &'static str| OauthError::new("invalid_scope", description);
-        let (mut granted, mut devices, mut has_api) = (Vec::new(), Vec::new(), false);
+        let (mut granted, mut devices) = (Vec::new(), Vec::new());
+        let (mut has_api, mut administration) = (false, false);
         for token in asked.split(' ').filter(|token| !token.is_empty()) {
             if API_NAMES.contains(&token) {
                 has_api = true;
@@ -34,6 +38,7 @@ impl Scope {
                     devices.push(id);
                 }
             } else {
+                administration |= token == ADMINISTRATION_SCOPE;
                 continue;
             }
             if !granted.contains(&token) {
@@ -54,7 +59,15 @@ impl Scope {
         let device_id = DeviceId::parse(device_id).ok().filter(|_| device_id.bytes().all(allowed));
         let device_id = device_id
             .ok_or_else(|| invalid("A device id is made of letters, digits and `-._~+/=`."))?;
-        Ok(Self { granted: granted.join(" "), device_id })
+        Ok(Self { granted: granted.join(" "), administration, device_id })
+    }
+
+    /// What is granted to a person: the administration only to whoever has it.
+    pub(super) fn granted_to(&self, is_admin: bool) -> String {
+        if self.administration && is_admin {
+            return format!("{} {ADMINISTRATION_SCOPE}", self.granted);
+        }
+        self.granted.clone()
     }
 }
 
@@ -75,6 +88,7 @@ mod tests {
             Scope::parse(&format!("openid {API} urn:matrix:client:device:AB-c.d_~1")).unwrap();
         assert_eq!(scope.device_id.as_str(), "AB-c.d_~1");
         assert_eq!(scope.granted, format!("{API} urn:matrix:client:device:AB-c.d_~1"));
+        assert!(!scope.administration);
         let unstable = "urn:matrix:org.matrix.msc2967.client:api:* \
                         urn:matrix:org.matrix.msc2967.client:device:A";
         assert_eq!(Scope::parse(unstable).unwrap().granted, unstable);
@@ -83,6 +97,10 @@ mod tests {
         assert!(scope.device_id.as_str().contains('/'), "a QR code names a device after its key");
         let both = format!("{API} urn:matrix:client:device:A {unstable}");
         assert_eq!(Scope::parse(&both).unwrap().device_id.as_str(), "A");
+        let all = format!("{ADMINISTRATION_SCOPE} {API} urn:matrix:client:device:A");
+        let all = Scope::parse(&all).unwrap();
+        assert_eq!(all.granted_to(false), format!("{API} urn:matrix:client:device:A"));
+        assert_eq!(all.granted_to(true), format!("{} {ADMINISTRATION_SCOPE}", all.granted));
         let long = "A".repeat(256);
         for bad in [
             String::new(),

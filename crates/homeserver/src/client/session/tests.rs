@@ -195,3 +195,22 @@ async fn devices_of_the_oauth_api_are_sent_to_the_account_pages() {
         assert!(says.contains("https://chat.x.fr/_estafette/account"), "{path}: {says}");
     }
 }
+
+/// Without it whoever gets hold of the token of an administrator's client for messages has the server.
+#[tokio::test]
+async fn a_client_for_messages_does_not_administer_for_its_owner() {
+    let server = TestServer::start().await;
+    let mut device = TestDevice::log_in(&server, "root", "D").await;
+    let user = UserId::parse(device.user_id()).unwrap();
+    server.server.store.set_account_flag(&user, AccountFlag::Admin, true).await.unwrap();
+    device.ok("GET", "/_synapse/admin/v2/users", Value::Null).await;
+    device.become_oauth_device().await;
+    assert_eq!(
+        device.fails("GET", "/_synapse/admin/v2/users", Value::Null).await,
+        (403, "M_FORBIDDEN".into())
+    );
+    let moderation = device.ok("GET", "/v3/capabilities", Value::Null).await;
+    assert_eq!(moderation["capabilities"]["m.account_moderation"]["lock"], true);
+    server.register("bob").await;
+    device.ok("GET", "/v1/admin/lock/@bob:x.fr", Value::Null).await;
+}

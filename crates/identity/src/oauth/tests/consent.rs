@@ -5,6 +5,7 @@ use estafette_core::ids::DeviceId;
 use estafette_store::{
     PeopleStore as _,
     accounts::{AccountFlag, NewLogin, TokenPair},
+    oauth::ADMINISTRATION_SCOPE,
     people::PersonDetails,
 };
 
@@ -45,6 +46,33 @@ async fn a_sub_domain_is_not_the_domain() {
     assert!(!page.body.contains("<dt>Published at</dt>"), "{}", page.body);
     let goes_to = "<dt>Access will be given to</dt><dd>evil.example.com</dd>";
     assert!(page.body.contains(goes_to), "{}", page.body);
+}
+
+/// Otherwise an administrator who signs in to a client for messages hands it the whole server, or
+/// one who wants to administer is not told what that means.
+#[tokio::test]
+async fn the_administration_is_given_to_whoever_has_it_and_asks_for_it() {
+    let site = TestIdentity::start();
+    let client = Client::register(&site).await;
+    let (user_id, mut browser) = alice(&site).await;
+    let wanted = format!("{SCOPE} {ADMINISTRATION_SCOPE}");
+    for (is_admin, asked, given) in
+        [(false, &*wanted, SCOPE), (true, SCOPE, SCOPE), (true, &wanted, &wanted)]
+    {
+        let store = &site.identity.store;
+        store.set_account_flag(&user_id, AccountFlag::Admin, is_admin).await.unwrap();
+        browser.open(&client.authorize(&[("scope", asked)])).await;
+        let page = browser.follow().await;
+        let administers = given == wanted;
+        let told = page.body.contains("close accounts and name administrators");
+        assert_eq!(told, administers, "{is_admin} {asked}: {}", page.body);
+        let answer = browser.submit("/_estafette/consent", &[("decision", "allow")]).await;
+        let (_, answer) = client.exchange(&param(answer.location(), "code"), &[]).await;
+        assert_eq!(answer["scope"], given);
+        let access = TokenHash::of(answer["access_token"].as_str().unwrap());
+        let session = store.session(&access).await.unwrap().unwrap();
+        assert_eq!((session.is_admin, session.administers), (is_admin, administers));
+    }
 }
 
 /// Otherwise an agent is warned of her ministry's own application.

@@ -20,6 +20,7 @@ pub(crate) struct Consent {
     pub(crate) device: &'static str,
     pub(crate) may_title: &'static str,
     pub(crate) may: [&'static str; 3],
+    pub(crate) administers: &'static str,
     pub(crate) terms: &'static str,
     pub(crate) privacy: &'static str,
     pub(crate) warning: &'static str,
@@ -69,6 +70,9 @@ pub(super) const FRENCH: Consent = Consent {
         "rejoindre, créer et quitter des salons\u{a0};",
         "modifier votre profil et vos réglages.",
     ],
+    administers: "Elle demande aussi l’administration du serveur\u{a0}: elle pourra changer le mot \
+                  de passe de toute personne, fermer des comptes et nommer des administrateurs. \
+                  N’autorisez que si c’est votre outil d’administration.",
     terms: "Conditions d’utilisation de l’application",
     privacy: "Politique de confidentialité de l’application",
     warning: "N’autorisez que si vous venez d’ouvrir cette application vous-même. Personne ne doit \
@@ -124,6 +128,9 @@ pub(super) const ENGLISH: Consent = Consent {
         "join, create and leave rooms;",
         "change your profile and settings.",
     ],
+    administers: "It also asks for the administration of the server: it will be able to change \
+                  anybody’s password, close accounts and name administrators. Allow this only if \
+                  it is your tool for administration.",
     terms: "Terms of use of the application",
     privacy: "Privacy policy of the application",
     warning: "Allow this only if you have just opened the application yourself. Nobody should ask \

@@ -11,6 +11,7 @@ use super::life;
 use crate::{
     StoreResult,
     accounts::{LoginOutcome, NewLogin, RefreshOutcome, Session, TokenHash, TokenPair},
+    oauth::ADMINISTRATION_SCOPE,
     sqlite::{
         Tx,
         device_rows::{self, Indexes},
@@ -107,13 +108,16 @@ pub(in crate::sqlite) fn session(
 ) -> StoreResult<Option<Session>> {
     let mut statement = conn.prepare_cached(
         "SELECT d.user_id, d.device_id, d.nid, t.expires_ts, t.generation,
-                t.generation <= d.generation, a.is_admin, a.locked, a.suspended, p.expires_ts
+                t.generation <= d.generation, a.is_admin, a.locked, a.suspended, p.expires_ts,
+                a.is_admin AND NOT EXISTS (
+                    SELECT 1 FROM oauth_session s WHERE s.device_nid = d.nid
+                    AND instr(' ' || s.scope || ' ', ' ' || ?2 || ' ') = 0)
          FROM access_token t JOIN device d ON d.nid = t.device_nid
          JOIN account a ON a.user_id = d.user_id
          LEFT JOIN person p ON p.account_nid = a.nid
          WHERE t.sha256 = ?1 AND a.deactivated = 0",
     )?;
-    let mut rows = statement.query((token.0,))?;
+    let mut rows = statement.query((token.0, ADMINISTRATION_SCOPE))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Session {
         user_id: device_rows::user(&row.get::<_, String>(0)?)?,
@@ -126,6 +130,7 @@ pub(in crate::sqlite) fn session(
         locked: row.get(7)?,
         suspended: row.get(8)?,
         account_expires_ms: row.get(9)?,
+        administers: row.get(10)?,
     }))
 }
 
