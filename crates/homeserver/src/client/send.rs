@@ -232,27 +232,22 @@ async fn redaction(
     redacts: EventId,
     content: Object,
 ) -> ApiResult<Request> {
-    let target = target(server, room, &redacts).await?;
+    // Whatever is not of this room is redacted nowhere, and it is not said which rooms have it
+    // (F-24).
+    let found = server.store.event(&redacts).await?;
+    let target = found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event);
     let target_sender = target.as_ref().map(|target| target.event.sender().clone());
     if target_sender.as_ref() != Some(&requester.user_id) {
         // Client-Server API, "Account suspension": one's own events may be redacted.
         requester.check_not_suspended()?;
     }
+    if target.is_none() {
+        return Err(ApiError::invalid_param("The event to be redacted is not in this room."));
+    }
     let sender = requester.user_id.clone();
     let mut request = Request::new(Command::Redact { sender, redacts, target_sender, content });
     request.redaction_target = target;
     Ok(request)
-}
-
-/// The event of this room with that id. One of another room is as unknown here as one that does
-/// not exist (F-24): its redaction is decided by the sender's power alone, and does nothing.
-async fn target(
-    server: &Server,
-    room: &HotRoom,
-    event_id: &EventId,
-) -> ApiResult<Option<StoredEvent>> {
-    let found = server.store.event(event_id).await?;
-    Ok(found.filter(|(room_id, _)| *room_id == room.room_id).map(|(_, event)| event))
 }
 
 #[cfg(test)]

@@ -55,11 +55,13 @@ async fn a_redaction_takes_the_content_away() {
     let refused = server.refused("PUT", BOB, &redact(&other), json!({})).await;
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
     let reason = json!({ "reason": "mistake" });
-    // From elsewhere it does nothing.
+    // Nobody learns from a room of theirs which events others have.
     let elsewhere = server.room(BOB, json!({})).await;
-    server.put(BOB, &format!("/v3/rooms/{elsewhere}/redact/{secret}/1"), json!({})).await;
-    let event = server.get(ALICE, &format!("/v3/rooms/{room}/event/{secret}")).await;
-    assert_eq!(event["content"]["body"], "secret");
+    for unknown in [secret.as_str(), "$there-is-no-such-event"] {
+        let path = format!("/v3/rooms/{elsewhere}/redact/{unknown}/1");
+        let refused = server.refused("PUT", BOB, &path, json!({})).await;
+        assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()), "{unknown}");
+    }
     let redaction = server.put(BOB, &redact(&secret), reason.clone()).await;
     assert_eq!(server.put(BOB, &redact(&secret), reason).await, redaction, "a retry");
     let event = server.get(ALICE, &format!("/v3/rooms/{room}/event/{secret}")).await;
