@@ -79,12 +79,21 @@ impl Host for HomeserverHost {
         RemoteAddress::of(parts, self.0.config.listener.behind_proxy).network()
     }
 
-    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin {
-        self.0.guesses.origin(subject, network, known, self.0.now_ms())
+    async fn origin(
+        &self,
+        subject: &str,
+        network: IpAddr,
+        known: Option<&str>,
+    ) -> Result<Origin, HostError> {
+        self.0.origin(subject, network, known).await.map_err(|error| told(&error))
     }
 
-    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String {
-        self.0.guesses.remember_browser(known, user_id, &*self.0.random)
+    async fn remember_browser(
+        &self,
+        known: Option<&str>,
+        user_id: &UserId,
+    ) -> Result<String, HostError> {
+        self.0.remember_browser(known, user_id).await.map_err(|error| told(&error))
     }
 
     fn begin_guess(&self, subject: &str, from: &Origin) -> Result<Guess, HostError> {
@@ -99,8 +108,16 @@ impl Host for HomeserverHost {
         self.0.begin_code_try(network, from).map_err(|error| told(&error))
     }
 
-    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin) {
-        self.0.code_was_right(address, network, from);
+    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin, counted: bool) {
+        self.0.code_was_right(address, network, from, counted);
+    }
+
+    fn begin_sign_in(&self, network: IpAddr, from: &Origin) -> Result<(), HostError> {
+        self.0.begin_sign_in(network, from).map_err(|error| told(&error))
+    }
+
+    fn sign_in_was_right(&self, network: IpAddr, from: &Origin) {
+        self.0.sign_in_was_right(network, from);
     }
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {

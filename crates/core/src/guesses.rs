@@ -127,6 +127,23 @@ enum Lane {
     Common,
 }
 
+impl Lane {
+    /// By what it is kept on the disk: no number is ever another lane's.
+    fn number(self) -> u8 {
+        match self {
+            Self::Session => 1,
+            Self::Browser => 2,
+            Self::House => 3,
+            Self::Common => 4,
+        }
+    }
+
+    fn of_number(number: u8) -> Option<Self> {
+        let all = [Self::Session, Self::Browser, Self::House, Self::Common];
+        all.into_iter().find(|lane| lane.number() == number)
+    }
+}
+
 type Hash = [u8; 32];
 
 /// A place that was taken.
@@ -136,6 +153,19 @@ struct Taken {
     lane: Lane,
     guesser: Hash,
     number: u64,
+}
+
+/// A guess that was wrong, to be kept where no restart forgets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// When, in ms since the epoch. After [`WINDOW_MS`] it counts no more.
+    pub at_ms: i64,
+    /// The SHA-256 of what was guessed at.
+    pub subject: [u8; 32],
+    /// The lane, by its number.
+    pub lane: u8,
+    /// The SHA-256 of who guessed, as they are counted in the lane.
+    pub guesser: [u8; 32],
 }
 
 /// Leave to guess once.
@@ -185,17 +215,15 @@ impl Tally {
     /// free for this guesser, in ms, if nobody takes it meanwhile.
     pub fn take(&mut self, subject: &str, from: &Origin, now_ms: i64) -> Result<Guess, u64> {
         let subject: Hash = Sha256::digest(subject).into();
-        if self.subjects.len() >= self.subjects_max && !self.subjects.contains_key(&subject) {
-            self.make_room(now_ms);
-        }
-        let taken = self.subjects.entry(subject).or_default();
+        let number = self.taken;
+        self.taken = self.taken.wrapping_add(1);
+        let shares = self.shares;
+        let taken = self.of_subject(subject, now_ms);
         forget_old(taken, now_ms);
         let mut free_ms = i64::MAX;
         for (lane, guesser) in lanes(from) {
-            match free_at(taken, self.shares.of(lane), lane, &guesser) {
+            match free_at(taken, shares.of(lane), lane, &guesser) {
                 None => {
-                    let number = self.taken;
-                    self.taken = self.taken.wrapping_add(1);
                     taken.push(Taken { at_ms: now_ms, lane, guesser, number });
                     let place = Some((subject, number));
                     return Ok(Guess { place, about: Default::default() });
@@ -207,6 +235,33 @@ impl Tally {
             self.subjects.remove(&subject);
         }
         Err(free_ms.saturating_sub(now_ms).max(1).cast_unsigned())
+    }
+
+    fn of_subject(&mut self, subject: Hash, now_ms: i64) -> &mut Vec<Taken> {
+        if self.subjects.len() >= self.subjects_max && !self.subjects.contains_key(&subject) {
+            self.make_room(now_ms);
+        }
+        self.subjects.entry(subject).or_default()
+    }
+
+    /// What to keep of a guess that was wrong. `None`: nobody counts it.
+    pub fn wrong(&self, guess: &Guess) -> Option<Wrong> {
+        let (subject, number) = guess.place?;
+        let taken = self.subjects.get(&subject)?.iter().find(|one| one.number == number)?;
+        let Taken { at_ms, lane, guesser, .. } = *taken;
+        Some(Wrong { at_ms, subject, lane: lane.number(), guesser })
+    }
+
+    /// Counts a wrong guess of before a restart.
+    pub fn recall(&mut self, wrong: &Wrong, now_ms: i64) {
+        let &Wrong { at_ms, subject, lane, guesser } = wrong;
+        let Some(lane) = Lane::of_number(lane) else { return };
+        if now_ms.saturating_sub(at_ms) >= WINDOW_MS {
+            return;
+        }
+        let number = self.taken;
+        self.taken = self.taken.wrapping_add(1);
+        self.of_subject(subject, now_ms).push(Taken { at_ms, lane, guesser, number });
     }
 
     /// Gives the place of a guess back: it was right, or could not be weighed.

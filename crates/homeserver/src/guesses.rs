@@ -5,8 +5,9 @@
 //! Every password that somebody types is weighed by [`Server::weigh`] and nowhere else, which takes
 //! a [`Guess`]: leave that only [`Guesses::begin`] gives, after the rule. The names of nobody are
 //! counted as those of somebody are, in the same lanes, so that no limit tells who there is (F-24).
-//! What is remembered is in memory: a restart forgets at most a minute of guesses, and learns anew
-//! with the first request of each device where the people of this server are.
+//! A wrong guess is on the disk before anybody hears that it was wrong, so that no restart lets
+//! somebody guess faster. Where the people of this server are is learned anew after a restart, with
+//! the first request of each device.
 
 mod known_browser;
 
@@ -17,18 +18,16 @@ use std::{
 };
 
 use estafette_core::{
-    guesses::{Guess, Origin, Shares, Standing, Tally},
+    guesses::{Guess, Origin, Shares, Standing, Tally, Wrong},
     ids::UserId,
     limits::{HOUSE_S, HOUSES_MAX, RATE_LIMIT_KEYS_MAX},
 };
-use estafette_store::accounts::PasswordHash;
+use estafette_store::{IdentityStore as _, accounts::PasswordHash};
 use http::{HeaderMap, header};
 use parking_lot::Mutex;
 
 use self::known_browser::KnownBrowsers;
-use crate::{
-    ApiError, ApiResult, Server, account_log, clock::Random, config::RateLimits, rate_limit::Cost,
-};
+use crate::{ApiError, ApiResult, Server, account_log, config::RateLimits, rate_limit::Cost};
 
 /// The cookie of a browser that has proved to be somebody's, over https and over plain http.
 const KNOWN_COOKIES: [&str; 2] = ["__Host-estafette-known", "estafette-known"];
@@ -60,6 +59,14 @@ impl Guesses {
         }
     }
 
+    /// Counts wrong guesses of before a restart.
+    pub(crate) fn recall(&self, wrong: &[Wrong], now_ms: i64) {
+        if self.enabled {
+            let mut passwords = self.passwords.lock();
+            wrong.iter().for_each(|one| passwords.recall(one, now_ms));
+        }
+    }
+
     /// Notes that a device of this server is used from `network`.
     pub(crate) fn note_house(&self, network: IpAddr, now_ms: i64) {
         let mut houses = self.houses.lock();
@@ -76,24 +83,6 @@ impl Guesses {
         let seen_ms = self.houses.lock().get(&network).copied();
         let lasts_ms = (HOUSE_S * 1000).cast_signed();
         seen_ms.is_some_and(|seen_ms| now_ms.saturating_sub(seen_ms) < lasts_ms)
-    }
-
-    /// How somebody at `network` stands to `subject`, who shows `known` (the value of the cookie,
-    /// if there is one).
-    pub fn origin(
-        &self,
-        subject: &str,
-        network: IpAddr,
-        known: Option<&str>,
-        now_ms: i64,
-    ) -> Origin {
-        let browser = known.and_then(|known| self.browsers.name(known, subject));
-        let standing = match browser {
-            Some(name) => Standing::Browser(name),
-            None if self.is_house(network, now_ms) => Standing::House,
-            None => Standing::Stranger,
-        };
-        Origin { source: network.to_string(), standing }
     }
 
     /// Leave to try one password of `subject`. Errors: 429 with the time to wait.
@@ -133,17 +122,12 @@ impl Guesses {
     fn code_was_right(&self, address: &str, from: &Origin) {
         self.codes.lock().was_right(address, from);
     }
+}
 
-    /// The value of the cookie by which the browser that shows `known` is known from now on as
-    /// `user_id`'s, and still as those whom it was known for.
-    pub fn remember_browser(
-        &self,
-        known: Option<&str>,
-        user_id: &UserId,
-        random: &dyn Random,
-    ) -> String {
-        self.browsers.remember(known, user_id.as_str(), random)
-    }
+/// The counter of those who sign in at `network`. `None`: nobody there is counted with them.
+fn sign_in_counter(network: IpAddr, from: &Origin) -> Option<String> {
+    let has_lane = matches!(from.standing, Standing::Browser(_) | Standing::Session(_));
+    (!has_lane).then(|| format!("login from {network}"))
 }
 
 /// The counters of wrong codes typed at `network`, by somebody who stands so to whose code it is.
@@ -177,6 +161,59 @@ pub(crate) fn known_cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Server {
+    /// How somebody at `network` stands to `subject`, who shows `known` (the value of the cookie,
+    /// if there is one). The store is asked about whoever shows one, whomever it is for.
+    pub async fn origin(
+        &self,
+        subject: &str,
+        network: IpAddr,
+        known: Option<&str>,
+    ) -> ApiResult<Origin> {
+        let browser = match known {
+            Some(known) => {
+                let generation = self.store.browsers_generation(subject).await?;
+                self.guesses.browsers.name(known, subject, generation)
+            }
+            None => None,
+        };
+        let standing = match browser {
+            Some(name) => Standing::Browser(name),
+            None if self.guesses.is_house(network, self.now_ms()) => Standing::House,
+            None => Standing::Stranger,
+        };
+        Ok(Origin { source: network.to_string(), standing })
+    }
+
+    /// The value of the cookie by which the browser that shows `known` is known from now on as
+    /// `user_id`'s, until all of theirs are signed out, and still as those whom it was known for.
+    pub async fn remember_browser(
+        &self,
+        known: Option<&str>,
+        user_id: &UserId,
+    ) -> ApiResult<String> {
+        let generation = self.store.browsers_generation(user_id.as_str()).await?;
+        let browsers = &self.guesses.browsers;
+        Ok(browsers.remember(known, user_id.as_str(), generation, &*self.random))
+    }
+
+    /// Leave for somebody at `network` to have a password weighed at all. Known browsers and
+    /// sessions are bounded by their lanes alone: whoever floods their network does not hold them
+    /// back. Errors: 429.
+    pub fn begin_sign_in(&self, network: IpAddr, from: &Origin) -> ApiResult<()> {
+        match sign_in_counter(network, from) {
+            Some(who) => self.rate_limiter.check(Cost::Source, &who, self.now_ms()),
+            None => Ok(()),
+        }
+    }
+
+    /// The password was right: what weighing it took is given back, so that a ministry behind one
+    /// address signs in on a Monday morning.
+    pub fn sign_in_was_right(&self, network: IpAddr, from: &Origin) {
+        if let Some(who) = sign_in_counter(network, from) {
+            self.rate_limiter.give_back(Cost::Source, &who, self.now_ms());
+        }
+    }
+
     /// Leave to try one code at `network`. Counts as wrong until [`Self::code_was_right`]. Errors:
     /// 429 where so many were wrong lately that somebody is guessing.
     pub fn begin_code_try(&self, network: IpAddr, from: &Origin) -> ApiResult<()> {
@@ -197,17 +234,21 @@ impl Server {
         Ok(())
     }
 
-    /// Whoever asked for a code to `address` has typed it at `network`: what asking and trying took
-    /// is given back.
-    pub fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin) {
+    /// Whoever asked for a code to `address` has typed it at `network`: what asking took is given
+    /// back, and what trying took, where that was `counted`.
+    pub fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin, counted: bool) {
         self.guesses.code_was_right(address, from);
+        if !counted {
+            return;
+        }
         for (cost, who) in wrong_code_counters(network, from) {
             self.rate_limiter.give_back(cost, &who, self.now_ms());
         }
     }
 
     /// Weighs one guess at a password. Takes as long, and is `false`, where there is none to
-    /// guess. A guess that is right, or cannot be weighed, gives its place back.
+    /// guess. A guess that is right, or cannot be weighed, gives its place back; one that is wrong
+    /// counts also after a restart. Errors: 503 when that cannot be written.
     pub async fn weigh(
         &self,
         guess: Guess,
@@ -225,6 +266,11 @@ impl Server {
         }
         if !matches!(right, Ok(false)) {
             self.guesses.passwords.lock().give_back(guess);
+            return right;
+        }
+        let wrong = self.guesses.passwords.lock().wrong(&guess);
+        if let Some(wrong) = wrong {
+            self.store.note_wrong_guess(wrong).await?;
         }
         right
     }

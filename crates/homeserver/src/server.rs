@@ -171,6 +171,8 @@ impl Server {
             .map_err(|error| StartError::Config(format!("web.folder: {error}")))?;
         let outbound = Outbound::new(&config.outbound)?;
         let started_ms = clock.now_ms();
+        let guesses = Guesses::new(&config.rate_limits, &stored_key.seed[..]);
+        guesses.recall(store.wrong_guesses(), started_ms);
         let appservices = Appservices::load(&config.appservices.registrations, &server_name)?;
         let server = Arc::new(Self {
             auth: Auth::new(passwords(&*random)?),
@@ -181,7 +183,7 @@ impl Server {
             store,
             clock,
             random,
-            guesses: Guesses::new(&config.rate_limits, &stored_key.seed[..]),
+            guesses,
             rate_limiter: RateLimiter::new(config.rate_limits.clone()),
             search_budgets: SearchBudgets::default(),
             rooms,

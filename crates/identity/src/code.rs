@@ -172,7 +172,7 @@ async fn asker(
     }
     let owner = browser.identity.store.person_by_email(address.as_str()).await?;
     let owner = owner.as_ref().map(|person| person.user_id.as_str());
-    Ok(browser.origin(owner.unwrap_or(address.as_str())))
+    browser.origin(owner.unwrap_or(address.as_str())).await
 }
 
 /// The page where the code is typed; the way back where there is none to type.
@@ -214,7 +214,6 @@ pub(crate) async fn check(
         Some((address, false)) => address,
     };
     identity.host.limit_proof(&format!("code in {}", browser.name()))?;
-    identity.host.limit_source(&format!("codes from {}", browser.address))?;
     let digits = digits(&typed.code);
     let words = &browser.words().code;
     if digits.len() != EMAIL_CODE_DIGITS as usize || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -225,14 +224,20 @@ pub(crate) async fn check(
     }
     let Some(asked_for) = parsed(Some(address.clone()))? else { return Err(Trouble::NotFound) };
     let from = asker(browser, purpose, &asked_for).await?;
-    identity.host.begin_code_try(browser.address, &from)?;
+    // The first try of a code waits for nobody: what others at the address do, who slip or guess,
+    // keeps no newcomer out. There are as many as codes that may be sent there.
+    let is_first = identity.store.begin_first_try(browser.key(), purpose.name).await?;
+    if !is_first {
+        identity.host.limit_source(&format!("codes from {}", browser.address))?;
+        identity.host.begin_code_try(browser.address, &from)?;
+    }
     let mac = browser.mac(&["code", purpose.name, &digits]);
     let until_ms = now_ms.saturating_add((EMAIL_PROOF_S * 1000).cast_signed());
     let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
     match tried.await? {
         TryOutcome::Proven(_) => {
             note(browser, purpose, "code_right");
-            identity.host.code_was_right(&address, browser.address, &from);
+            identity.host.code_was_right(&address, browser.address, &from, !is_first);
             Ok(browser.redirect(&with_onward(purpose.next, onward)))
         }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),

@@ -53,12 +53,22 @@ pub trait Host: Send + Sync {
 
     /// How somebody at `network` stands to `subject` (an account, or under what nobody is counted),
     /// who shows `known`: the value of the cookie that [`remember_browser`](Self::remember_browser)
-    /// gave.
-    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin;
+    /// gave. Errors: [`HostError::Internal`].
+    async fn origin(
+        &self,
+        subject: &str,
+        network: IpAddr,
+        known: Option<&str>,
+    ) -> Result<Origin, HostError>;
 
     /// The value of the cookie by which the browser that shows `known` is known from now on as
-    /// `user_id`'s, and still as those whom it was known for.
-    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String;
+    /// `user_id`'s, until all of theirs are signed out, and still as those whom it was known for.
+    /// Errors: [`HostError::Internal`].
+    async fn remember_browser(
+        &self,
+        known: Option<&str>,
+        user_id: &UserId,
+    ) -> Result<String, HostError>;
 
     /// Leave to try one password of `subject`: see [`estafette_core::guesses`]. Errors:
     /// [`HostError::Limited`].
@@ -72,8 +82,17 @@ pub trait Host: Send + Sync {
     /// [`HostError::Limited`], where many were wrong lately.
     fn begin_code_try(&self, network: IpAddr, from: &Origin) -> Result<(), HostError>;
 
-    /// Whoever asked for a code to `address` has typed it at `network`: what it took is given back.
-    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin);
+    /// Whoever asked for a code to `address` has typed it at `network`: what asking took is given
+    /// back, and what [`begin_code_try`](Self::begin_code_try) took, where that was `counted`.
+    fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin, counted: bool);
+
+    /// Leave for somebody at `network`, who stands so to whom they say they are, to have a password
+    /// weighed at all; known browsers need none. Errors: [`HostError::Limited`], where very many
+    /// were weighed for that network lately.
+    fn begin_sign_in(&self, network: IpAddr, from: &Origin) -> Result<(), HostError>;
+
+    /// The password was right: what that took is given back.
+    fn sign_in_was_right(&self, network: IpAddr, from: &Origin);
 
     /// Takes one token of `who`'s bucket for proving something that is no password. Errors:
     /// [`HostError::Limited`].

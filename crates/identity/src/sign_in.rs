@@ -168,10 +168,11 @@ async fn proven(
     let identity = &browser.identity;
     let who = who.trim().to_lowercase();
     // As for `POST /login`: guesses count together, by whatever name.
-    identity.host.limit_source(&format!("login from {}", browser.address))?;
     let user_id = user_of(identity, &who).await?;
     let subject = user_id.as_ref().map_or_else(|| format!("nobody, {who:.255}"), UserId::to_string);
-    let guess = identity.host.begin_guess(&subject, &browser.origin(&subject))?;
+    let from = browser.origin(&subject).await?;
+    identity.host.begin_sign_in(browser.address, &from)?;
+    let guess = identity.host.begin_guess(&subject, &from)?;
     let account = match user_id.clone().or_else(|| identity.stand_in()) {
         Some(user_id) => identity.store.account(&user_id).await?,
         None => {
@@ -185,6 +186,9 @@ async fn proven(
     let account = account.filter(|account| user_id.is_some() && !account.deactivated);
     let kept = account.as_ref().and_then(|account| account.password_hash.as_ref());
     let matches = identity.host.password_matches(guess, password, kept).await?;
+    if matches {
+        identity.host.sign_in_was_right(browser.address, &from);
+    }
     match account.filter(|_| matches) {
         Some(account) if account.locked => Err(Trouble::Locked),
         account => Ok(account.map(|account| account.user_id)),

@@ -19,7 +19,7 @@ use estafette_core::{
     ids::{DeviceId, ServerName, UserId},
 };
 use estafette_store::{
-    AccountStore as _, PeopleStore as _,
+    AccountStore as _, IdentityStore as _, PeopleStore as _,
     accounts::{NewAccount, NewLogin, PasswordHash, TokenHash, TokenPair},
     fact::NoSink,
     people::{AdminAct, AdminOutcome, AuditEntry, Placed, Placement},
@@ -97,6 +97,12 @@ impl TestHost {
         self.now_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
+    /// As whose a browser is known until all of theirs are signed out.
+    async fn known_as(&self, subject: &str) -> String {
+        let generation = self.store.browsers_generation(subject).await.unwrap();
+        format!("{subject}#{generation}")
+    }
+
     /// What every limit says that is switched off, or exhausted.
     fn switched(&self) -> Option<Result<(), HostError>> {
         if self.exhausted.load(Ordering::SeqCst) {
@@ -170,22 +176,33 @@ impl Host for TestHost {
         given.and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
-    fn origin(&self, subject: &str, network: IpAddr, known: Option<&str>) -> Origin {
+    async fn origin(
+        &self,
+        subject: &str,
+        network: IpAddr,
+        known: Option<&str>,
+    ) -> Result<Origin, HostError> {
         let known = known.and_then(|known| known.split_once('|'));
-        let known = known.filter(|(_, whose)| whose.split(',').any(|one| one == subject));
+        let this = self.known_as(subject).await;
+        let known = known.filter(|(_, whose)| whose.split(',').any(|one| one == this));
         let standing = match known {
             Some((name, _)) => Standing::Browser(name.to_owned()),
             None if self.houses.lock().contains(&network) => Standing::House,
             None => Standing::Stranger,
         };
-        Origin { source: network.to_string(), standing }
+        Ok(Origin { source: network.to_string(), standing })
     }
 
-    fn remember_browser(&self, known: Option<&str>, user_id: &UserId) -> String {
-        match known {
-            Some(known) => format!("{known},{user_id}"),
-            None => format!("{}|{user_id}", self.drawn.fetch_add(1, Ordering::SeqCst)),
-        }
+    async fn remember_browser(
+        &self,
+        known: Option<&str>,
+        user_id: &UserId,
+    ) -> Result<String, HostError> {
+        let this = self.known_as(user_id.as_str()).await;
+        Ok(match known {
+            Some(known) => format!("{known},{this}"),
+            None => format!("{}|{this}", self.drawn.fetch_add(1, Ordering::SeqCst)),
+        })
     }
 
     fn begin_guess(&self, subject: &str, from: &Origin) -> Result<Guess, HostError> {
@@ -208,9 +225,18 @@ impl Host for TestHost {
         self.switched().unwrap_or(Ok(()))
     }
 
-    fn code_was_right(&self, address: &str, _: IpAddr, from: &Origin) {
+    fn code_was_right(&self, address: &str, _: IpAddr, from: &Origin, _: bool) {
         self.codes.lock().was_right(address, from);
     }
+
+    fn begin_sign_in(&self, network: IpAddr, from: &Origin) -> Result<(), HostError> {
+        match from.standing {
+            Standing::Browser(_) | Standing::Session(_) => Ok(()),
+            _ => self.limit_source(&format!("login from {network}")),
+        }
+    }
+
+    fn sign_in_was_right(&self, _: IpAddr, _: &Origin) {}
 
     fn limit_proof(&self, who: &str) -> Result<(), HostError> {
         self.limit(who, PROOFS_PER_S, PROOFS_BURST)

@@ -2,7 +2,7 @@
 //! Who somebody is: browsers that are signed in, codes, addresses, organisations, mail to send.
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
+use estafette_core::{guesses::Wrong, ids::UserId};
 
 use crate::{
     StoreResult,
@@ -262,9 +262,20 @@ pub trait IdentityStore: Send + Sync {
         but: Option<TokenHash>,
     ) -> StoreResult<()>;
 
+    /// How often all browsers of an account were signed out: by another password, everywhere at
+    /// once, by a lock, with the account's end. 0 where `subject` is no account's user id.
+    async fn browsers_generation(&self, subject: &str) -> StoreResult<i64>;
+
+    /// Keeps a wrong guess at a password for as long as it counts.
+    async fn note_wrong_guess(&self, wrong: Wrong) -> StoreResult<()>;
+
     /// Keeps a code and queues its mail, in one act. `Busy` when too much mail waits, whether or
     /// not anybody is written to.
     async fn put_code(&self, code: NewCode) -> StoreResult<CodeOutcome>;
+
+    /// Whether nobody has begun to try the code before. That is so once for each code.
+    async fn begin_first_try(&self, browser: TokenHash, purpose: &'static str)
+    -> StoreResult<bool>;
 
     /// Counts a try and compares, in one act and in constant time.
     async fn try_code(

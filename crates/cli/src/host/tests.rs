@@ -25,6 +25,7 @@ const ADDRESS: &str = "alice@x.fr";
 const HOME: &str = "198.51.100.7";
 const SIGN_IN: &str = "/_estafette/sign-in";
 const RESET: &str = "/_estafette/password/reset";
+const CODE: &str = "/_estafette/password/reset/code";
 
 struct Site {
     server: Shared,
@@ -151,6 +152,27 @@ impl Site {
         self.fill_in(page, &[("address", address)], at, known).await
     }
 
+    /// A fresh browser that asks for a code to `address` and types `codes`: how each is answered.
+    async fn type_codes(&self, address: &str, codes: &[&str], at: &str) -> Vec<StatusCode> {
+        let shown = self.send(Request::get(RESET), at, String::new()).await;
+        let browser = shown.cookie("__Host-estafette").unwrap();
+        let token = shown.body.split("name=\"form_token\" value=\"").nth(1).unwrap();
+        let token = token.split('"').next().unwrap();
+        let post = async |path: &str, field: String| {
+            let request = Request::post(path)
+                .header("cookie", &browser)
+                .header("content-type", "application/x-www-form-urlencoded");
+            self.send(request, at, format!("{field}&form_token={token}")).await
+        };
+        let address = address.replace('@', "%40");
+        assert!(post(RESET, format!("address={address}")).await.is_let_in());
+        let mut answers = Vec::new();
+        for code in codes {
+            answers.push(post(CODE, format!("code={code}")).await.status);
+        }
+        answers
+    }
+
     /// Signs alice in with a device at [`HOME`]. The cookie that her browser is known by.
     async fn settle(&self) -> String {
         let device: serde_json::Value =
@@ -234,6 +256,31 @@ async fn ten_minutes_of_guesses_from_a_thousand_places_keep_no_owner_out() {
     assert!((1..=10).contains(&most), "{most} guesses in a minute");
 }
 
+/// Otherwise a cookie that was stolen guesses in a lane of its own for ever, or a new password takes
+/// the lane of the browser in which its owner signed in with it.
+#[tokio::test]
+async fn another_password_ends_the_lane_of_browsers_known_before() {
+    let site = Site::start().await;
+    let stolen = site.settle().await;
+    let alice = UserId::from_localpart("alice", &site.server.server_name).unwrap();
+    let hash = site.server.auth.passwords.hash(&*site.server.random, PASSWORD).await.unwrap();
+    site.server.store.set_password(&alice, Some(hash), None).await.unwrap();
+    let owner = site.sign_in("alice", PASSWORD, &source(50), &stolen).await;
+    let known = owner.cookie("__Host-estafette-known").unwrap();
+    for guess in 0..8 {
+        site.log_in("alice", &format!("guess {guess}"), &source(guess), "").await;
+    }
+    let slip = site.sign_in("alice", "slip", &source(60), &known).await;
+    assert!(!slip.is_held_back() && !slip.is_let_in(), "{}", slip.body);
+    site.clock.advance(MINUTE_MS);
+    for guess in 0..8 {
+        site.log_in("alice", &format!("guess {guess}"), &source(guess), "").await;
+    }
+    assert!(site.sign_in("alice", "guess", &source(61), &stolen).await.is_held_back());
+    assert!(site.log_in("alice", "guess", &source(61), &stolen).await.is_held_back());
+    assert!(site.sign_in("alice", PASSWORD, &source(62), &known).await.is_let_in());
+}
+
 /// Otherwise whoever guesses from one place keeps out everybody who is at a new one.
 #[tokio::test]
 async fn one_stranger_never_keeps_out_an_owner_at_a_new_place() {
@@ -298,6 +345,22 @@ async fn one_place_takes_no_code_from_a_new_one_and_may_not_have_everybody_writt
     }
     assert_eq!(sent, 200);
     assert!(site.ask_for_code(RESET, "agent@x.fr", &source(2), "").await.is_let_in());
+}
+
+/// Otherwise whoever types wrong codes shuts everybody at the same address out of theirs.
+#[tokio::test]
+async fn wrong_codes_of_others_hold_back_no_first_try() {
+    let site = Site::start().await;
+    let mut last = Vec::new();
+    for nr in 0..40 {
+        let address = format!("agent{nr}@x.fr");
+        let codes = ["00000001", "00000002", "00000003"];
+        last = site.type_codes(&address, &codes, &source(1)).await;
+    }
+    let (wrong, wait) = (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(last, [wrong, wait, wait], "one for each code, and sixty for the address");
+    let newcomer = site.type_codes("new@x.fr", &["00000001"], &source(1)).await;
+    assert_eq!(newcomer, [wrong], "weighed at once");
 }
 
 /// Otherwise what is let in, held back or waited for tells who has an account (F-24): on the page

@@ -121,6 +121,34 @@ fn what_proves_right_later_gives_the_place_of_its_asker_back() {
     assert_eq!((tries(&mut tally, &other, 9, 0), tally.len()), (0, 1));
 }
 
+/// Otherwise a restart forgets who guessed, or remembers it for longer than a window.
+#[test]
+fn wrong_guesses_are_recalled_in_their_lanes() {
+    let mut before = passwords();
+    let (one, known) = (Origin::stranger("one"), browser("a", 1));
+    let mut kept = Vec::new();
+    for (from, at_ms) in [(&one, 0), (&one, 10_000), (&one, 20_000), (&known, 30_000)] {
+        let guess = before.take(SUBJECT, from, at_ms).unwrap();
+        kept.push(before.wrong(&guess).unwrap());
+        assert_eq!(kept.last().unwrap().at_ms, at_ms);
+    }
+    assert_eq!(before.wrong(&Guess::uncounted()), None);
+    let unknown = Wrong { lane: 0, ..kept[0].clone() };
+    let mut after = passwords();
+    for wrong in kept.iter().chain([&unknown]) {
+        after.recall(wrong, 40_000);
+    }
+    for tally in [&mut before, &mut after] {
+        assert_eq!(tally.take(SUBJECT, &one, 40_000), Err(20_000));
+        assert_eq!(tries(tally, &browser("b", 1), 1, 40_000), 1, "the second of that lane");
+        assert_eq!(tries(tally, &browser("a", 2), 9, 40_000), 1, "the last of the common lane");
+        assert_eq!(tries(tally, &origin(Standing::House, 3), 9, 40_000), 1);
+    }
+    let mut late = passwords();
+    kept.iter().for_each(|wrong| late.recall(wrong, 30_000 + WINDOW_MS));
+    assert!(late.is_empty());
+}
+
 /// Otherwise whoever makes up enough names resets what holds a guesser back, or fills memory.
 #[test]
 fn a_flood_of_names_drives_out_its_own() {

@@ -190,11 +190,6 @@ async fn login(
 ) -> ApiResult<Json<Value>> {
     let account = match request.kind.as_str() {
         "m.login.password" if server.config.login.password => {
-            server.rate_limiter.check(
-                Cost::Source,
-                &format!("login from {address}"),
-                server.now_ms(),
-            )?;
             by_password(&server, &request, address, known_cookie(&headers)).await?
         }
         "m.login.token" => {
@@ -247,7 +242,8 @@ async fn by_password(
     };
     let named = request.named(server).await?;
     let (subject, now_ms) = (named.subject(), server.now_ms());
-    let from = server.guesses.origin(subject, network, known, now_ms);
+    let from = server.origin(subject, network, known).await?;
+    server.begin_sign_in(network, &from)?;
     let guess = server.guesses.begin(subject, &from, now_ms)?;
     // Somebody is looked up for nobody, and counts for nothing, so that it takes as long.
     let (asked, exists) = match &named {
@@ -263,6 +259,7 @@ async fn by_password(
     if !server.weigh(guess, password, kept).await? {
         return Err(refused());
     }
+    server.sign_in_was_right(network, &from);
     account.ok_or_else(refused)
 }
 

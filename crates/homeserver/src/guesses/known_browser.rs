@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The cookie of a browser that has proved to be somebody's: a name drawn by chance, and for each
-//! account a MAC over the name and the account.
+//! account a MAC over the name, the account and its generation of browsers. Whatever signs all
+//! browsers of the account out begins another generation: who stole a cookie before has nothing.
 //!
 //! It opens nothing and says nothing to whoever reads it: it lets its browser guess in a lane of
 //! its own ([`estafette_core::guesses`]). Nothing of it is kept here; with another signing key of
@@ -39,10 +40,11 @@ impl KnownBrowsers {
         Self { key }
     }
 
-    /// The name of the browser that shows `cookie`, where it has proved to be `subject`'s.
-    pub(super) fn name(&self, cookie: &str, subject: &str) -> Option<String> {
+    /// The name of the browser that shows `cookie`, where it has proved to be `subject`'s in this
+    /// generation.
+    pub(super) fn name(&self, cookie: &str, subject: &str, generation: i64) -> Option<String> {
         let (name, macs) = parts(cookie)?;
-        let expected = self.mac(&name, subject);
+        let expected = self.mac(&name, subject, generation);
         let known = macs.iter().fold(Choice::from(0), |known, mac| known | mac.ct_eq(&expected));
         bool::from(known).then(|| URL_SAFE_NO_PAD.encode(name))
     }
@@ -53,6 +55,7 @@ impl KnownBrowsers {
         &self,
         cookie: Option<&str>,
         subject: &str,
+        generation: i64,
         random: &dyn Random,
     ) -> String {
         let (name, mut macs) = cookie.and_then(parts).unwrap_or_else(|| {
@@ -60,7 +63,7 @@ impl KnownBrowsers {
             random.fill(&mut name);
             (name, Vec::new())
         });
-        let mac = self.mac(&name, subject);
+        let mac = self.mac(&name, subject, generation);
         macs.retain(|known| !bool::from(known.ct_eq(&mac)));
         macs.push(mac);
         let over = macs.len().saturating_sub(KNOWN_BROWSER_ACCOUNTS_MAX);
@@ -68,12 +71,13 @@ impl KnownBrowsers {
         URL_SAFE_NO_PAD.encode(name.into_iter().chain(macs).collect::<Vec<u8>>())
     }
 
-    fn mac(&self, name: &[u8; NAME_BYTES], subject: &str) -> [u8; MAC_BYTES] {
+    fn mac(&self, name: &[u8; NAME_BYTES], subject: &str, generation: i64) -> [u8; MAC_BYTES] {
         // HMAC takes a key of any length; there is nothing to fail.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_slice()) else {
             return [0; MAC_BYTES];
         };
         mac.update(name);
+        mac.update(&generation.to_le_bytes());
         mac.update(subject.as_bytes());
         let whole = mac.finalize().into_bytes();
         std::array::from_fn(|at| whole.get(at).copied().unwrap_or_default())

@@ -84,11 +84,10 @@ async fn guesses_from_one_and_a_thousand_places_keep_no_owner_out() {
     for sources in [1, 1_000] {
         let server = start().await;
         let token = at_home(&server).await;
-        let mut random = SeededRandom::new(7);
         let alice = UserId::parse("@alice:x.fr").unwrap();
-        let known = server.server.guesses.remember_browser(None, &alice, &random);
-        random = SeededRandom::new(8);
-        let forged = KnownBrowsers::new(b"another key").remember(None, alice.as_str(), &random);
+        let known = server.server.remember_browser(None, &alice).await.unwrap();
+        let forged = KnownBrowsers::new(b"another key");
+        let forged = forged.remember(None, alice.as_str(), 0, &SeededRandom::new(8));
         let (mut weighed, mut guesser, mut home, mut abroad) = (Weighed::default(), 0, 0, 0);
         for step in 0..120 {
             for _ in 0..84 {
@@ -124,6 +123,110 @@ async fn guesses_from_one_and_a_thousand_places_keep_no_owner_out() {
     }
 }
 
+/// Otherwise a cookie that was stolen once has a lane of its own for ever, whatever its owner does.
+#[tokio::test]
+async fn another_password_takes_the_lane_of_every_browser_known_before() {
+    let server = start().await;
+    let mut token = at_home(&server).await;
+    let alice = UserId::parse("@alice:x.fr").unwrap();
+    let bob = server.register("bob").await;
+    let mut stolen = server.server.remember_browser(None, &alice).await.unwrap();
+    // What others do takes nothing from her.
+    assert_eq!(server.request("POST", "/v3/logout/all", &bob, json!({})).await.0, StatusCode::OK);
+    for way in ["password", "logout/all", "deactivate"] {
+        for at in 0..9 {
+            log_in(&server, "alice", "guess", &source(at), "").await;
+        }
+        let guess = log_in(&server, "alice", "guess", &source(20), &stolen).await;
+        assert_eq!(guess.status, StatusCode::FORBIDDEN, "it has a lane before {way}");
+        server.clock.advance(MINUTE_MS);
+        let auth = json!({ "type": "m.login.password", "password": PASSWORD });
+        let (path, body) = match way {
+            "password" => {
+                ("/v3/account/password", json!({ "auth": auth, "new_password": PASSWORD }))
+            }
+            "logout/all" => ("/v3/logout/all", json!({})),
+            _ => ("/v3/account/deactivate", json!({ "auth": auth })),
+        };
+        let (status, answer) = server.request("POST", path, &token, body).await;
+        assert_eq!(status, StatusCode::OK, "{way}: {answer}");
+        for at in 0..9 {
+            log_in(&server, "alice", "guess", &source(at), "").await;
+        }
+        let guess = log_in(&server, "alice", "guess", &source(20), &stolen).await;
+        assert_eq!(guess.status, StatusCode::TOO_MANY_REQUESTS, "its lane is gone by {way}");
+        server.clock.advance(MINUTE_MS);
+        if way != "deactivate" {
+            let again = log_in(&server, "alice", PASSWORD, HOME, "").await;
+            let again: Value = serde_json::from_slice(&again.bytes).unwrap();
+            again["access_token"].as_str().unwrap().clone_into(&mut token);
+            stolen = server.server.remember_browser(Some(&stolen), &alice).await.unwrap();
+        }
+    }
+}
+
+/// Otherwise whoever floods sign-ins at an address keeps out owners there whose browsers are known,
+/// and a ministry behind one address signs in slowly though every password is right.
+#[tokio::test]
+async fn a_flood_at_an_address_keeps_no_known_browser_out() {
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.source_burst = 20.0;
+        config.listener.behind_proxy = true;
+    });
+    let server = server.await;
+    at_home(&server).await;
+    let alice = UserId::parse("@alice:x.fr").unwrap();
+    let known = server.server.remember_browser(None, &alice).await.unwrap();
+    for _ in 0..50 {
+        let right = log_in(&server, "alice", PASSWORD, HOME, "").await;
+        assert_eq!(right.status, StatusCode::OK, "what was right takes nothing");
+    }
+    let flood = async || {
+        let mut refused = 0;
+        for nobody in 0..30 {
+            let answer = log_in(&server, &format!("nobody{nobody}"), "guess", HOME, "").await;
+            refused += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+        }
+        refused
+    };
+    assert_eq!(flood().await, 10);
+    let slip = log_in(&server, "alice", "slip", HOME, &known).await;
+    assert_eq!(slip.status, StatusCode::FORBIDDEN, "it has a lane of its own");
+    server.clock.advance(MINUTE_MS);
+    flood().await;
+    assert_eq!(log_in(&server, "alice", PASSWORD, HOME, &known).await.status, StatusCode::OK);
+    let others = log_in(&server, "nobody", "guess", HOME, &known).await;
+    assert_eq!(others.status, StatusCode::TOO_MANY_REQUESTS, "it is known as alice's alone");
+}
+
+/// Otherwise whoever sees a server restart, or makes it, guesses more often than ten times a minute.
+#[tokio::test]
+async fn a_restart_forgets_no_wrong_guess() {
+    let mut server = start().await;
+    at_home(&server).await;
+    let mut weighed = 0;
+    for restart in 0..5 {
+        for at in 0..9 {
+            let guess = log_in(&server, "alice", "guess", &source(100 * restart + at), "").await;
+            weighed += usize::from(guess.status == StatusCode::FORBIDDEN);
+        }
+        server.clock.advance(MINUTE_MS / 10);
+        server = server.restart(|_| {}).await;
+    }
+    assert_eq!(weighed, 4, "in half a minute, what strangers have in one");
+    let owner = log_in(&server, "alice", PASSWORD, &source(1_000), "").await;
+    assert_eq!(owner.status, StatusCode::TOO_MANY_REQUESTS, "a stranger, as far as is known");
+    server.clock.advance(MINUTE_MS / 2);
+    assert_eq!(log_in(&server, "alice", PASSWORD, HOME, "").await.status, StatusCode::OK);
+    server = server.restart(|_| {}).await;
+    for _ in 0..5 {
+        let right = log_in(&server, "alice", PASSWORD, &source(1), "").await;
+        assert_eq!(right.status, StatusCode::OK, "what was right is not kept");
+        server = server.restart(|_| {}).await;
+    }
+}
+
 /// Otherwise one who guesses without end keeps everybody out of the places that strangers have.
 #[tokio::test]
 async fn one_stranger_leaves_a_place_to_an_owner_at_a_new_place() {
@@ -148,7 +251,7 @@ async fn nobody_is_limited_as_somebody_is() {
     at_home(&server).await;
     let alice = UserId::parse("@alice:x.fr").unwrap();
     let others = UserId::parse("@other:x.fr").unwrap();
-    let known = server.server.guesses.remember_browser(None, &others, &SeededRandom::new(9));
+    let known = server.server.remember_browser(None, &others).await.unwrap();
     let mut told = Vec::new();
     for who in [alice.as_str(), "@nobod:x.fr", "not a name at all", "nobody@x.fr"] {
         let mut answers = Vec::new();
@@ -179,29 +282,34 @@ async fn nobody_is_limited_as_somebody_is() {
 #[test]
 fn a_browser_is_known_for_those_who_signed_in_with_it() {
     let (browsers, random) = (KnownBrowsers::new(b"secret"), SeededRandom::new(1));
-    let first = browsers.remember(None, "@a:x.fr", &random);
-    let both = browsers.remember(Some(&first), "@b:x.fr", &random);
-    let name = browsers.name(&both, "@a:x.fr").unwrap();
-    assert_eq!(browsers.name(&both, "@b:x.fr").as_ref(), Some(&name));
-    assert_eq!(browsers.name(&first, "@b:x.fr"), None);
-    assert_eq!(browsers.remember(Some(&both), "@b:x.fr", &random), both);
-    let other = browsers.remember(None, "@a:x.fr", &random);
-    assert_ne!(browsers.name(&other, "@a:x.fr"), Some(name));
-    assert_eq!(KnownBrowsers::new(b"other").name(&first, "@a:x.fr"), None);
+    let first = browsers.remember(None, "@a:x.fr", 0, &random);
+    let both = browsers.remember(Some(&first), "@b:x.fr", 0, &random);
+    let name = browsers.name(&both, "@a:x.fr", 0).unwrap();
+    assert_eq!(browsers.name(&both, "@b:x.fr", 0).as_ref(), Some(&name));
+    assert_eq!(browsers.name(&first, "@b:x.fr", 0), None);
+    assert_eq!(browsers.remember(Some(&both), "@b:x.fr", 0, &random), both);
+    let other = browsers.remember(None, "@a:x.fr", 0, &random);
+    assert_ne!(browsers.name(&other, "@a:x.fr", 0), Some(name));
+    assert_eq!(KnownBrowsers::new(b"other").name(&first, "@a:x.fr", 0), None);
+    // All of a's browsers were signed out, and this one was proved to be a's again.
+    assert_eq!(browsers.name(&both, "@a:x.fr", 1), None);
+    let again = browsers.remember(Some(&both), "@a:x.fr", 1, &random);
+    assert_eq!(browsers.name(&again, "@a:x.fr", 1), browsers.name(&again, "@b:x.fr", 0));
+    assert!(browsers.name(&again, "@a:x.fr", 1).is_some());
     // The proof of one browser is worth nothing under another's name.
     let mixed = format!("{}{}", &other[..20], &first[20..]);
     for wrong in ["", "?", "AAAA", &first[..30], &mixed] {
-        assert_eq!(browsers.name(wrong, "@a:x.fr"), None, "{wrong}");
+        assert_eq!(browsers.name(wrong, "@a:x.fr", 0), None, "{wrong}");
     }
-    let started_anew = browsers.remember(Some("?"), "@a:x.fr", &random);
-    assert!(browsers.name(&started_anew, "@a:x.fr").is_some());
+    let started_anew = browsers.remember(Some("?"), "@a:x.fr", 0, &random);
+    assert!(browsers.name(&started_anew, "@a:x.fr", 0).is_some());
     let mut many = first;
     for user in 0..20 {
-        many = browsers.remember(Some(&many), &format!("@u{user}:x.fr"), &random);
+        many = browsers.remember(Some(&many), &format!("@u{user}:x.fr"), 0, &random);
     }
     assert!(many.len() < 256, "{}", many.len());
-    assert!(browsers.name(&many, "@u19:x.fr").is_some());
-    assert_eq!(browsers.name(&many, "@a:x.fr"), None, "the first of too many is left out");
+    assert!(browsers.name(&many, "@u19:x.fr", 0).is_some());
+    assert_eq!(browsers.name(&many, "@a:x.fr", 0), None, "the first of too many is left out");
 }
 
 /// Otherwise whoever can be at many addresses makes this server forget where its people are, or
@@ -259,8 +367,12 @@ async fn wrong_codes_count_for_the_network_whosever_they_are() {
     let from = Origin { source: "203.0.113.3".into(), standing: stranger.clone() };
     for _ in 0..200 {
         server_ref.begin_code_try(network("203.0.113.3"), &from).unwrap();
-        server_ref.code_was_right("a@x.fr", network("203.0.113.3"), &from);
+        server_ref.code_was_right("a@x.fr", network("203.0.113.3"), &from, true);
     }
     server.clock.advance(60 * MINUTE_MS);
     assert_eq!(tries("203.0.113.1", &stranger, 1_000), 60, "an hour later");
+    // Nor does a first try, which was not counted, make room for another that is.
+    let from = Origin { source: "203.0.113.1".into(), standing: stranger.clone() };
+    server_ref.code_was_right("a@x.fr", network("203.0.113.1"), &from, false);
+    assert_eq!(tries("203.0.113.1", &stranger, 1), 0);
 }

@@ -92,16 +92,13 @@ async fn browsers(
 pub(super) struct Nothing {}
 
 /// `POST /_estafette/account/browsers/end`
-pub(super) async fn end_browsers(
-    State(identity): State<Arc<Identity>>,
-    Posted { browser, .. }: Posted<Nothing>,
-) -> PageResult {
+pub(super) async fn end_browsers(Posted { mut browser, .. }: Posted<Nothing>) -> PageResult {
     let page = format!("{PATH}?action=org.matrix.devices_list");
     let user_id = match browser.require_user(&super::uri(&page)?) {
         Ok(user_id) => user_id,
         Err(sign_in) => return Ok(*sign_in),
     };
-    identity.store.end_browser_sessions(&user_id, Some(browser.key())).await?;
+    browser.end_others(&user_id).await?;
     Ok(browser.redirect(&page))
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-use estafette_core::ids::{DeviceId, UserId};
+use estafette_core::{
+    guesses::Standing,
+    ids::{DeviceId, UserId},
+};
 use estafette_store::{
     AccountDataStore as _, AccountStore as _, OauthStore as _, PeopleStore as _,
     accounts::{AccountFlag, NewLogin, TokenHash, TokenPair},
@@ -8,6 +11,7 @@ use estafette_store::{
 use http::StatusCode;
 
 use crate::{
+    host::Host as _,
     sign_up::tests::Site,
     testing::{TestBrowser, TestIdentity},
 };
@@ -202,22 +206,35 @@ async fn a_chosen_language_is_kept() {
     assert!(refused.body.contains("Demande incomprise"), "{}", refused.body);
 }
 
-/// Otherwise somebody cannot see that another browser is signed in, or not end it.
+/// Whether guesses in a browser have the lane of those that are known as `user_id`'s.
+async fn is_known(site: &TestIdentity, browser: &TestBrowser<'_>, user_id: &UserId) -> bool {
+    let known = browser.known.as_deref().and_then(|cookie| cookie.split_once('='));
+    let known = known.map(|(_, value)| value);
+    let origin = site.host.origin(user_id.as_str(), [192, 0, 2, 1].into(), known).await;
+    matches!(origin.unwrap().standing, Standing::Browser(_))
+}
+
+/// Otherwise somebody cannot see that another browser is signed in, or not end it, or whoever had
+/// it goes on guessing as its owner.
 #[tokio::test]
 async fn other_browsers_are_listed_and_signed_out_by_a_button() {
     let site = TestIdentity::start();
-    let (_, mut here) = signed_in(&site, "alice").await;
+    let (alice, mut here) = signed_in(&site, "alice").await;
     let mut there = site.browser();
     sign_in(&mut there, "alice").await;
-    let (_, mut other) = signed_in(&site, "bob").await;
+    let (bob, mut other) = signed_in(&site, "bob").await;
     let path = format!("{ACCOUNT}?action=org.matrix.devices_list");
     let page = here.open(&path).await.body;
     assert_eq!((page.matches("<li>signed in").count(), page.matches("this one").count()), (2, 1));
     let forged = here.post("/_estafette/account/browsers/end", "").await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
     assert_eq!(there.open(ACCOUNT).await.status, StatusCode::OK);
+    assert!(is_known(&site, &here, &alice).await && is_known(&site, &there, &alice).await);
     here.open(&path).await;
     here.submit("/_estafette/account/browsers/end", &[]).await;
+    assert!(is_known(&site, &here, &alice).await, "this one is still known");
+    assert!(!is_known(&site, &there, &alice).await, "guesses as the owner does");
+    assert!(is_known(&site, &other, &bob).await && !is_known(&site, &other, &alice).await);
     assert_eq!(there.open(ACCOUNT).await.status, StatusCode::SEE_OTHER, "still signed in");
     assert_eq!(here.open(ACCOUNT).await.status, StatusCode::OK);
     assert_eq!(other.open(ACCOUNT).await.status, StatusCode::OK, "somebody else's browser");
@@ -264,6 +281,8 @@ async fn whoever_knows_the_password_changes_it_and_keeps_the_devices_or_not() {
     assert!(site.host.forgotten.lock().contains(&user_id));
     assert!(!sign_in("correct horse").await.1 && sign_in(NEW).await.1);
     assert_eq!(browser.open("/_estafette/account").await.status, StatusCode::OK);
+    assert!(is_known(&site, &browser, &user_id).await, "guesses as a stranger now");
+    assert!(!is_known(&site, &other, &user_id).await, "a cookie outlives the password");
     let ended = other.open("/_estafette/account").await;
     assert!(ended.location().starts_with("/_estafette/sign-in"), "another browser goes on");
     browser.open(PATH).await;

@@ -217,8 +217,7 @@ impl Browser {
             expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
         };
         self.identity.store.start_browser_session(self.key(), session).await?;
-        self.known = Some(self.identity.host.remember_browser(self.known.as_deref(), user_id));
-        self.is_known_anew = true;
+        self.remember(user_id).await?;
         self.session = self.identity.store.browser_session(self.key(), now_ms).await?;
         Ok(())
     }
@@ -229,6 +228,20 @@ impl Browser {
         self.identity.store.note_browser_proof(key, now_ms).await?;
         self.session = self.identity.store.browser_session(key, now_ms).await?;
         Ok(())
+    }
+
+    async fn remember(&mut self, user_id: &UserId) -> Result<(), Trouble> {
+        let known = self.identity.host.remember_browser(self.known.as_deref(), user_id).await?;
+        self.known = Some(known);
+        self.is_known_anew = true;
+        Ok(())
+    }
+
+    /// Signs every other browser of its owner out; none of those is known as one of theirs any
+    /// more.
+    pub(crate) async fn end_others(&mut self, user_id: &UserId) -> Result<(), Trouble> {
+        self.identity.store.end_browser_sessions(user_id, Some(self.key())).await?;
+        self.remember(user_id).await
     }
 
     /// Signs out whoever is signed in.
@@ -255,8 +268,9 @@ impl Browser {
     }
 
     /// How it stands to whoever is guessed at.
-    pub(crate) fn origin(&self, subject: &str) -> Origin {
-        self.identity.host.origin(subject, self.address, self.known.as_deref())
+    pub(crate) async fn origin(&self, subject: &str) -> Result<Origin, Trouble> {
+        let host = &self.identity.host;
+        Ok(host.origin(subject, self.address, self.known.as_deref()).await?)
     }
 
     /// The same for whoever is signed in, who proves something about themselves again.

@@ -212,7 +212,8 @@ pub(super) async fn join(
         return ended();
     };
     // Who has to wait loses no try.
-    let guess = identity.host.begin_guess(owner.as_str(), &browser.origin(owner.as_str()))?;
+    let from = browser.origin(owner.as_str()).await?;
+    let guess = identity.host.begin_guess(owner.as_str(), &from)?;
     let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else { return ended() };
     let user_id = &join.user_id;
     let account = identity.store.account(user_id).await?;
@@ -222,6 +223,7 @@ pub(super) async fn join(
         let wrong = browser.words().upstream.join_wrong;
         return Ok(page(&browser, provider.config, &form.join, Some(wrong)));
     }
+    identity.host.sign_in_was_right(browser.address, &from);
     identity.upstream.joins.take(&form.join, identity.host.now_ms());
     let Join { session, user_id, onward, .. } = join;
     let joining = Joining { session, user_id, onward };

@@ -3,13 +3,14 @@
 
 mod browsers;
 mod codes;
+pub(super) mod guesses;
 pub(super) mod guests;
 pub(super) mod outbox;
 pub(super) mod password_links;
 pub(super) mod validity;
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
+use estafette_core::{guesses::Wrong, ids::UserId};
 
 pub(super) use self::browsers::forget_browsers;
 use super::{
@@ -76,8 +77,25 @@ impl IdentityStore for SqliteStore {
         self.write(move |tx| forget_browsers(tx.conn, &user_id, but.as_ref())).await
     }
 
+    async fn browsers_generation(&self, subject: &str) -> StoreResult<i64> {
+        let subject = subject.to_owned();
+        self.read(move |conn| browsers::generation(conn, &subject)).await
+    }
+
+    async fn note_wrong_guess(&self, wrong: Wrong) -> StoreResult<()> {
+        self.write(move |tx| guesses::note(tx.conn, &wrong)).await
+    }
+
     async fn put_code(&self, code: NewCode) -> StoreResult<CodeOutcome> {
         self.write(move |tx| codes::put(tx.conn, &code)).await
+    }
+
+    async fn begin_first_try(
+        &self,
+        browser: TokenHash,
+        purpose: &'static str,
+    ) -> StoreResult<bool> {
+        self.write(move |tx| codes::begin_first_try(tx.conn, (&browser, purpose))).await
     }
 
     async fn try_code(

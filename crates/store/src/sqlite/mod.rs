@@ -38,6 +38,7 @@ use std::{
     sync::Arc,
 };
 
+use estafette_core::guesses::Wrong;
 use rusqlite::{Connection, OpenFlags};
 
 pub use self::look::Look;
@@ -92,6 +93,7 @@ struct Inner {
     readers: Readers,
     key_index: Arc<KeyIndex>,
     session_index: Arc<SessionIndex>,
+    wrong_guesses: Vec<Wrong>,
     _checkpointer: Checkpointer,
 }
 
@@ -104,6 +106,7 @@ impl SqliteStore {
         let mut connection = connect(&options.path, options.synchronous, options.cache_kib)?;
         schema::migrate(&mut connection)?;
         let key_index = Arc::new(KeyIndex::load(&connection)?);
+        let wrong_guesses = identity::guesses::kept(&connection)?;
         let sink = IndexingSink { index: Arc::clone(&key_index), next: sink };
         let writer = Writer::start(connection, Arc::new(sink))?;
         let readers = Readers::open(options)?;
@@ -114,6 +117,7 @@ impl SqliteStore {
                 readers,
                 key_index,
                 session_index: Arc::default(),
+                wrong_guesses,
                 _checkpointer: checkpointer,
             }),
         })
@@ -129,6 +133,12 @@ impl SqliteStore {
     /// The last durable position.
     pub fn head(&self) -> Position {
         self.inner.writer.head()
+    }
+
+    /// The wrong guesses at passwords that were kept when the database was opened. Some may count no
+    /// more.
+    pub fn wrong_guesses(&self) -> &[Wrong] {
+        &self.inner.wrong_guesses
     }
 
     /// Runs `job` inside the next group commit and returns its value once it is durable.

@@ -61,27 +61,39 @@ fn hash() -> Option<PasswordHash> {
     Some(PasswordHash("hash".into()))
 }
 
+/// The cookie by which a browser is known counts for one generation: a stolen one would be good for
+/// ever otherwise, or no one's after anybody's new password.
 #[tokio::test]
 async fn a_new_password_and_the_end_of_all_devices_end_browsers() {
     let world = World::new().await;
     let (store, alice) = (&world.store, &world.alice);
-    for way in 0..6 {
+    let generation = async |who: &str| store.browsers_generation(who).await.unwrap();
+    for way in 0..8 {
         world.sign_in("alice", alice).await;
         assert!(world.is_in("alice").await);
+        let before = generation("@alice:x").await;
         match way {
             0 => store.set_password(alice, hash(), None).await.unwrap(),
             1 => store.set_password(alice, hash(), Some(Devices::All)).await.unwrap(),
             2 => drop(store.delete_devices(alice, Devices::All).await.unwrap()),
             3 => world.administer(AdminAct::SetPassword(hash(), None)).await,
             4 => world.administer(AdminAct::SetPassword(hash(), Some(Devices::All))).await,
-            _ => world.administer(AdminAct::DeleteDevices(Devices::All)).await,
+            5 => world.administer(AdminAct::DeleteDevices(Devices::All)).await,
+            6 => store.end_browser_sessions(alice, Some(TokenHash::of("this"))).await.unwrap(),
+            _ => assert!(store.deactivate_account(alice, false, 1).await.unwrap()),
         }
         assert!(!world.is_in("alice").await, "way {way}");
         assert!(world.is_in("bob").await, "somebody else's, by way {way}");
+        assert!(generation("@alice:x").await > before, "way {way}");
     }
+    assert!(store.reactivate_account(alice, hash()).await.unwrap());
     world.sign_in("alice", alice).await;
+    let before = generation("@alice:x").await;
     store.delete_devices(alice, Devices::These(Vec::new())).await.unwrap();
     assert!(world.is_in("alice").await, "single devices are no reason");
+    store.end_browser_session(TokenHash::of("alice")).await.unwrap();
+    let others = (generation("@bob:x").await, generation("nobody, a@x").await);
+    assert_eq!((generation("@alice:x").await, others), (before, (0, 0)), "nor is signing out");
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use estafette_core::ids::UserId;
+use estafette_core::{
+    guesses::{WINDOW_MS, Wrong},
+    ids::UserId,
+};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _,
     accounts::{AccountFlag, NewAccount, PasswordHash, TokenHash},
@@ -42,6 +45,21 @@ fn code(browser: &str, mac: [u8; 32], now_ms: i64) -> NewCode {
     }
 }
 
+/// Otherwise a restart forgets who guessed, or the file grows with every guess.
+#[tokio::test]
+async fn wrong_guesses_are_kept_for_a_window() {
+    let (folder, store) = open();
+    assert!(store.wrong_guesses().is_empty());
+    let wrong = |at_ms| Wrong { at_ms, subject: [1; 32], lane: 4, guesser: [2; 32] };
+    for at_ms in [0, 1, WINDOW_MS] {
+        store.note_wrong_guess(wrong(at_ms)).await.unwrap();
+    }
+    drop(store);
+    let options = SqliteOptions::new(folder.path().join("db"));
+    let store = SqliteStore::open(&options, Arc::new(NoSink)).unwrap();
+    assert_eq!(store.wrong_guesses(), [wrong(WINDOW_MS), wrong(1)]);
+}
+
 fn mail(recipient: &str, expires_ms: i64) -> NewMail {
     NewMail { recipient: recipient.into(), sealed: b"s".to_vec(), now_ms: 10, expires_ms }
 }
@@ -52,7 +70,13 @@ async fn a_code_is_counted_bound_and_used_once() {
     let (browser, purpose) = (TokenHash::of("b"), "sign-up");
     let ended = TryOutcome::Ended;
     assert_eq!(store.try_code(browser, purpose, [1; 32], 0, 9).await.unwrap(), ended, "no code");
+    assert!(!store.begin_first_try(browser, purpose).await.unwrap(), "no code");
     store.put_code(code("b", [1; 32], 0)).await.unwrap();
+    for (other, purpose) in [("c", purpose), ("b", "reset")] {
+        assert!(!store.begin_first_try(TokenHash::of(other), purpose).await.unwrap());
+    }
+    assert!(store.begin_first_try(browser, purpose).await.unwrap());
+    assert!(!store.begin_first_try(browser, purpose).await.unwrap(), "twice the first");
     let other = TokenHash::of("c");
     assert_eq!(store.try_code(other, purpose, [1; 32], 0, 9).await.unwrap(), ended);
     assert_eq!(store.try_code(browser, "reset", [1; 32], 0, 9).await.unwrap(), ended);

@@ -106,7 +106,15 @@ pub(super) fn end(conn: &Connection, cookie: &TokenHash) -> StoreResult<()> {
     Ok(())
 }
 
-/// Ends all sessions of somebody but one.
+/// How often all browsers of somebody were signed out; 0 where there is no such account.
+pub(super) fn generation(conn: &Connection, user_id: &str) -> StoreResult<i64> {
+    let mut statement =
+        conn.prepare_cached("SELECT browsers_generation FROM account WHERE user_id = ?1")?;
+    let found = statement.query_row((user_id,), |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Ends all sessions of somebody but one, and what all browsers were known by.
 pub(in crate::sqlite) fn forget_browsers(
     conn: &Connection,
     user_id: &UserId,
@@ -114,5 +122,9 @@ pub(in crate::sqlite) fn forget_browsers(
 ) -> StoreResult<()> {
     conn.prepare_cached("DELETE FROM browser_session WHERE user_id = ?1 AND sha256 IS NOT ?2")?
         .execute(params![user_id.as_str(), but.map(|cookie| cookie.0)])?;
+    conn.prepare_cached(
+        "UPDATE account SET browsers_generation = browsers_generation + 1 WHERE user_id = ?1",
+    )?
+    .execute((user_id.as_str(),))?;
     Ok(())
 }

@@ -80,6 +80,14 @@ fn held_back_until(conn: &Connection, code: &NewCode) -> StoreResult<Option<i64>
     Ok(None)
 }
 
+/// Whether the code has not been tried before; from now on it has.
+pub(super) fn begin_first_try(conn: &Connection, key: Key<'_>) -> StoreResult<bool> {
+    let mut statement = conn.prepare_cached(
+        "UPDATE email_code SET tried = 1 WHERE browser = ?1 AND purpose = ?2 AND tried = 0",
+    )?;
+    Ok(statement.execute(params![key.0.0, key.1])? > 0)
+}
+
 pub(super) fn try_code(
     conn: &Connection,
     key: Key<'_>,
