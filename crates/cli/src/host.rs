@@ -4,6 +4,7 @@
 use std::{net::IpAddr, sync::Weak};
 
 use async_trait::async_trait;
+use axum::{extract::FromRequestParts as _, response::{IntoResponse as _, Response}};
 use estafette_core::{
     email_address::EmailAddress,
     guesses::{Guess, Origin},
@@ -14,7 +15,7 @@ use estafette_homeserver::{
     account_changes::AccountChange,
     address_book::{AddressBook, Standing},
     administration,
-    auth::{self, password},
+    auth::{self, OptionalRequester, password},
     http::RemoteAddress,
     outbound::OutboundRequest,
     rate_limit::Cost,
@@ -77,6 +78,14 @@ impl Host for HomeserverHost {
 
     fn remote_address(&self, parts: &Parts) -> IpAddr {
         RemoteAddress::of(parts, self.0.config.listener.behind_proxy).network()
+    }
+
+    async fn requester(&self, parts: &Parts) -> Result<Option<UserId>, Box<Response>> {
+        let asked = OptionalRequester::from_request_parts(&mut parts.clone(), &self.0).await;
+        match asked {
+            Ok(OptionalRequester(requester)) => Ok(requester.map(|requester| requester.user_id)),
+            Err(error) => Err(Box::new(error.into_response())),
+        }
     }
 
     async fn origin(

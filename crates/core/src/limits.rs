@@ -390,8 +390,7 @@ pub const UNLINK_AT_ONCE_MAX: u64 = 50_000;
 pub const UNLINK_PAGE_MAX: u64 = 1_000;
 /// How often somebody who waits for events of a room without being in it looks, in ms.
 pub const EVENTS_LOOK_INTERVAL_MS: u64 = 500;
-/// After how long rooms that could not be told of a change of an account are told again, in
-/// seconds.
+/// After how many seconds rooms that could not be told of a change of an account are told again.
 pub const ACCOUNT_CHANGES_INTERVAL_S: u64 = 60;
 /// Users whose changed profile or deactivation waits to reach their rooms.
 pub const ACCOUNT_CHANGES_MAX: usize = 10_000;
@@ -530,6 +529,8 @@ pub const OAUTH_POLL_SLOWER_MS: i64 = 5_000;
 pub const RENDEZVOUS_SESSIONS_MAX: usize = 4_000;
 /// The same of one source.
 pub const RENDEZVOUS_PER_SOURCE: usize = 400;
+/// Writes to one that are remembered by their transaction ids, and so may be made.
+pub const RENDEZVOUS_WRITES_MAX: usize = 64;
 /// What one holds.
 pub const RENDEZVOUS_BYTES_MAX: usize = 4_096;
 /// How long one lasts.
@@ -554,8 +555,7 @@ pub const UPSTREAM_TIMEOUT_S: u64 = 10;
 pub const UPSTREAM_ANSWER_BYTES_MAX: usize = 256 * 1_024;
 /// Logout tokens that are remembered, so that each works once.
 pub const UPSTREAM_LOGOUTS_MAX: usize = 10_000;
-/// How long it is remembered whose session a provider's name for one is, where its end ends
-/// devices.
+/// How long a provider's name for a session is remembered, where its end ends devices.
 pub const UPSTREAM_SID_S: u64 = 30 * 24 * 60 * 60;
 /// Names of sessions that are remembered of one person.
 pub const UPSTREAM_SIDS_MAX: i64 = 16;

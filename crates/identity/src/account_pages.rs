@@ -83,10 +83,12 @@ async fn show(
     let page = match (asked.action.as_str(), device_id) {
         ("org.matrix.profile", _) => profile::view(&identity, &browser, &user_id).await?,
         ("org.matrix.device_view" | "org.matrix.session_view", Some(device_id)) => {
-            devices::view(&identity, &browser, &user_id, &device_id).await?
+            let page = devices::view(&identity, &browser, &user_id, &device_id).await;
+            or_list(page, &identity, &browser, &user_id).await?
         }
         ("org.matrix.device_delete" | "org.matrix.session_end", Some(device_id)) => {
-            devices::confirm(&identity, &browser, &user_id, &device_id).await?
+            let page = devices::confirm(&identity, &browser, &user_id, &device_id).await;
+            or_list(page, &identity, &browser, &user_id).await?
         }
         (
             "org.matrix.devices_list"
@@ -139,6 +141,19 @@ async fn question(
         }))
     };
     Ok(Some(browser.show(&Page::new(title, body))))
+}
+
+/// The page of a device; the list of those that there are where that one is gone.
+async fn or_list(
+    page: Result<Page, Trouble>,
+    identity: &Identity,
+    browser: &Browser,
+    user_id: &UserId,
+) -> Result<Page, Trouble> {
+    match page {
+        Err(Trouble::NotFound) => devices::list(identity, browser, user_id).await,
+        page => page,
+    }
 }
 
 /// Whose account it is, in words that they know, and everything that can be done with it.

@@ -4,6 +4,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
+use axum::response::Response;
 use bytes::Bytes;
 use estafette_core::{
     guesses::{Guess, Origin},
@@ -50,6 +51,13 @@ pub trait Host: Send + Sync {
     /// Where a request comes from, for rate limits, as far as it can be believed (the operator's
     /// `listener.behind_proxy` is respected): an IPv4 address, or the first 64 bits of an IPv6 one.
     fn remote_address(&self, parts: &http::request::Parts) -> IpAddr;
+
+    /// Whom the access token of a request lets in. `None` where it carries none. Errors: the answer
+    /// of the Client-Server API to a token that lets nobody in.
+    async fn requester(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<Option<UserId>, Box<Response>>;
 
     /// How somebody at `network` stands to `subject` (an account, or under what nobody is counted),
     /// who shows `known`: the value of the cookie that [`remember_browser`](Self::remember_browser)

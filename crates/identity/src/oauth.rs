@@ -34,6 +34,7 @@ use self::client_metadata::ClientMetadata;
 pub(crate) use self::metadata::ACCOUNT_ACTIONS;
 pub(crate) use self::{
     answer::{OauthError, secret_json},
+    consent::back_to_client,
     params::Form,
     token::secret,
 };

@@ -8,7 +8,7 @@
 mod msc4108;
 mod msc4388;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -19,6 +19,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use estafette_core::limits::{
     RENDEZVOUS_BYTES_MAX, RENDEZVOUS_PER_SOURCE, RENDEZVOUS_S, RENDEZVOUS_SESSIONS_MAX,
+    RENDEZVOUS_WRITES_MAX,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -50,9 +51,22 @@ struct Session {
     writes: u64,
     modified_ms: i64,
     expires_ms: i64,
+    /// What writes were answered, by their transaction ids: the new token, or `None` where the
+    /// other device had written meanwhile.
+    answers: BTreeMap<String, Option<String>>,
 }
 
 impl Session {
+    fn write(&mut self, id: &str, seen: &str, data: Bytes, now_ms: i64) -> Result<Self, Refused> {
+        if self.token != seen {
+            return Err(Refused::Concurrent(self.clone()));
+        }
+        self.data = data;
+        self.modified_ms = now_ms;
+        self.renew_token(id);
+        Ok(self.clone())
+    }
+
     /// Bound to the session, the count of writes and the data, as MSC4388 recommends.
     fn renew_token(&mut self, id: &str) {
         self.writes += 1;
@@ -64,6 +78,10 @@ impl Session {
     }
 }
 
+/// MSC4388, "M_CONCURRENT_WRITE errcode", as long as its paths are unstable.
+const CONCURRENT_WRITE: &str = "IO_ELEMENT_MSC4388_CONCURRENT_WRITE";
+const WROTE_MEANWHILE: &str = "The other device wrote meanwhile.";
+
 /// Why a session cannot be read or written.
 #[derive(Debug)]
 enum Refused {
@@ -73,6 +91,8 @@ enum Refused {
     Concurrent(Session),
     /// 413.
     TooLarge,
+    /// What the Client-Server API answers to a token that lets nobody in.
+    Unknown(Box<Response>),
     /// 403.
     Forbidden(&'static str),
     /// 400, with a code.
@@ -100,6 +120,7 @@ impl Rendezvous {
             writes: 0,
             modified_ms: now_ms,
             expires_ms: now_ms.saturating_add((RENDEZVOUS_S * 1000).cast_signed()),
+            answers: BTreeMap::new(),
         };
         session.renew_token(&id);
         self.sessions.put(&id, source, session.clone(), session.expires_ms, now_ms);
@@ -114,16 +135,32 @@ impl Rendezvous {
     /// Overwrites what stands there, if it is what the writer has seen.
     fn write(&self, id: &str, seen: &str, data: Bytes, now_ms: i64) -> Result<Session, Refused> {
         check_size(&data)?;
-        let written = self.sessions.with(id, now_ms, |session| {
-            if session.token != seen {
-                return Err(Refused::Concurrent(session.clone()));
+        let write = |session: &mut Session| session.write(id, seen, data, now_ms);
+        self.sessions.with(id, now_ms, write).unwrap_or(Err(Refused::NotFound))
+    }
+
+    /// The same, and what it was answered the first time when it comes again under the same
+    /// transaction id. Returns the token.
+    fn write_once(
+        &self,
+        id: &str,
+        txn_id: &str,
+        (seen, data): (&str, Bytes),
+        now_ms: i64,
+    ) -> Result<String, Refused> {
+        check_size(&data)?;
+        let write = |session: &mut Session| {
+            if let Some(answer) = session.answers.get(txn_id) {
+                return answer.clone().ok_or_else(|| Refused::Concurrent(session.clone()));
             }
-            session.data = data;
-            session.modified_ms = now_ms;
-            session.renew_token(id);
-            Ok(session.clone())
-        });
-        written.unwrap_or(Err(Refused::NotFound))
+            if session.answers.len() >= RENDEZVOUS_WRITES_MAX {
+                return Err(Refused::Limited(RENDEZVOUS_S));
+            }
+            let written = session.write(id, seen, data, now_ms).map(|session| session.token);
+            session.answers.insert(txn_id.to_owned(), written.as_ref().ok().cloned());
+            written
+        };
+        self.sessions.with(id, now_ms, write).unwrap_or(Err(Refused::NotFound))
     }
 
     fn remove(&self, id: &str, now_ms: i64) -> Result<(), Refused> {
@@ -161,14 +198,16 @@ impl From<HostError> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        if let Self::Unknown(answer) = self {
+            return *answer;
+        }
         let (status, errcode, message) = match &self {
             Self::NotFound => {
                 (StatusCode::NOT_FOUND, "M_NOT_FOUND", "There is no such rendezvous session.")
             }
-            // MSC4388; the dialect of 2024 answers with 412.
-            Self::Concurrent(_) => {
-                (StatusCode::CONFLICT, "M_CONCURRENT_WRITE", "The other device wrote meanwhile.")
-            }
+            Self::Unknown(_) => (StatusCode::UNAUTHORIZED, "M_UNKNOWN_TOKEN", ""),
+            // MSC4388, by its unstable name; the dialect of 2024 answers with 412.
+            Self::Concurrent(_) => (StatusCode::CONFLICT, CONCURRENT_WRITE, WROTE_MEANWHILE),
             Self::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE", "At most 4096 bytes are kept.")
             }

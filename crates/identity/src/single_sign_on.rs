@@ -23,6 +23,7 @@ use self::target::Target;
 use crate::{
     Identity,
     code::with_onward,
+    oauth::back_to_client,
     owner::Owner,
     pages::{Browser, Page, PageResult, Posted, Query, Trouble},
 };
@@ -162,7 +163,7 @@ async fn decide(
         "allow" => {
             let token = identity.host.login_token(&user_id)?;
             tracing::info!(%user_id, place = target.place(), "a client was let in by the pages");
-            Ok(browser.redirect(&target.with_token(&token)))
+            Ok(back_to_client(&browser, &target.with_token(&token)))
         }
         "deny" => Ok(browser.redirect("/_estafette/account")),
         _ => Err(Trouble::NotUnderstood),

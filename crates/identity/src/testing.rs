@@ -12,7 +12,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use estafette_core::{
     guesses::{Guess, Origin, Shares, Standing, Tally},
@@ -174,6 +178,23 @@ impl Host for TestHost {
     fn remote_address(&self, parts: &http::request::Parts) -> IpAddr {
         let given = parts.headers.get("x-test-address").and_then(|value| value.to_str().ok());
         given.and_then(|text| text.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+
+    async fn requester(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<Option<UserId>, Box<Response>> {
+        let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let token = value.to_str().unwrap().strip_prefix("Bearer ").unwrap();
+        let session = self.store.session(&TokenHash::of(token)).await.unwrap();
+        let works = |ends_ms: Option<i64>| ends_ms.is_none_or(|ends_ms| ends_ms > self.now_ms());
+        match session.filter(|session| works(session.expires_ms)) {
+            Some(session) => Ok(Some(session.user_id.clone())),
+            None => {
+                let body = r#"{"errcode":"M_UNKNOWN_TOKEN"}"#;
+                Err(Box::new((StatusCode::UNAUTHORIZED, body).into_response()))
+            }
+        }
     }
 
     async fn origin(

@@ -13,7 +13,9 @@ use estafette_homeserver::{
 };
 use estafette_identity::{Identity, IdentityConfig, config::MailTransport};
 use estafette_store::{
-    AccountStore as _, PeopleStore as _, accounts::NewAccount, people::PersonDetails,
+    AccountStore as _, PeopleStore as _,
+    accounts::{AccountFlag, NewAccount},
+    people::PersonDetails,
 };
 use http::{HeaderMap, Request, StatusCode, header};
 use tower::ServiceExt as _;
@@ -407,4 +409,45 @@ async fn nobody_is_answered_as_somebody_is() {
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(told[0][..18], told[2][..], "what is no address at all");
+}
+
+/// Otherwise a client whose token has ended is told that it has none, and never refreshes it
+/// (MSC4388, "Authentication").
+#[tokio::test]
+async fn a_token_that_lets_nobody_in_is_no_missing_one() {
+    let site = Site::start().await;
+    let device: serde_json::Value =
+        serde_json::from_str(&site.log_in("alice", PASSWORD, HOME, "").await.body).unwrap();
+    let token = device["access_token"].as_str().unwrap();
+    let path = "/_matrix/client/unstable/io.element.msc4388/rendezvous";
+    let ask = async |header: &str, query: &str| {
+        let mut request = Request::get(format!("{path}{query}"));
+        if !header.is_empty() {
+            request = request.header("authorization", header);
+        }
+        let answer = site.send(request, HOME, String::new()).await;
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        (answer.status.as_u16(), body)
+    };
+    let (bearer, query) = (format!("Bearer {token}"), format!("?access_token={token}"));
+    let available = |known: bool| (200, serde_json::json!({ "create_available": known }));
+    assert_eq!(ask("", "").await, available(false));
+    assert_eq!(ask(&bearer, "").await, available(true));
+    assert_eq!(ask("", &query).await, available(true));
+    for (header, query) in [("Bearer x", ""), ("", "?access_token=x"), ("Basic x", "")] {
+        let (status, body) = ask(header, query).await;
+        assert_eq!(status, 401, "{body}");
+    }
+    let user_id = UserId::parse("@alice:x.fr").unwrap();
+    site.server.store.set_account_flag(&user_id, AccountFlag::Locked, true).await.unwrap();
+    let (status, body) = ask(&bearer, "").await;
+    assert_eq!((status, &body["errcode"]), (401, &"M_USER_LOCKED".into()));
+    assert_eq!(body["soft_logout"], true);
+    site.server.store.set_account_flag(&user_id, AccountFlag::Locked, false).await.unwrap();
+    let email = Some(ADDRESS.to_owned());
+    let expires_ms = Some(site.server.now_ms());
+    let details = PersonDetails { email, expires_ms, ..PersonDetails::default() };
+    site.server.store.put_person(&user_id, details).await.unwrap();
+    let (status, body) = ask(&bearer, "").await;
+    assert_eq!((status, &body["errcode"]), (403, &"ORG_MATRIX_EXPIRED_ACCOUNT".into()));
 }

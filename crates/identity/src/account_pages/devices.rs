@@ -10,11 +10,10 @@ use estafette_store::{
     accounts::{Device, Devices},
     oauth::OauthSession,
 };
-use http::Uri;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{PATH, back};
+use super::{PATH, back, require_recent};
 use crate::{
     Identity,
     oauth::client_name,
@@ -158,14 +157,16 @@ pub(super) struct Deletion {
 /// `POST /_estafette/account/devices/delete`: everything of the device is gone when this returns.
 pub(super) async fn delete(
     State(identity): State<Arc<Identity>>,
-    Posted { browser, form }: Posted<Deletion>,
+    Posted { mut browser, form }: Posted<Deletion>,
 ) -> PageResult {
     let list = format!("{PATH}?action=org.matrix.devices_list");
-    let user_id = match browser.require_user(&Uri::from_static(PATH)) {
-        Ok(user_id) => user_id,
-        Err(sign_in) => return Ok(*sign_in),
-    };
     let device_id = DeviceId::parse(&form.device_id).map_err(|_| Trouble::NotFound)?;
+    // MSC4191, "Security considerations": its keys go with it.
+    let here = link("org.matrix.device_delete", &device_id);
+    let user_id = match require_recent(&mut browser, &here).await {
+        Ok(user_id) => user_id,
+        Err(answer) => return answer,
+    };
     identity.store.delete_devices(&user_id, Devices::These(vec![device_id])).await?;
     Ok(browser.redirect(&list))
 }

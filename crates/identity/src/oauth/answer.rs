@@ -23,18 +23,32 @@ pub(crate) struct OauthError {
     code: &'static str,
     description: Cow<'static, str>,
     retry_after_s: Option<u64>,
+    /// Whether the client tried to prove itself in a header, and so is told how it could.
+    challenges: bool,
 }
 
 impl OauthError {
     /// 400 with a code of the RFCs.
     pub(crate) fn new(code: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
         let description = description.into();
-        Self { status: StatusCode::BAD_REQUEST, code, description, retry_after_s: None }
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, code, description, retry_after_s: None, challenges: false }
     }
 
     /// A parameter is missing, given twice, or makes no sense.
     pub(crate) fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new("invalid_request", description)
+    }
+
+    /// RFC 6749, section 3.1.
+    pub(crate) fn given_twice() -> Self {
+        Self::invalid_request("A parameter is given twice.")
+    }
+
+    /// 401: clients are public, so they prove themselves by nothing (RFC 6749, section 5.2).
+    pub(crate) fn no_authentication() -> Self {
+        let error = Self::new("invalid_client", "Clients have nothing to authenticate with.");
+        Self { status: StatusCode::UNAUTHORIZED, challenges: true, ..error }
     }
 
     /// 401: there is no such client.
@@ -95,6 +109,7 @@ impl From<HostError> for OauthError {
                 code: "temporarily_unavailable",
                 description: "Too many requests: wait a little.".into(),
                 retry_after_s: Some(retry_after_ms.div_ceil(1000)),
+                challenges: false,
             },
             HostError::Overloaded => Self::busy(),
             error => Self::internal(error),
@@ -108,6 +123,10 @@ impl IntoResponse for OauthError {
         let mut response = secret_json(self.status, &body);
         if let Some(wait_s) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+        }
+        if self.challenges {
+            let scheme = HeaderValue::from_static("Basic realm=\"clients\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

@@ -12,7 +12,7 @@ use axum::extract::State;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::{
     ids::UserId,
-    limits::{DEVICE_NAME_BYTES_MAX, OAUTH_CODE_S},
+    limits::{CONTINUE_BYTES_MAX, DEVICE_NAME_BYTES_MAX, OAUTH_CODE_S},
 };
 use estafette_store::{
     AccountStore as _, OauthStore as _, StoreError, accounts::TokenHash, oauth::NewCode,
@@ -99,7 +99,10 @@ impl AuthorizationRequest {
     ) -> Result<Self, Refusal> {
         let base_url = base_url(identity, parts)
             .ok_or_else(|| OauthError::invalid_request("The request names no host."))?;
-        let params = Params::parse(query.as_bytes())?;
+        let (params, twice) = Params::parse_all(query.as_bytes())?;
+        if twice.iter().any(|name| matches!(name.as_str(), "client_id" | "redirect_uri")) {
+            return Err(OauthError::given_twice().into());
+        }
         let client = registration::client(identity, params.require("client_id")?).await?;
         let redirect_uri = params.require("redirect_uri")?;
         let registered = &client.metadata.redirect_uris;
@@ -113,10 +116,15 @@ impl AuthorizationRequest {
                 Some("fragment") => ResponseMode::Fragment,
                 _ => ResponseMode::Query,
             },
-            state: params.get("state").map(str::to_owned),
+            // Which one is the client's is not known.
+            state: params.get("state").filter(|_| !twice.contains("state")).map(str::to_owned),
             issuer: issuer(&base_url),
         };
-        match Asked::read(&params, &client) {
+        let asked = match twice.is_empty() {
+            true => check_length(query).and_then(|()| Asked::read(&params, &client)),
+            false => Err(OauthError::given_twice()),
+        };
+        match asked {
             Ok(asked) => Ok(Self {
                 client,
                 scope: asked.scope,
@@ -183,6 +191,15 @@ impl AuthorizationRequest {
     }
 }
 
+/// The request travels with the browser by way of the sign-in page. What would be lost on the way
+/// is refused now.
+fn check_length(query: &str) -> Result<(), OauthError> {
+    if consent::path_for(query).len() > CONTINUE_BYTES_MAX {
+        return Err(OauthError::invalid_request("The request is too long."));
+    }
+    Ok(())
+}
+
 /// What is asked for, once it is known who asks.
 struct Asked {
     scope: Scope,
@@ -204,7 +221,8 @@ impl Asked {
             let description = "The response mode must be `query` or `fragment`.";
             return Err(OauthError::invalid_request(description));
         }
-        if !client.metadata.has_grant(AUTHORIZATION_CODE) {
+        // Client-Server API, "Client metadata": both are needed for this grant.
+        if !client.metadata.has_grant(AUTHORIZATION_CODE) || !client.metadata.answers_code() {
             let description = "The client is not registered for authorisation codes.";
             return Err(OauthError::new("unauthorized_client", description));
         }
@@ -246,7 +264,7 @@ pub(super) async fn authorize(
         Err(refusal) => return consent::refused(&browser, refusal),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let consent = format!("/_estafette/consent?{query}");
+    let consent = consent::path_for(query);
     if !request.wants_account || !identity.offers_sign_up() {
         return Ok(browser.redirect(&consent));
     }

@@ -137,6 +137,11 @@ impl ClientMetadata {
         WebUri::parse(&self.client_uri).map_or(&self.client_uri, |uri| uri.host)
     }
 
+    /// Whether the client registered for answers with a code.
+    pub(crate) fn answers_code(&self) -> bool {
+        self.response_types.iter().any(|known| known == "code")
+    }
+
     /// Whether the client registered for a grant.
     pub(crate) fn has_grant(&self, grant: &str) -> bool {
         self.grant_types.iter().any(|known| known == grant)
@@ -186,8 +191,9 @@ fn texts(
         let is_language = !language.is_empty()
             && language.len() <= 35
             && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        // RFC 7591, section 2: what is not understood is ignored.
         if !is_language {
-            return Err(invalid("A member's language is no language tag."));
+            continue;
         }
         if kind == "client_name" {
             if value.len() > OAUTH_CLIENT_NAME_BYTES_MAX || value.chars().any(disguises) {
@@ -217,7 +223,7 @@ fn invalid(description: &'static str) -> OauthError {
 fn text<'a>(sent: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, OauthError> {
     match sent.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty())),
         Some(_) => Err(invalid("A member of the metadata is no text.")),
     }
 }

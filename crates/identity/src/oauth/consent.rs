@@ -14,7 +14,7 @@ use super::{
     answer::OauthError,
     authorize::{AuthorizationRequest, Refusal},
     base_url::base_url,
-    redirect::{self, Recipient},
+    redirect::{self, Recipient, WebUri},
     registration::Client,
 };
 use crate::{
@@ -29,6 +29,11 @@ const PATH: &str = "/_estafette/consent";
 
 pub(super) fn routes() -> Router<Arc<Identity>> {
     Router::new().route(PATH, get(show).post(decide))
+}
+
+/// The page of a request.
+pub(super) fn path_for(query: &str) -> String {
+    format!("{PATH}?{query}")
 }
 
 /// `GET /_estafette/consent`, with the query of the authorisation request.
@@ -56,7 +61,7 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
             input type="hidden" name="query" value=(query);
             (yes_or_no(&browser))
         }))
-        (other_account(&browser, &owner, &format!("{PATH}?{query}")))
+        (other_account(&browser, &owner, &path_for(query)))
     };
     let page = Page::new(words.window_title, body).may_lead_to(request.redirect_uri());
     Ok(browser.show(&page))
@@ -64,7 +69,7 @@ async fn show(State(identity): State<Arc<Identity>>, browser: Browser, parts: Pa
 
 /// Signs in and comes back.
 fn sign_in_first(browser: &Browser, query: &str, login_hint: Option<&str>) -> Response {
-    let onward = format!("{PATH}?{query}");
+    let onward = path_for(query);
     let mut pairs = vec![("continue", onward.as_str())];
     if let Some(hint) = login_hint.and_then(hinted) {
         pairs.push(("login_hint", hint));
@@ -237,7 +242,7 @@ async fn decide(
         Err(refusal) => return refused(&browser, refusal),
     };
     if form.decision == "deny" {
-        return Ok(browser.redirect(&request.denied()));
+        return Ok(back_to_client(&browser, &request.denied()));
     }
     let Some(user_id) = browser.user_id() else {
         return Ok(sign_in_first(&browser, &form.query, request.login_hint.as_deref()));
@@ -246,9 +251,29 @@ async fn decide(
         return Err(Trouble::NotUnderstood);
     }
     match request.allowed(&identity, user_id).await {
-        Ok(url) => Ok(browser.redirect(&url)),
+        Ok(url) => Ok(back_to_client(&browser, &url)),
         Err(error) => refused(&browser, Refusal::Show(error)),
     }
+}
+
+/// Takes a browser that sent a form back to a client.
+///
+/// By a page of ours where a redirect does not arrive or shows nothing: CSP knows no IPv6 addresses
+/// (level 3, section 2.3.1), so Chromium holds a redirect to one against `form-action`; and whoever
+/// went on in another application is left with the page that asked.
+pub(crate) fn back_to_client(browser: &Browser, url: &str) -> Response {
+    let of_browsers = |web: WebUri<'_>| web.host != "[::1]";
+    let place = url.split(['?', '#']).next().and_then(WebUri::parse);
+    if place.is_some_and(of_browsers) {
+        return browser.redirect(url);
+    }
+    let words = &browser.words().consent;
+    let body = html! {
+        h1 { (words.back_title) }
+        p { (words.back_text) }
+        div.actions { a.button href=(url) rel="noreferrer" { (words.back) } }
+    };
+    browser.show(&Page::new(words.back_title, body).goes_on_to(url))
 }
 
 /// What is wrong with the request, to the client where it is known, else to the person.

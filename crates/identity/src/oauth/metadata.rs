@@ -44,8 +44,7 @@ pub(super) async fn show(
 }
 
 fn describe(base_url: &str, offers_sign_up: bool) -> Value {
-    let prompts: &[&str] = if offers_sign_up { &["create"] } else { &[] };
-    json!({
+    let mut metadata = json!({
         "issuer": issuer(base_url),
         "authorization_endpoint": format!("{base_url}/oauth2/authorize"),
         "token_endpoint": format!("{base_url}/oauth2/token"),
@@ -58,12 +57,16 @@ fn describe(base_url: &str, offers_sign_up: bool) -> Value {
         "response_modes_supported": ["query", "fragment"],
         "grant_types_supported": [AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": prompts,
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint_auth_methods_supported": ["none"],
         "scopes_supported": ([scope::API_NAMES, &[ADMINISTRATION_SCOPE]].concat()),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    // RFC 8414, section 3.2: what would be empty is left out.
+    if let Some(members) = metadata.as_object_mut().filter(|_| offers_sign_up) {
+        members.insert("prompt_values_supported".into(), json!(["create"]));
+    }
+    metadata
 }
 
 /// The issuer identifier, also in authorisation responses (RFC 9207).

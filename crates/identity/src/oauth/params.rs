@@ -2,12 +2,16 @@
 //! Parameters of an OAuth 2.0 request (RFC 6749, section 3): `application/x-www-form-urlencoded`,
 //! each at most once, and one without a value is as good as none.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use estafette_core::limits::{BODY_READ_TIMEOUT_S, OAUTH_FORM_BYTES_MAX};
-use http::request::Parts;
+use http::{header, request::Parts};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::answer::OauthError;
@@ -20,19 +24,26 @@ pub(crate) struct Params(BTreeMap<String, String>);
 impl Params {
     /// Reads them from a query or a body.
     pub(crate) fn parse(encoded: &[u8]) -> Result<Self, OauthError> {
+        let (params, twice) = Self::parse_all(encoded)?;
+        if twice.is_empty() { Ok(params) } else { Err(OauthError::given_twice()) }
+    }
+
+    /// The first of each, and the names of those that are given twice.
+    pub(crate) fn parse_all(encoded: &[u8]) -> Result<(Self, BTreeSet<String>), OauthError> {
         if encoded.len() > OAUTH_FORM_BYTES_MAX {
             return Err(OauthError::invalid_request("The request is too long."));
         }
         let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(encoded)
             .map_err(|_| OauthError::invalid_request("The request is not form-encoded."))?;
-        let mut params = BTreeMap::new();
+        let (mut params, mut twice) = (BTreeMap::new(), BTreeSet::new());
         for (name, value) in pairs {
             if params.contains_key(&name) {
-                return Err(OauthError::invalid_request("A parameter is given twice."));
+                twice.insert(name);
+            } else {
+                params.insert(name, value);
             }
-            params.insert(name, value);
         }
-        Ok(Self(params))
+        Ok((Self(params), twice))
     }
 
     /// One of them.
@@ -59,6 +70,15 @@ impl FromRequest<Arc<Identity>> for Form {
 
     async fn from_request(request: Request, _: &Arc<Identity>) -> Result<Self, OauthError> {
         let (parts, body) = request.into_parts();
+        // RFC 6749, sections 3.2 and 4.1.3. One that is not said is taken for it.
+        let kind = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
+        let is_form = |kind: &[u8]| {
+            let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+            essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+        };
+        if !kind.is_none_or(is_form) {
+            return Err(OauthError::invalid_request("The request is not form-encoded."));
+        }
         let body = bounded(body, OAUTH_FORM_BYTES_MAX).await?;
         Ok(Self { parts, params: Params::parse(&body)? })
     }

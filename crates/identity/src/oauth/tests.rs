@@ -3,6 +3,7 @@
 
 mod consent;
 mod device;
+mod exact;
 mod theft;
 
 use axum::body::Body;

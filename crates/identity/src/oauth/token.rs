@@ -11,7 +11,7 @@ use estafette_store::{
     accounts::{LoginOutcome, TokenHash, TokenPair},
     oauth::{CodeExchange, DevicePoll, GrantOutcome, OauthRefreshOutcome, PollOutcome},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -69,8 +69,11 @@ impl IssuedPair {
 /// `POST /oauth2/token`
 pub(super) async fn token(
     State(identity): State<Arc<Identity>>,
-    Form { params, .. }: Form,
+    Form { parts, params }: Form,
 ) -> Result<Response, OauthError> {
+    if parts.headers.contains_key(header::AUTHORIZATION) {
+        return Err(OauthError::no_authentication());
+    }
     let grant_type = params.require("grant_type")?;
     let client_id = params.require("client_id")?;
     let client = registration::client(&identity, client_id).await?;
@@ -179,6 +182,12 @@ async fn granted(
     }
 }
 
+/// Whether what is asked for was granted (RFC 6749, section 6).
+fn within(asked: Option<&str>, granted: &str) -> bool {
+    let known = |token: &str| token.is_empty() || granted.split(' ').any(|known| known == token);
+    asked.is_none_or(|asked| asked.split(' ').all(known))
+}
+
 /// The old pair works until the new one is first used, so that a lost answer can be asked for
 /// again. A refresh token that comes again after that was stolen: the session ends (F-22). While
 /// the account is locked it is kept, and works afterwards.
@@ -191,6 +200,11 @@ async fn by_refresh_token(
     let pair = IssuedPair::new(identity);
     let refused = |description: &'static str| Err(OauthError::new("invalid_grant", description));
     match identity.store.refresh_oauth(client_id, &given, pair.stored).await? {
+        // The new pair is nobody's then, and the old one goes on.
+        OauthRefreshOutcome::Refreshed { scope } if !within(params.get("scope"), &scope) => {
+            let description = "The scope is more than what was granted.";
+            Err(OauthError::new("invalid_scope", description))
+        }
         OauthRefreshOutcome::Refreshed { scope } => Ok(pair.answer(&scope)),
         OauthRefreshOutcome::Unknown => refused("The refresh token is not known."),
         OauthRefreshOutcome::Locked => Err(OauthError::locked()),

@@ -15,12 +15,15 @@ pub(crate) struct Page {
     status: StatusCode,
     /// Sources besides this server that a form of the page may lead to.
     form_targets: Vec<String>,
+    /// Where it goes on to by itself.
+    onward: Option<String>,
 }
 
 impl Page {
     /// A page with its title (of the window) and what stands in its `main`, a heading included.
     pub(crate) fn new(title: &str, body: Markup) -> Self {
-        Self { title: title.to_owned(), body, status: StatusCode::OK, form_targets: Vec::new() }
+        let (title, status) = (title.to_owned(), StatusCode::OK);
+        Self { title, body, status, form_targets: Vec::new(), onward: None }
     }
 
     /// The same with another status than 200.
@@ -29,18 +32,24 @@ impl Page {
         self
     }
 
+    /// The same that goes on to a URL by itself, by a navigation that is no form's.
+    pub(crate) fn goes_on_to(mut self, url: &str) -> Self {
+        self.onward = Some(url.to_owned());
+        self
+    }
+
     /// Lets a form of the page end at `target`, a redirect URI: Chromium holds redirects after a
     /// form against `form-action` (CSP level 3 §6.4.1). Its scheme and host alone are allowed.
     pub(crate) fn may_lead_to(mut self, target: &str) -> Self {
         let Some((scheme, rest)) = target.split_once(':') else { return self };
         let host = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
+        // To others leads a page in between (`oauth::consent::back_to_client`).
         let source = match (scheme, host) {
             ("http" | "https", Some(host)) => format!("{scheme}://{host}"),
-            ("http" | "https", None) => return self,
-            _ => format!("{scheme}:"),
+            _ => return self,
         };
-        // Nothing that could end the directive or the header.
-        let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:/[]".contains(&byte);
+        // Nothing that could end the directive or the header, and no IPv6 address.
+        let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:/".contains(&byte);
         if source.bytes().all(safe) {
             self.form_targets.push(source);
         }
@@ -62,6 +71,9 @@ pub(super) fn response(identity: &Identity, language: Language, page: &Page) -> 
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
+                @if let Some(url) = &page.onward {
+                    meta http-equiv="refresh" content={ "0;url=" (url) };
+                }
                 // WCAG 2.4.2: who hears the title alone hears what happened.
                 title { (failed) (page.title) " · " (service_name) }
                 link rel="stylesheet" href=(*STYLE_URL);

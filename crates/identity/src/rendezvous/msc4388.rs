@@ -7,12 +7,11 @@ use axum::{
     Router,
     extract::{Path, Request, State},
     response::Response,
-    routing::get,
+    routing::{get, put},
 };
 use bytes::Bytes;
-use estafette_core::limits::RENDEZVOUS_BYTES_MAX;
-use estafette_store::{AccountStore as _, accounts::TokenHash};
-use http::{HeaderMap, StatusCode, header};
+use estafette_core::limits::{RENDEZVOUS_BYTES_MAX, TXN_ID_BYTES_MAX};
+use http::{HeaderMap, StatusCode, request::Parts};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -27,12 +26,16 @@ pub(super) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route(PATH, get(discover).post(create))
         .route(&format!("{PATH}/{{id}}"), get(read).put(write).delete(remove))
+        .route(&format!("{PATH}/{{id}}/{{txn_id}}"), put(write_once))
 }
 
 /// `GET …/rendezvous`: whether the requester may begin a session.
-async fn discover(State(identity): State<Arc<Identity>>, headers: HeaderMap) -> Response {
-    let available = is_known(&identity, &headers).await;
-    json_answer(StatusCode::OK, &json!({ "create_available": available }))
+async fn discover(
+    State(identity): State<Arc<Identity>>,
+    parts: Parts,
+) -> Result<Response, Refused> {
+    let available = is_known(&identity, &parts).await?;
+    Ok(json_answer(StatusCode::OK, &json!({ "create_available": available })))
 }
 
 #[derive(Deserialize)]
@@ -46,7 +49,7 @@ async fn create(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    if !is_known(&identity, &parts.headers).await {
+    if !is_known(&identity, &parts).await? {
         return Err(Refused::Forbidden("Only people of this server may begin a session."));
     }
     let address = identity.host.remote_address(&parts);
@@ -81,7 +84,8 @@ struct Write {
     data: String,
 }
 
-/// `PUT …/rendezvous/{id}`: the repeat of the write that stands there succeeds again.
+/// `PUT …/rendezvous/{id}`, as clients of the proposal before it had transaction ids: the repeat of
+/// the write that stands there succeeds again.
 async fn write(
     State(identity): State<Arc<Identity>>,
     Path(id): Path<String>,
@@ -95,6 +99,22 @@ async fn write(
         outcome => outcome?,
     };
     Ok(json_answer(StatusCode::OK, &json!({ "sequence_token": session.token })))
+}
+
+/// `PUT …/rendezvous/{id}/{txnId}`: what comes again is answered as the first time.
+async fn write_once(
+    State(identity): State<Arc<Identity>>,
+    Path((id, txn_id)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Refused> {
+    if txn_id.len() > TXN_ID_BYTES_MAX {
+        return Err(Refused::Malformed("M_INVALID_PARAM", "The transaction id is too long."));
+    }
+    let body = whole(request.into_body(), BODY_BYTES_MAX).await?;
+    let Write { sequence_token, data } = json_body(&body)?;
+    let (write, now_ms) = ((&*sequence_token, Bytes::from(data)), identity.host.now_ms());
+    let token = identity.rendezvous.write_once(&id, &txn_id, write, now_ms)?;
+    Ok(json_answer(StatusCode::OK, &json!({ "sequence_token": token })))
 }
 
 /// `DELETE …/rendezvous/{id}`
@@ -111,16 +131,8 @@ fn json_body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
         .map_err(|_| Refused::Malformed("M_BAD_JSON", "The body has the wrong shape."))
 }
 
-/// Whether the request carries an access token that works.
-async fn is_known(identity: &Identity, headers: &HeaderMap) -> bool {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.split_once(' '));
-    let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-        return false;
-    };
-    let session = identity.store.session(&TokenHash::of(token.trim())).await.ok().flatten();
-    let now_ms = identity.host.now_ms();
-    session.is_some_and(|session| {
-        !session.locked && session.expires_ms.is_none_or(|expires| expires > now_ms)
-    })
+/// Whether somebody of this server asks. A token that lets nobody in is no missing one (MSC4388,
+/// "Authentication"): its client is to refresh it.
+async fn is_known(identity: &Identity, parts: &Parts) -> Result<bool, Refused> {
+    identity.host.requester(parts).await.map(|user_id| user_id.is_some()).map_err(Refused::Unknown)
 }

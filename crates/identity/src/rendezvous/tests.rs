@@ -122,6 +122,10 @@ async fn the_newer_dialect_is_for_known_people_and_survives_retries() {
     let ask = async |method, path: &str, token, body| new(&site, method, path, token, &body).await;
     assert_eq!(ask("GET", NEW, "", json!({})).await.1, json!({ "create_available": false }));
     assert_eq!(ask("GET", NEW, "token", json!({})).await.1, json!({ "create_available": true }));
+    for method in ["GET", "POST"] {
+        let (status, answer) = ask(method, NEW, "wrong", json!({ "data": "a" })).await;
+        assert_eq!((status.as_u16(), &answer["errcode"]), (401, &json!("M_UNKNOWN_TOKEN")));
+    }
     let (status, answer) = ask("POST", NEW, "", json!({ "data": "a" })).await;
     assert_eq!((status, &answer["errcode"]), (StatusCode::FORBIDDEN, &json!("M_FORBIDDEN")));
     let (status, session) = ask("POST", NEW, "token", json!({ "data": "a" })).await;
@@ -135,7 +139,21 @@ async fn the_newer_dialect_is_for_known_people_and_survives_retries() {
     let (status, again) = write(&first, "b").await;
     assert_eq!((status, &again), (StatusCode::OK, &second), "the answer may have been lost");
     let (status, refused) = write(&first, "c").await;
-    assert_eq!((status.as_u16(), &refused["errcode"]), (409, &json!("M_CONCURRENT_WRITE")));
+    assert_eq!((status.as_u16(), &refused["errcode"]), (409, &json!("IO_ELEMENT_MSC4388_CONCURRENT_WRITE")));
+    let once = async |txn: &str, token: &Value, data: &str| {
+        let path = format!("{path}/{txn}");
+        new(&site, "PUT", &path, "", &json!({ "sequence_token": token, "data": data })).await
+    };
+    let (_, third) = once("1", &second["sequence_token"], "d").await;
+    let (_, fourth) = once("2", &third["sequence_token"], "b").await;
+    let lost = once("3", &first, "e").await;
+    assert_eq!(lost.0, StatusCode::CONFLICT);
+    assert_eq!(once("1", &second["sequence_token"], "d").await, (StatusCode::OK, third));
+    let later = once("3", &fourth["sequence_token"], "e").await;
+    assert_eq!(later, lost, "a write that was lost is not made later");
+    let second = fourth;
+    let long = "x".repeat(256);
+    assert_eq!(once(&long, &first, "f").await.1["errcode"], "M_INVALID_PARAM");
     let (_, read) = ask("GET", &path, "", json!({})).await;
     assert_eq!((&read["data"], &read["sequence_token"]), (&json!("b"), &second["sequence_token"]));
     let (status, _) = write(&second["sequence_token"], &"é".repeat(2049)).await;

@@ -51,7 +51,7 @@ pub(super) enum Refused {
     NotYou,
     /// The provider did not ask the person, or does not say that it did.
     NotProven,
-    /// The account is locked or deactivated.
+    /// The account is deactivated.
     Closed,
     /// The provider did not have the person prove as much as the operator demands.
     TooWeak,
@@ -71,6 +71,9 @@ pub(super) async fn find(
     claims: &Map<String, Value>,
 ) -> Result<Found, Trouble> {
     if let Some(user_id) = identity.store.upstream_user(&provider.id, subject).await? {
+        if !is_still_of(identity, provider, &user_id, claims).await? {
+            return Ok(Found::Refused(Refused::Address));
+        }
         return open(identity, user_id).await;
     }
     let Some(email) = vouched_address(provider, claims) else {
@@ -117,9 +120,35 @@ async fn unproven(
     Ok(Found::Unproven(user_id, proof))
 }
 
+/// Whether somebody who is known has an address of a domain that the provider may vouch for, as far
+/// as it names one. An address that is another one by now is told to the operator: who somebody
+/// works for is the policy's to say, or an administrator's.
+async fn is_still_of(
+    identity: &Identity,
+    provider: &ProviderConfig,
+    user_id: &UserId,
+    claims: &Map<String, Value>,
+) -> Result<bool, Trouble> {
+    let named = text(claims, "email").and_then(|email| EmailAddress::parse(email).ok());
+    let Some(named) = named else { return Ok(true) };
+    if !provider.may_vouch_for(named.domain()) {
+        tracing::warn!(%user_id, provider = %provider.id, "a known subject is of another domain now");
+        return Ok(false);
+    }
+    let person = identity.store.person(user_id).await?;
+    let kept = person.and_then(|person| person.details.email);
+    if kept.is_some_and(|kept| kept != named.as_str()) {
+        tracing::warn!(%user_id, provider = %provider.id, "a known subject has another address now");
+    }
+    Ok(true)
+}
+
 async fn open(identity: &Identity, user_id: UserId) -> Result<Found, Trouble> {
-    let account = identity.store.account(&user_id).await?;
-    let is_open = account.is_some_and(|account| !account.deactivated && !account.locked);
+    let account = identity.store.account(&user_id).await?.filter(|account| !account.deactivated);
+    if account.as_ref().is_some_and(|account| account.locked) {
+        return Err(Trouble::Locked);
+    }
+    let is_open = account.is_some();
     Ok(if is_open { Found::Account(user_id) } else { Found::Refused(Refused::Closed) })
 }
 

@@ -77,6 +77,7 @@ pub(super) struct Provider<'a> {
 pub(super) struct Tokens {
     pub(super) id_token: String,
     pub(super) access_token: String,
+    token_type: String,
 }
 
 impl<'a> Provider<'a> {
@@ -141,7 +142,8 @@ impl<'a> Provider<'a> {
     }
 
     /// What was signed, by one of the provider's keys. Keys are fetched again, once a minute at
-    /// most, where the token names one that is unknown.
+    /// most, where the token names one that is unknown, or that did not sign it: some providers
+    /// change a key and not its name.
     pub(super) async fn verified(&self, token: &str) -> Result<Map<String, Value>, UpstreamError> {
         let metadata = self.metadata().await?;
         let (keys, since_ms) = {
@@ -152,7 +154,8 @@ impl<'a> Provider<'a> {
         };
         let now_ms = self.identity.host.now_ms();
         match verify(token, &keys) {
-            Err(SignatureError::UnknownKey) if now_ms - since_ms >= KEYS_AGAIN_MS => {}
+            Err(SignatureError::UnknownKey | SignatureError::Wrong)
+                if now_ms - since_ms >= KEYS_AGAIN_MS => {}
             outcome => return Ok(outcome?),
         }
         let keys = Arc::new(self.fetch_keys(&metadata).await?);
@@ -197,7 +200,13 @@ impl<'a> Provider<'a> {
         set(&mut headers, header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         set(&mut headers, header::ACCEPT, "application/json");
         let body = serde_urlencoded::to_string(form).unwrap_or_default();
-        json(&self.ask(Method::POST, &metadata.token_endpoint, headers, body.into()).await?)
+        let answer = self.ask(Method::POST, &metadata.token_endpoint, headers, body.into()).await?;
+        let tokens: Tokens = json(&answer)?;
+        // RFC 6749, section 7.1; OpenID Connect Core, section 3.1.3.3.
+        if !tokens.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(UpstreamError::Answer("the token is of no known type".into()));
+        }
+        Ok(tokens)
     }
 
     /// What the user info endpoint says, and whether it is signed. `None` when there is none.

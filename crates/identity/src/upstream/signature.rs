@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Signed tokens: whose signature, and what was signed (RFC 7515, 7517, 7519, 8725).
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
     jwk::{Jwk, PublicKeyUse},
@@ -27,7 +28,7 @@ pub(super) enum SignatureError {
 /// What was signed, once it is proven that one of `keys` signed it.
 pub(super) fn verify(token: &str, keys: &[Jwk]) -> Result<Map<String, Value>, SignatureError> {
     let header = decode_header(token).map_err(|_| SignatureError::Malformed)?;
-    if !ALGORITHMS.contains(&header.alg) {
+    if !ALGORITHMS.contains(&header.alg) || demands_more(token) {
         return Err(SignatureError::Malformed);
     }
     let named = |key: &&Jwk| header.kid.is_none() || key.common.key_id == header.kid;
@@ -41,6 +42,15 @@ pub(super) fn verify(token: &str, keys: &[Jwk]) -> Result<Map<String, Value>, Si
         }
     }
     Err(found)
+}
+
+/// Whether the header has extensions that must be understood: none is here (RFC 7515, section
+/// 4.1.11).
+fn demands_more(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
+    let header: Map<String, Value> = serde_json::from_slice(&header).unwrap_or_default();
+    header.contains_key("crit")
 }
 
 /// Claims are checked by ourselves, against our own clock.

@@ -29,7 +29,7 @@ use estafette_testkit::{
     secret_times::{Trial, guess},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use jsonwebtoken::Algorithm;
+use jsonwebtoken::{Algorithm, jwk::Jwk};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -38,6 +38,7 @@ use self::keys::{published, sign};
 use super::{
     claims::{ClaimError, Expected, check_id_token},
     config::{ClientAuth, ClientSecret, LogoutReach, ProviderConfig},
+    signature::{SignatureError, verify},
 };
 use crate::{
     Host as _, HostError, IdentityConfig,
@@ -57,6 +58,7 @@ struct Script {
     signed_user_info: bool,
     algorithm: Algorithm,
     kid: &'static str,
+    token_type: &'static str,
     /// Changes the ID token on its way.
     spoil: fn(String) -> String,
     /// What it says of itself.
@@ -157,6 +159,7 @@ impl World {
             signed_user_info: false,
             algorithm: Algorithm::RS256,
             kid: "r",
+            token_type: "bearer",
             spoil: |token| token,
             metadata: json!({
                 "issuer": ISSUER,
@@ -289,7 +292,8 @@ impl Script {
         let members = claims.as_object_mut().unwrap();
         members.entry("nonce").or_insert_with(|| self.nonce.clone().into());
         let token = (self.spoil)(sign(self.algorithm, self.kid, &claims));
-        json!({ "id_token": token, "access_token": "upstream-token", "token_type": "Bearer" })
+        let kind = self.token_type;
+        json!({ "id_token": token, "access_token": "upstream-token", "token_type": kind })
             .to_string()
     }
 }
@@ -372,6 +376,16 @@ async fn what_the_provider_did_not_sign_is_not_believed() {
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     }
     world.say(|script| script.spoil = |token| token);
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"r","crit":["x"]}"#);
+    let (signed, keys) = (sign(Algorithm::RS256, "r", &claims(json!({}))), published());
+    let demanding = format!("{header}.{}", signed.split_once('.').unwrap().1);
+    let keys: Vec<Jwk> = serde_json::from_value(json!([keys["keys"][1]])).unwrap();
+    assert!(verify(&signed, &keys).is_ok());
+    assert_eq!(verify(&demanding, &keys), Err(SignatureError::Malformed));
+    world.say(|script| script.token_type = "mac");
+    let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "a token of another type");
+    world.say(|script| script.token_type = "Bearer");
     for (algorithm, kid) in [
         (Algorithm::HS256, "r"),
         (Algorithm::RS256, "e"),
@@ -391,6 +405,10 @@ async fn what_the_provider_did_not_sign_is_not_believed() {
     world.say(|script| script.id_token = claims(json!({ "exp": NOW_S + 600 })));
     world.sign_in(&mut world.site.browser(), &[]).await;
     assert_eq!(world.script.lock().keys_fetched, 2, "but a new key is found");
+    world.site.host.advance(61_000);
+    world.say(|script| script.kid = "e");
+    world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(world.script.lock().keys_fetched, 3, "as one that took another's name");
 }
 
 /// Otherwise somebody is signed in to another's account by a link (login CSRF), or a code is used

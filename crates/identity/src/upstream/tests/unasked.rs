@@ -2,7 +2,7 @@
 //! Without these a browser that was left open ends an account: a provider that asks nobody anything
 //! says of each sign-in that it was now.
 
-use estafette_store::{AccountStore as _, accounts::PasswordHash};
+use estafette_store::{AccountStore as _, accounts::{AccountFlag, PasswordHash}};
 use http::StatusCode;
 use serde_json::json;
 
@@ -118,4 +118,28 @@ async fn who_cannot_prove_as_much_as_is_demanded_is_told_so() {
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.body.contains(says), "{error}: {}", page.body);
     }
+}
+
+/// Otherwise whoever left a ministry for a place that nobody vouches for keeps its account.
+#[tokio::test]
+async fn a_known_subject_of_another_domain_is_no_longer_let_in() {
+    let world = World::new();
+    let user_id = {
+        world.sign_in(&mut world.site.browser(), &[]).await;
+        world.user().await.unwrap()
+    };
+    for (email, let_in) in [
+        (json!("other@interieur.gouv.fr"), true),
+        (json!(null), true),
+        (json!("jean.dupont@evil.com"), false),
+    ] {
+        world.say_subject("subject", json!({ "email": email }));
+        let answer = world.sign_in(&mut world.site.browser(), &[]).await;
+        assert_eq!(answer.location() == "/next", let_in, "{email}: {}", answer.body);
+    }
+    world.say_subject("subject", json!({}));
+    let store = &world.site.identity.store;
+    store.set_account_flag(&user_id, AccountFlag::Locked, true).await.unwrap();
+    let page = world.sign_in(&mut world.site.browser(), &[]).await;
+    assert!(page.body.contains("locked"), "{}", page.body);
 }
