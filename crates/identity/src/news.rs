@@ -23,6 +23,11 @@ pub enum News {
     NewDevice,
     /// Its cross-signing keys may be replaced.
     KeysMayBeReset,
+    /// It is opened by a subject of a provider from now on, in the place of the one before, if
+    /// there was one.
+    SubjectLinked,
+    /// A provider's word opens it no longer.
+    SubjectUnlinked,
 }
 
 impl Identity {
@@ -48,6 +53,18 @@ impl Identity {
             Ok(Some(email)) => self.tell(&email, News::NewDevice).await,
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "a new device could not be told by mail"),
+        }
+    }
+
+    /// Tells the owner of an account, where there is a mailbox.
+    pub(crate) async fn tell_owner(&self, user_id: &UserId, news: News, language: Option<Language>) {
+        match self.store.person(user_id).await {
+            Ok(person) => {
+                if let Some(email) = person.and_then(|person| person.details.email) {
+                    self.tell_in(&email, news, language).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, ?news, "an owner could not be told by mail"),
         }
     }
 

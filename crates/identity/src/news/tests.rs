@@ -15,6 +15,8 @@ async fn each_piece_of_news_is_written_in_both_languages_and_without_a_link() {
         (News::AddressSet, "n’est plus celle de votre compte", "no longer the address"),
         (News::NewDevice, "nouvel appareil", "new device"),
         (News::KeysMayBeReset, "clés de chiffrement", "encryption keys"),
+        (News::SubjectLinked, "reliée à votre compte", "linked to your"),
+        (News::SubjectUnlinked, "détacher de votre compte", "detached from your"),
     ] {
         site.test.identity.tell("a@important.com", news).await;
         let mail = site.mails().await.pop().unwrap();

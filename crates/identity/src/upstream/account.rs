@@ -4,12 +4,16 @@
 use estafette_core::{email_address::EmailAddress, ids::UserId};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, PeopleStore as _, UpstreamStore as _,
+    people::{AdminAct, AuditEntry},
     upstream::{LinkOutcome, LinkReason},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{claims::text, config::ProviderConfig};
-use crate::{Identity, pages::Trouble};
+use crate::{
+    Identity, News,
+    pages::{Language, Trouble},
+};
 
 /// Whom a provider means.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,7 +87,9 @@ pub(super) async fn find(
     if known.as_ref().is_some_and(|person| person.deactivated && !person.may_come_back()) {
         return Ok(Found::Refused(Refused::Closed));
     }
-    let user_id = match known.filter(|person| !person.deactivated) {
+    let known = known.filter(|person| !person.deactivated);
+    let is_new = known.is_none();
+    let user_id = match known {
         Some(person) => person.user_id,
         None if !provider.creates_accounts => return Ok(Found::Refused(Refused::NoAccount)),
         None => match create(identity, &email).await? {
@@ -94,10 +100,39 @@ pub(super) async fn find(
     let authority = provider.is_authoritative_for(email.domain());
     let reason = if authority { LinkReason::Authority } else { LinkReason::Address };
     match identity.store.link_upstream(&provider.id, subject, &user_id, reason).await? {
-        LinkOutcome::Linked => open(identity, user_id).await,
+        LinkOutcome::Linked => {
+            if !is_new {
+                linked(identity, &provider.id, &user_id, reason, None).await;
+            }
+            open(identity, user_id).await
+        }
         LinkOutcome::Different => Ok(Found::Refused(Refused::OtherPerson)),
         LinkOutcome::Unproven => unproven(identity, user_id, &email).await,
     }
+}
+
+/// Tells the owner of an account that a subject opens it from now on, and keeps a line of it in the
+/// audit log. What cannot be told undoes nothing.
+pub(super) async fn linked(
+    identity: &Identity,
+    provider: &str,
+    user_id: &UserId,
+    reason: LinkReason,
+    language: Option<Language>,
+) {
+    let by = match reason {
+        LinkReason::Proven => "proof",
+        LinkReason::Authority => "authority",
+        LinkReason::Address => "address",
+    };
+    let details = json!({ "provider": provider, "by": by }).to_string();
+    let now_ms = identity.host.now_ms();
+    let entry = AuditEntry { actor: user_id.to_string(), reason: None, now_ms };
+    let act = AdminAct::Note("account.link".into(), details);
+    if let Err(error) = identity.host.administer(entry, Some(user_id), vec![act]).await {
+        tracing::error!(%error, %user_id, provider, "a link is not in the audit log");
+    }
+    identity.tell_owner(user_id, News::SubjectLinked, language).await;
 }
 
 async fn unproven(

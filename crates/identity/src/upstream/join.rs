@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Upstream,
-    account::{Proof, Refused},
+    account::{self, Proof, Refused},
     config::ProviderConfig,
     flow::say,
     provider::Provider,
@@ -111,7 +111,8 @@ async fn link(
             return say(&browser, provider.config, StatusCode::FORBIDDEN, refused);
         }
     }
-    tracing::info!(%user_id, provider = %id, "an account was joined to a subject by its owner");
+    let language = Some(browser.language);
+    account::linked(&browser.identity, id, &user_id, LinkReason::Proven, language).await;
     browser.sign_in_by(&user_id, session, proven_ms).await?;
     Ok(browser.redirect(&onward))
 }

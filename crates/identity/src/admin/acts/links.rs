@@ -7,6 +7,7 @@ use estafette_store::{UpstreamStore as _, people::AdminAct};
 use serde_json::{Value, json};
 
 use super::{Administration, Refusal};
+use crate::News;
 
 impl Administration<'_> {
     pub(super) async fn unlink(
@@ -14,10 +15,14 @@ impl Administration<'_> {
         user: &str,
         provider: Option<String>,
     ) -> Result<Value, Refusal> {
-        self.change(user, AdminAct::Unlink(provider)).await
+        let done = self.change(user, AdminAct::Unlink(provider)).await?;
+        let user_id = self.account(user).await?.user_id;
+        self.identity.tell_owner(&user_id, News::SubjectUnlinked, None).await;
+        Ok(done)
     }
 
-    /// Of a provider with more people than are done at once, the rest is for the next time.
+    /// Nobody is written to: it is for a provider that names everybody anew, and each is told when
+    /// that happens. Of a provider with more people than are done at once, the rest is for the next time.
     pub(super) async fn unlink_all(
         &self,
         provider: &str,

@@ -156,3 +156,44 @@ async fn where_nothing_proves_it_the_support_takes_the_link_away_with_a_line_in_
     assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
     assert_eq!(new(&world).await, Some(user_id.to_string()));
 }
+
+/// Otherwise whoever takes an account by a provider's word does so unheard of.
+#[tokio::test]
+async fn the_owner_is_told_of_each_change_and_the_audit_log_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::mailing(folder.path(), false);
+    let user_id = world.agent().await;
+    let store = &world.site.identity.store;
+    store.link_upstream("idp", "subject", &user_id, LinkReason::Proven).await.unwrap();
+    let mails = async || {
+        while world.site.identity.deliver_due().await.unwrap() > 0 {}
+        let all = std::fs::read_dir(folder.path()).unwrap();
+        all.map(|mail| std::fs::read_to_string(mail.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    world.say_subject("new", json!({}));
+    let mut browser = world.site.browser();
+    world.sign_in(&mut browser, &[]).await;
+    browser.submit(JOIN, &[("password", "wrong")]).await;
+    assert_eq!(mails().await.len(), 0);
+    browser.submit(JOIN, &[("password", "correct horse")]).await;
+    let told = mails().await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("an identity was linked to your account"), "{}", told[0]);
+    assert!(told[0].contains("To: jean.dupont@interieur.gouv.fr"), "{}", told[0]);
+    world.sign_in(&mut world.site.browser(), &[]).await;
+    assert_eq!(mails().await.len(), 1, "signing in is no news");
+    let unlink = json!({ "user_unlink": { "user": "agent", "provider": "idp" } });
+    run(&world.site, unlink).await.unwrap();
+    assert_eq!(mails().await.len(), 2);
+    let lines = store.audit_lines(AuditPage { limit: 9, ..AuditPage::default() }).await.unwrap();
+    let mut acts: Vec<&str> = lines.iter().map(|line| &*line.act).collect();
+    acts.sort_unstable();
+    assert_eq!(acts, ["account.link", "account.unlink"]);
+    let link = lines.iter().find(|line| line.act == "account.link").unwrap();
+    assert_eq!((&*link.actor, link.subject.as_deref()), (user_id.as_str(), Some(user_id.as_str())));
+    // Somebody who is new is told nothing.
+    let newcomer = json!({ "email": "ada@interieur.gouv.fr" });
+    world.say_subject("ada", newcomer);
+    assert_eq!(world.sign_in(&mut world.site.browser(), &[]).await.location(), "/next");
+    assert_eq!(mails().await.len(), 2);
+}
