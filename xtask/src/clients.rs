@@ -175,8 +175,10 @@ fn run_suite(suite: Suite, running: &Running) -> Result<()> {
             shell::run(running.told(&mut command))
         }
         Suite::Oidc => {
-            let mut command =
-                node_test("tests/oidc", &["provider.test.mjs", "proconnect.test.mjs"])?;
+            let mut command = node_test(
+                "tests/oidc",
+                &["provider.test.mjs", "proconnect.test.mjs", "client.test.mjs"],
+            )?;
             shell::run(command.env("ESTAFETTE_BIN", shell::server_binary()?))
         }
         Suite::Nio => {

@@ -4,7 +4,10 @@
 use std::{net::IpAddr, sync::Weak};
 
 use async_trait::async_trait;
-use axum::{extract::FromRequestParts as _, response::{IntoResponse as _, Response}};
+use axum::{
+    extract::FromRequestParts as _,
+    response::{IntoResponse as _, Response},
+};
 use estafette_core::{
     email_address::EmailAddress,
     guesses::{Guess, Origin},

@@ -57,7 +57,12 @@ impl Identity {
     }
 
     /// Tells the owner of an account, where there is a mailbox.
-    pub(crate) async fn tell_owner(&self, user_id: &UserId, news: News, language: Option<Language>) {
+    pub(crate) async fn tell_owner(
+        &self,
+        user_id: &UserId,
+        news: News,
+        language: Option<Language>,
+    ) {
         match self.store.person(user_id).await {
             Ok(person) => {
                 if let Some(email) = person.and_then(|person| person.details.email) {

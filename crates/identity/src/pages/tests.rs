@@ -151,7 +151,14 @@ async fn a_form_may_lead_to_a_scheme_or_a_host_and_to_nothing_else() {
     };
     assert_eq!(policy("https://client.fr/cb?x=y"), " https://client.fr");
     assert_eq!(policy("http://127.0.0.1:1234/cb"), " http://127.0.0.1:1234");
-    for bad in ["fr.x.app:/callback", "http://[::1]:1234/cb", "https:client", "x", "https://a; script-src *", "a b:c"] {
+    for bad in [
+        "fr.x.app:/callback",
+        "http://[::1]:1234/cb",
+        "https:client",
+        "x",
+        "https://a; script-src *",
+        "a b:c",
+    ] {
         assert_eq!(policy(bad), "", "{bad}");
     }
 }

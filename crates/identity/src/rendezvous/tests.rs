@@ -139,7 +139,10 @@ async fn the_newer_dialect_is_for_known_people_and_survives_retries() {
     let (status, again) = write(&first, "b").await;
     assert_eq!((status, &again), (StatusCode::OK, &second), "the answer may have been lost");
     let (status, refused) = write(&first, "c").await;
-    assert_eq!((status.as_u16(), &refused["errcode"]), (409, &json!("IO_ELEMENT_MSC4388_CONCURRENT_WRITE")));
+    assert_eq!(
+        (status.as_u16(), &refused["errcode"]),
+        (409, &json!("IO_ELEMENT_MSC4388_CONCURRENT_WRITE"))
+    );
     let once = async |txn: &str, token: &Value, data: &str| {
         let path = format!("{path}/{txn}");
         new(&site, "PUT", &path, "", &json!({ "sequence_token": token, "data": data })).await

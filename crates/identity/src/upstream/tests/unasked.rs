@@ -2,7 +2,10 @@
 //! Without these a browser that was left open ends an account: a provider that asks nobody anything
 //! says of each sign-in that it was now.
 
-use estafette_store::{AccountStore as _, accounts::{AccountFlag, PasswordHash}};
+use estafette_store::{
+    AccountStore as _,
+    accounts::{AccountFlag, PasswordHash},
+};
 use http::StatusCode;
 use serde_json::json;
 
