@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
     Router::new()
         .route(PATH, get(show))
         .route(devices::DELETE_PATH, post(devices::delete))
+        .route(devices::BROWSER_PATH, post(devices::end_browser))
         .route(devices::BROWSERS_PATH, post(devices::end_browsers))
         .route(profile::DIRECTORY, post(profile::hide))
         .route(profile::LANGUAGE, post(profile::choose_language))

@@ -456,6 +456,7 @@ impl TestIdentity {
             known: None,
             address: "127.0.0.1".into(),
             language: "en",
+            agent: "",
             page: None,
         }
     }
@@ -472,6 +473,8 @@ pub(crate) struct TestBrowser<'a> {
     pub(crate) address: String,
     /// Its `Accept-Language`.
     pub(crate) language: &'static str,
+    /// Its `User-Agent`; empty for none.
+    pub(crate) agent: &'static str,
     page: Option<Answer>,
 }
 
@@ -541,6 +544,9 @@ impl TestBrowser<'_> {
         let cookies: Vec<&str> = cookies.map(String::as_str).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
+        }
+        if !self.agent.is_empty() {
+            request = request.header("user-agent", self.agent);
         }
         request
     }

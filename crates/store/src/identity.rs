@@ -34,6 +34,8 @@ pub struct BrowserSession {
     pub seen_ms: i64,
     /// When it ends.
     pub expires_ms: i64,
+    /// What it is called, coarsely; empty where that is not known.
+    pub name: String,
 }
 
 /// That a stranger may sign up, once.

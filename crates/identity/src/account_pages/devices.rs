@@ -4,10 +4,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::extract::State;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     AccountStore as _, IdentityStore as _, OauthStore as _,
-    accounts::{Device, Devices},
+    accounts::{Device, Devices, TokenHash},
     oauth::OauthSession,
 };
 use maud::{Markup, html};
@@ -22,6 +23,8 @@ use crate::{
 
 /// Where a device is signed out.
 pub(super) const DELETE_PATH: &str = "/_estafette/account/devices/delete";
+/// Where one other browser is signed out.
+pub(super) const BROWSER_PATH: &str = "/_estafette/account/browsers/end-one";
 /// Where all other browsers are signed out.
 pub(super) const BROWSERS_PATH: &str = "/_estafette/account/browsers/end";
 const MINUTE_MS: i64 = 60 * 1_000;
@@ -72,10 +75,21 @@ async fn browsers(
         p { (words.browsers_text) }
         ul {
             @for (cookie, session) in &browsers {
+                @let name = match session.name.as_str() {
+                    "" => words.unknown_browser,
+                    name => name,
+                };
                 li {
+                    strong { (name) } ", "
                     (words.signed_in) " " (ago(session.created_ms))
                     @if *cookie == browser.key() { " " strong { (words.this_browser) } }
-                    @else { ", " (words.used) " " (ago(session.seen_ms)) }
+                    @else {
+                        ", " (words.used) " " (ago(session.seen_ms))
+                        (browser.form(BROWSER_PATH, &html! {
+                            input type="hidden" name="browser" value=(id(cookie));
+                            button.second type="submit" { ((words.end_browser)(name)) }
+                        }))
+                    }
                 }
             }
         }
@@ -89,6 +103,34 @@ async fn browsers(
 
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
+
+/// What a browser is called in a form: the hash of its cookie, which opens nothing.
+fn id(cookie: &TokenHash) -> String {
+    URL_SAFE_NO_PAD.encode(cookie.0)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Ended {
+    #[serde(default)]
+    browser: String,
+}
+
+/// `POST /_estafette/account/browsers/end-one`: somebody else's is none.
+pub(super) async fn end_browser(
+    State(identity): State<Arc<Identity>>,
+    Posted { browser, form }: Posted<Ended>,
+) -> PageResult {
+    let page = format!("{PATH}?action=org.matrix.devices_list");
+    let user_id = match browser.require_user(&super::uri(&page)?) {
+        Ok(user_id) => user_id,
+        Err(sign_in) => return Ok(*sign_in),
+    };
+    let theirs = identity.store.browser_sessions(&user_id, identity.host.now_ms()).await?;
+    if let Some((cookie, _)) = theirs.iter().find(|(cookie, _)| id(cookie) == form.browser) {
+        identity.store.end_browser_session(*cookie).await?;
+    }
+    Ok(browser.redirect(&page))
+}
 
 /// `POST /_estafette/account/browsers/end`
 pub(super) async fn end_browsers(Posted { mut browser, .. }: Posted<Nothing>) -> PageResult {

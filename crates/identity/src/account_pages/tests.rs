@@ -4,7 +4,8 @@ use estafette_core::{
     ids::{DeviceId, UserId},
 };
 use estafette_store::{
-    AccountDataStore as _, AccountStore as _, OauthStore as _, PeopleStore as _,
+    AccountDataStore as _, AccountStore as _, IdentityStore as _, OauthStore as _,
+    PeopleStore as _,
     accounts::{AccountFlag, NewLogin, TokenHash, TokenPair},
     people::RED_LIST,
 };
@@ -234,7 +235,8 @@ async fn other_browsers_are_listed_and_signed_out_by_a_button() {
     let (bob, mut other) = signed_in(&site, "bob").await;
     let path = format!("{ACCOUNT}?action=org.matrix.devices_list");
     let page = here.open(&path).await.body;
-    assert_eq!((page.matches("<li>signed in").count(), page.matches("this one").count()), (2, 1));
+    let unknown = "<li><strong>Unknown browser</strong>, signed in";
+    assert_eq!((page.matches(unknown).count(), page.matches("this one").count()), (2, 1));
     let forged = here.post("/_estafette/account/browsers/end", "").await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
     assert_eq!(there.open(ACCOUNT).await.status, StatusCode::OK);
@@ -247,6 +249,63 @@ async fn other_browsers_are_listed_and_signed_out_by_a_button() {
     assert_eq!(there.open(ACCOUNT).await.status, StatusCode::SEE_OTHER, "still signed in");
     assert_eq!(here.open(ACCOUNT).await.status, StatusCode::OK);
     assert_eq!(other.open(ACCOUNT).await.status, StatusCode::OK, "somebody else's browser");
+}
+
+/// Otherwise somebody cannot tell which browser is whose, or ends a stranger's.
+#[tokio::test]
+async fn browsers_have_a_coarse_name_and_end_one_by_one() {
+    let site = TestIdentity::start();
+    let (user_id, mut here) = signed_in(&site, "alice").await;
+    let path = format!("{ACCOUNT}?action=org.matrix.devices_list");
+    for (agent, name) in [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/2010 Firefox/140.0", "Firefox, Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            "Edge, Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, \
+             like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+            "Safari, iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/140.0.0.0 Mobile Safari/537.36",
+            "Chrome, Android",
+        ),
+        ("curl/8.5.0", ""),
+    ] {
+        let mut there = site.browser();
+        there.agent = agent;
+        sign_in(&mut there, "alice").await;
+        let shown = if name.is_empty() { "Unknown browser" } else { name };
+        let page = here.open(&path).await.body;
+        assert!(page.contains(&format!("<strong>{shown}</strong>, signed in")), "{page}");
+        assert!(!page.contains("140.0"), "no more is kept");
+        let now_ms = site.identity.host.now_ms();
+        let known = site.identity.store.browser_sessions(&user_id, now_ms).await.unwrap();
+        assert!(known.iter().any(|(_, session)| session.name == name), "{known:?}");
+        let (_, mut other) = match name {
+            "" => signed_in(&site, "bob").await,
+            _ => continue,
+        };
+        let foreign = page.split("name=\"browser\" value=\"").nth(1).unwrap();
+        let foreign = foreign.split('"').next().unwrap();
+        sign_in(&mut site.browser(), "bob").await;
+        other.open(&path).await;
+        let fields = [("browser", foreign)];
+        other.submit("/_estafette/account/browsers/end-one", &fields).await;
+        let ended = async || {
+            let known = site.identity.store.browser_sessions(&user_id, now_ms).await.unwrap();
+            6 - known.len()
+        };
+        assert_eq!(ended().await, 0, "somebody else's");
+        here.open(&path).await;
+        here.submit("/_estafette/account/browsers/end-one", &fields).await;
+        assert_eq!(ended().await, 1);
+        assert_eq!(here.open(ACCOUNT).await.status, StatusCode::OK);
+    }
 }
 
 /// Otherwise whoever knows the password needs the mailbox and loses every device to change it, or

@@ -92,6 +92,7 @@ fn browser_cookies() {
             proven_ms: 0,
             seen_ms: 0,
             expires_ms: LATER,
+            name: "Firefox, Linux".into(),
         };
         site.identity.store.start_browser_session(TokenHash::of(&cookie), session).await.unwrap();
     });

@@ -60,6 +60,8 @@ pub(crate) struct Browser {
     pub(crate) language: Language,
     /// Where it is, for rate limits.
     pub(crate) address: IpAddr,
+    /// What it is called, coarsely.
+    kind: String,
     cookie: [u8; SECRET_BYTES],
     /// Whether the cookie has to be set with the answer.
     is_new: bool,
@@ -79,10 +81,13 @@ impl FromRequestParts<Arc<Identity>> for Browser {
     ) -> Result<Self, Trouble> {
         let is_secure = is_secure(identity, &parts.headers);
         let presented = presented(&parts.headers, is_secure);
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let kind = coarse_name(agent.unwrap_or_default());
         let mut browser = Self {
             identity: Arc::clone(identity),
             language: Language::of(&parts.headers),
             address: identity.host.remote_address(parts),
+            kind,
             cookie: presented.unwrap_or_default(),
             is_new: presented.is_none(),
             is_secure,
@@ -215,6 +220,7 @@ impl Browser {
             proven_ms: proven_ms.min(now_ms),
             seen_ms: now_ms,
             expires_ms: now_ms.saturating_add((BROWSER_SESSION_S * 1000).cast_signed()),
+            name: self.kind.clone(),
         };
         self.identity.store.start_browser_session(self.key(), session).await?;
         self.remember(user_id).await?;
@@ -416,6 +422,38 @@ impl MadeFor {
         let now = identity.store.browser_session(self.cookie, now_ms).await?;
         Ok(now.as_ref().map(SessionState::of) == self.session)
     }
+}
+
+/// What people call a browser and its system, of its `User-Agent`, of which no more is kept: it
+/// tells whoever has many browsers which is which, and nobody apart. Empty where it is none of the
+/// usual ones. What a browser says of others that it is like comes after its own name.
+fn coarse_name(agent: &str) -> String {
+    const NAMES: &[(&str, &str)] = &[
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("CriOS/", "Chrome"),
+        ("Chromium/", "Chromium"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: &[(&str, &str)] = &[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Macintosh", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(mark, _)| agent.contains(mark)).map_or("", |(_, name)| name)
+    };
+    let parts = [first(NAMES), first(SYSTEMS)];
+    let known: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    known.join(", ")
 }
 
 /// Whether the browser speaks https, to us or to the proxy before us. A client that lies about it

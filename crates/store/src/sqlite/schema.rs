@@ -62,6 +62,7 @@ const STEPS: &[Step] = &[
     sql(include_str!("schema/080_terms.sql")),
     sql(include_str!("schema/072_known_browsers.sql")),
     sql(include_str!("schema/073_guesses.sql")),
+    sql(include_str!("schema/074_browser_name.sql")),
 ];
 
 /// Applies what is missing. Refuses a database of a newer program with one clear sentence.

@@ -42,6 +42,7 @@ impl World {
             proven_ms: 0,
             seen_ms: 0,
             expires_ms: 100,
+            name: "Firefox, Linux".into(),
         };
         self.store.start_browser_session(TokenHash::of(cookie), session).await.unwrap();
     }
@@ -107,6 +108,7 @@ async fn a_proof_is_of_one_browser_and_begins_no_session() {
     for (cookie, proven_ms) in [(alice, 7), (bob, 0)] {
         let signed_in = world.store.browser_session(cookie, 1).await.unwrap().unwrap();
         assert_eq!(signed_in.session.proven_ms, proven_ms);
+        assert_eq!(signed_in.session.name, "Firefox, Linux");
     }
     assert!(!world.is_in("ended").await);
 }

@@ -231,6 +231,7 @@ async fn a_link_for_a_password_works_once_and_ends_with_what_it_was_for() {
         proven_ms: 1,
         seen_ms: 1,
         expires_ms: 999,
+        name: "Firefox, Linux".into(),
     };
     store.start_browser_session(cookie, session).await.unwrap();
     let used =

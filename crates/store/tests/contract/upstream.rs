@@ -58,6 +58,7 @@ impl World {
             proven_ms: 0,
             seen_ms: 0,
             expires_ms: 100,
+            name: "Firefox, Linux".into(),
         };
         self.store.start_browser_session(cookie, session).await.unwrap();
         let session = UpstreamSession {

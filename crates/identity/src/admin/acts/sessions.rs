@@ -25,6 +25,7 @@ impl Administration<'_> {
         for (cookie, session) in store.browser_sessions(&user_id, now_ms).await? {
             let word = store.upstream_session(cookie, now_ms).await?;
             browsers.push(json!({
+                "name": session.name,
                 "created_ms": session.created_ms,
                 "seen_ms": session.seen_ms,
                 "expires_ms": session.expires_ms,

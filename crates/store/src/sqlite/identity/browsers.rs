@@ -18,8 +18,9 @@ pub(super) fn start(
     conn.prepare_cached("DELETE FROM browser_session WHERE expires_ts <= ?1")?
         .execute((session.created_ms,))?;
     conn.prepare_cached(
-        "INSERT INTO browser_session (sha256, user_id, created_ts, seen_ts, expires_ts, proven_ts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO browser_session
+            (sha256, user_id, created_ts, seen_ts, expires_ts, proven_ts, name)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         cookie.0,
@@ -27,7 +28,8 @@ pub(super) fn start(
         session.created_ms,
         session.seen_ms,
         session.expires_ms,
-        session.proven_ms
+        session.proven_ms,
+        session.name
     ])?;
     Ok(())
 }
@@ -37,10 +39,10 @@ pub(super) fn find(
     cookie: &TokenHash,
     now_ms: i64,
 ) -> StoreResult<Option<SignedIn>> {
-    let row: Option<(String, i64, i64, i64, i64, Option<i64>, bool)> = conn
+    let row: Option<(String, i64, i64, i64, i64, Option<i64>, bool, String)> = conn
         .prepare_cached(
             "SELECT b.user_id, b.created_ts, b.seen_ts, b.expires_ts, b.proven_ts, p.expires_ts,
-                a.suspended
+                a.suspended, b.name
              FROM browser_session b JOIN account a ON a.user_id = b.user_id
              LEFT JOIN person p ON p.account_nid = a.nid
              WHERE b.sha256 = ?1 AND b.expires_ts > ?2 AND a.deactivated = 0 AND a.locked = 0",
@@ -54,14 +56,15 @@ pub(super) fn find(
                 row.get(4)?,
                 row.get(5)?,
                 row.get(6)?,
+                row.get(7)?,
             ))
         })
         .optional()?;
-    row.map(|(user_id, created_ms, seen_ms, expires_ms, proven_ms, account_ends_ms, suspended)| {
+    row.map(|(user_id, created_ms, seen_ms, expires_ms, proven_ms, ends_ms, suspended, name)| {
         let user_id = UserId::parse(&user_id)
             .map_err(|_| StoreError::Corrupt("a browser session of no user".into()))?;
-        let session = BrowserSession { user_id, created_ms, proven_ms, seen_ms, expires_ms };
-        Ok(SignedIn { session, account_expires_ms: account_ends_ms, suspended })
+        let session = BrowserSession { user_id, created_ms, proven_ms, seen_ms, expires_ms, name };
+        Ok(SignedIn { session, account_expires_ms: ends_ms, suspended })
     })
     .transpose()
 }
@@ -72,7 +75,7 @@ pub(super) fn of_user(
     now_ms: i64,
 ) -> StoreResult<Vec<(TokenHash, BrowserSession)>> {
     let mut statement = conn.prepare_cached(
-        "SELECT sha256, created_ts, seen_ts, expires_ts, proven_ts FROM browser_session
+        "SELECT sha256, created_ts, seen_ts, expires_ts, proven_ts, name FROM browser_session
          WHERE user_id = ?1 AND expires_ts > ?2 ORDER BY created_ts DESC, sha256",
     )?;
     let rows = statement.query_map((user_id.as_str(), now_ms), |row| {
@@ -82,6 +85,7 @@ pub(super) fn of_user(
             seen_ms: row.get(2)?,
             expires_ms: row.get(3)?,
             proven_ms: row.get(4)?,
+            name: row.get(5)?,
         };
         Ok((TokenHash(row.get(0)?), session))
     })?;

@@ -172,6 +172,7 @@ async fn all_by_which_somebody_is_signed_in_is_listed() {
     assert_eq!(browsers.len(), 1);
     assert_eq!(browsers[0]["created_ms"], json!(now_ms));
     assert_eq!(browsers[0]["provider"], Value::Null);
+    assert_eq!(browsers[0]["name"], "", "it said nothing of itself");
     let user_id = estafette_core::ids::UserId::parse(shown["user_id"].as_str().unwrap()).unwrap();
     site.test.access_token(&user_id).await;
     let shown = run(&site.test, list).await.unwrap();
