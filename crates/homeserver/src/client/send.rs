@@ -13,10 +13,7 @@ use estafette_core::{
     limits::TXN_ID_BYTES_MAX,
     room::Command,
 };
-use estafette_store::{
-    RoomStore as _,
-    rooms::{StoredEvent, Txn},
-};
+use estafette_store::{RoomStore as _, rooms::Txn};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -244,7 +244,10 @@ async fn a_suspended_administrator_administers_nothing() {
     let mut wrong = Vec::new();
     for route in routes {
         let (status, answer) = world.ask(&route, "@a:x.fr").await;
-        if (status, &answer["errcode"]) != (StatusCode::FORBIDDEN, &json!("M_USER_SUSPENDED")) {
+        // Everybody may look at their own sessions.
+        let own = route.path.starts_with("/_matrix/") && route.path.contains("/whois/");
+        let told = answer["errcode"] == "M_USER_SUSPENDED" && status == StatusCode::FORBIDDEN;
+        if told == own {
             wrong.push(format!("{}: {status} {answer}", route.key()));
         }
     }
