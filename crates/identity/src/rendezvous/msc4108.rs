@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::json;
 
-use super::{Refused, Session, json_answer, refuse_navigation};
+use super::{Refused, Session, WROTE_MEANWHILE, json_answer, refuse_navigation};
 use crate::{Identity, oauth::base_url};
 
 const PATH: &str = "/_matrix/client/unstable/org.matrix.msc4108/rendezvous";
@@ -84,9 +84,8 @@ async fn write(
     match identity.rendezvous.write(&id, &seen, data, identity.host.now_ms()) {
         Ok(session) => Ok(described(StatusCode::ACCEPTED.into_response(), &session)),
         Err(Refused::Concurrent(session)) => {
-            let mut response = Refused::Concurrent(session.clone()).into_response();
-            *response.status_mut() = StatusCode::PRECONDITION_FAILED;
-            Ok(described(response, &session))
+            let body = json!({ "errcode": "M_CONCURRENT_WRITE", "error": WROTE_MEANWHILE });
+            Ok(described(json_answer(StatusCode::PRECONDITION_FAILED, &body), &session))
         }
         Err(refused) => Err(refused),
     }

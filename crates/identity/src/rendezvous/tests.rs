@@ -71,7 +71,7 @@ async fn two_devices_take_turns() {
     assert_ne!(first, second);
     let late = old(&site, "PUT", &path, &first, "Hello again").await;
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED);
-    assert!(late.body.contains("M_CONCURRENT_WRITE") && header(&late, "etag") == second);
+    assert!(late.body.contains("\"M_CONCURRENT_WRITE\"") && header(&late, "etag") == second);
     let same = old(&site, "PUT", &path, &second, "Hello from B").await;
     assert_ne!(header(&same, "etag"), second, "the same words are another turn");
     assert_eq!(old(&site, "GET", &path, &first, "").await.body, "Hello from B");

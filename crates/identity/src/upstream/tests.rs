@@ -318,8 +318,8 @@ async fn somebody_whom_the_provider_knows_gets_an_account_and_keeps_it() {
     let user_id = world.user().await.unwrap();
     assert!(!user_id.as_str().contains("jean"), "ids say nothing of people");
     assert!(world.script.lock().exchanged[0].contains("client_secret=s%26cret"));
-    // The same subject with another address is the same person.
-    world.say(|script| script.id_token = claims(json!({ "email": "j@elsewhere.fr" })));
+    // The same subject with another address of the same domain is the same person.
+    world.say(|script| script.id_token = claims(json!({ "email": "j@interieur.gouv.fr" })));
     let answer = world.sign_in(&mut world.site.browser(), &[]).await;
     assert_eq!(answer.location(), "/next");
 }
