@@ -18,14 +18,14 @@ use estafette_homeserver::{
     account_changes::AccountChange,
     address_book::{AddressBook, Standing},
     administration,
-    auth::{self, OptionalRequester, password},
+    auth::{self, OptionalRequester, password, uia},
     http::RemoteAddress,
     outbound::OutboundRequest,
     rate_limit::Cost,
 };
 use estafette_identity::{
     Host, HostError, Identity,
-    host::{FetchRequest, FetchResponse},
+    host::{AskedLeave, FetchRequest, FetchResponse, LeavePurpose},
 };
 use estafette_store::{
     accounts::PasswordHash,
@@ -166,6 +166,22 @@ impl Host for HomeserverHost {
 
     fn login_token(&self, user_id: &UserId) -> Result<String, HostError> {
         auth::give_sso_token(&self.0, user_id).map_err(|error| told(&error))
+    }
+
+    fn asked_leave(&self, session: &str, user_id: &UserId) -> Option<AskedLeave> {
+        let asked = uia::ask_leave(&self.0, session, user_id)?;
+        let purpose = match asked.purpose {
+            uia::Purpose::ReplaceKeys => LeavePurpose::ReplaceKeys,
+            uia::Purpose::EndDevices { named, count } => LeavePurpose::EndDevices { named, count },
+            uia::Purpose::SetPassword => LeavePurpose::SetPassword,
+            uia::Purpose::SignInDevice => LeavePurpose::SignInDevice,
+            uia::Purpose::Deactivate { erase } => LeavePurpose::Deactivate { erase },
+        };
+        Some(AskedLeave { device_id: asked.device_id, purpose, given: asked.given })
+    }
+
+    fn give_leave(&self, session: &str, user_id: &UserId) -> bool {
+        uia::give_leave(&self.0, session, user_id)
     }
 
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {

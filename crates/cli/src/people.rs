@@ -49,6 +49,11 @@ impl People for IdentityPeople {
         identity.policy.borrowed_label(name, own).map(|organisation| organisation.name.clone())
     }
 
+    async fn may_prove(&self, user_id: &UserId) -> ApiResult<bool> {
+        let identity = self.0.upgrade().ok_or_else(ApiError::overloaded)?;
+        Ok(identity.may_prove(user_id).await?)
+    }
+
     fn renewal_page(&self) -> Option<String> {
         self.0.upgrade()?.renewal_page()
     }

@@ -338,6 +338,8 @@ pub const USER_AGENT_BYTES_MAX: usize = 256;
 pub const UIA_REMEMBERED_BYTES_MAX: usize = 4096;
 /// How long one may take.
 pub const UIA_SESSION_S: u64 = 15 * 60;
+/// Devices to be signed out of which its user is told which they are; further ones are counted.
+pub const UIA_DEVICES_NAMED_MAX: usize = 20;
 /// Login tokens, nonces and OpenID tokens that wait to be used, each.
 pub const SHORT_LIVED_TOKENS_MAX: usize = 10_000;
 /// How long a login token lives (Client-Server API, `POST /login/get_token`).
@@ -360,8 +362,7 @@ pub const DIRECTORY_TERMS_MAX: usize = 8;
 pub const DIRECTORY_RESULTS_MAX: u64 = 50;
 /// Index entries that one search looks at.
 pub const DIRECTORY_CANDIDATES_MAX: u64 = 4_000;
-/// Index entries that are counted to tell a word whose owners can all be looked at from a common
-/// one.
+/// Index entries that are counted to tell a rare word, whose owners can all be looked at.
 pub const DIRECTORY_COUNT_MAX: u64 = 3_000;
 /// Organisations that one word of a search is looked for in.
 pub const DIRECTORY_ORGANISATIONS_MAX: u64 = 300;

@@ -175,6 +175,11 @@ impl Requester {
         limiter.check(cost, self.user_id.as_str(), now_ms)
     }
 
+    /// The id of the device, where there is one.
+    pub(crate) fn device_id(&self) -> Option<&DeviceId> {
+        self.device.as_ref().map(|device| &device.device_id)
+    }
+
     /// The name of the session, among those of the same account.
     pub(crate) fn session(&self) -> String {
         let device = self.device.as_ref();

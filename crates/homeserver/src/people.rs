@@ -58,6 +58,10 @@ pub trait People: Send + Sync {
     /// `own`.
     fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<String>;
 
+    /// Whether the owner of an account can sign in anew on the pages: by a password, a mailbox or
+    /// another provider.
+    async fn may_prove(&self, user_id: &UserId) -> ApiResult<bool>;
+
     /// The address of the page on which an account is renewed.
     fn renewal_page(&self) -> Option<String>;
 }
@@ -120,6 +124,14 @@ pub(crate) fn third_party_id(person: &Person) -> Option<Value> {
         "validated_at": person.email_since_ms,
         "added_at": person.email_since_ms,
     }))
+}
+
+/// Whether the owner of an account can prove on the pages of this server who they are.
+pub(crate) async fn may_prove_on_pages(server: &Server, user_id: &UserId) -> ApiResult<bool> {
+    match server.people.get() {
+        Some(people) => people.may_prove(user_id).await,
+        None => Ok(false),
+    }
 }
 
 /// Tells a mailbox what was done.

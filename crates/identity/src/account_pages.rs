@@ -5,6 +5,7 @@
 mod deactivation;
 mod devices;
 mod keys_reset;
+mod leave;
 mod password;
 mod profile;
 mod proof;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> Router<Arc<Identity>> {
         .route(profile::DIRECTORY, post(profile::hide))
         .route(profile::LANGUAGE, post(profile::choose_language))
         .route(keys_reset::PATH, get(keys_reset::allowed).post(keys_reset::allow))
+        .route(leave::PATH, get(leave::show).post(leave::allow))
         .route(deactivation::PATH, post(deactivation::deactivate))
         .route(password::PATH, get(password::show).post(password::change))
         .merge(proof::routes())

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use estafette_core::{
     guesses::{Guess, Origin},
-    ids::{ServerName, UserId},
+    ids::{DeviceId, ServerName, UserId},
 };
 use estafette_store::{
     accounts::PasswordHash,
@@ -134,6 +134,14 @@ pub trait Host: Send + Sync {
     /// Errors: [`HostError::Overloaded`].
     fn login_token(&self, user_id: &UserId) -> Result<String, HostError>;
 
+    /// What a client asks `user_id`'s leave for, in the session of user-interactive authentication
+    /// of that id (Client-Server API, "SSO during User-Interactive Authentication"). `None`: it is
+    /// not under way, is somebody else's, or asks for nothing that is given on our pages.
+    fn asked_leave(&self, session: &str, user_id: &UserId) -> Option<AskedLeave>;
+
+    /// Gives it, for that one request. `false`: as `None` of [`asked_leave`](Self::asked_leave).
+    fn give_leave(&self, session: &str, user_id: &UserId) -> bool;
+
     /// Ends an account and has its rooms left. `false` when there is none.
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError>;
 
@@ -160,6 +168,40 @@ pub trait Host: Send + Sync {
 
     /// Asks another server, through the one guarded client.
     async fn fetch(&self, request: FetchRequest) -> Result<FetchResponse, HostError>;
+}
+
+/// What a client asks leave for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedLeave {
+    /// From which device.
+    pub device_id: Option<DeviceId>,
+    /// What for.
+    pub purpose: LeavePurpose,
+    /// Whether the leave was given.
+    pub given: bool,
+}
+
+/// What a client does with the leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeavePurpose {
+    /// It replaces the cross-signing keys.
+    ReplaceKeys,
+    /// It signs devices out.
+    EndDevices {
+        /// The first of them.
+        named: Vec<DeviceId>,
+        /// How many there are.
+        count: usize,
+    },
+    /// It sets a password.
+    SetPassword,
+    /// It signs in another device.
+    SignInDevice,
+    /// It ends the account.
+    Deactivate {
+        /// Whether the profile is erased, and messages hidden from those who come later.
+        erase: bool,
+    },
 }
 
 /// One request to somebody else.

@@ -38,7 +38,7 @@ use zeroize::Zeroizing;
 use crate::{
     Host, HostError, Identity, IdentityConfig,
     config::MailTransport,
-    host::{FetchRequest, FetchResponse},
+    host::{AskedLeave, FetchRequest, FetchResponse},
 };
 
 /// Tries that one may make at once, and how many come back per second.
@@ -86,6 +86,8 @@ pub(crate) struct TestHost {
     pub(crate) profiles: Mutex<Vec<UserId>>,
     /// What operators were told.
     pub(crate) alerts: Mutex<Vec<String>>,
+    /// What is asked of whom, by session.
+    pub(crate) leaves: Mutex<HashMap<(String, UserId), AskedLeave>>,
     /// What other servers answer; `None`: nothing.
     pub(crate) elsewhere: Mutex<Option<Elsewhere>>,
     store: SqliteStore,
@@ -299,6 +301,16 @@ impl Host for TestHost {
         Ok(format!("token-of-{user_id}"))
     }
 
+    fn asked_leave(&self, session: &str, user_id: &UserId) -> Option<AskedLeave> {
+        self.leaves.lock().get(&(session.to_owned(), user_id.clone())).cloned()
+    }
+
+    fn give_leave(&self, session: &str, user_id: &UserId) -> bool {
+        let mut leaves = self.leaves.lock();
+        let asked = leaves.get_mut(&(session.to_owned(), user_id.clone()));
+        asked.map(|asked| asked.given = true).is_some()
+    }
+
     async fn deactivate(&self, user_id: &UserId, erase: bool) -> Result<bool, HostError> {
         let done = self.store.deactivate_account(user_id, erase, self.now_ms()).await;
         done.map_err(|error| HostError::Internal(error.to_string()))
@@ -398,6 +410,7 @@ impl TestIdentity {
             forgotten: Mutex::default(),
             profiles: Mutex::default(),
             alerts: Mutex::default(),
+            leaves: Mutex::default(),
             elsewhere: Mutex::default(),
             store: store.clone(),
         });

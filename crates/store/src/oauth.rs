@@ -275,8 +275,13 @@ pub trait OauthStore: Send + Sync {
         expires_ms: i64,
     ) -> StoreResult<()>;
 
-    /// Whether there is such a leave, for whichever device.
-    async fn has_cross_signing_approval(&self, user_id: &UserId, now_ms: i64) -> StoreResult<bool>;
+    /// Whether there is such a leave for a device; without one, for whichever.
+    async fn has_cross_signing_approval(
+        &self,
+        user_id: &UserId,
+        device_id: Option<&DeviceId>,
+        now_ms: i64,
+    ) -> StoreResult<bool>;
 
     /// Uses up such a leave; whether there was one.
     async fn take_cross_signing_approval(

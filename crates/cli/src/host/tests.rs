@@ -20,6 +20,8 @@ use estafette_store::{
 use http::{HeaderMap, Request, StatusCode, header};
 use tower::ServiceExt as _;
 
+mod leave;
+
 const MINUTE_MS: i64 = 60_000;
 const PASSWORD: &str = "ocean lantern granite violin";
 const ADDRESS: &str = "alice@x.fr";

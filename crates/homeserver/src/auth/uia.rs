@@ -4,11 +4,13 @@
 //! A session is bound to the user, the method, the path and the body of the request that it was
 //! made for, and lets exactly one such request through.
 
+mod leave;
+
 use std::{collections::BTreeSet, fmt};
 
 use estafette_core::{
     guesses::{Origin, Standing},
-    ids::UserId,
+    ids::{DeviceId, UserId},
     limits::UIA_REMEMBERED_BYTES_MAX,
 };
 use estafette_store::{AccountStore as _, accounts::RegistrationToken};
@@ -18,6 +20,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+pub use self::leave::{Asked, Purpose, ask_leave, give_leave};
 use super::tokens::new_token;
 use crate::{ApiError, ApiResult, Server, client::login, rate_limit::Cost};
 
@@ -30,6 +33,8 @@ pub enum Stage {
     Password,
     /// An invitation.
     RegistrationToken,
+    /// Signing in anew on the pages of this server, and saying yes there ([`give_leave`]).
+    Sso,
     /// The owner's leave on the account pages; proven elsewhere ([`challenge_oauth`]).
     Oauth,
     /// The same under the name of MSC4312.
@@ -39,8 +44,20 @@ pub enum Stage {
 impl Stage {
     /// The stage of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        let stages = [Self::Dummy, Self::Password, Self::RegistrationToken];
+        let stages = [
+            Self::Dummy,
+            Self::Password,
+            Self::RegistrationToken,
+            Self::Sso,
+            Self::Oauth,
+            Self::CrossSigningReset,
+        ];
         stages.into_iter().find(|stage| stage.name() == name)
+    }
+
+    /// Whether it is completed on the account pages, and nothing is typed for it.
+    pub(crate) fn is_proven_elsewhere(self) -> bool {
+        matches!(self, Self::Sso | Self::Oauth | Self::CrossSigningReset)
     }
 
     /// The name in the specification.
@@ -49,11 +66,15 @@ impl Stage {
             Self::Dummy => "m.login.dummy",
             Self::Password => "m.login.password",
             Self::RegistrationToken => "m.login.registration_token",
+            Self::Sso => "m.login.sso",
             Self::Oauth => "m.oauth",
             Self::CrossSigningReset => "org.matrix.cross_signing_reset",
         }
     }
 }
+
+/// What a client is told that asks again too soon.
+const NOT_YET: &str = "This was not allowed yet.";
 
 /// A request that needs authentication.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +89,10 @@ pub struct UiaRequest<'a> {
     pub path: &'a str,
     /// The whole body, with `auth`.
     pub body: &'a Map<String, Value>,
+    /// From which device, where there is one.
+    pub device_id: Option<&'a DeviceId>,
+    /// What for, where a page can say that to its user.
+    pub purpose: Option<&'a Purpose>,
 }
 
 impl UiaRequest<'_> {
@@ -85,16 +110,23 @@ impl UiaRequest<'_> {
 pub struct UiaSession {
     binding: [u8; 32],
     user_id: Option<UserId>,
+    device_id: Option<DeviceId>,
+    purpose: Option<Purpose>,
+    /// What may be completed.
+    offered: BTreeSet<Stage>,
     completed: BTreeSet<Stage>,
     registration_token: Option<String>,
     remembered: Remembered,
 }
 
 impl UiaSession {
-    fn new(request: &UiaRequest<'_>) -> Self {
+    fn new(request: &UiaRequest<'_>, flows: &[&[Stage]]) -> Self {
         Self {
             binding: request.binding(),
             user_id: request.user_id.cloned(),
+            device_id: request.device_id.cloned(),
+            purpose: request.purpose.cloned(),
+            offered: flows.iter().flat_map(|flow| flow.iter()).copied().collect(),
             completed: BTreeSet::new(),
             registration_token: None,
             remembered: Remembered::default(),
@@ -198,15 +230,20 @@ pub async fn authenticate(
             Some(session) => (id.clone(), session),
             None => return Err(no_session(server, &request, flows)?),
         },
-        None => (new_token(server, "esu"), UiaSession::new(&request)),
+        None => (new_token(server, "esu"), UiaSession::new(&request, flows)),
     };
     let refused = match stage(&auth, flows) {
-        // What there was to do was done on a page of ours.
-        None if auth.kind.is_none() && is_done(&session.completed, flows) => {
+        None if auth.kind.is_some() => {
+            Some("This kind of authentication is not accepted here.".to_owned())
+        }
+        // What there was to do was done on a page of ours, whatever the client calls it.
+        stage
+            if stage.is_none_or(|stage| session.completed.contains(&stage))
+                && is_done(&session.completed, flows) =>
+        {
             return pass(server, &request, (&session_id, session, named), flows);
         }
-        None if auth.kind.is_none() => None,
-        None => Some("This kind of authentication is not accepted here.".to_owned()),
+        None => None,
         Some(stage) if session.completed.contains(&stage) => None,
         Some(stage) => match prove(server, &request, &auth, stage).await? {
             Ok(proven) => {
@@ -244,7 +281,7 @@ pub fn challenge_oauth(server: &Server, request: UiaRequest<'_>, url: &str) -> A
     let params =
         json!({ "m.oauth": { "url": url }, "org.matrix.cross_signing_reset": { "url": url } });
     let error = error.with("params", params);
-    Ok(if named.is_some() { with_error(error, "This was not allowed yet.") } else { error })
+    Ok(if named.is_some() { with_error(error, NOT_YET) } else { error })
 }
 
 /// The session of that id. 403 when it was made for another request.
@@ -324,27 +361,36 @@ pub(crate) async fn complete(
     (session_id, stage): (&str, Stage),
     given: Option<String>,
 ) -> ApiResult<()> {
-    let unknown = || ApiError::not_found("This authentication is not known, or has ended.");
-    let user_id = server.auth.uia.with(session_id, server.now_ms(), |one| one.user_id.clone());
-    let user_id = user_id.ok_or_else(unknown)?;
+    let session = on_page(server, session_id, stage)?;
+    if stage.is_proven_elsewhere() {
+        let given = leave::is_given(server, &session, stage).await?;
+        return if given { Ok(()) } else { Err(ApiError::forbidden(NOT_YET)) };
+    }
+    let user_id = session.user_id;
     let auth = AuthData { token: given.clone(), password: given, ..AuthData::default() };
     let body = Map::new();
     let user_id = user_id.as_ref();
     // Whoever has the session's id has it from a device of the account.
     let who = if stage == Stage::Password { "page of a stage" } else { who };
-    let request = UiaRequest { user_id, who, method: "POST", path: "", body: &body };
+    let request = UiaRequest { user_id, who, method: "POST", path: "", body: &body, device_id: None, purpose: None };
     let proven = prove(server, &request, &auth, stage).await?.map_err(ApiError::forbidden)?;
     let completed = server.auth.uia.with(session_id, server.now_ms(), |session| {
         session.completed.insert(stage);
         session.registration_token =
             session.registration_token.take().or(proven.registration_token);
     });
-    completed.ok_or_else(unknown)
+    completed.ok_or_else(ended)
 }
 
-/// Whether a session of that id is under way.
-pub(crate) fn is_under_way(server: &Server, session_id: &str) -> bool {
-    server.auth.uia.with(session_id, server.now_ms(), |_| ()).is_some()
+/// The session of that id, for the page of a stage of it. 404 when it is not under way, or does not
+/// offer that stage.
+pub(crate) fn on_page(server: &Server, session_id: &str, stage: Stage) -> ApiResult<UiaSession> {
+    let found = server.auth.uia.with(session_id, server.now_ms(), |session| session.clone());
+    found.filter(|session| session.offered.contains(&stage)).ok_or_else(ended)
+}
+
+fn ended() -> ApiError {
+    ApiError::not_found("This authentication is not known, or has ended.")
 }
 
 fn stage(auth: &AuthData, flows: &[&[Stage]]) -> Option<Stage> {
@@ -360,7 +406,7 @@ async fn prove(
 ) -> ApiResult<Result<Proven, String>> {
     match stage {
         Stage::Dummy => Ok(Ok(Proven::default())),
-        Stage::Oauth | Stage::CrossSigningReset => {
+        Stage::Sso | Stage::Oauth | Stage::CrossSigningReset => {
             Ok(Err("This is proven on the account pages alone.".to_owned()))
         }
         Stage::Password => {
@@ -427,7 +473,7 @@ fn new_session(
     flows: &[&[Stage]],
 ) -> ApiResult<ApiError> {
     let id = new_token(server, "esu");
-    let mut session = UiaSession::new(request);
+    let mut session = UiaSession::new(request, flows);
     // Whoever registers is nobody yet.
     if request.user_id.is_none() {
         let mut body = request.body.clone();

@@ -13,14 +13,14 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{session::password_flows, v3};
+use super::{session::proof_flows, v3};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     account_changes::AccountChange,
     account_log,
     auth::{
         Requester,
-        uia::{self, UiaRequest},
+        uia::{self, Purpose, UiaRequest},
     },
     http::{Json, empty_object},
     people::{self, AccountNews},
@@ -55,7 +55,7 @@ async fn change_password(
     Json(body): Json<Map<String, Value>>,
 ) -> ApiResult<Response> {
     let user_id = &requester.user_id;
-    let flows = password_flows(&server, &requester).await?;
+    let flows = proof_flows(&server, &requester).await?;
     // Asking which proof is needed takes no new password.
     let wanted = match body.get("new_password") {
         None if body.get("auth").is_none_or(Value::is_null) => None,
@@ -72,6 +72,8 @@ async fn change_password(
         method: "POST",
         path: uri.path(),
         body: &body,
+        device_id: requester.device_id(),
+        purpose: Some(&Purpose::SetPassword),
     };
     uia::authenticate(&server, request, flows).await?;
     let wanted = wanted.ok_or_else(|| ApiError::missing_param("`new_password` is missing."))?;
@@ -114,13 +116,15 @@ async fn deactivate_own(
         .map_err(|error| ApiError::bad_json(format!("The body has the wrong shape: {error}.")))?;
     let user_id = &requester.user_id;
     if requester.appservice.is_none() {
-        let flows = password_flows(&server, &requester).await?;
+        let flows = proof_flows(&server, &requester).await?;
         let uia = UiaRequest {
             user_id: Some(user_id),
             who: &requester.session(),
             method: "POST",
             path: uri.path(),
             body: &body,
+            device_id: requester.device_id(),
+            purpose: Some(&Purpose::Deactivate { erase: request.erase }),
         };
         uia::authenticate(&server, uia, flows).await?;
     }

@@ -16,13 +16,13 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{login::check_outcome, session::password_flows, v3};
+use super::{login::check_outcome, session::proof_flows, v3};
 use crate::{
     ApiError, ApiResult, Server, Shared,
     auth::{
         Requester,
         tokens::check_device_name,
-        uia::{self, UiaRequest},
+        uia::{self, Purpose, UiaRequest},
     },
     http::{Json, OptionalJson, Path, empty_object, json_response},
     rate_limit::Cost,
@@ -116,11 +116,9 @@ async fn delete(
     uri: http::Uri,
     OptionalJson(body): OptionalJson<Map<String, Value>>,
 ) -> ApiResult<Response> {
-    confirm(&server, &requester, "DELETE", uri.path(), &body).await?;
-    if let Ok(device_id) = DeviceId::parse(&device_id) {
-        let devices = Devices::These(vec![device_id]);
-        server.store.delete_devices(&requester.user_id, devices).await?;
-    }
+    let ids: Vec<DeviceId> = DeviceId::parse(&device_id).into_iter().collect();
+    confirm(&server, &requester, ("DELETE", uri.path()), &body, &ids).await?;
+    server.store.delete_devices(&requester.user_id, Devices::These(ids)).await?;
     Ok(empty_object())
 }
 
@@ -144,9 +142,9 @@ async fn delete_several(
     if count > DEVICES_PER_USER_MAX {
         return Err(ApiError::invalid_param("`devices` names more devices than one may have."));
     }
-    confirm(&server, &requester, "POST", uri.path(), &body).await?;
     // An id that cannot be one is that of no device: already deleted, so to speak.
-    let ids = request.devices.iter().filter_map(|id| DeviceId::parse(id).ok()).collect();
+    let ids: Vec<_> = request.devices.iter().filter_map(|id| DeviceId::parse(id).ok()).collect();
+    confirm(&server, &requester, ("POST", uri.path()), &body, &ids).await?;
     server.store.delete_devices(&requester.user_id, Devices::These(ids)).await?;
     Ok(empty_object())
 }
@@ -155,17 +153,24 @@ async fn delete_several(
 async fn confirm(
     server: &Server,
     requester: &Requester,
-    method: &'static str,
-    path: &str,
+    (method, path): (&'static str, &str),
     body: &Map<String, Value>,
+    devices: &[DeviceId],
 ) -> ApiResult<()> {
     if requester.appservice.is_some() {
         return Ok(());
     }
     let user_id = &requester.user_id;
-    let flows = password_flows(server, requester).await?;
-    let request =
-        UiaRequest { user_id: Some(user_id), who: &requester.session(), method, path, body };
+    let flows = proof_flows(server, requester).await?;
+    let request = UiaRequest {
+        user_id: Some(user_id),
+        who: &requester.session(),
+        method,
+        path,
+        body,
+        device_id: requester.device_id(),
+        purpose: Some(&Purpose::end_devices(devices)),
+    };
     uia::authenticate(server, request, flows).await?;
     Ok(())
 }

@@ -2,19 +2,24 @@
 //! Pages for clients that do not know a stage of authentication, or do not know how to log in
 //! (Client-Server API, "Fallback" and "Login Fallback").
 //!
-//! Nothing of a request is written into a page. The script is the same each time and named by its
-//! hash, so that no other one runs.
+//! Nothing of a request is written into a page, but for the id of a session that is known. The
+//! scripts are the same each time and named by their hash, so that no other one runs.
+//!
+//! What is proven on the account pages is proven in a window of its own: those pages let nobody
+//! hold on to them (`Cross-Origin-Opener-Policy`), so the client that opened this one would never
+//! hear of it from there. This page stays, and asks until the leave was given.
 
 use axum::{Router, body::Body, extract::State, response::Response, routing::get};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{StatusCode, header};
+use estafette_core::ids::DeviceId;
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::v3;
+use super::{keys::reset_url, v3};
 use crate::{
     ApiError, ApiResult, Shared,
-    auth::uia::{self, Stage},
+    auth::uia::{self, Stage, UiaSession},
     http::{Json, Path, Query, RemoteAddress, empty_object},
 };
 
@@ -41,6 +46,42 @@ form.addEventListener("submit", async (event) => {
         window.opener.postMessage("authDone", "*");
     }
 });
+"#;
+
+/// For what is proven elsewhere. The same page tells a client that opens it afterwards.
+const AWAY_SCRIPT: &str = r#"
+const form = document.querySelector("form");
+const says = document.querySelector("output");
+let done = false;
+async function look(aloud) {
+    const answer = await fetch(location.href, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: "{}",
+    });
+    if (done) return;
+    if (!answer.ok) {
+        if (aloud) says.textContent = form.dataset.notYet;
+        return;
+    }
+    done = true;
+    clearInterval(again);
+    says.textContent = form.dataset.done;
+    form.remove();
+    if (window.onAuthDone) {
+        window.onAuthDone();
+    } else if (window.opener && window.opener.postMessage) {
+        window.opener.postMessage("authDone", "*");
+    }
+}
+form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    look(true);
+});
+const again = setInterval(() => { if (!document.hidden) look(false); }, 3000);
+window.addEventListener("focus", () => look(false));
+document.addEventListener("visibilitychange", () => look(false));
+look(false);
 "#;
 
 const LOGIN_SCRIPT: &str = r#"
@@ -91,14 +132,15 @@ async fn stage_page(
     State(server): State<Shared>,
     Path(stage): Path<String>,
     Query(query): Query<StageQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let stage = stage_of(&stage)?;
-    if !uia::is_under_way(&server, &query.session) {
-        return Err(ApiError::not_found("This authentication is not known, or has ended."));
-    }
+    let session = uia::on_page(&server, &query.session, stage)?;
     let fields = match stage {
-        // Leave on the account pages is given on the account pages.
-        Stage::Dummy | Stage::Oauth | Stage::CrossSigningReset => "",
+        Stage::Sso | Stage::Oauth | Stage::CrossSigningReset => {
+            return Ok(away(&place(&session, stage, &query.session), &headers));
+        }
+        Stage::Dummy => "",
         Stage::Password => {
             "<label>Your password <input name=given type=password required \
              autocomplete=current-password autofocus></label>"
@@ -107,7 +149,68 @@ async fn stage_page(
             "<label>Your invitation <input name=given required autocomplete=off autofocus></label>"
         }
     };
-    Ok(page("Please confirm", fields, STAGE_SCRIPT))
+    let form = format!("<form>{fields}<button>Go on</button></form>");
+    Ok(page("en", "Please confirm", &form, STAGE_SCRIPT))
+}
+
+/// Where a stage is proven that is proven elsewhere: a path without anything that HTML could read
+/// as its own.
+fn place(session: &UiaSession, stage: Stage, session_id: &str) -> String {
+    match (stage, session.device_id()) {
+        (Stage::Sso, _) => format!("/_estafette/account/confirm?session={session_id}"),
+        (_, device_id) => reset_url("", device_id.map_or("", DeviceId::as_str)),
+    }
+}
+
+/// What the page says of a stage that is proven elsewhere.
+struct AwayWords {
+    language: &'static str,
+    title: &'static str,
+    text: &'static str,
+    there: &'static str,
+    go_on: &'static str,
+    not_yet: &'static str,
+    done: &'static str,
+}
+
+const AWAY_IN_FRENCH: AwayWords = AwayWords {
+    language: "fr",
+    title: "Confirmez que c’est bien vous",
+    text: "Une application demande votre accord. La page de votre compte vous dira pour quoi. \
+           Si vous n’avez rien demandé, fermez cette page.",
+    there: "Ouvrir la page de mon compte",
+    go_on: "C’est fait, continuer",
+    not_yet: "Votre accord n’a pas encore été donné.",
+    done: "Merci. Vous pouvez fermer cette page et retourner à l’application.",
+};
+
+const AWAY_IN_ENGLISH: AwayWords = AwayWords {
+    language: "en",
+    title: "Confirm that it is you",
+    text: "An application asks for your leave. The page of your account says what for. If you \
+           asked for nothing, close this page.",
+    there: "Open the page of my account",
+    go_on: "Done, go on",
+    not_yet: "The leave was not given yet.",
+    done: "Thank you. You may close this page and go back to the application.",
+};
+
+/// The page of a stage that is proven at `place`, in the first of `Accept-Language` that we have.
+fn away(place: &str, headers: &HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|list| list.to_str().ok());
+    let mut ranges = accepted.unwrap_or_default().split(',').map(str::trim);
+    let first = ranges.find(|range| range.starts_with("fr") || range.starts_with("en"));
+    let words = match first {
+        Some(range) if range.starts_with("en") => &AWAY_IN_ENGLISH,
+        _ => &AWAY_IN_FRENCH,
+    };
+    let AwayWords { language, title, text, there, go_on, not_yet, done } = words;
+    let form = format!(
+        "<form data-not-yet=\"{not_yet}\" data-done=\"{done}\"><p>{text}</p>\
+         <p><a href=\"{place}\" target=_blank rel=noopener>{there}</a></p>\
+         <button>{go_on}</button></form>"
+    );
+    page(language, title, &form, AWAY_SCRIPT)
 }
 
 fn stage_of(name: &str) -> ApiResult<Stage> {
@@ -139,21 +242,22 @@ async fn login_page() -> Response {
     let fields = "<label>User name <input name=user required autocomplete=username autofocus>\
         </label><label>Password <input name=given type=password required \
         autocomplete=current-password></label>";
-    page("Sign in", fields, LOGIN_SCRIPT)
+    let form = format!("<form>{fields}<button>Go on</button></form>");
+    page("en", "Sign in", &form, LOGIN_SCRIPT)
 }
 
-fn page(title: &str, fields: &str, script: &str) -> Response {
+fn page(language: &str, title: &str, form: &str, script: &str) -> Response {
     let hash = STANDARD.encode(Sha256::digest(script));
     let policy = format!(
         "default-src 'none'; connect-src 'self'; script-src 'sha256-{hash}'; \
          style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let html = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8>\
+        "<!doctype html><html lang={language}><meta charset=utf-8>\
          <meta name=viewport content=\"width=device-width\"><title>{title}</title>\
          <style>body{{font:1rem/1.5 system-ui;max-width:24rem;margin:3rem auto;padding:0 1rem}}\
          label,input,button{{display:block;width:100%;margin:.5rem 0;font:inherit}}</style>\
-         <h1>{title}</h1><form>{fields}<button>Go on</button></form>\
+         <h1>{title}</h1>{form}\
          <output role=status></output><script>{script}</script>"
     );
     let answer = Response::builder()

@@ -25,7 +25,7 @@ use estafette_store::{
 use http::StatusCode;
 use serde::Deserialize;
 
-pub(super) use self::check::check_upload;
+pub(super) use self::{check::check_upload, signing::reset_url};
 use super::{content::Content, v3};
 use crate::{
     ApiError, ApiResult, Shared,

@@ -27,7 +27,7 @@ use crate::{
     auth::{
         self, OptionalAppservice, Requester,
         tokens::{IssuedPair, new_login, new_token},
-        uia::{self, UiaRequest},
+        uia::{self, Purpose, UiaRequest},
     },
     guesses::known_cookie,
     http::{Json, OptionalJson, RemoteAddress},
@@ -334,13 +334,15 @@ async fn get_token(
     OptionalJson(body): OptionalJson<Map<String, Value>>,
 ) -> ApiResult<Json<Value>> {
     let user_id = &requester.user_id;
-    let flows = session::password_flows(&server, &requester).await?;
+    let flows = session::proof_flows(&server, &requester).await?;
     let request = UiaRequest {
         user_id: Some(user_id),
         who: &requester.session(),
         method: "POST",
         path: uri.path(),
         body: &body,
+        device_id: requester.device_id(),
+        purpose: Some(&Purpose::SignInDevice),
     };
     uia::authenticate(&server, request, flows).await?;
     let token = new_token(&server, "esl");

@@ -93,8 +93,15 @@ async fn register(
     }
     let who = format!("register from {address}");
     server.rate_limiter.check(Cost::Source, &who, server.now_ms())?;
-    let uia =
-        UiaRequest { user_id: None, who: &who, method: "POST", path: uri.path(), body: &body };
+    let uia = UiaRequest {
+        user_id: None,
+        who: &who,
+        method: "POST",
+        path: uri.path(),
+        body: &body,
+        device_id: None,
+        purpose: None,
+    };
     if let Some(user_id) = uia::registered(&server, &uia) {
         return log_in(&server, user_id, request).await;
     }

@@ -20,6 +20,7 @@ use crate::{
     ApiError, ApiResult, Server, Shared,
     auth::{self, MaybeLocked, Requester, tokens::IssuedPair, uia::Stage},
     http::{Json, RemoteAddress, empty_object},
+    people,
     rate_limit::Cost,
 };
 
@@ -30,12 +31,13 @@ pub(super) fn routes() -> Router<Shared> {
     v3(router, "/account/whoami", get(whoami)).route("/_matrix/client/v1/refresh", post(refresh))
 }
 
-/// What a user may prove with to do what a stolen access token alone must not.
+/// What a user may prove with to do what a stolen access token alone must not: the password, or by
+/// signing in anew on our pages in whatever way the account has (`m.login.sso`).
 ///
-/// Without a password there is no stage at all, and the answer is 403: an absent password satisfies
+/// Whoever has neither has no stage at all, and the answer is 403: an absent password satisfies
 /// nothing. So it is for devices of the OAuth 2.0 API, which do this on the account pages
 /// (Client-Server API, "OAuth 2.0 API").
-pub(super) async fn password_flows(
+pub(super) async fn proof_flows(
     server: &Server,
     requester: &Requester,
 ) -> ApiResult<&'static [&'static [Stage]]> {
@@ -44,15 +46,32 @@ pub(super) async fn password_flows(
         let page = format!("{base_url}/_estafette/account");
         return Err(ApiError::forbidden(format!("This is done on the account page, {page}.")));
     }
-    if has_password(server, requester).await? {
-        return Ok(&[&[Stage::Password]]);
+    match legacy_flows(server, requester).await? {
+        [] => Err(ApiError::forbidden("This account has no password with which to confirm this.")),
+        flows => Ok(flows),
     }
-    Err(ApiError::forbidden("This account has no password with which to confirm this."))
 }
 
-/// Whether [`password_flows`] has any for this session.
+/// The flows of sessions of the legacy API, which their account can complete. It may have none.
+async fn legacy_flows(
+    server: &Server,
+    requester: &Requester,
+) -> ApiResult<&'static [&'static [Stage]]> {
+    let password = has_password(server, requester).await?;
+    let pages = server.single_sign_on.get().is_some()
+        && people::may_prove_on_pages(server, &requester.user_id).await?;
+    Ok(match (password, pages) {
+        (true, true) => &[&[Stage::Password], &[Stage::Sso]],
+        (true, false) => &[&[Stage::Password]],
+        (false, true) => &[&[Stage::Sso]],
+        (false, false) => &[],
+    })
+}
+
+/// Whether [`proof_flows`] has any for this session.
 pub(super) async fn may_prove(server: &Server, requester: &Requester) -> ApiResult<bool> {
-    Ok(!is_of_oauth(server, requester).await? && has_password(server, requester).await?)
+    Ok(!is_of_oauth(server, requester).await?
+        && !legacy_flows(server, requester).await?.is_empty())
 }
 
 async fn is_of_oauth(server: &Server, requester: &Requester) -> ApiResult<bool> {

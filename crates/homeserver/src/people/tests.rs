@@ -35,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) renewal: Mutex<Option<RenewalMail>>,
     /// When accounts that are renewed now end.
     pub(crate) next_expiry_ms: Mutex<Option<i64>>,
+    /// Who can prove on pages who they are.
+    pub(crate) on_pages: Mutex<Vec<UserId>>,
     /// Where they are renewed.
     pub(crate) renewal_page: Mutex<Option<String>>,
 }
@@ -61,6 +63,10 @@ impl People for Known {
 
     fn borrowed_label(&self, name: &str, own: Option<&str>) -> Option<String> {
         (name.contains("[Intérieur]") && own != Some("interieur")).then(|| "Intérieur".into())
+    }
+
+    async fn may_prove(&self, user_id: &UserId) -> ApiResult<bool> {
+        Ok(self.on_pages.lock().contains(user_id))
     }
 
     fn renewal_page(&self) -> Option<String> {

@@ -101,7 +101,7 @@ pub(super) async fn allowed(
         Err(sign_in) => return Ok(*sign_in),
     };
     let now_ms = identity.host.now_ms();
-    if !identity.store.has_cross_signing_approval(&user_id, now_ms).await? {
+    if !identity.store.has_cross_signing_approval(&user_id, None, now_ms).await? {
         return Ok(browser.redirect(ACCOUNT));
     }
     let words = &browser.words().account;

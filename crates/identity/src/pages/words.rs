@@ -6,6 +6,7 @@ mod address;
 pub(crate) mod code;
 mod consent;
 mod frame;
+mod leave;
 mod password;
 mod sign_in;
 mod sign_up;
@@ -37,6 +38,8 @@ pub(crate) struct Words {
     pub(crate) code: code::Code,
     /// Choosing a password.
     pub(crate) password: password::Password,
+    /// The page on which somebody gives leave for what a client asks.
+    pub(crate) leave: leave::Leave,
     /// Changing one's address.
     pub(crate) address: address::Address,
     /// Renewing an account.
@@ -54,6 +57,7 @@ const FRENCH: Words = Words {
     single_sign_on: single_sign_on::FRENCH,
     code: code::FRENCH,
     password: password::FRENCH,
+    leave: leave::FRENCH,
     address: address::FRENCH,
     validity: validity::FRENCH,
 };
@@ -69,6 +73,7 @@ const ENGLISH: Words = Words {
     single_sign_on: single_sign_on::ENGLISH,
     code: code::ENGLISH,
     password: password::ENGLISH,
+    leave: leave::ENGLISH,
     address: address::ENGLISH,
     validity: validity::ENGLISH,
 };

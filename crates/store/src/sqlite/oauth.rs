@@ -128,9 +128,14 @@ impl OauthStore for SqliteStore {
         self.write(move |tx| approval::put(tx.conn, &user_id, device_id.as_ref(), expires_ms)).await
     }
 
-    async fn has_cross_signing_approval(&self, user_id: &UserId, now_ms: i64) -> StoreResult<bool> {
-        let user_id = user_id.clone();
-        self.read(move |conn| approval::is_given(conn, &user_id, now_ms)).await
+    async fn has_cross_signing_approval(
+        &self,
+        user_id: &UserId,
+        device_id: Option<&DeviceId>,
+        now_ms: i64,
+    ) -> StoreResult<bool> {
+        let (user_id, device_id) = (user_id.clone(), device_id.cloned());
+        self.read(move |conn| approval::is_given(conn, &user_id, device_id.as_ref(), now_ms)).await
     }
 
     async fn take_cross_signing_approval(

@@ -8,7 +8,7 @@ use estafette_core::{
     device_keys::{
         CheckedCrossSigningKey, KeyUsage, check_cross_signing_key, decode_key, single_key,
     },
-    ids::{DeviceId, UserId},
+    ids::UserId,
     json::{Object, Value},
     sign::{signed_bytes, verify_json},
 };
@@ -26,9 +26,9 @@ use crate::{
     ApiError, ApiResult, Shared,
     auth::{
         Requester,
-        uia::{self, Stage, UiaRequest},
+        uia::{self, Purpose, UiaRequest},
     },
-    client::{content::Content, well_known::Base},
+    client::{content::Content, session, well_known::Base},
     http::{empty_object, json_response},
     rate_limit::Cost,
     sync::writer::ObjectWriter,
@@ -114,8 +114,9 @@ fn check_cross_signing(
     Ok(upload)
 }
 
-/// User-interactive authentication before keys are replaced. A device of the OAuth 2.0 API needs
-/// its owner's leave, given on the account pages for this device and for once (`m.oauth`).
+/// User-interactive authentication before keys are replaced, unless their owner gave leave on the
+/// account pages for this device and for once. A device of the OAuth 2.0 API needs that leave
+/// (`m.oauth`).
 async fn prove_identity(
     server: &Shared,
     requester: &Requester,
@@ -130,25 +131,28 @@ async fn prove_identity(
         method: "POST",
         path: "/keys/device_signing/upload",
         body: &body,
+        device_id: requester.device_id(),
+        purpose: Some(&Purpose::ReplaceKeys),
     };
-    if let Some(device) = &requester.device
-        && server.store.is_oauth_device(device.nid).await?
-    {
+    if let Some(device) = &requester.device {
         let (device_id, now_ms) = (&device.device_id, server.now_ms());
         if server.store.take_cross_signing_approval(user_id, device_id, now_ms).await? {
             return Ok(());
         }
-        let base_url = base_url.ok_or_else(|| ApiError::internal("a request to no host"))?;
-        return Err(uia::challenge_oauth(server, request, &reset_url(&base_url, device_id))?);
+        if server.store.is_oauth_device(device.nid).await? {
+            let base_url = base_url.ok_or_else(|| ApiError::internal("a request to no host"))?;
+            return Err(uia::challenge_oauth(server, request, &reset_url(&base_url, device_id.as_str()))?);
+        }
     }
-    uia::authenticate(server, request, &[&[Stage::Password]]).await.map(|_| ())
+    let flows = session::proof_flows(server, requester).await?;
+    uia::authenticate(server, request, flows).await.map(|_| ())
 }
 
 /// Where somebody lets a device replace the cross-signing keys (Client-Server API, "Account
 /// management URL actions").
-pub(super) fn reset_url(base_url: &str, device_id: &DeviceId) -> String {
+pub(in crate::client) fn reset_url(base_url: &str, device_id: &str) -> String {
     let mut escaped = String::new();
-    for byte in device_id.as_str().bytes() {
+    for byte in device_id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {

@@ -22,11 +22,17 @@ pub(super) fn put(
     Ok(())
 }
 
-pub(super) fn is_given(conn: &Connection, user_id: &UserId, now_ms: i64) -> StoreResult<bool> {
+pub(super) fn is_given(
+    conn: &Connection,
+    user_id: &UserId,
+    device_id: Option<&DeviceId>,
+    now_ms: i64,
+) -> StoreResult<bool> {
     let mut statement = conn.prepare_cached(
-        "SELECT 1 FROM cross_signing_approval WHERE user_id = ?1 AND expires_ts > ?2",
+        "SELECT 1 FROM cross_signing_approval
+         WHERE user_id = ?1 AND expires_ts > ?2 AND (?3 IS NULL OR device_id IN ('', ?3))",
     )?;
-    Ok(statement.exists((user_id.as_str(), now_ms))?)
+    Ok(statement.exists((user_id.as_str(), now_ms, device_id.map(DeviceId::as_str)))?)
 }
 
 pub(super) fn take(

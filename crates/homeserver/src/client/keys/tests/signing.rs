@@ -3,6 +3,7 @@
 
 use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::OauthStore as _;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{
@@ -79,6 +80,18 @@ async fn a_device_of_the_oauth_api_needs_its_owners_leave() {
     other["auth"] = json!({ "session": session });
     let (status, again) = alice.call("POST", KEYS, other.clone()).await;
     assert_eq!((status.as_u16(), &again["session"]), (401, &session), "not before it was given");
+    let pages = ["m.oauth", "org.matrix.cross_signing_reset", "m.login.sso"]
+        .map(|stage| format!("/v3/auth/{stage}/fallback/web?session={}", session.as_str().unwrap()));
+    // Of a client that knows neither name, which opens the page of the stage.
+    let page = server.ask(Method::GET, &format!("/_matrix/client{}", pages[0]), "", "").await;
+    let text = String::from_utf8(page.bytes.to_vec()).unwrap();
+    let link = "href=\"/_estafette/account?action=org.matrix.cross_signing_reset&device_id=ALICE\"";
+    assert!(text.contains(link) && text.contains("onAuthDone"), "{text}");
+    let page_says = async |stage: usize| {
+        server.request("POST", &pages[stage], "", json!({})).await.0.as_u16()
+    };
+    assert_eq!([page_says(0).await, page_says(1).await], [403, 403], "not given yet");
+    assert_eq!(page_says(2).await, 404, "not a stage of this session");
     let now_ms = server.server.now_ms();
     let user_id = UserId::parse(alice.user_id()).unwrap();
     let device_id = DeviceId::parse("ALICE").unwrap();
@@ -88,17 +101,37 @@ async fn a_device_of_the_oauth_api_needs_its_owners_leave() {
     };
     approve(now_ms).await;
     assert_eq!(alice.fails("POST", KEYS, other.clone()).await.0, 401, "too late");
+    let elsewhere = DeviceId::parse("BOB").unwrap();
+    let store = &server.server.store;
+    store.approve_cross_signing(&user_id, Some(&elsewhere), now_ms + 1).await.unwrap();
+    assert_eq!(page_says(0).await, 403, "for another device");
     approve(now_ms + 1).await;
+    assert_eq!([page_says(0).await, page_says(1).await], [200, 200]);
     alice.ok("POST", KEYS, other).await;
     let third = alice.cross_signing("3");
     assert_eq!(alice.fails("POST", KEYS, third).await.0, 401, "once");
+}
+
+/// Otherwise the account page says that somebody may replace their keys, and no client may.
+#[tokio::test]
+async fn leave_of_the_account_page_holds_for_a_device_of_the_legacy_api() {
+    let server = TestServer::start().await;
+    let (alice, _bob) = alice_and_bob(&server).await;
+    alice.ok("POST", KEYS, alice.cross_signing("1")).await;
+    let other = alice.cross_signing("2");
+    assert_eq!(alice.fails("POST", KEYS, other.clone()).await.0, 401);
+    let user_id = UserId::parse(alice.user_id()).unwrap();
+    let until_ms = server.server.now_ms() + 1;
+    server.server.store.approve_cross_signing(&user_id, None, until_ms).await.unwrap();
+    alice.ok("POST", KEYS, other).await;
+    assert_eq!(alice.fails("POST", KEYS, alice.cross_signing("3")).await.0, 401, "once");
 }
 
 /// Otherwise the account pages do not find a device that is named after its key (MSC4108).
 #[test]
 fn the_way_to_the_account_pages_names_any_device() {
     let device_id = DeviceId::parse("a+b/c= &é").unwrap();
-    let url = super::super::signing::reset_url("https://x.fr", &device_id);
+    let url = super::super::signing::reset_url("https://x.fr", device_id.as_str());
     assert!(url.ends_with("&device_id=a%2Bb%2Fc%3D%20%26%C3%A9"), "{url}");
 }
 
