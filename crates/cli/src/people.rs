@@ -4,7 +4,7 @@
 use std::sync::Weak;
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
+use estafette_core::ids::{DeviceId, UserId};
 use estafette_homeserver::{
     ApiError, ApiResult,
     people::{AccountNews, People, RenewalMail},
@@ -29,6 +29,12 @@ impl People for IdentityPeople {
             AccountNews::NewDevice => News::NewDevice,
         };
         identity.tell(email, news).await;
+    }
+
+    async fn tell_of_reuse(&self, user_id: &UserId, device_id: &DeviceId) {
+        if let Some(identity) = self.0.upgrade() {
+            identity.tell_of_reuse(user_id, device_id, None).await;
+        }
     }
 
     async fn mail_renewal(&self, user_id: &UserId) -> ApiResult<RenewalMail> {

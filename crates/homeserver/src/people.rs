@@ -6,7 +6,7 @@
 //! than [`check_new`].
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
+use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{PeopleStore as _, people::Person};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -45,6 +45,9 @@ pub trait People: Send + Sync {
 
     /// Writes to a mailbox, in words of the server alone. What cannot be told undoes nothing.
     async fn tell(&self, email: &str, news: AccountNews);
+
+    /// Tells the owner of an account that a session was ended because its refresh token came twice.
+    async fn tell_of_reuse(&self, user_id: &UserId, device_id: &DeviceId);
 
     /// Sends the owner of an account the mail that renews it, also after its end. The links that
     /// were sent before end.

@@ -5,7 +5,10 @@
 //! The letters are words of ours alone, without a link: nothing in them is chosen by whoever did
 //! it, and nobody learns to click on links in such mails.
 
-use estafette_core::{ids::UserId, limits::NEW_ACCOUNT_S};
+use estafette_core::{
+    ids::{DeviceId, UserId},
+    limits::NEW_ACCOUNT_S,
+};
 use estafette_store::{AccountStore as _, PeopleStore as _, StoreError};
 
 use crate::{Identity, mail::letters, pages::Language};
@@ -70,6 +73,35 @@ impl Identity {
                 }
             }
             Err(error) => tracing::warn!(%error, ?news, "an owner could not be told by mail"),
+        }
+    }
+
+    /// Tells the owner of an account, where there is a mailbox, that a session was ended because
+    /// its refresh token or its code came twice: somebody else may have a copy.
+    pub async fn tell_of_reuse(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        application: Option<&str>,
+    ) {
+        if !self.mailer.works() {
+            return;
+        }
+        let ended = letters::EndedSession {
+            application,
+            device: device_id.as_str(),
+            at_ms: self.host.now_ms(),
+        };
+        let letter = letters::session_ended(&self.config.service_name, &ended);
+        let told = async {
+            let person = self.store.person(user_id).await?;
+            match person.and_then(|person| person.details.email) {
+                Some(email) => self.post(&email, letter).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "the end of a session could not be told by mail");
         }
     }
 

@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::{
-    date::Date,
+    date::{Date, Moment},
     form::Posted,
     language::Language,
     layout::{Field, Page},

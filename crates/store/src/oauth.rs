@@ -78,11 +78,12 @@ pub enum GrantOutcome {
     },
     /// Nothing was given: unknown, too old, for another client or place, or with a wrong verifier.
     Invalid,
-    /// Nothing was given: the code was used before. What it had given has ended.
+    /// Nothing was given: the code was used before. The device that it let in is gone, as by
+    /// [`OauthStore::revoke_token`].
     Reused {
         /// Whose.
         user_id: UserId,
-        /// The device whose tokens ended.
+        /// The device.
         device_id: DeviceId,
     },
     /// Nothing was given: the account is locked.
@@ -173,7 +174,8 @@ pub enum OauthRefreshOutcome {
     },
     /// Unknown, another client's, or of a session that did not begin here.
     Unknown,
-    /// It was used before and the pair it gave is in use. All tokens of the device have ended.
+    /// It was used before and the pair it gave is in use. The device is gone, as by
+    /// [`OauthStore::revoke_token`].
     Reused {
         /// Whose device.
         user_id: UserId,

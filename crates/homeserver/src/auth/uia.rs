@@ -372,7 +372,15 @@ pub(crate) async fn complete(
     let user_id = user_id.as_ref();
     // Whoever has the session's id has it from a device of the account.
     let who = if stage == Stage::Password { "page of a stage" } else { who };
-    let request = UiaRequest { user_id, who, method: "POST", path: "", body: &body, device_id: None, purpose: None };
+    let request = UiaRequest {
+        user_id,
+        who,
+        method: "POST",
+        path: "",
+        body: &body,
+        device_id: None,
+        purpose: None,
+    };
     let proven = prove(server, &request, &auth, stage).await?.map_err(ApiError::forbidden)?;
     let completed = server.auth.uia.with(session_id, server.now_ms(), |session| {
         session.completed.insert(stage);

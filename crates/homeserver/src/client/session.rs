@@ -70,8 +70,7 @@ async fn legacy_flows(
 
 /// Whether [`proof_flows`] has any for this session.
 pub(super) async fn may_prove(server: &Server, requester: &Requester) -> ApiResult<bool> {
-    Ok(!is_of_oauth(server, requester).await?
-        && !legacy_flows(server, requester).await?.is_empty())
+    Ok(!is_of_oauth(server, requester).await? && !legacy_flows(server, requester).await?.is_empty())
 }
 
 async fn is_of_oauth(server: &Server, requester: &Requester) -> ApiResult<bool> {
@@ -115,6 +114,9 @@ async fn refresh(
         RefreshOutcome::Unknown => Err(unknown()),
         RefreshOutcome::Reused { user_id, device_id } => {
             tracing::warn!(%user_id, %device_id, "a used refresh token came again: session ended");
+            if let Some(people) = server.people.get() {
+                people.tell_of_reuse(&user_id, &device_id).await;
+            }
             Err(unknown())
         }
     }

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use estafette_core::ids::UserId;
+use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     AccountStore as _, PeopleStore as _,
     accounts::AccountFlag,
@@ -35,6 +35,8 @@ pub(crate) struct Known {
     pub(crate) renewal: Mutex<Option<RenewalMail>>,
     /// When accounts that are renewed now end.
     pub(crate) next_expiry_ms: Mutex<Option<i64>>,
+    /// Whose sessions ended because somebody may have a copy.
+    pub(crate) reuses: Mutex<Vec<(UserId, DeviceId)>>,
     /// Who can prove on pages who they are.
     pub(crate) on_pages: Mutex<Vec<UserId>>,
     /// Where they are renewed.
@@ -50,6 +52,10 @@ impl People for Known {
 
     async fn tell(&self, email: &str, news: AccountNews) {
         self.told.lock().push((email.to_owned(), news));
+    }
+
+    async fn tell_of_reuse(&self, user_id: &UserId, device_id: &DeviceId) {
+        self.reuses.lock().push((user_id.clone(), device_id.clone()));
     }
 
     async fn mail_renewal(&self, user_id: &UserId) -> ApiResult<RenewalMail> {

@@ -5,7 +5,10 @@
 mod news;
 
 pub(crate) use self::news::news;
-use crate::pages::Language;
+use crate::pages::{Language, Moment};
+
+/// How much of what others wrote stands in a letter.
+const WRITTEN_BY_OTHERS_CHARS_MAX: usize = 60;
 
 /// A mail without its addresses.
 pub(crate) struct Letter {
@@ -110,6 +113,43 @@ pub(crate) fn address_changed(language: Language, service: &str) -> Letter {
             ),
         },
     }
+}
+
+/// A session was ended because somebody else may have a copy of its key.
+pub(crate) struct EndedSession<'a> {
+    /// What the application calls itself, where that is known.
+    pub(crate) application: Option<&'a str>,
+    /// The id of the device.
+    pub(crate) device: &'a str,
+    /// When, in ms since the epoch.
+    pub(crate) at_ms: i64,
+}
+
+/// That session, told to its owner. Both languages: nobody is there to ask. What clients chose is
+/// in it without anything that a mail program would make a link of.
+pub(crate) fn session_ended(service: &str, ended: &EndedSession<'_>) -> Letter {
+    let application = ended.application.map_or_else(|| "-".to_owned(), plain);
+    let (device, at) = (plain(ended.device), Moment::of_ms(ended.at_ms));
+    Letter {
+        subject: format!("{service} : une session a été fermée / a session was ended"),
+        body: format!(
+            "Bonjour,\n\nUne session de votre compte {service} a été fermée par précaution : la \
+             clé qui la prolonge a servi deux fois, ce qui arrive quand quelqu’un d’autre en a une \
+             copie.\n\n    Application : {application}\n    Appareil : {device}\n    Date : {at}\n\n\
+             Reconnectez-vous dans cette application. Si cela se reproduit, ou si vous ne \
+             connaissez pas cet appareil, prévenez votre support.\n\n--\n\nHello,\n\nA session of \
+             your {service} account was ended as a precaution: the key that prolongs it was used \
+             twice, which happens when somebody else has a copy. Application, device and time are \
+             above.\n\nSign in again in that application. If it happens again, or you do not know \
+             the device, tell your support.\n"
+        ),
+    }
+}
+
+/// Letters, digits and blanks of what somebody else wrote, and not much of it.
+fn plain(text: &str) -> String {
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.take(WRITTEN_BY_OTHERS_CHARS_MAX).collect()
 }
 
 /// The account is about to end, or has ended. Both languages: nobody is there to ask.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use estafette_core::ids::{DeviceId, UserId};
 use estafette_store::{
     OauthStore as _,
     accounts::{LoginOutcome, TokenHash, TokenPair},
@@ -18,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     answer::{OauthError, secret_json},
     client_metadata::DEVICE_CODE,
-    device_grant,
+    client_name, device_grant,
     params::{Form, Params},
     registration,
 };
@@ -114,7 +115,8 @@ async fn by_code(
         tokens: pair.stored,
         now_ms: identity.host.now_ms(),
     };
-    granted(identity, identity.store.exchange_code(exchange).await?, &pair).await
+    let outcome = identity.store.exchange_code(exchange).await?;
+    granted(identity, client_id, outcome, &pair).await
 }
 
 async fn by_device_code(
@@ -145,12 +147,25 @@ async fn by_device_code(
         PollOutcome::SlowDown => Err(OauthError::new("slow_down", "Ask less often.")),
         PollOutcome::Denied => Err(OauthError::new("access_denied", "It was not allowed.")),
         PollOutcome::Expired => Err(OauthError::new("expired_token", "The code is too old.")),
-        PollOutcome::Decided(outcome) => granted(identity, outcome, &pair).await,
+        PollOutcome::Decided(outcome) => granted(identity, client_id, outcome, &pair).await,
     }
+}
+
+/// Tells the owner of a session that has ended because somebody may have a copy of its secrets.
+async fn tell_of_reuse(
+    identity: &Identity,
+    client_id: &str,
+    (user_id, device_id): (&UserId, &DeviceId),
+) -> Result<(), OauthError> {
+    let client = identity.store.oauth_client(client_id).await?;
+    let application = client.and_then(|client| client_name(&client, "fr"));
+    identity.tell_of_reuse(user_id, device_id, application.as_deref()).await;
+    Ok(())
 }
 
 async fn granted(
     identity: &Identity,
+    client_id: &str,
     outcome: GrantOutcome,
     pair: &IssuedPair,
 ) -> Result<Response, OauthError> {
@@ -171,6 +186,7 @@ async fn granted(
         }
         GrantOutcome::Reused { user_id, device_id } => {
             tracing::warn!(%user_id, %device_id, "an authorisation code came again: session ended");
+            tell_of_reuse(identity, client_id, (&user_id, &device_id)).await?;
             refused("The code was used before; what it gave has ended.")
         }
         GrantOutcome::Locked => refused("The account is locked."),
@@ -210,6 +226,7 @@ async fn by_refresh_token(
         OauthRefreshOutcome::Locked => Err(OauthError::locked()),
         OauthRefreshOutcome::Reused { user_id, device_id } => {
             tracing::warn!(%user_id, %device_id, "a used refresh token came again: session ended");
+            tell_of_reuse(identity, client_id, (&user_id, &device_id)).await?;
             refused("The refresh token was used before; the session has ended.")
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Days as people read them.
 
+use std::fmt;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A day of the Gregorian calendar, in UTC.
@@ -30,6 +32,28 @@ impl Date {
     }
 }
 
+/// A minute, in UTC, as both languages read it: `2026-11-27 00:43 UTC` (ISO 8601).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    date: Date,
+    minute: i64,
+}
+
+impl Moment {
+    /// The minute of a time in milliseconds since the epoch.
+    pub(crate) fn of_ms(ms: i64) -> Self {
+        Self { date: Date::of_ms(ms), minute: ms.rem_euclid(DAY_MS) / 60_000 }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Date { year, month, day } = self.date;
+        let (hour, minute) = (self.minute / 60, self.minute % 60);
+        write!(f, "{year}-{:02}-{day:02} {hour:02}:{minute:02} UTC", month + 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +71,12 @@ mod tests {
         ] {
             assert_eq!(Date::of_ms(ms), Date { year, month, day });
         }
+    }
+
+    /// Otherwise somebody looks for a thief at the wrong hour.
+    #[test]
+    fn minutes_are_those_of_the_day() {
+        assert_eq!(Moment::of_ms(1_700_000_000_000).to_string(), "2023-11-14 22:13 UTC");
+        assert_eq!(Moment::of_ms(-1).to_string(), "1969-12-31 23:59 UTC");
     }
 }

@@ -8,8 +8,9 @@ use estafette_core::{
     limits::OAUTH_CODES_PER_USER_MAX,
 };
 use estafette_store::{
-    AccountStore as _, OauthStore as _,
+    AccountStore as _, KeyStore as _, OauthStore as _,
     accounts::{Devices, LoginOutcome, NewLogin, TokenHash, TokenPair},
+    keys::{DeviceKeysUpload, KeyUpload},
     oauth::{
         CodeExchange, DevicePoll, GrantOutcome, NewCode, NewDeviceGrant, OauthClient,
         OauthRefreshOutcome, PollOutcome, StartOutcome,
@@ -112,6 +113,42 @@ async fn codes_of_one_user_do_not_pile_up() {
     assert_eq!(world.exchange("code 0", 0).await, GrantOutcome::Invalid, "the oldest went");
     let last = format!("code {OAUTH_CODES_PER_USER_MAX}");
     assert!(matches!(world.exchange(&last, 0).await, GrantOutcome::LoggedIn { .. }));
+}
+
+/// Otherwise everybody goes on encrypting to a device that nobody has: its client was told that the
+/// session has ended, and threw its keys away.
+#[tokio::test]
+async fn a_session_that_ends_because_somebody_has_a_copy_leaves_no_device() {
+    let world = World::new().await;
+    let refresh = async |token: &str, new: &str| {
+        let token = TokenHash::of(&format!("{token} refresh"));
+        world.store.refresh_oauth("client", &token, pair(new)).await.unwrap()
+    };
+    let device_id = DeviceId::parse("D").unwrap();
+    for round in ["a", "b"] {
+        let code = format!("code {round}");
+        world.put_code(&code, "D", 10).await;
+        world.exchange(&code, 0).await;
+        let keys = DeviceKeysUpload { json: "{}".into(), identity: "{}".into() };
+        let upload = KeyUpload { device_keys: Some(keys), ..KeyUpload::default() };
+        world.store.upload_keys(&world.alice, &device_id, upload).await.unwrap();
+        let known = world.store.user_keys(std::slice::from_ref(&world.alice)).await.unwrap();
+        assert_eq!(known[0].devices.len(), 1);
+        let (user_id, device_id) = (world.alice.clone(), device_id.clone());
+        if round == "a" {
+            let reused = GrantOutcome::Reused { user_id, device_id };
+            assert_eq!(world.exchange(&code, 0).await, reused);
+        } else {
+            refresh(&code, "second").await;
+            let used = refresh("second", "third").await;
+            assert!(matches!(used, OauthRefreshOutcome::Refreshed { .. }), "{used:?}");
+            let reused = OauthRefreshOutcome::Reused { user_id, device_id };
+            assert_eq!(refresh(&code, "thief").await, reused);
+        }
+        assert!(world.store.devices(&world.alice).await.unwrap().is_empty(), "{round}");
+        let known = world.store.user_keys(std::slice::from_ref(&world.alice)).await.unwrap();
+        assert!(known[0].devices.is_empty(), "{round}");
+    }
 }
 
 #[tokio::test]

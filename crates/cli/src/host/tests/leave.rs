@@ -3,11 +3,7 @@
 //! Matrix endpoints together.
 
 use estafette_homeserver::auth::give_sso_token;
-use estafette_store::{
-    IdentityStore as _,
-    accounts::TokenHash,
-    identity::BrowserSession,
-};
+use estafette_store::{IdentityStore as _, accounts::TokenHash, identity::BrowserSession};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -137,7 +133,11 @@ async fn whoever_has_no_password_confirms_on_the_pages_whatever_a_legacy_client_
 
         let opened = site.open(&format!("/_matrix/client{}", fallback(&session)), "").await;
         let link = format!("href=\"{}\"", page(&session));
-        assert!(opened.body.contains(&link) && opened.body.contains("onAuthDone"), "{}", opened.body);
+        assert!(
+            opened.body.contains(&link) && opened.body.contains("onAuthDone"),
+            "{}",
+            opened.body
+        );
         let (status, _) = site.call("POST", &fallback(&session), "", &json!({})).await;
         assert_eq!(status, 403, "{path}: nobody said yes");
 

@@ -2,10 +2,19 @@
 //! What a thief has is dead at once (F-22).
 
 use estafette_core::ids::DeviceId;
-use estafette_store::accounts::{AccountFlag, Devices, PasswordHash};
+use estafette_store::{
+    AccountStore as _, PeopleStore as _,
+    accounts::{AccountFlag, Devices, PasswordHash},
+    people::PersonDetails,
+};
 use http::StatusCode;
 
 use super::*;
+use crate::{
+    Host as _,
+    mail::letters::{EndedSession, session_ended},
+    sign_up::tests::Site,
+};
 
 /// Otherwise whoever sees a code on its way is in as well.
 #[tokio::test]
@@ -25,6 +34,45 @@ async fn a_code_works_once_and_its_reuse_ends_what_it_gave() {
     let (access, _) = client.tokens(&mut browser).await;
     client.exchange(&code, &[]).await;
     assert!(is_in(&site, &access).await);
+}
+
+/// Otherwise a device that nobody has is left, and its owner does not learn that somebody has a copy
+/// of a token.
+#[tokio::test]
+async fn a_session_that_ends_for_a_copy_leaves_no_device_and_its_owner_is_told() {
+    let site = Site::start();
+    let client = Client::register(&site.test).await;
+    let (user_id, mut browser) = alice(&site.test).await;
+    let email = Some("alice@important.com".to_owned());
+    let details = PersonDetails { email, ..PersonDetails::default() };
+    let store = &site.test.identity.store;
+    store.put_person(&user_id, details).await.unwrap();
+    let code = client.code(&mut browser).await;
+    let (_, answer) = client.exchange(&code, &[]).await;
+    let device = store.devices(&user_id).await.unwrap()[0].device_id.to_string();
+    let (_, first) = tokens(&answer);
+    let before = site.mails().await.len();
+    let (access, _) = tokens(&client.refresh(&first).await.1);
+    assert!(is_in(&site.test, &access).await);
+    client.refresh(&first).await;
+    assert!(store.devices(&user_id).await.unwrap().is_empty(), "nobody has it");
+    let mails = site.mails().await;
+    assert_eq!(mails.len(), before + 1);
+    let mail = mails.last().unwrap();
+    assert!(mail.contains("To: alice@important.com"), "{mail}");
+    let code = client.code(&mut browser).await;
+    client.exchange(&code, &[]).await;
+    client.exchange(&code, &[]).await;
+    assert!(store.devices(&user_id).await.unwrap().is_empty());
+    assert_eq!(site.mails().await.len(), before + 2, "told once each");
+    let ended = EndedSession {
+        application: Some("My App <https://evil.com/>"),
+        device: &device,
+        at_ms: site.test.host.now_ms(),
+    };
+    let body = session_ended("Estafette", &ended).body;
+    assert!(body.contains("Application : My App httpsevilcom\n"), "no link: {body}");
+    assert!(body.contains(&device) && body.contains("2023-11-14 22:13 UTC"), "{body}");
 }
 
 /// Otherwise a stolen code works without the verifier, for another client, elsewhere or later.

@@ -5,10 +5,7 @@ use estafette_core::limits::{OAUTH_CODE_MEMORY_MS, OAUTH_CODES_PER_USER_MAX};
 use rusqlite::{Connection, OptionalExtension as _};
 use subtle::ConstantTimeEq as _;
 
-use super::{
-    grant::{Grant, give},
-    session_rows,
-};
+use super::grant::{Grant, give};
 use crate::{
     StoreResult,
     accounts::TokenHash,
@@ -124,9 +121,7 @@ fn reused(indexes: &Indexes, tx: &mut Tx<'_>, found: &CodeRow) -> StoreResult<Gr
         .query_row((session_nid,), |row| row.get(0))
         .optional()?;
     let Some(device_nid) = device_nid else { return Ok(GrantOutcome::Invalid) };
-    session_rows::end_tokens(indexes, tx, &found.grant.user_id, device_nid)?;
-    Ok(GrantOutcome::Reused {
-        user_id: found.grant.user_id.clone(),
-        device_id: found.grant.device_id.clone(),
-    })
+    let (user_id, device_id) = (found.grant.user_id.clone(), found.grant.device_id.clone());
+    device_rows::delete_device_rows(indexes, tx, device_nid, &user_id, &device_id)?;
+    Ok(GrantOutcome::Reused { user_id, device_id })
 }

@@ -77,6 +77,10 @@ pub(super) fn refresh(
         RefreshOutcome::Refreshed => OauthRefreshOutcome::Refreshed { scope: session.scope },
         RefreshOutcome::Unknown => OauthRefreshOutcome::Unknown,
         RefreshOutcome::Reused { user_id, device_id } => {
+            // Its client was told nothing of coming back, and has no keys any more.
+            if let Some(device_nid) = device_rows::nid(tx.conn, &user_id, &device_id)? {
+                device_rows::delete_device_rows(indexes, tx, device_nid, &user_id, &device_id)?;
+            }
             OauthRefreshOutcome::Reused { user_id, device_id }
         }
         RefreshOutcome::Locked => OauthRefreshOutcome::Locked,

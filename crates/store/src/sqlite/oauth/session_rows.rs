@@ -8,10 +8,7 @@ use crate::{
     StoreResult,
     accounts::TokenHash,
     oauth::{OauthClient, OauthSession},
-    sqlite::{
-        Tx,
-        device_rows::{self, Indexes},
-    },
+    sqlite::device_rows,
 };
 
 /// The session that a refresh token belongs to.
@@ -62,18 +59,6 @@ pub(super) fn of_user(conn: &Connection, user_id: &UserId) -> StoreResult<Vec<Oa
         });
     }
     Ok(sessions)
-}
-
-/// Ends a device's tokens; the device stays.
-pub(super) fn end_tokens(
-    indexes: &Indexes,
-    tx: &mut Tx<'_>,
-    user_id: &UserId,
-    device_nid: i64,
-) -> StoreResult<()> {
-    let ended = device_rows::delete_tokens(tx.conn, device_nid)?;
-    indexes.end_after_commit(tx, user_id, ended);
-    Ok(())
 }
 
 /// Forgets whose the tokens of a device were, once they are gone.
