@@ -326,6 +326,8 @@ pub const DEVICES_PER_USER_MAX: u64 = 1_000;
 pub const DEVICE_NAME_BYTES_MAX: usize = 512;
 /// Used refresh tokens that one device remembers, to notice their reuse.
 pub const REFRESH_GENERATIONS_MAX: u64 = 100;
+/// Pairs of tokens that were given for one refresh token and wait for the first use of one.
+pub const REFRESH_PAIRS_WAITING_MAX: u64 = 4;
 /// Sessions held in memory.
 pub const SESSIONS_CACHED_MAX: usize = 100_000;
 /// Uses of devices that wait to be written down.
@@ -347,8 +349,7 @@ pub const LOGIN_TOKEN_S: u64 = 120;
 /// How long one lives that a browser brings to its client (Client-Server API, "Client login via
 /// SSO": about five seconds). Telephones take longer to open an application.
 pub const SSO_TOKEN_S: u64 = 20;
-/// Where a client of the legacy API wants the browser back. Pages pass it on within a path of
-/// theirs, encoded twice at most.
+/// Where a client of the legacy API wants the browser back. Pages pass it on, encoded twice.
 pub const SSO_REDIRECT_BYTES_MAX: usize = 1_024;
 /// How long a nonce of the shared-secret registration lives.
 pub const REGISTRATION_NONCE_S: u64 = 60;

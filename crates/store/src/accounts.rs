@@ -380,14 +380,16 @@ pub trait AccountStore: Send + Sync {
     /// it is known in memory.
     async fn session(&self, token: &TokenHash) -> StoreResult<Option<Arc<Session>>>;
 
-    /// Takes a token pair into use: the pairs before it end.
+    /// Takes a token pair into use: the pairs before it end, and those that wait beside it.
     async fn confirm_session(&self, device_nid: i64, generation: i64) -> StoreResult<()>;
 
     /// Exchanges a refresh token for a new pair.
     ///
-    /// The old pair stays valid until the new one is used, so that an answer that got lost can be
-    /// asked for again (Client-Server API, "Refreshing access tokens"). A token of the OAuth 2.0
-    /// API is unknown here.
+    /// The old pair stays valid until a new one is used, so that an answer that got lost can be
+    /// asked for again (Client-Server API, "Refreshing access tokens"). All pairs that were given
+    /// for it wait until then, since answers may come in another order than requests: up to
+    /// [`REFRESH_PAIRS_WAITING_MAX`](estafette_core::limits::REFRESH_PAIRS_WAITING_MAX), the oldest
+    /// go. A token of the OAuth 2.0 API is unknown here.
     async fn refresh(&self, refresh: &TokenHash, pair: TokenPair) -> StoreResult<RefreshOutcome>;
 
     /// A user's devices in the order of their ids.

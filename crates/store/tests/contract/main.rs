@@ -36,6 +36,8 @@ mod placing;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
+mod refreshing;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 mod rooms;

@@ -116,9 +116,12 @@ async fn a_used_refresh_token_ends_the_session_once_its_successor_was_used() {
     let (_, lost) = client.refresh(&first).await;
     let (status, again) = client.refresh(&first).await;
     assert_eq!(status, StatusCode::OK, "the answer may have been lost: {again}");
-    assert!(!is_in(&site, &tokens(&lost).0).await, "only the last pair counts");
     let (access, second) = tokens(&again);
     assert!(is_in(&site, &access).await);
+    assert!(!is_in(&site, &tokens(&lost).0).await, "the first that is used counts");
+    let (_, answer) = client.refresh(&tokens(&lost).1).await;
+    assert_eq!(answer["error"], "invalid_grant");
+    assert!(is_in(&site, &access).await, "what was never used is no sign of a thief");
     let (status, answer) = client.refresh(&first).await;
     assert_eq!((status, &answer["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_grant")));
     assert!(!is_in(&site, &access).await, "the family ends");

@@ -3,7 +3,7 @@
 
 use estafette_core::{
     ids::{DeviceId, UserId},
-    limits::{DEVICES_PER_USER_MAX, REFRESH_GENERATIONS_MAX},
+    limits::{DEVICES_PER_USER_MAX, REFRESH_GENERATIONS_MAX, REFRESH_PAIRS_WAITING_MAX},
 };
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -134,31 +134,60 @@ pub(in crate::sqlite) fn session(
     }))
 }
 
+/// Takes a pair into use: the one before it, and the others that were given in its place, end. One
+/// that has ended itself ends nothing.
 pub(in crate::sqlite) fn confirm(
     indexes: &Indexes,
     tx: &mut Tx<'_>,
     device_nid: i64,
     generation: i64,
 ) -> StoreResult<()> {
-    let raised = tx
+    let waits: Option<(i64, i64)> = tx
         .conn
-        .prepare_cached("UPDATE device SET generation = ?2 WHERE nid = ?1 AND generation < ?2")?
-        .execute((device_nid, generation))?;
-    if raised == 0 {
-        return Ok(());
-    }
+        .prepare_cached(
+            "SELECT d.generation, max(d.generation, coalesce(
+                 (SELECT max(generation) FROM refresh_token WHERE device_nid = ?1), ?2))
+             FROM device d WHERE d.nid = ?1 AND d.generation < ?2 AND (
+                 EXISTS (SELECT 1 FROM access_token WHERE device_nid = ?1 AND generation = ?2) OR
+                 EXISTS (SELECT 1 FROM refresh_token WHERE device_nid = ?1 AND generation = ?2))",
+        )?
+        .query_row((device_nid, generation), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((before, newest)) = waits else { return Ok(()) };
     let ended = hashes(
         tx.conn,
-        "DELETE FROM access_token WHERE device_nid = ?1 AND generation < ?2 RETURNING sha256",
+        "DELETE FROM access_token WHERE device_nid = ?1 AND generation <> ?2 RETURNING sha256",
         (device_nid, generation),
     )?;
+    // Those that were never used are no sign of a thief.
+    tx.conn
+        .prepare_cached(
+            "DELETE FROM refresh_token
+             WHERE device_nid = ?1 AND generation > ?2 AND generation <> ?3",
+        )?
+        .execute((device_nid, before, generation))?;
+    // It takes the highest number that was given, so that none is ever given again.
+    for sql in [
+        "UPDATE access_token SET generation = ?3 WHERE device_nid = ?1 AND generation = ?2",
+        "UPDATE refresh_token SET generation = ?3 WHERE device_nid = ?1 AND generation = ?2",
+        "UPDATE device SET generation = ?3 WHERE nid = ?1 AND generation < ?2",
+    ] {
+        tx.conn.prepare_cached(sql)?.execute((device_nid, generation, newest))?;
+    }
     if let Some((user_id, _)) = device_rows::name(tx.conn, device_nid)? {
         indexes.end_after_commit(tx, &user_id, ended);
     }
-    let oldest = generation.saturating_sub(REFRESH_GENERATIONS_MAX.cast_signed());
-    tx.conn
-        .prepare_cached("DELETE FROM refresh_token WHERE device_nid = ?1 AND generation < ?2")?
-        .execute((device_nid, oldest))?;
+    keep_newest(tx.conn, device_nid, -1, REFRESH_GENERATIONS_MAX + 1)
+}
+
+/// Forgets all but the newest `kept` refresh tokens of a device that come after `after`.
+fn keep_newest(conn: &Connection, device_nid: i64, after: i64, kept: u64) -> StoreResult<()> {
+    conn.prepare_cached(
+        "DELETE FROM refresh_token WHERE device_nid = ?1 AND generation > ?2 AND generation <= (
+             SELECT generation FROM refresh_token WHERE device_nid = ?1 AND generation > ?2
+             ORDER BY generation DESC LIMIT 1 OFFSET ?3)",
+    )?
+    .execute((device_nid, after, kept.cast_signed()))?;
     Ok(())
 }
 
@@ -192,19 +221,30 @@ pub(in crate::sqlite) fn refresh(
         indexes.end_after_commit(tx, &user_id, ended);
         return Ok(RefreshOutcome::Reused { user_id, device_id: device_rows::device(&device_id)? });
     }
-    // A pair that waits already was given in an answer that got lost: the last one counts. The
-    // token itself may be of such a pair, and is then taken into use by this.
+    // The token itself may be of a pair that waits, which is taken into use by this.
     if generation > in_use {
         confirm(indexes, tx, device_nid, generation)?;
     }
-    tx.conn
-        .prepare_cached("DELETE FROM refresh_token WHERE device_nid = ?1 AND generation > ?2")?
-        .execute((device_nid, generation))?;
-    tx.conn
-        .prepare_cached("DELETE FROM access_token WHERE device_nid = ?1 AND generation > ?2")?
-        .execute((device_nid, generation))?;
-    insert_pair(tx.conn, device_nid, generation + 1, pair)?;
+    give_pair(tx.conn, device_nid, pair)?;
     Ok(RefreshOutcome::Refreshed)
+}
+
+/// Adds a pair in place of the one that is in use. Those that wait already were given in answers
+/// that may have got lost, or come late: which of them the client has shows with the first use.
+fn give_pair(conn: &Connection, device_nid: i64, pair: TokenPair) -> StoreResult<()> {
+    let in_use: i64 = conn
+        .prepare_cached("SELECT generation FROM device WHERE nid = ?1")?
+        .query_row((device_nid,), |row| row.get(0))?;
+    let newest: i64 = conn
+        .prepare_cached("SELECT max(generation) FROM refresh_token WHERE device_nid = ?1")?
+        .query_row((device_nid,), |row| row.get(0))?;
+    keep_newest(conn, device_nid, in_use, REFRESH_PAIRS_WAITING_MAX.saturating_sub(1))?;
+    conn.prepare_cached(
+        "DELETE FROM access_token WHERE device_nid = ?1 AND generation > ?2 AND generation NOT IN
+             (SELECT generation FROM refresh_token WHERE device_nid = ?1)",
+    )?
+    .execute((device_nid, in_use))?;
+    insert_pair(conn, device_nid, newest + 1, pair)
 }
 
 /// Makes the user's sessions be read again once the commit is durable.
