@@ -60,12 +60,13 @@ async fn legacy_flows(
     let password = has_password(server, requester).await?;
     let pages = server.single_sign_on.get().is_some()
         && people::may_prove_on_pages(server, &requester.user_id).await?;
-    Ok(match (password, pages) {
+    let flows: &'static [&'static [Stage]] = match (password, pages) {
         (true, true) => &[&[Stage::Password], &[Stage::Sso]],
         (true, false) => &[&[Stage::Password]],
         (false, true) => &[&[Stage::Sso]],
         (false, false) => &[],
-    })
+    };
+    Ok(flows)
 }
 
 /// Whether [`proof_flows`] has any for this session.

@@ -141,7 +141,11 @@ async fn prove_identity(
         }
         if server.store.is_oauth_device(device.nid).await? {
             let base_url = base_url.ok_or_else(|| ApiError::internal("a request to no host"))?;
-            return Err(uia::challenge_oauth(server, request, &reset_url(&base_url, device_id.as_str()))?);
+            return Err(uia::challenge_oauth(
+                server,
+                request,
+                &reset_url(&base_url, device_id.as_str()),
+            )?);
         }
     }
     let flows = session::proof_flows(server, requester).await?;

@@ -80,16 +80,16 @@ async fn a_device_of_the_oauth_api_needs_its_owners_leave() {
     other["auth"] = json!({ "session": session });
     let (status, again) = alice.call("POST", KEYS, other.clone()).await;
     assert_eq!((status.as_u16(), &again["session"]), (401, &session), "not before it was given");
-    let pages = ["m.oauth", "org.matrix.cross_signing_reset", "m.login.sso"]
-        .map(|stage| format!("/v3/auth/{stage}/fallback/web?session={}", session.as_str().unwrap()));
+    let pages = ["m.oauth", "org.matrix.cross_signing_reset", "m.login.sso"].map(|stage| {
+        format!("/v3/auth/{stage}/fallback/web?session={}", session.as_str().unwrap())
+    });
     // Of a client that knows neither name, which opens the page of the stage.
     let page = server.ask(Method::GET, &format!("/_matrix/client{}", pages[0]), "", "").await;
     let text = String::from_utf8(page.bytes.to_vec()).unwrap();
     let link = "href=\"/_estafette/account?action=org.matrix.cross_signing_reset&device_id=ALICE\"";
     assert!(text.contains(link) && text.contains("onAuthDone"), "{text}");
-    let page_says = async |stage: usize| {
-        server.request("POST", &pages[stage], "", json!({})).await.0.as_u16()
-    };
+    let page_says =
+        async |stage: usize| server.request("POST", &pages[stage], "", json!({})).await.0.as_u16();
     assert_eq!([page_says(0).await, page_says(1).await], [403, 403], "not given yet");
     assert_eq!(page_says(2).await, 404, "not a stage of this session");
     let now_ms = server.server.now_ms();
