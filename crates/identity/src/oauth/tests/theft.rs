@@ -36,8 +36,8 @@ async fn a_code_works_once_and_its_reuse_ends_what_it_gave() {
     assert!(is_in(&site, &access).await);
 }
 
-/// Otherwise a device that nobody has is left, and its owner does not learn that somebody has a copy
-/// of a token.
+/// Otherwise a device that nobody has is left, and its owner does not learn that somebody has a
+/// copy of a token.
 #[tokio::test]
 async fn a_session_that_ends_for_a_copy_leaves_no_device_and_its_owner_is_told() {
     let site = Site::start();
