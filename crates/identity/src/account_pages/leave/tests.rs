@@ -7,7 +7,6 @@ use estafette_store::{
 use http::StatusCode;
 
 use crate::{
-    Host as _,
     host::{AskedLeave, LeavePurpose},
     sign_up::tests::Site,
     testing::{PROVIDER, TestIdentity},
@@ -55,8 +54,7 @@ async fn an_account_can_prove_itself_by_a_password_a_provider_or_a_mailbox() {
     store.set_password(&alice, None, None).await.unwrap();
     put_address(store, &alice).await;
     assert!(!site.identity.may_prove(&alice).await.unwrap(), "no mail leaves");
-    let now_ms = site.host.now_ms();
-    store.link_upstream("idp", "s1", &alice, LinkReason::Joined, now_ms).await.unwrap();
+    store.link_upstream("idp", "s1", &alice, LinkReason::Proven).await.unwrap();
     assert!(site.identity.may_prove(&alice).await.unwrap(), "by the provider");
 
     for (passwordless, has_way) in [(true, true), (false, false)] {
