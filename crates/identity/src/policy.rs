@@ -152,9 +152,9 @@ impl Policy {
             .or(self.open.as_ref())
     }
 
-    /// Whether an address is one of the many that a mailbox has by `+` and anything more (RFC 5233):
-    /// one mailbox makes one account, so those are nobody's. Guests have the address that somebody
-    /// invited, and an address that the policy names is meant as it stands there.
+    /// Whether an address is one of the many that a mailbox has by `+` and anything more (RFC
+    /// 5233): one mailbox makes one account, so those are nobody's. Guests have the address that
+    /// somebody invited, and an address that the policy names is meant as it stands there.
     pub fn is_detailed(&self, address: &EmailAddress) -> bool {
         let guests = self.organisation_of(address).is_some_and(|found| found.guests);
         address.local_part().contains('+') && !guests && !self.addresses.contains_key(address)

@@ -305,8 +305,8 @@ pub trait IdentityStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<Option<String>>;
 
-    /// Keeps when somebody accepted the terms of use; the last time counts. Only for an account that
-    /// has a person.
+    /// Keeps when somebody accepted the terms of use; the last time counts. Only for an account
+    /// that has a person.
     async fn accept_terms(&self, user_id: &UserId, now_ms: i64) -> StoreResult<()>;
 
     /// When somebody accepted the terms of use, in ms since the epoch.

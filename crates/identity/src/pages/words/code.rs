@@ -49,8 +49,8 @@ pub(super) const FRENCH: Code = Code {
     sent: "Nous avons envoyé un code à huit chiffres à",
     sent_if_known: "Si un compte ouvert a cette adresse, un code à huit chiffres y a été \
                     envoyé\u{a0}:",
-    sent_if_invited: "Cette adresse n’est d’aucune organisation d’ici\u{a0}: vérifiez-la. Si elle a \
-                      été invitée, un code à huit chiffres y a été envoyé\u{a0}:",
+    sent_if_invited: "Cette adresse n’est d’aucune organisation d’ici\u{a0}: vérifiez-la. Si elle \
+                      a été invitée, un code à huit chiffres y a été envoyé\u{a0}:",
     sent_again: "Un nouveau code a été envoyé. Le précédent ne fonctionne plus.",
     asked_again: "Vous avez demandé un nouveau code. Le précédent ne fonctionne plus.",
     too_early: |seconds| {
@@ -60,8 +60,8 @@ pub(super) const FRENCH: Code = Code {
             _ => (seconds.div_ceil(60), "minutes"),
         };
         format!(
-            "Entrez ici le dernier code demandé\u{a0}: il reste valable. Vous pourrez en demander un \
-             autre dans {count} {unit}."
+            "Entrez ici le dernier code demandé\u{a0}: il reste valable. Vous pourrez en demander \
+             un autre dans {count} {unit}."
         )
     },
     label: "Code",

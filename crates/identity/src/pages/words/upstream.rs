@@ -137,10 +137,10 @@ pub(super) const ENGLISH: Upstream = Upstream {
     go_on: "Go on",
     again_title: "Confirm that it is you",
     again: |name| format!("What you ask for cannot be undone. {name} will check that it is you."),
-    again_by_code: "What you ask for cannot be undone. To check that it is you, a code will be sent \
-                    to",
-    again_by_nothing: "What you ask for cannot be undone, and there is no way to check here that it \
-                       is you. Ask your support.",
+    again_by_code: "What you ask for cannot be undone. To check that it is you, a code will be \
+                    sent to",
+    again_by_nothing: "What you ask for cannot be undone, and there is no way to check here that \
+                       it is you. Ask your support.",
     send_code: "Send the code",
     join_title: "An account has your address already",
     join: |name| {
