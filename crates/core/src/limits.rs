@@ -137,8 +137,7 @@ pub const SYNC_TIMEOUT_MS_MAX: u64 = 300_000;
 pub const HEROES_MAX: usize = 5;
 /// Members of a room without a name among whom its heroes are looked for.
 pub const HEROES_OF_MAX: usize = 1_000;
-/// Events that a sync looks through for those that its reader may see and a filter wants: at a
-/// time, and in all.
+/// Events that a sync looks through for those that its reader may see: at a time, and in all.
 pub const TIMELINE_PAGE: usize = 200;
 /// See [`TIMELINE_PAGE`].
 pub const TIMELINE_SCAN_MAX: usize = 1_000;
@@ -451,8 +450,7 @@ pub const ORGANISATION_ID_BYTES_MAX: usize = 64;
 pub const ORGANISATION_NAME_BYTES_MAX: usize = 128;
 /// Accounts that an answer names of those that a policy moves.
 pub const POLICY_MOVES_SHOWN_MAX: usize = 20_000;
-/// For how long after an account was made its owner is not written to about each device: it is
-/// being set up.
+/// For how long a new account's owner is not written to about each device: it is being set up.
 pub const NEW_ACCOUNT_S: u64 = 60 * 60;
 /// People whom a start takes out of their organisation at most: a twentieth of everybody, within
 /// these bounds. More is an administrator's word.
