@@ -135,7 +135,8 @@ pub(crate) fn session_ended(service: &str, ended: &EndedSession<'_>) -> Letter {
         body: format!(
             "Bonjour,\n\nUne session de votre compte {service} a été fermée par précaution : la \
              clé qui la prolonge a servi deux fois, ce qui arrive quand quelqu’un d’autre en a une \
-             copie.\n\n    Application : {application}\n    Appareil : {device}\n    Date : {at}\n\n\
+             copie.\n\n    Application : {application}\n    Appareil : {device}\n    Date : \
+             {at}\n\n\
              Reconnectez-vous dans cette application. Si cela se reproduit, ou si vous ne \
              connaissez pas cet appareil, prévenez votre support.\n\n--\n\nHello,\n\nA session of \
              your {service} account was ended as a precaution: the key that prolongs it was used \

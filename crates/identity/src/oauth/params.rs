@@ -3,7 +3,7 @@
 //! each at most once, and one without a value is as good as none.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -37,10 +37,13 @@ impl Params {
             .map_err(|_| OauthError::invalid_request("The request is not form-encoded."))?;
         let (mut params, mut twice) = (BTreeMap::new(), BTreeSet::new());
         for (name, value) in pairs {
-            if params.contains_key(&name) {
-                twice.insert(name);
-            } else {
-                params.insert(name, value);
+            match params.entry(name) {
+                Entry::Occupied(known) => {
+                    twice.insert(known.key().clone());
+                }
+                Entry::Vacant(free) => {
+                    free.insert(value);
+                }
             }
         }
         Ok((Self(params), twice))

@@ -167,13 +167,15 @@ async fn is_still_of(
     let named = text(claims, "email").and_then(|email| EmailAddress::parse(email).ok());
     let Some(named) = named else { return Ok(true) };
     if !provider.may_vouch_for(named.domain()) {
-        tracing::warn!(%user_id, provider = %provider.id, "a known subject is of another domain now");
+        let provider = &provider.id;
+        tracing::warn!(%user_id, %provider, "a known subject is of another domain now");
         return Ok(false);
     }
     let person = identity.store.person(user_id).await?;
     let kept = person.and_then(|person| person.details.email);
     if kept.is_some_and(|kept| kept != named.as_str()) {
-        tracing::warn!(%user_id, provider = %provider.id, "a known subject has another address now");
+        let provider = &provider.id;
+        tracing::warn!(%user_id, %provider, "a known subject has another address now");
     }
     Ok(true)
 }

@@ -135,8 +135,8 @@ impl SqliteStore {
         self.inner.writer.head()
     }
 
-    /// The wrong guesses at passwords that were kept when the database was opened. Some may count no
-    /// more.
+    /// The wrong guesses at passwords that were kept when the database was opened. Some may count
+    /// no more.
     pub fn wrong_guesses(&self) -> &[Wrong] {
         &self.inner.wrong_guesses
     }

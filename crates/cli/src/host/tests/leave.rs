@@ -47,6 +47,7 @@ impl Site {
             proven_ms: now_ms,
             seen_ms: now_ms,
             expires_ms: now_ms + 24 * HOUR_MS,
+            name: String::new(),
         };
         let key = TokenHash::of(&secret);
         self.server.store.start_browser_session(key, session).await.unwrap();

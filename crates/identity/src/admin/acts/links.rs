@@ -22,7 +22,8 @@ impl Administration<'_> {
     }
 
     /// Nobody is written to: it is for a provider that names everybody anew, and each is told when
-    /// that happens. Of a provider with more people than are done at once, the rest is for the next time.
+    /// that happens. Of a provider with more people than are done at once, the rest is for the next
+    /// time.
     pub(super) async fn unlink_all(
         &self,
         provider: &str,

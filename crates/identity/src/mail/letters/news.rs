@@ -77,28 +77,8 @@ fn in_french(news: News) -> Told {
                 )
             },
         },
-        News::SubjectLinked => Told {
-            subject: "une identité a été reliée à votre compte",
-            text: |service| {
-                format!(
-                    "Une identité d’un fournisseur d’identité vient d’être reliée à votre compte \
-                     {service} : on peut désormais s’y connecter avec elle. Si une autre l’était, \
-                     elle ne l’est plus.\n\nSi ce n’était pas vous, prévenez votre support sans \
-                     attendre."
-                )
-            },
-        },
-        News::SubjectUnlinked => Told {
-            subject: "une identité a été détachée de votre compte",
-            text: |service| {
-                format!(
-                    "Votre support vient de détacher de votre compte {service} l’identité avec \
-                     laquelle vous vous y connectiez chez un fournisseur d’identité. Vos appareils \
-                     restent connectés.\n\nSi vous ne l’avez pas demandé, prévenez votre support \
-                     sans attendre."
-                )
-            },
-        },
+        News::SubjectLinked => LINKED_IN_FRENCH,
+        News::SubjectUnlinked => UNLINKED_IN_FRENCH,
     }
 }
 
@@ -151,25 +131,53 @@ fn in_english(news: News) -> Told {
                 )
             },
         },
-        News::SubjectLinked => Told {
-            subject: "an identity was linked to your account",
-            text: |service| {
-                format!(
-                    "An identity of an identity provider has just been linked to your {service} \
-                     account: it can be signed in to with it from now on. If another one was, it \
-                     is no longer.\n\nIf it was not you, tell your support at once."
-                )
-            },
-        },
-        News::SubjectUnlinked => Told {
-            subject: "an identity was detached from your account",
-            text: |service| {
-                format!(
-                    "Your support has just detached from your {service} account the identity that \
-                     you signed in with at an identity provider. Your devices stay signed in.\n\n\
-                     If you did not ask for it, tell your support at once."
-                )
-            },
-        },
+        News::SubjectLinked => LINKED_IN_ENGLISH,
+        News::SubjectUnlinked => UNLINKED_IN_ENGLISH,
     }
 }
+
+const LINKED_IN_FRENCH: Told = Told {
+    subject: "une identité a été reliée à votre compte",
+    text: |service| {
+        format!(
+            "Une identité d’un fournisseur d’identité vient d’être reliée à votre compte \
+             {service} : on peut désormais s’y connecter avec elle. Si une autre l’était, \
+             elle ne l’est plus.\n\nSi ce n’était pas vous, prévenez votre support sans \
+             attendre."
+        )
+    },
+};
+
+const UNLINKED_IN_FRENCH: Told = Told {
+    subject: "une identité a été détachée de votre compte",
+    text: |service| {
+        format!(
+            "Votre support vient de détacher de votre compte {service} l’identité avec \
+             laquelle vous vous y connectiez chez un fournisseur d’identité. Vos appareils \
+             restent connectés.\n\nSi vous ne l’avez pas demandé, prévenez votre support \
+             sans attendre."
+        )
+    },
+};
+
+const LINKED_IN_ENGLISH: Told = Told {
+    subject: "an identity was linked to your account",
+    text: |service| {
+        format!(
+            "An identity of an identity provider has just been linked to your {service} \
+             account: it can be signed in to with it from now on. If another one was, it \
+             is no longer.\n\nIf it was not you, tell your support at once."
+        )
+    },
+};
+
+const UNLINKED_IN_ENGLISH: Told = Told {
+    subject: "an identity was detached from your account",
+    text: |service| {
+        format!(
+            "Your support has just detached from your {service} account the identity that \
+             you signed in with at an identity provider. Your devices stay signed in.\n\n\
+             If you did not ask for it, tell your support at once."
+        )
+    },
+};
