@@ -116,8 +116,13 @@ impl Host for HomeserverHost {
         self.0.begin_code(address, network, from).map_err(|error| told(&error))
     }
 
-    fn begin_code_try(&self, network: IpAddr, from: &Origin) -> Result<(), HostError> {
-        self.0.begin_code_try(network, from).map_err(|error| told(&error))
+    fn begin_code_try(
+        &self,
+        network: IpAddr,
+        from: &Origin,
+        is_first: bool,
+    ) -> Result<bool, HostError> {
+        self.0.begin_code_try(network, from, is_first).map_err(|error| told(&error))
     }
 
     fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin, counted: bool) {

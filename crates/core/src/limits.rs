@@ -380,8 +380,7 @@ pub const ADMIN_REQUEST_BYTES_MAX: usize = 9 << 20;
 pub const ADMIN_ANSWER_BYTES_MAX: usize = 16 << 20;
 /// How many are served at once.
 pub const ADMIN_CONNECTIONS_MAX: usize = 8;
-/// How long an access token may be made to live, in seconds. Those that end sooner would have
-/// clients do nothing but renew them.
+/// Seconds that an access token may be made to live. Below, clients do nothing but renew them.
 pub const TOKEN_LIFETIME_S: std::ops::RangeInclusive<u64> = 30..=365 * 24 * 60 * 60;
 /// How long one may take, in seconds.
 pub const ADMIN_TIMEOUT_S: u64 = 30;
@@ -430,6 +429,8 @@ pub const EMAIL_CODES_PER_WINDOW: u32 = 5;
 pub const EMAIL_CODES_PER_SOURCE: u32 = 2;
 /// Codes that one address is sent in a day at the request of one place.
 pub const EMAIL_CODES_PER_SOURCE_AND_DAY: u32 = 20;
+/// First tries of codes that count for no network: a second, and at once, in the whole (F-23).
+pub const FIRST_TRIES: (f64, f64) = (10.0, 600.0);
 /// See [`EMAIL_CODES_PER_WINDOW`]. Nobody is held back longer by strangers elsewhere.
 pub const EMAIL_CODES_WINDOW_S: u64 = 60;
 /// How long a link works by which somebody chooses a password.
@@ -452,8 +453,7 @@ pub const ORGANISATION_NAME_BYTES_MAX: usize = 128;
 pub const POLICY_MOVES_SHOWN_MAX: usize = 20_000;
 /// For how long a new account's owner is not written to about each device: it is being set up.
 pub const NEW_ACCOUNT_S: u64 = 60 * 60;
-/// People whom a start takes out of their organisation at most: a twentieth of everybody, within
-/// these bounds. More is an administrator's word.
+/// Bounds of the people whom a start takes out of their organisation: a twentieth of everybody.
 pub const POLICY_OUT_AT_START_MIN: u64 = 10;
 /// See [`POLICY_OUT_AT_START_MIN`].
 pub const POLICY_OUT_AT_START_MAX: u64 = 1_000;

@@ -2,23 +2,21 @@
 //! The log of accounts (target `account`): who was let in or changed something, from where, and who
 //! was not. Operators have to keep it, and look into it after an incident.
 //!
-//! Of a name that is nobody's the log has a hash: people type passwords and addresses there.
+//! Of a name that may be nobody's the log has a hash, whatever form it has: people type passwords
+//! and addresses where names belong.
 
 use sha2::{Digest as _, Sha256};
 
-/// A person, as the log has them. `subject` is a user id, or what is not the name of anybody.
-pub(crate) fn shown(subject: &str) -> String {
-    if subject.starts_with('@') {
-        return subject.to_owned();
-    }
+/// A name that was typed and may be nobody's, as the log has it: the same name is the same hash.
+pub(crate) fn hashed(subject: &str) -> String {
     let sha256 = Sha256::digest(subject);
     let hex: String = sha256.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("nobody ({hex})")
+    format!("sha256 {hex}")
 }
 
-/// Writes a line. `source` is an IP address, or the network that an IPv6 one is of.
-pub(crate) fn note(event: &str, subject: &str, source: &str) {
-    let user = shown(subject);
+/// Writes a line about a user who exists, or the [hash](hashed) of a name that may not. `source` is
+/// an IP address, or the network that an IPv6 one is of.
+pub(crate) fn note(event: &str, user: &str, source: &str) {
     tracing::info!(target: "account", event, user, source, "account");
 }
 
@@ -28,10 +26,12 @@ mod tests {
 
     /// Without it a password that was typed in the place of a name is in the log.
     #[test]
-    fn what_is_no_user_id_is_not_written() {
-        assert_eq!(shown("@a:x.fr"), "@a:x.fr");
-        let nobody = shown("nobody, my password");
-        assert!(nobody.starts_with("nobody (") && !nobody.contains("password"), "{nobody}");
-        assert_ne!(nobody, shown("nobody, another"));
+    fn a_name_that_may_be_nobodys_is_not_written() {
+        for typed in ["nobody, my password", "@my-password:x.fr"] {
+            let hash = hashed(typed);
+            assert!(hash.starts_with("sha256 ") && !hash.contains("password"), "{hash}");
+            assert_eq!(hash, hashed(typed));
+            assert_ne!(hash, hashed("nobody, another"));
+        }
     }
 }

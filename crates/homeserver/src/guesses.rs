@@ -92,7 +92,7 @@ impl Guesses {
         }
         let taken = self.passwords.lock().take(subject, from, now_ms);
         if taken.is_err() && self.may_warn(now_ms) {
-            let (user, source) = (account_log::shown(subject), &from.source);
+            let (user, source) = (account_log::hashed(subject), &from.source);
             tracing::warn!(target: "account", user, source, "passwords are being guessed");
         }
         let taken = taken.map(|guess| guess.about(subject, from));
@@ -141,12 +141,26 @@ fn wrong_code_counters(network: IpAddr, from: &Origin) -> Vec<(Cost, String)> {
     }
     let wide = from.standing == Standing::House;
     let mut counters = vec![(Cost::WrongCode { wide }, format!("wrong codes from {network}"))];
-    if let IpAddr::V6(address) = network {
-        let site = u128::from(address) >> 80 << 80;
-        let site = format!("wrong codes from {}/48", Ipv6Addr::from(site));
-        counters.push((Cost::WrongCode { wide: true }, site));
+    if let Some(site) = site(network) {
+        counters.push((Cost::WrongCode { wide: true }, format!("wrong codes from {site}/48")));
     }
     counters
+}
+
+/// The counters of codes that somebody at `network` has sent. Each code brings a try that counts
+/// nowhere else.
+fn code_counters(network: IpAddr) -> Vec<(Cost, String)> {
+    let mut counters = vec![(Cost::Code { wide: false }, format!("codes for {network}"))];
+    if let Some(site) = site(network) {
+        counters.push((Cost::Code { wide: true }, format!("codes for {site}/48")));
+    }
+    counters
+}
+
+/// What one customer has of IPv6: the /48 that a network is of.
+fn site(network: IpAddr) -> Option<Ipv6Addr> {
+    let IpAddr::V6(address) = network else { return None };
+    Some(Ipv6Addr::from(u128::from(address) >> 80 << 80))
 }
 
 /// The value of the cookie of a known browser, where a request has one.
@@ -159,6 +173,9 @@ pub(crate) fn known_cookie(headers: &HeaderMap) -> Option<&str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(name, value)| KNOWN_COOKIES.contains(&name).then_some(value))
 }
+
+/// Whose first tries of codes are counted: everybody's together.
+const ALL: &str = "";
 
 impl Server {
     /// How somebody at `network` stands to `subject`, who shows `known` (the value of the cookie,
@@ -214,24 +231,25 @@ impl Server {
         }
     }
 
-    /// Leave to try one code at `network`. Counts as wrong until [`Self::code_was_right`]. Errors:
-    /// 429 where so many were wrong lately that somebody is guessing.
-    pub fn begin_code_try(&self, network: IpAddr, from: &Origin) -> ApiResult<()> {
+    /// Leave to try one code at `network`; whether it counts there, as wrong until
+    /// [`Self::code_was_right`]. The first try of a code counts nowhere, as long as there are not
+    /// so many of them that somebody has codes sent in order to guess. Errors: 429 where so many
+    /// were wrong lately that somebody is guessing.
+    pub fn begin_code_try(
+        &self,
+        network: IpAddr,
+        from: &Origin,
+        is_first: bool,
+    ) -> ApiResult<bool> {
         let now_ms = self.now_ms();
-        let mut taken: Vec<(Cost, String)> = Vec::new();
-        for (cost, who) in wrong_code_counters(network, from) {
-            if let Err(refused) = self.rate_limiter.check(cost, &who, now_ms) {
-                if self.guesses.may_warn(now_ms) {
-                    tracing::warn!(target: "account", source = %network, "codes are being guessed");
-                }
-                for (cost, who) in taken {
-                    self.rate_limiter.give_back(cost, &who, now_ms);
-                }
-                return Err(refused);
-            }
-            taken.push((cost, who));
+        if is_first && self.rate_limiter.check(Cost::FirstTry, ALL, now_ms).is_ok() {
+            return Ok(false);
         }
-        Ok(())
+        let begun = self.rate_limiter.check_all(&wrong_code_counters(network, from), now_ms);
+        if begun.is_err() && self.guesses.may_warn(now_ms) {
+            tracing::warn!(target: "account", source = %network, "codes are being guessed");
+        }
+        begun.map(|()| true)
     }
 
     /// Whoever asked for a code to `address` has typed it at `network`: what asking took is given
@@ -239,7 +257,7 @@ impl Server {
     pub fn code_was_right(&self, address: &str, network: IpAddr, from: &Origin, counted: bool) {
         self.guesses.code_was_right(address, from);
         if !counted {
-            return;
+            return self.rate_limiter.give_back(Cost::FirstTry, ALL, self.now_ms());
         }
         for (cost, who) in wrong_code_counters(network, from) {
             self.rate_limiter.give_back(cost, &who, self.now_ms());
@@ -258,9 +276,11 @@ impl Server {
         let right = self.auth.passwords.matches(password, kept).await;
         if let Ok(right) = right {
             let (subject, source) = guess.told();
+            let event = if right { "password_right" } else { "password_wrong" };
+            let known = kept.map(|_| subject.to_owned());
             account_log::note(
-                if right { "password_right" } else { "password_wrong" },
-                subject,
+                event,
+                &known.unwrap_or_else(|| account_log::hashed(subject)),
                 source,
             );
         }
@@ -284,11 +304,13 @@ impl Server {
         if matches!(from.standing, Standing::Browser(_) | Standing::Session(_)) {
             return self.guesses.begin_code(address, from, now_ms);
         }
-        let of_network = format!("codes for {network}");
-        self.rate_limiter.check(Cost::Code, &of_network, now_ms)?;
+        let counters = code_counters(network);
+        self.rate_limiter.check_all(&counters, now_ms)?;
         let begun = self.guesses.begin_code(address, from, now_ms);
         if begun.is_err() {
-            self.rate_limiter.give_back(Cost::Code, &of_network, now_ms);
+            for (cost, who) in &counters {
+                self.rate_limiter.give_back(*cost, who, now_ms);
+            }
         }
         begun
     }

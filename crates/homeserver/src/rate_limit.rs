@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use estafette_core::limits::RATE_LIMIT_KEYS_MAX;
+use estafette_core::limits::{FIRST_TRIES, RATE_LIMIT_KEYS_MAX};
 use parking_lot::Mutex;
 
 use crate::{ApiError, config::RateLimits};
@@ -15,11 +15,16 @@ pub enum Cost {
     Message,
     /// Proving something that can be guessed, but no password: see [`crate::guesses`].
     Login,
-    /// Having codes sent by mail, for one source address.
-    Code,
+    /// Having codes sent by mail, from one network; `wide` where it is made of many.
+    Code {
+        /// Whether ten times as many are sent.
+        wide: bool,
+    },
     /// The same from one source address, and whatever else strangers may ask for. Whole ministries
     /// have one address.
     Source,
+    /// Typing a code for the first time, wherever.
+    FirstTry,
     /// Typing a code that is wrong, from one network; `wide` where many people share it.
     WrongCode {
         /// Whether ten times as many are borne with.
@@ -70,6 +75,19 @@ impl RateLimiter {
         Ok(())
     }
 
+    /// Takes one token of each bucket, or none of any.
+    pub fn check_all(&self, buckets: &[(Cost, String)], now_ms: i64) -> Result<(), ApiError> {
+        for (taken, (cost, who)) in buckets.iter().enumerate() {
+            if let Err(refused) = self.check(*cost, who, now_ms) {
+                for (cost, who) in buckets.iter().take(taken) {
+                    self.give_back(*cost, who, now_ms);
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
     /// Puts back what [`check`](Self::check) took.
     pub fn give_back(&self, cost: Cost, who: &str, now_ms: i64) {
         let (per_s, burst) = self.rate(cost);
@@ -84,7 +102,11 @@ impl RateLimiter {
         match cost {
             Cost::Message => (limits.messages_per_s, limits.messages_burst),
             Cost::Login => (limits.login_per_s, limits.login_burst),
-            Cost::Code => (limits.codes_per_s, limits.codes_burst),
+            Cost::Code { wide } => {
+                let times = if wide { 10.0 } else { 1.0 };
+                (limits.codes_per_s * times, limits.codes_burst * times)
+            }
+            Cost::FirstTry => FIRST_TRIES,
             Cost::Source => (limits.source_per_s, limits.source_burst),
             Cost::WrongCode { wide } => {
                 let per_hour =

@@ -225,19 +225,21 @@ pub(crate) async fn check(
     let Some(asked_for) = parsed(Some(address.clone()))? else { return Err(Trouble::NotFound) };
     let from = asker(browser, purpose, &asked_for).await?;
     // The first try of a code waits for nobody: what others at the address do, who slip or guess,
-    // keeps no newcomer out. There are as many as codes that may be sent there.
+    // keeps no newcomer out.
     let is_first = identity.store.begin_first_try(browser.key(), purpose.name).await?;
     if !is_first {
         identity.host.limit_source(&format!("codes from {}", browser.address))?;
-        identity.host.begin_code_try(browser.address, &from)?;
     }
+    // Who is signed in has a lane to ask for codes by, which would bring as many free tries.
+    let free = is_first && !purpose.signed_in;
+    let counted = identity.host.begin_code_try(browser.address, &from, free)?;
     let mac = browser.mac(&["code", purpose.name, &digits]);
     let until_ms = now_ms.saturating_add((EMAIL_PROOF_S * 1000).cast_signed());
     let tried = identity.store.try_code(browser.key(), purpose.name, mac, now_ms, until_ms);
     match tried.await? {
         TryOutcome::Proven(_) => {
             note(browser, purpose, "code_right");
-            identity.host.code_was_right(&address, browser.address, &from, !is_first);
+            identity.host.code_was_right(&address, browser.address, &from, counted);
             Ok(browser.redirect(&with_onward(purpose.next, onward)))
         }
         TryOutcome::Ended => Ok(ended(browser, purpose, onward)),

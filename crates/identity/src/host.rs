@@ -86,9 +86,15 @@ pub trait Host: Send + Sync {
     /// sent to whomever. Errors: [`HostError::Limited`].
     fn begin_code(&self, address: &str, network: IpAddr, from: &Origin) -> Result<(), HostError>;
 
-    /// Leave to try one code at `network`, by somebody who stands so to whose code it is. Errors:
-    /// [`HostError::Limited`], where many were wrong lately.
-    fn begin_code_try(&self, network: IpAddr, from: &Origin) -> Result<(), HostError>;
+    /// Leave to try one code at `network`, by somebody who stands so to whose code it is, and
+    /// whether it counts there; a first try of a code seldom does. Errors: [`HostError::Limited`],
+    /// where many were wrong lately.
+    fn begin_code_try(
+        &self,
+        network: IpAddr,
+        from: &Origin,
+        is_first: bool,
+    ) -> Result<bool, HostError>;
 
     /// Whoever asked for a code to `address` has typed it at `network`: what asking took is given
     /// back, and what [`begin_code_try`](Self::begin_code_try) took, where that was `counted`.

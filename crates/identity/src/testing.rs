@@ -244,8 +244,8 @@ impl Host for TestHost {
         taken.map(|_| ()).map_err(|retry_after_ms| HostError::Limited { retry_after_ms })
     }
 
-    fn begin_code_try(&self, _: IpAddr, _: &Origin) -> Result<(), HostError> {
-        self.switched().unwrap_or(Ok(()))
+    fn begin_code_try(&self, _: IpAddr, _: &Origin, is_first: bool) -> Result<bool, HostError> {
+        self.switched().unwrap_or(Ok(())).map(|()| !is_first)
     }
 
     fn code_was_right(&self, address: &str, _: IpAddr, from: &Origin, _: bool) {

@@ -351,7 +351,7 @@ async fn wrong_codes_count_for_the_network_whosever_they_are() {
     let network = |text: &str| text.parse::<IpAddr>().unwrap();
     let tries = |at: &str, standing: &Standing, most: usize| {
         let from = Origin { source: at.into(), standing: standing.clone() };
-        let one = |_: &usize| server_ref.begin_code_try(network(at), &from).is_ok();
+        let one = |_: &usize| server_ref.begin_code_try(network(at), &from, false).is_ok();
         (0..most).filter(one).count()
     };
     let stranger = Standing::Stranger;
@@ -366,7 +366,7 @@ async fn wrong_codes_count_for_the_network_whosever_they_are() {
     // What was right is not counted, however often.
     let from = Origin { source: "203.0.113.3".into(), standing: stranger.clone() };
     for _ in 0..200 {
-        server_ref.begin_code_try(network("203.0.113.3"), &from).unwrap();
+        server_ref.begin_code_try(network("203.0.113.3"), &from, false).unwrap();
         server_ref.code_was_right("a@x.fr", network("203.0.113.3"), &from, true);
     }
     server.clock.advance(60 * MINUTE_MS);
@@ -375,4 +375,32 @@ async fn wrong_codes_count_for_the_network_whosever_they_are() {
     let from = Origin { source: "203.0.113.1".into(), standing: stranger.clone() };
     server_ref.code_was_right("a@x.fr", network("203.0.113.1"), &from, false);
     assert_eq!(tries("203.0.113.1", &stranger, 1), 0);
+    // Who has codes sent in order to guess is bounded by all first tries, and then by the network.
+    let first = |at: &str| {
+        let from = Origin { source: at.into(), standing: stranger.clone() };
+        server_ref.begin_code_try(network(at), &from, true)
+    };
+    let free = (0..2_000).filter(|nr| !first(&format!("198.51.{}.1", nr % 250)).unwrap()).count();
+    assert_eq!(free, 600);
+    first("203.0.113.1").unwrap_err();
+    server.clock.advance(1_000);
+    assert!(!first("203.0.113.1").unwrap(), "a second later ten more are free");
+}
+
+/// Otherwise whoever has a site of IPv6 has ten thousand networks send codes, each with a first try.
+#[tokio::test]
+async fn codes_are_counted_for_a_site_as_a_whole() {
+    let server = start().await;
+    let sent = |site: &str| {
+        let mut sent = 0;
+        for nr in 0..4_000 {
+            let at: IpAddr = format!("{site}:{:x}::", nr % 400).parse().unwrap();
+            let from = Origin { source: at.to_string(), standing: Standing::Stranger };
+            sent +=
+                usize::from(server.server.begin_code(&format!("a{nr}@x.fr"), at, &from).is_ok());
+        }
+        sent
+    };
+    assert_eq!(sent("2001:db8:7"), 2_000);
+    assert_eq!(sent("2001:db8:8"), 2_000, "another site");
 }

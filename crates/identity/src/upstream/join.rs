@@ -203,17 +203,17 @@ pub(super) async fn join(
 ) -> PageResult {
     let provider = Provider::find(&identity, &id).ok_or(Trouble::NotFound)?;
     let password = Zeroizing::new(form.password);
-    // As on the sign-in page: guesses count together.
-    identity.host.limit_source(&format!("login from {}", browser.address))?;
     let ended = || {
         let ended = Some(Refused::JoinEnded);
         say(&browser, provider.config, StatusCode::UNPROCESSABLE_ENTITY, ended)
     };
     let Some(owner) = identity.upstream.owner_to_join(&browser, &id, &form.join) else {
+        identity.host.limit_source(&format!("login from {}", browser.address))?;
         return ended();
     };
-    // Who has to wait loses no try.
+    // As on the sign-in page: guesses count together. Who has to wait loses no try.
     let from = browser.origin(owner.as_str()).await?;
+    identity.host.begin_sign_in(browser.address, &from)?;
     let guess = identity.host.begin_guess(owner.as_str(), &from)?;
     let Some(join) = identity.upstream.try_join(&browser, &id, &form.join) else { return ended() };
     let user_id = &join.user_id;
