@@ -61,8 +61,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("chromium", &["sh", "-c", "test -e /usr/bin/chromium || test -e /usr/bin/google-chrome"]),
 ];
 
-/// Notes for the summary that something passed only at its second try.
+/// Says, and notes for the summary, that something passed only at its second try.
 pub(crate) fn unstable(what: String) {
+    eprintln!("UNSTABLE {what}: failed, then passed");
     UNSTABLE.lock().unwrap_or_else(PoisonError::into_inner).push(what);
 }
 

@@ -76,8 +76,8 @@ const NIO: &str = "matrix-nio[e2e]==0.26.0";
 /// The first Node.js that matrix-js-sdk supports.
 const NODE_MAJOR: u32 = 22;
 
-/// Runs the suites; every one runs even when an earlier one failed, and one that failed runs once
-/// more, with new people: `ci::unstable` tells of it.
+/// Runs the suites; every one runs even when an earlier one failed. One that failed, and hangs on a
+/// browser or on somebody else's client, runs once more, with new people: `ci::unstable` tells.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let running = Running::start(&options.server)?;
     let suites = if options.suite.is_empty() { &ALL[..] } else { &options.suite };
@@ -85,9 +85,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for suite in suites {
         println!("== clients: {suite:?} against {}", options.server.server);
         let Err(first) = run_suite(*suite, &running) else { continue };
+        if *suite == Suite::Oidc {
+            failed.push(format!("{suite:?}: {first:#}"));
+            continue;
+        }
         eprintln!("{first:#}\n== clients: {suite:?} once more");
         match run_suite(*suite, &running) {
-            Ok(()) => ci::unstable(format!("clients {suite:?}:\n{first:#}")),
+            Ok(()) => ci::unstable(format!("clients {suite:?}: {first:#}")),
             Err(second) => failed.push(format!("{suite:?}: {second:#}")),
         }
     }

@@ -62,7 +62,8 @@ enum ConfigCommand {
 
 fn main() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| {
-        admin::tell_mistyped(&error, std::env::args());
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        admin::tell_mistyped(&error, words);
         error.exit()
     });
     let outcome = match arguments.command {

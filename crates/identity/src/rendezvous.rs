@@ -51,9 +51,9 @@ struct Session {
     writes: u64,
     modified_ms: i64,
     expires_ms: i64,
-    /// What writes were answered, by their transaction ids: the new token, or `None` where the
-    /// other device had written meanwhile.
-    answers: BTreeMap<String, Option<String>>,
+    /// What writes were answered, by the beginning of the hash of their transaction ids: the new
+    /// token, or `None` where the other device had written meanwhile.
+    answers: BTreeMap<[u8; 16], Option<String>>,
 }
 
 impl Session {
@@ -149,15 +149,18 @@ impl Rendezvous {
         now_ms: i64,
     ) -> Result<String, Refused> {
         check_size(&data)?;
+        let hash: [u8; 32] = Sha256::digest(txn_id).into();
+        let mut txn = [0; 16];
+        txn.copy_from_slice(hash.split_at(16).0);
         let write = |session: &mut Session| {
-            if let Some(answer) = session.answers.get(txn_id) {
+            if let Some(answer) = session.answers.get(&txn) {
                 return answer.clone().ok_or_else(|| Refused::Concurrent(session.clone()));
             }
             if session.answers.len() >= RENDEZVOUS_WRITES_MAX {
                 return Err(Refused::Limited(RENDEZVOUS_S));
             }
             let written = session.write(id, seen, data, now_ms).map(|session| session.token);
-            session.answers.insert(txn_id.to_owned(), written.as_ref().ok().cloned());
+            session.answers.insert(txn, written.as_ref().ok().cloned());
             written
         };
         self.sessions.with(id, now_ms, write).unwrap_or(Err(Refused::NotFound))

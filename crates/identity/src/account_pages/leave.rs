@@ -168,15 +168,16 @@ async fn origin(
 }
 
 impl Identity {
-    /// Whether the owner of an account can sign in anew on the pages: by a password, another
-    /// provider, or a code to the mailbox.
+    /// Whether the owner of an account can sign in anew on the pages: by a password, by a provider
+    /// that asks again who they are, or by a code to the mailbox.
     pub async fn may_prove(&self, user_id: &UserId) -> Result<bool, StoreError> {
         let account = self.store.account(user_id).await?;
         if account.is_some_and(|account| account.password_hash.is_some()) {
             return Ok(true);
         }
         let theirs = self.store.upstream_providers(user_id).await?;
-        if self.config.upstream.iter().any(|provider| theirs.contains(&provider.id)) {
+        let mut asking = self.config.upstream.iter().filter(|provider| provider.asks_again);
+        if asking.any(|provider| theirs.contains(&provider.id)) {
             return Ok(true);
         }
         let person = self.store.person(user_id).await?;
