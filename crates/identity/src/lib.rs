@@ -39,6 +39,7 @@ mod tests;
 pub mod upstream;
 mod validity;
 mod waiting;
+mod wrong_method;
 
 use std::sync::Arc;
 
@@ -151,6 +152,7 @@ impl Identity {
             oauth::routes()
                 .merge(rendezvous::routes())
                 .merge(upstream::routes())
+                .method_not_allowed_fallback(wrong_method::to_programs)
                 .with_state(Arc::clone(self)),
         )
     }

@@ -32,7 +32,7 @@ pub(crate) use self::{
 };
 use crate::{
     Identity, account_pages, address_change, oauth, password_link, password_reset, policy, sign_in,
-    sign_up, single_sign_on, upstream, validity,
+    sign_up, single_sign_on, upstream, validity, wrong_method,
 };
 use estafette_core::limits::CONTINUE_BYTES_MAX;
 
@@ -69,6 +69,7 @@ pub(crate) fn routes(identity: &Arc<Identity>) -> Router {
         .route("/_estafette", get(home))
         .route("/_estafette/", get(home))
         .route("/_estafette/{*unknown}", get(unknown).post(unknown))
+        .method_not_allowed_fallback(wrong_method::to_people)
         .layer(middleware::from_fn_with_state(Arc::clone(identity), trouble::show))
         .layer(middleware::from_fn_with_state(Arc::clone(identity), once::answer_once))
         // What goes wrong before a form is worked off has a page too.

@@ -126,6 +126,32 @@ async fn every_route_is_in_the_table() {
     assert!(served.len() > 40, "the Debug form of the router is read wrongly");
 }
 
+/// Without it clients cannot tell an endpoint that takes another method from one that failed, or are
+/// shown a page.
+#[tokio::test]
+async fn a_wrong_method_is_told_in_the_form_of_those_who_ask() {
+    let world = World::start().await;
+    let mut told = BTreeSet::new();
+    for mut route in table() {
+        if route.path.contains("{*") {
+            continue;
+        }
+        route.method = "PATCH";
+        let answer = route.ask(&world, "").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{}", route.path);
+        let kind = match route.path.split('/').nth(1) {
+            _ if route.path.contains("/v1/") => "\"errcode\":\"M_UNRECOGNIZED\"",
+            Some("_matrix") => "\"errcode\":\"M_UNRECOGNIZED\"",
+            _ if route.path.ends_with("{provider}/logout") => "\"error\":\"invalid_request\"",
+            Some("oauth2" | ".well-known") => "\"error\":\"invalid_request\"",
+            _ => "<h1>",
+        };
+        assert!(answer.body.contains(kind), "{}: {}", route.path, answer.body);
+        told.insert(kind);
+    }
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
 /// Without it a page of a person could be open to strangers, and a form to other sites.
 #[tokio::test]
 async fn every_route_refuses_whom_the_table_does_not_name() {

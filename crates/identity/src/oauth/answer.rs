@@ -40,6 +40,12 @@ impl OauthError {
         Self::new("invalid_request", description)
     }
 
+    /// 405 (RFC 9110, section 15.5.6).
+    pub(crate) fn wrong_method() -> Self {
+        let error = Self::invalid_request("This endpoint does not take that method.");
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, ..error }
+    }
+
     /// RFC 6749, section 3.1.
     pub(crate) fn given_twice() -> Self {
         Self::invalid_request("A parameter is given twice.")
