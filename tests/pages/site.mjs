@@ -5,10 +5,8 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -16,10 +14,10 @@ import { promisify } from "node:util";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
+import { freePort } from "../ports.mjs";
+
 /** Longest wait for anything. */
 export const WITHIN_MS = 120_000;
-/** The lowest port that a server is given. */
-const PORT_MIN = 10_000;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 export const READERS = [
@@ -49,22 +47,6 @@ async function eventually(found, what) {
     assert.ok(Date.now() < until, `${what} does not happen`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** A port below those that the system hands to whoever connects or names none: nobody is given it
- * by accident before the server takes it. */
-async function freePort() {
-  const range = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "utf8").catch(() => "0");
-  const span = Number.parseInt(range, 10) - PORT_MIN;
-  for (let tries = 0; tries < 100; tries += 1) {
-    const wanted = span < 1_000 ? 0 : PORT_MIN + randomInt(span);
-    const probe = createServer().listen(wanted, "127.0.0.1");
-    const listens = await once(probe, "listening").then(() => true, () => false);
-    const port = probe.address()?.port;
-    await new Promise((resolve) => probe.close(resolve));
-    if (listens) return port;
-  }
-  return assert.fail("no port is free");
 }
 
 /** What a mail says, without the line breaks of its transfer encoding. */

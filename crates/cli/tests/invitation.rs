@@ -3,9 +3,10 @@
 //! binary, from outside. Without it each half could work and the whole not.
 #![cfg(test)]
 
+mod http;
+
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -69,25 +70,8 @@ impl Site {
     }
 
     /// Status, headers and body.
-    fn http(
-        &self,
-        (method, path): (&str, &str),
-        headers: &str,
-        body: &str,
-    ) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n{headers}\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (status, head.to_owned(), body.to_owned())
+    fn http(&self, request: (&str, &str), headers: &str, body: &str) -> (u16, String, String) {
+        http::ask(&self.address, request, headers, body)
     }
 
     /// A request of the client-server API that must succeed.

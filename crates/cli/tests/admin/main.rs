@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod acts;
+#[path = "../http/mod.rs"]
+mod http;
 mod running;
 mod secrets;
 

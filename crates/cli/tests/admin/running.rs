@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::http;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_estafette");
 
 pub(crate) fn estafette(folder: &Path, arguments: &[&str]) -> Command {
@@ -88,23 +90,11 @@ impl Running {
     /// Status, head and body.
     pub(crate) fn raw(
         &self,
-        (method, path): (&str, &str),
+        request: (&str, &str),
         headers: &str,
         body: &str,
     ) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x.fr\r\nConnection: close\r\n{headers}\
-             Content-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (status, head.to_owned(), body.to_owned())
+        http::ask(&self.address, request, headers, body)
     }
 
     /// Opens a link for a password as a browser does, and chooses one. The status of the answer.
